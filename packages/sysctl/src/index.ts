@@ -1,1 +1,11 @@
-export {}
+export { SysctlError, isSysctlError } from './error.ts'
+export { giveBack } from './give-back.ts'
+export { sysctlPath } from './path.ts'
+export { readSysctl } from './read.ts'
+export { takeOver } from './take-over.ts'
+export { writeSysctl } from './write.ts'
+
+export type { SysctlErrorCode } from './error.ts'
+export type { GiveBackOptions, GivenBack } from './give-back.ts'
+export type { BackupOptions, IsOurs, SysctlOptions } from './options.ts'
+export type { TakeOverOptions, TakenOver } from './take-over.ts'

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test as base } from 'vitest'
+import { isSysctlError, readSysctl, sysctlPath, writeSysctl } from './index.ts'
+
+const test = base.extend<{ root: string }>({
+  // oxlint-disable-next-line no-empty-pattern -- vitest reads the parameter list
+  root: async ({}, use) => {
+    const root = await mkdtemp(join(tmpdir(), 'sysctl-'))
+    await mkdir(join(root, 'kernel'))
+    await writeFile(join(root, 'kernel/core_pattern'), 'core.%p \n')
+    await use(root)
+    await rm(root, { recursive: true })
+  },
+})
+
+test('reads a value as it is, but for the newline of the kernel', async ({ root }) => {
+  expect(await readSysctl('kernel.core_pattern', { root })).toBe('core.%p ')
+  expect(await readSysctl('kernel/core_pattern', { root })).toBe('core.%p ')
+})
+
+test('reads the real tree by default', async () => {
+  expect(await readSysctl('kernel.ostype')).toBe('Linux')
+})
+
+test('writes a shorter value over a longer one', async ({ root }) => {
+  await writeSysctl('kernel.core_pattern', 'x', { root })
+  expect(await readFile(join(root, 'kernel/core_pattern'), 'utf8')).toBe('x\n')
+})
+
+test('refuses a core pattern of 128 bytes with both lengths and touches nothing', async ({
+  root,
+}) => {
+  await writeSysctl('kernel.core_pattern', 'y'.repeat(127), { root })
+  const attempt = writeSysctl('kernel.core_pattern', 'é'.repeat(64), { root })
+
+  await expect(attempt).rejects.toThrow(/128 bytes.*127/)
+  await expect(attempt).rejects.toMatchObject({ code: 'TOO_LONG', key: 'kernel.core_pattern' })
+  expect(await readSysctl('kernel.core_pattern', { root })).toBe('y'.repeat(127))
+})
+
+test('a value that does not read back is refused', async ({ root }) => {
+  await symlink('/dev/null', join(root, 'kernel/deaf'))
+  const attempt = writeSysctl('kernel.deaf', '1', { root })
+  await expect(attempt).rejects.toMatchObject({ code: 'REFUSED', key: 'kernel.deaf' })
+  await expect(attempt).rejects.toThrow(/1 bytes `1` it reads back `` \(0 bytes\)/)
+})
+
+test('a key that does not exist is not created', async ({ root }) => {
+  await expect(writeSysctl('fs.absent', '2', { root })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    key: 'fs.absent',
+  })
+  expect(await readdir(root)).toEqual(['kernel'])
+})
+
+test.for(['a\nb', 'a\0b'])('refuses the value %j', async (value, { root }) => {
+  await expect(writeSysctl('kernel.core_pattern', value, { root })).rejects.toMatchObject({
+    code: 'INVALID_VALUE',
+  })
+})
+
+test.for(['', '..', 'kernel.../x', '/etc/passwd', 'kernel.core pattern', 'kernel.a\nb'])(
+  'refuses the key %j',
+  async (key, { root }) => {
+    const error: unknown = await readSysctl(key, { root }).catch((cause: unknown) => cause)
+    expect(isSysctlError(error) && error.code).toBe('INVALID_KEY')
+  },
+)
+
+test('says where a key lives', () => {
+  expect(sysctlPath('fs.suid_dumpable')).toBe('/proc/sys/fs/suid_dumpable')
+})
+
+test('what the kernel cut in silence is an error, and the old value is back', async ({ skip }) => {
+  // a host name of a throw-away UTS namespace: cut at 64 bytes by the real kernel, seen by nobody
+  const run = promisify(execFile)
+  const script = `
+    import { readSysctl, writeSysctl } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))}
+    await writeSysctl('kernel.hostname', 'before')
+    const error = await writeSysctl('kernel.hostname', 'n'.repeat(80)).catch((cause) => cause)
+    process.stdout.write(JSON.stringify([error.code, error.message, await readSysctl('kernel.hostname')]))`
+  const args = ['--uts', process.execPath, '--input-type=module', '-e', script]
+  const { stdout } = await run('unshare', args).catch((cause: unknown) => {
+    if (/unshare: unshare failed|ENOENT/.test(String(cause))) {
+      return skip('needs util-linux unshare and the right to make a UTS namespace')
+    }
+    throw cause
+  })
+  expect(JSON.parse(stdout)).toEqual([
+    'TOO_LONG',
+    expect.stringMatching(/80 bytes, the kernel keeps 64/),
+    'before',
+  ])
+})
