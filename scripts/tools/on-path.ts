@@ -1,0 +1,24 @@
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { run } from './run.ts'
+import type { Tool } from './tool.ts'
+
+/** Path of the first program on PATH that says it is the wanted version. */
+export async function findOnPath({
+  command,
+  args,
+  expect,
+}: NonNullable<Tool['probe']>): Promise<string | undefined> {
+  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(dir, command)
+    const executable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (!executable) continue
+    // one that cannot say its version is not the one we know
+    const answer = await run(path, args, { timeout: 10_000 }).catch(() => '')
+    if (expect.test(answer)) return path
+  }
+  return undefined
+}
