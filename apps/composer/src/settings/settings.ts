@@ -1,0 +1,49 @@
+/** How the core is packed: see `CompressionMode` of `@core-dump-handler/ingest`. */
+export type CompressionSetting = 'deflate' | 'store' | 'adaptive' | 'zstd'
+
+/** Levels of the ancestor's logger, least talkative first. */
+export type LogLevel = 'off' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
+
+/** What a composer goes by, typed; `COMPOSER_SETTINGS` has the variable of each. */
+export interface ComposerSettings {
+  readonly logLevel: LogLevel
+  /** Ask no runtime at all. */
+  readonly ignoreCrio: boolean
+  /** Pack `/proc` files of the crashing process and of each container's init. */
+  readonly includeProcInfo: boolean
+  /** Verb of crictl that lists images. */
+  readonly crioImageCmd: 'img' | 'images'
+  /** Give crictl `-c <home>/crictl.yaml`. */
+  readonly useCrioConf: boolean
+  readonly filenameTemplate: string
+  /** Lines of each container's log. */
+  readonly logLength: number
+  /** Only pods with this label key; empty: all. */
+  readonly podSelectorLabel: string
+  readonly timeoutMs: number
+  readonly compression: boolean
+  readonly coreEvents: boolean
+  /** Empty: `<home>/events`. */
+  readonly eventDirectory: string
+  /** Where bundles go; empty: the working directory. */
+  readonly coreDir: string
+  /** Leave a process alone that asked for no core (`%c` below one page). */
+  readonly honorCoreLimit: boolean
+  /** What becomes of dumps of set-uid processes (`%d` = 2). */
+  readonly suidCores: 'keep' | 'refuse'
+  readonly criClient: 'auto' | 'grpc' | 'crictl'
+  /** `unix:///run/…/x.sock`; empty: the usual places. */
+  readonly criEndpoint: string
+  readonly criCallTimeoutMs: number
+  readonly criTotalTimeoutMs: number
+  /** Empty: `deflate`, or `store` when `compression` is off. */
+  readonly compressionMode: CompressionSetting | ''
+  /** How long compression may keep a process waiting before blocks are stored; 0: no limit. */
+  readonly holdBudgetMs: number
+  /** A longer core is cut and marked incomplete; 0: no limit. */
+  readonly maxCoreBytes: number
+  /** Below this free space no core is taken, only the record; 0: no limit. */
+  readonly minFreeBytes: number
+  /** Where the host's `/proc` is. */
+  readonly procRoot: string
+}
