@@ -1,1 +1,15 @@
-export {}
+export { UploadError, isUploadError } from './error.ts'
+export type { UploadErrorCode, UploadErrorFacts, UploadErrorScope } from './error.ts'
+export { openDestination } from './open-destination.ts'
+export type {
+  Destination,
+  DestinationOptions,
+  Progress,
+  PutOptions,
+  PutStreamOptions,
+  Stored,
+} from './destination.ts'
+export type { S3Credentials, S3Options } from './s3/options.ts'
+export { UploadQueue } from './queue/queue.ts'
+export type { LockMode, QueueOptions, RunOptions, SweepOptions } from './queue/options.ts'
+export type { QueueEvent, QueueStats, SweepResult } from './queue/events.ts'

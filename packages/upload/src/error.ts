@@ -1,0 +1,94 @@
+/** Stable, documented in the README; a new member is a minor change. */
+export type UploadErrorCode =
+  | 'INVALID'
+  | 'NO_CREDENTIALS'
+  | 'WRONG_SECRET'
+  | 'EXPIRED'
+  | 'CLOCK'
+  | 'NO_BUCKET'
+  | 'WRONG_REGION'
+  | 'DENIED'
+  | 'UNREACHABLE'
+  | 'TLS'
+  | 'THROTTLED'
+  | 'STORE'
+  | 'REFUSED'
+  | 'FULL'
+  | 'TOO_LARGE'
+  | 'MISMATCH'
+  | 'OCCUPIED'
+  | 'CHANGED'
+  | 'GONE'
+  | 'UNREADABLE'
+  | 'ABORTED'
+
+/** Whether the next file would fail in the same way (`destination`) or perhaps not (`file`). */
+export type UploadErrorScope = 'destination' | 'file'
+
+/** Facts beside the code; every one of them is free of secrets. */
+export interface UploadErrorFacts extends ErrorOptions {
+  /** Local file, or URL of the object, that it happened on. */
+  readonly subject?: string
+  /** Status of the store's answer. */
+  readonly httpStatus?: number
+  /** The store's own code for it, such as `SlowDown`. */
+  readonly storeCode?: string
+  /** What to quote to the store's support. */
+  readonly requestId?: string
+  /** Overrides what the code alone would say. */
+  readonly retryable?: boolean
+}
+
+const RETRYABLE: ReadonlySet<UploadErrorCode> = new Set([
+  'EXPIRED',
+  'CLOCK',
+  'UNREACHABLE',
+  'THROTTLED',
+  'STORE',
+  'FULL',
+  'MISMATCH',
+  'CHANGED',
+  'ABORTED',
+])
+
+const OF_DESTINATION: ReadonlySet<UploadErrorCode> = new Set([
+  'NO_CREDENTIALS',
+  'WRONG_SECRET',
+  'EXPIRED',
+  'CLOCK',
+  'NO_BUCKET',
+  'WRONG_REGION',
+  'UNREACHABLE',
+  'TLS',
+  'THROTTLED',
+  'FULL',
+])
+
+/** What was attempted, on what, why it failed and what to do; holds no secret. */
+export class UploadError extends Error {
+  override readonly name = 'UploadError'
+  readonly code: UploadErrorCode
+  /** True when the same call may succeed later with nobody doing anything. */
+  readonly retryable: boolean
+  readonly scope: UploadErrorScope
+  readonly subject: string | undefined
+  readonly httpStatus: number | undefined
+  readonly storeCode: string | undefined
+  readonly requestId: string | undefined
+
+  constructor(code: UploadErrorCode, message: string, facts: UploadErrorFacts = {}) {
+    super(message, 'cause' in facts ? { cause: facts.cause } : undefined)
+    this.code = code
+    this.retryable = facts.retryable ?? RETRYABLE.has(code)
+    this.scope = OF_DESTINATION.has(code) ? 'destination' : 'file'
+    this.subject = facts.subject
+    this.httpStatus = facts.httpStatus
+    this.storeCode = facts.storeCode
+    this.requestId = facts.requestId
+  }
+}
+
+/** Unlike `instanceof`, holds across two installed copies of this package. */
+export function isUploadError(error: unknown): error is UploadError {
+  return error instanceof Error && error.name === 'UploadError'
+}

@@ -1,0 +1,64 @@
+import type { Progress, Stored } from '../destination.ts'
+import type { UploadError } from '../error.ts'
+
+/** What an `UploadQueue` tells its owner. `file` is a path, `name` never holds a slash. */
+export type QueueEvent =
+  | { readonly type: 'started'; readonly file: string; readonly bytes: number }
+  | { readonly type: 'progress'; readonly file: string; readonly progress: Progress }
+  | {
+      readonly type: 'stored'
+      readonly file: string
+      readonly stored: Stored
+      readonly durationMs: number
+      /** Time between the file's last write and its confirmation. */
+      readonly ageMs: number
+      /** False when another file had taken the name meanwhile, or it could not be deleted (see `problem`). */
+      readonly deleted: boolean
+    }
+  | {
+      readonly type: 'failed'
+      readonly file: string
+      readonly error: UploadError
+      /** Failures of this file in a row. */
+      readonly attempt: number
+      /** When it is tried again; absent in a sweep. */
+      readonly retryInMs?: number
+    }
+  | {
+      readonly type: 'skipped'
+      readonly file: string
+      readonly reason: 'locked' | 'vanished' | 'not-a-file'
+    }
+  /** The destination itself fails: one file is tried at a time, next after `retryInMs`. */
+  | { readonly type: 'paused'; readonly error: UploadError; readonly retryInMs: number }
+  | { readonly type: 'resumed' }
+  /** Something that did not stop the queue, such as a watch that could not be set up. */
+  | {
+      readonly type: 'problem'
+      readonly code: 'DIRECTORY' | 'WATCH' | 'LOCK' | 'DELETE' | 'ABANDON'
+      readonly message: string
+      readonly cause?: unknown
+    }
+
+/** What waits, for status pages and metrics. */
+export interface QueueStats {
+  /** Files waiting, those under way included. */
+  readonly files: number
+  readonly bytes: number
+  readonly active: number
+  /** Files whose last attempt failed. */
+  readonly failing: number
+  /** Last write of the oldest waiting file, ms since the epoch. */
+  readonly oldestMtimeMs?: number
+  readonly paused: boolean
+}
+
+/** Outcome of one `UploadQueue.sweep()`. */
+export interface SweepResult {
+  readonly stored: number
+  readonly failed: number
+  /** Locked by their writer, or gone before they were opened. */
+  readonly skipped: number
+  readonly bytes: number
+  readonly errors: readonly UploadError[]
+}

@@ -1,0 +1,44 @@
+import type { QueueEvent } from './events.ts'
+
+/** `auto`: use util-linux or busybox `flock` when it is there; `off`: a finished name is enough. */
+export type LockMode = 'auto' | 'off'
+
+/** Options of {@link UploadQueue}. */
+export interface QueueOptions {
+  /** Files under way at once. @default 2 */
+  readonly concurrency?: number
+  /**
+   * Leave a file alone while somebody holds it with an exclusive `flock(2)`, and hold it shared while it is sent.
+   * @default 'auto'
+   */
+  readonly lock?: LockMode
+  /** Program that takes the lock. @default 'flock' */
+  readonly flockPath?: string
+  /** Wait after a first failure, doubled by each further one, ± 25 %. @default 1000 */
+  readonly minDelayMs?: number
+  /** Longest wait, and the wait after a failure that needs a person. @default 300000 */
+  readonly maxDelayMs?: number
+  /** Key of a file. @default its name, control characters percent-encoded */
+  readonly key?: (name: string) => string
+  /** What is appended to the key when another content has it. @default by content, see `PutOptions` */
+  readonly uniqueId?: (name: string) => string | undefined
+  /** Told of all that happens; must not throw. */
+  readonly onEvent?: (event: QueueEvent) => void
+}
+
+/** Options of `UploadQueue.run()`. */
+export interface RunOptions {
+  /** Ends the run; transfers under way are given up within a moment and resumed by the next run. */
+  readonly signal: AbortSignal
+  /** Wake up when the directory changes. @default true */
+  readonly watch?: boolean
+  /** Look at the directory at least so often; `Infinity` = only when woken. @default 30000 */
+  readonly rescanMs?: number
+}
+
+/** Options of `UploadQueue.sweep()`. */
+export interface SweepOptions {
+  readonly signal?: AbortSignal
+  /** Paths to send instead of the directory's bundles. */
+  readonly files?: readonly string[]
+}
