@@ -1,0 +1,127 @@
+import { connect as openSession, constants, type IncomingHttpHeaders } from 'node:http2'
+import { connect as openSocket } from 'node:net'
+import { CallError, GrpcStatus } from './call-error.ts'
+import { announcedBytes, frame, PREFIX_BYTES, unframe } from './frame.ts'
+
+export interface Method<Question, Answer> {
+  readonly path: string
+  encode(question: Question): Uint8Array
+  decode(bytes: Uint8Array): Answer
+}
+
+export interface Channel {
+  call<Question, Answer>(
+    method: Method<Question, Answer>,
+    question: Question,
+    signal?: AbortSignal,
+  ): Promise<Answer>
+  close(): void
+}
+
+export interface ChannelOptions {
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+/**
+ * Unary gRPC over one unix socket: every call ends, with an answer or a `CallError`, within its
+ * limit. Ours and not grpc-js, because each millisecond and MB of it is paid by every composer.
+ */
+export function openChannel(socketPath: string, { timeoutMs, maxBytes }: ChannelOptions): Channel {
+  let lost: Error | undefined
+  const session = openSession('http://localhost', {
+    createConnection: () => openSocket(socketPath),
+  })
+  session.on('error', (error) => (lost ??= error))
+
+  function call<Question, Answer>(
+    method: Method<Question, Answer>,
+    question: Question,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    if (signal?.aborted === true) {
+      return Promise.reject(new CallError(GrpcStatus.canceled, 'canceled by the caller'))
+    }
+    if (session.destroyed || session.closed) {
+      const message = lost?.message ?? 'the connection is closed'
+      return Promise.reject(new CallError(GrpcStatus.unavailable, message, lost))
+    }
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': method.path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'grpc-timeout': `${timeoutMs}m`,
+    })
+    const timer = setTimeout(() => {
+      fail(GrpcStatus.deadlineExceeded, `no answer within ${timeoutMs} ms`)
+    }, timeoutMs)
+    const cancel = (): void => fail(GrpcStatus.canceled, 'canceled by the caller')
+    signal?.addEventListener('abort', cancel)
+    const chunks: Buffer[] = []
+    let received = 0
+    let http = 200
+    let status: number | undefined
+    let text = ''
+
+    function settle(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', cancel)
+    }
+    function fail(code: number, message: string, cause?: unknown): void {
+      settle()
+      reject(new CallError(code, message, cause))
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+    }
+    function readHeaders(headers: IncomingHttpHeaders): void {
+      if (headers[':status'] !== undefined) http = Number(headers[':status'])
+      if (headers['grpc-status'] === undefined) return
+      status = Number(headers['grpc-status'])
+      text = percentDecoded(String(headers['grpc-message'] ?? ''))
+    }
+
+    stream.on('response', readHeaders)
+    stream.on('trailers', readHeaders)
+    stream.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      received += chunk.length
+      if (received > maxBytes + PREFIX_BYTES || announcedBytes(chunks) > maxBytes) {
+        fail(GrpcStatus.resourceExhausted, `the answer is larger than ${maxBytes} bytes`)
+      }
+    })
+    stream.on('error', (error) => {
+      // http2 says "pending stream canceled"; that nobody listens is in the cause
+      const reason = lost ?? (error.cause instanceof Error ? error.cause : error)
+      fail(GrpcStatus.unavailable, reason.message, reason)
+    })
+    stream.on('close', () => {
+      settle()
+      if (http !== 200) {
+        const code = http === 404 ? GrpcStatus.unimplemented : GrpcStatus.unavailable
+        return fail(code, `HTTP status ${http}`)
+      }
+      if (status === undefined) {
+        return fail(GrpcStatus.unavailable, lost?.message ?? 'closed before the answer', lost)
+      }
+      if (status !== 0) return fail(status, text)
+      try {
+        resolve(method.decode(unframe(chunks)))
+      } catch (error) {
+        fail(GrpcStatus.internal, 'the answer cannot be decoded', error)
+      }
+    })
+    stream.end(frame(method.encode(question)))
+    return promise
+  }
+
+  return { call, close: () => session.destroy() }
+}
+
+function percentDecoded(message: string): string {
+  try {
+    return decodeURIComponent(message)
+  } catch {
+    return message
+  }
+}
