@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module'
+import { parseArgs } from 'node:util'
+import { parseArchitectures } from './executable/architecture.ts'
+import { buildComposer } from './executable/build.ts'
+import { BuildError } from './executable/fail.ts'
+import { ensureBuildTools } from './executable/packages.ts'
+import { run } from './executable/run.ts'
+import { layerTar } from './layer.ts'
+import { writeOciLayout, type Platform } from './oci-layout.ts'
+import { assembleRoot } from './root.ts'
+
+const { version } = createRequire(import.meta.url)('../apps/agent/package.json') as {
+  version: string
+}
+const USAGE = `usage: npm run image -- [--arch x64,arm64] [--name NAME:TAG]
+
+Builds the image without a container engine: an OCI layout (image/dist/oci), the same as one
+archive (image/dist/image.tar), and the root file system that image/Dockerfile copies.
+  --arch  architectures, comma-separated (default: this machine's)
+  --name  the name the image gets (default: core-dump-handler:${version})
+Then, for example: skopeo copy --all oci:image/dist/oci docker://REGISTRY/core-dump-handler:${version}`
+
+try {
+  const { values } = parseArgs({
+    options: { arch: { type: 'string' }, name: { type: 'string' }, help: { type: 'boolean' } },
+  })
+  if (values.help) console.log(USAGE)
+  else await buildImage(values.arch, values.name ?? `core-dump-handler:${version}`)
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+async function buildImage(arch: string | undefined, name: string): Promise<void> {
+  const dist = new URL('./dist', import.meta.url).pathname
+  const architectures = parseArchitectures(arch)
+  ensureBuildTools(architectures)
+  const platforms: Platform[] = []
+  for (const architecture of architectures) {
+    const dir = `${dist}/composer/${architecture.node}`
+    const artefact = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
+    const root = `${dist}/root/${architecture.debian}`
+    await assembleRoot(architecture, artefact, root)
+    const tar = layerTar(root)
+    console.log(`${root}  ${(tar.length / 2 ** 20).toFixed(1)} MiB unpacked`)
+    platforms.push({ architecture, layerTar: tar })
+  }
+  const digest = writeOciLayout(`${dist}/oci`, name, platforms)
+  run('tar', ['-cf', `${dist}/image.tar`, '--sort=name', '-C', `${dist}/oci`, 'oci-layout', 'index.json', 'blobs'])
+  console.log(`${dist}/oci and ${dist}/image.tar  ${name}@${digest}`)
+}

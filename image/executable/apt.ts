@@ -1,0 +1,58 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Architecture } from './architecture.ts'
+import { fail } from './fail.ts'
+import { run } from './run.ts'
+
+/** A private apt state in `dir`: no architecture is added to the machine's, nothing is installed. */
+export interface AptState {
+  readonly dir: string
+  readonly env: NodeJS.ProcessEnv
+}
+
+/** Runs `use` with package lists of `architecture`, fresh from the sources this machine uses. */
+export function withApt<T>({ debian }: Architecture, use: (apt: AptState) => T): T {
+  const dir = mkdtempSync(join(tmpdir(), 'image-packages-'))
+  try {
+    mkdirSync(join(dir, 'lists/partial'), { recursive: true })
+    mkdirSync(join(dir, 'archives/partial'), { recursive: true })
+    writeFileSync(join(dir, 'status'), '')
+    const config = join(dir, 'apt.conf')
+    writeFileSync(
+      config,
+      [
+        `Dir::State "${dir}";`,
+        `Dir::State::status "${dir}/status";`,
+        `Dir::Cache "${dir}";`,
+        `APT::Architecture "${debian}";`,
+        `APT::Architectures { "${debian}"; };`,
+        'APT::Sandbox::User "root";',
+      ].join('\n'),
+    )
+    const apt = { dir, env: { ...process.env, APT_CONFIG: config } }
+    run('apt-get', ['update', '-q'], { env: apt.env, cwd: dir })
+    return use(apt)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+/** The folder that holds the files of Debian package `name`, downloaded once. */
+export function unpackPackage(name: string, apt: AptState): string {
+  const root = join(apt.dir, 'unpacked', name)
+  mkdirSync(root, { recursive: true })
+  run('dpkg-deb', ['-x', debOf(name, apt), root])
+  return root
+}
+
+export function packageVersion(name: string, apt: AptState): string {
+  return run('dpkg-deb', ['-f', debOf(name, apt), 'Version']).trim()
+}
+
+function debOf(name: string, { dir, env }: AptState): string {
+  const find = (): string | undefined =>
+    readdirSync(dir).find((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
+  if (!find()) run('apt-get', ['download', '-q', name], { env, cwd: dir })
+  return join(dir, find() ?? fail(`apt downloaded no package \`${name}\``))
+}

@@ -1,0 +1,37 @@
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+/** An npm package of which code is in the image. */
+export interface BundledPackage {
+  readonly name: string
+  readonly version: string
+  readonly licence: string
+}
+
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)([.-].*)?$/i
+
+/** Copies the licence texts of the npm packages that `sources` belong to, one file each. */
+export function collectNpmLicences(sources: readonly string[], dir: string): BundledPackage[] {
+  mkdirSync(dir, { recursive: true })
+  const folders = new Set(sources.flatMap((source) => packageFolder(source) ?? []))
+  return [...folders].toSorted().map((folder) => {
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      name: string
+      version: string
+      license?: string
+    }
+    for (const file of readdirSync(folder).filter((each) => LICENCE_FILE.test(each))) {
+      copyFileSync(join(folder, file), join(dir, `${manifest.name.replaceAll('/', '+')}.${file}`))
+    }
+    return {
+      name: manifest.name,
+      version: manifest.version,
+      licence: manifest.license ?? 'NOASSERTION',
+    }
+  })
+}
+
+function packageFolder(source: string): string | undefined {
+  const match = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(resolve(source))
+  return match?.[0]
+}

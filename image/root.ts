@@ -1,0 +1,131 @@
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { closeSync, openSync } from 'node:fs'
+import { relocateExecutable } from '../apps/agent/src/deploy/relocate.ts'
+import { bundleAgent } from './agent-bundle.ts'
+import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
+import type { Architecture } from './executable/architecture.ts'
+import type { ComposerArtefact } from './executable/build.ts'
+import type { ShippedPackage } from './executable/debian-libraries.ts'
+import { run } from './executable/run.ts'
+import { collectNpmLicences, type BundledPackage } from './licences.ts'
+import { spdxDocument } from './sbom.ts'
+
+/** Where the programs live in the image; the ancestor's path, which people's manifests name. */
+export const APP = '/app'
+
+/**
+ * Makes the root file system of the image in `dir`: one Node that is both agent and composer,
+ * its libraries, util-linux `flock`, CA certificates, licences and SBOM; no shell.
+ */
+export async function assembleRoot(
+  architecture: Architecture,
+  artefact: ComposerArtefact,
+  dir: string,
+): Promise<void> {
+  rmSync(dir, { recursive: true, force: true })
+  const app = join(dir, APP)
+  const licences = join(dir, 'usr/share/licenses')
+  for (const folder of [
+    app,
+    join(dir, 'usr/bin'),
+    join(dir, 'etc/ssl/certs'),
+    licences,
+    join(dir, 'tmp'),
+  ]) {
+    mkdirSync(folder, { recursive: true })
+  }
+  chmodSync(join(dir, 'tmp'), 0o1777)
+  cpSync(join(artefact.dir, 'lib'), join(app, 'lib'), { recursive: true })
+  copyFileSync(join(artefact.dir, 'cdc'), join(app, 'cdc'))
+  relocate(join(app, 'cdc'), `${APP}/lib`)
+  symlinkSync('cdc', join(app, 'core-dump-agent'))
+
+  const bundled = await bundleAgent(join(app, 'agent.cjs'))
+  const tools = addDebianFiles(architecture, dir, licences)
+  copyFileSync(artefact.node.licence, join(licences, 'node'))
+  cpSync(join(artefact.dir, 'licences'), licences, { recursive: true })
+  const npm = collectNpmLicences(bundled, join(licences, 'npm'))
+  copyFileSync(new URL('../LICENSE', import.meta.url), join(licences, 'core-dump-handler'))
+  writeUsers(dir)
+  writeSbom(dir, artefact, tools, npm)
+}
+
+function relocate(executable: string, libraries: string): void {
+  const fd = openSync(executable, 'r+')
+  try {
+    relocateExecutable(fd, libraries)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function addDebianFiles(
+  architecture: Architecture,
+  dir: string,
+  licences: string,
+): ShippedPackage[] {
+  return withApt(architecture, (apt) => {
+    const utilLinux = unpackPackage('util-linux', apt)
+    const flock = join(dir, 'usr/bin/flock')
+    copyFileSync(join(utilLinux, 'usr/bin/flock'), flock)
+    run('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, flock])
+    run('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, flock])
+
+    const certificates = join(
+      unpackPackage('ca-certificates', apt),
+      'usr/share/ca-certificates/mozilla',
+    )
+    const bundle = readdirSync(certificates)
+      .toSorted()
+      .map((file) => readFileSync(join(certificates, file), 'utf8'))
+    writeFileSync(join(dir, 'etc/ssl/certs/ca-certificates.crt'), bundle.join(''))
+
+    return ['util-linux', 'ca-certificates'].map((name) => {
+      copyFileSync(
+        join(unpackPackage(name, apt), 'usr/share/doc', name, 'copyright'),
+        join(licences, `${name}.copyright`),
+      )
+      const files =
+        name === 'util-linux' ? ['/usr/bin/flock'] : ['/etc/ssl/certs/ca-certificates.crt']
+      return { name, version: packageVersion(name, apt), files }
+    })
+  })
+}
+
+function writeUsers(dir: string): void {
+  writeFileSync(
+    join(dir, 'etc/passwd'),
+    'root:x:0:0:root:/:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n',
+  )
+  writeFileSync(join(dir, 'etc/group'), 'root:x:0:\nnonroot:x:65532:\n')
+}
+
+function writeSbom(
+  dir: string,
+  artefact: ComposerArtefact,
+  tools: ShippedPackage[],
+  npm: BundledPackage[],
+): void {
+  const folder = join(dir, 'usr/share/sbom')
+  mkdirSync(folder, { recursive: true })
+  const document = spdxDocument({
+    node: artefact.node,
+    debian: [...artefact.libraries, ...tools],
+    npm,
+  })
+  writeFileSync(
+    join(folder, 'core-dump-handler.spdx.json'),
+    `${JSON.stringify(document, null, 2)}\n`,
+  )
+}

@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { dirname, join } from 'node:path'
+import { findTool } from '../../scripts/tools/index.ts'
+import { Containerd } from '../harness/containerd.ts'
+import type { ContainerdVersion } from '../harness/containerd-config.ts'
+import { freePorts } from '../harness/ports.ts'
+import { run, startProgram, type Program } from '../harness/program.ts'
+import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
+import { until } from '../harness/until.ts'
+import { makeCertificates } from './certificates.ts'
+import { kubeconfig, kubeletConfiguration } from './configuration.ts'
+import { rememberNode } from './node-settings.ts'
+import { API_SERVICE_ADDRESS, serveApiAddress, SERVICE_RANGE } from './service-address.ts'
+
+/** A real Kubernetes of one node on loopback: etcd, API server, controllers, scheduler, kubelet, containerd. */
+export class Cluster {
+  readonly directory: string = scratchDirectory()
+  readonly containerd: Containerd
+  /** What `kubectl` and `helm` need to speak to this cluster and to leave no file elsewhere. */
+  readonly env: Record<string, string>
+  readonly #programs: Program[] = []
+  readonly #restoreNode = rememberNode()
+  #apiAddress: Server | undefined
+  #binaries = ''
+  #helm = ''
+
+  constructor(version: ContainerdVersion = '2') {
+    this.containerd = new Containerd(version)
+    const homes = ['KUBECACHEDIR', 'HELM_CACHE_HOME', 'HELM_CONFIG_HOME', 'HELM_DATA_HOME']
+    this.env = {
+      ...Object.fromEntries(homes.map((name) => [name, join(this.directory, 'home')])),
+      HOME: join(this.directory, 'home'),
+      KUBECONFIG: join(this.directory, 'kubeconfig'),
+      PATH: process.env['PATH'] ?? '',
+    }
+  }
+
+  async start(): Promise<this> {
+    this.#binaries = dirname(await findTool('kubeone'))
+    this.#helm = await findTool('helm')
+    for (const name of ['home', 'log', 'pki']) mkdirSync(join(this.directory, name))
+    await this.containerd.start()
+    const port = await freePorts(8)
+    const pki = join(this.directory, 'pki')
+    await makeCertificates(pki, ['127.0.0.1', API_SERVICE_ADDRESS])
+    const token = randomBytes(24).toString('hex')
+    writeFileSync(join(pki, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 })
+    writeFileSync(
+      this.env['KUBECONFIG'] ?? '',
+      kubeconfig(`https://127.0.0.1:${port}`, join(pki, 'ca.crt'), token),
+      { mode: 0o600 },
+    )
+
+    this.#startControlPlane(port, pki)
+    await this.#ready(
+      'the API server is ready',
+      () => this.kubectl('get', '--raw', '/readyz'),
+      180_000,
+    )
+    this.#apiAddress = await serveApiAddress(port)
+    this.#startControllers(port, pki)
+    this.#startKubelet(port + 3, pki)
+    const condition = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
+    await this.#ready(
+      'the node is ready',
+      async () => (await this.kubectl('get', 'node', 'localhost', '-o', condition)) === 'True',
+      120_000,
+    )
+    await this.#ready(
+      'the default service account is there',
+      () => this.kubectl('get', 'serviceaccount', 'default'),
+      60_000,
+    )
+    return this
+  }
+
+  async kubectl(...args: string[]): Promise<string> {
+    return (
+      await run(join(this.#binaries, 'kubectl'), args, { env: this.env, maxBuffer: 64 << 20 })
+    ).stdout
+  }
+
+  /** `kubectl apply` of one object or a list. */
+  async apply(object: object): Promise<void> {
+    const file = join(this.directory, 'object.json')
+    writeFileSync(file, JSON.stringify(object))
+    await this.kubectl('apply', '-f', file)
+  }
+
+  async helm(...args: string[]): Promise<string> {
+    return (await run(this.#helm, args, { env: this.env, maxBuffer: 64 << 20 })).stdout
+  }
+
+  async stop(): Promise<void> {
+    try {
+      await this.#deletePods()
+    } finally {
+      this.#apiAddress?.close()
+      // the state of the control plane is thrown away: it gets no time to save it
+      for (const program of this.#programs.toReversed()) await program.stop('SIGKILL')
+      await this.containerd.stop()
+      this.#restoreNode()
+      removeScratch(this.directory)
+    }
+  }
+
+  async #deletePods(): Promise<void> {
+    if (!this.#programs.some((program) => program.running())) return
+    const kinds = 'daemonset,deployment,statefulset,job,replicaset'
+    await this.kubectl('delete', kinds, '-A', '--all', '--wait=false', '--cascade=foreground')
+    await this.kubectl('delete', 'pod', '-A', '--all', '--grace-period=5', '--timeout=60s')
+  }
+
+  #startControlPlane(port: number, pki: string): void {
+    const etcd = `http://127.0.0.1:${port + 1}`
+    const peer = `http://127.0.0.1:${port + 2}`
+    this.#launch('etcd', {
+      'data-dir': join(this.directory, 'etcd'),
+      'listen-client-urls': etcd,
+      'advertise-client-urls': etcd,
+      'listen-peer-urls': peer,
+      'initial-advertise-peer-urls': peer,
+      'initial-cluster': `default=${peer}`,
+      'unsafe-no-fsync': 'true',
+      'log-level': 'warn',
+    })
+    this.#launch('kube-apiserver', {
+      'etcd-servers': etcd,
+      'bind-address': '127.0.0.1',
+      'secure-port': String(port),
+      'advertise-address': '127.0.0.1',
+      'tls-cert-file': join(pki, 'apiserver.crt'),
+      'tls-private-key-file': join(pki, 'apiserver.key'),
+      'token-auth-file': join(pki, 'tokens.csv'),
+      'authorization-mode': 'RBAC',
+      'service-cluster-ip-range': SERVICE_RANGE,
+      'service-account-issuer': 'https://kubernetes.default.svc',
+      'service-account-signing-key-file': join(pki, 'sa.key'),
+      'service-account-key-file': join(pki, 'sa.pub'),
+      'endpoint-reconciler-type': 'none',
+      'allow-privileged': 'true',
+      'kubelet-preferred-address-types': 'Hostname',
+    })
+  }
+
+  #startControllers(port: number, pki: string): void {
+    const common = {
+      kubeconfig: this.env['KUBECONFIG'] ?? '',
+      'leader-elect': 'false',
+      'bind-address': '127.0.0.1',
+    }
+    this.#launch('kube-controller-manager', {
+      ...common,
+      'service-account-private-key-file': join(pki, 'sa.key'),
+      'root-ca-file': join(pki, 'ca.crt'),
+      'use-service-account-credentials': 'false',
+      'secure-port': String(port + 5),
+      'cert-dir': join(pki, 'controllers'),
+    })
+    this.#launch('kube-scheduler', {
+      ...common,
+      'secure-port': String(port + 6),
+      'cert-dir': join(pki, 'scheduler'),
+    })
+  }
+
+  #startKubelet(port: number, pki: string): void {
+    const config = join(this.directory, 'kubelet.json')
+    writeFileSync(config, kubeletConfiguration(this.directory, this.containerd.socket, port))
+    this.#launch('kubelet', {
+      kubeconfig: this.env['KUBECONFIG'] ?? '',
+      config,
+      'root-dir': join(this.directory, 'kubelet'),
+      'cert-dir': join(pki, 'kubelet'),
+      'hostname-override': 'localhost',
+    })
+  }
+
+  #launch(name: string, flags: Record<string, string>): void {
+    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)
+    const log = join(this.directory, 'log', name)
+    this.#programs.push(
+      startProgram(join(this.#binaries, name), args, { log, cwd: this.directory }),
+    )
+  }
+
+  /** Waits, but not for a cluster of which a part has already ended. */
+  async #ready(what: string, probe: () => Promise<unknown>, timeoutMs: number): Promise<void> {
+    let dead: Program | undefined
+    await until(
+      what,
+      async () => (dead = this.#programs.find((program) => !program.running())) || (await probe()),
+      timeoutMs,
+    )
+    if (dead)
+      throw new Error(
+        `A part of the cluster ended while waiting: ${what}\n${dead.output().slice(-2000)}`,
+      )
+  }
+}

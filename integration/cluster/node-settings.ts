@@ -1,0 +1,51 @@
+import { existsSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What a kubelet writes when it starts, whatever its configuration says. */
+const SYSCTLS = [
+  'vm/overcommit_memory',
+  'vm/panic_on_oom',
+  'kernel/panic',
+  'kernel/panic_on_oops',
+  'kernel/keys/root_maxkeys',
+  'kernel/keys/root_maxbytes',
+]
+
+/** Fixed places of kubelet, CNI and shims: ours to remove when they were not there before. */
+const PLACES = [
+  '/var/lib/kubelet',
+  '/var/log/containers',
+  '/var/log/pods',
+  '/var/lib/cni',
+  '/run/netns',
+  '/run/containerd',
+]
+
+/** Remembers what a kubelet changes on the machine; the function puts it back. */
+export function rememberNode(): () => void {
+  const values = SYSCTLS.map((key): [string, string] => [
+    join('/proc/sys', key),
+    readFileSync(join('/proc/sys', key), 'utf8'),
+  ])
+  const absent = PLACES.filter((place) => !existsSync(place))
+  return () => {
+    for (const [path, value] of values)
+      if (readFileSync(path, 'utf8') !== value) writeFileSync(path, value)
+    for (const place of absent) rmSync(place, { recursive: true, force: true })
+    for (const controller of readdirSync('/sys/fs/cgroup'))
+      removeEmptyTree(join('/sys/fs/cgroup', controller, 'kubepods'))
+    removeEmptyTree('/sys/fs/cgroup/kubepods')
+  }
+}
+
+function removeEmptyTree(directory: string): void {
+  if (!existsSync(directory)) return
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeEmptyTree(join(directory, entry.name))
+  }
+  try {
+    rmdirSync(directory)
+  } catch {
+    // a cgroup that still has a process is not ours
+  }
+}
