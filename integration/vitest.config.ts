@@ -1,11 +1,15 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
-import { conditions } from '../vitest.config.ts'
+import { conditions as all } from '../vitest.config.ts'
+
+// a `module` build is for bundlers: Node cannot load that of the AWS SDK
+const conditions = all.filter((condition) => condition !== 'module')
 
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
     root: new URL('.', import.meta.url).pathname,
+    globalSetup: ['harness/global-setup.ts'],
     include: ['**/*.test.ts'],
     // kernel.core_pattern is one setting for the whole machine
     fileParallelism: false,

@@ -1,0 +1,27 @@
+import { withKernel } from './kernel.ts'
+import { mountsBelow, processesOf, removeScratch, scratchOf, staleScratch } from './scratch.ts'
+
+/** Clear away what killed runs left; at the end, see that this one leaves nothing. */
+export default async function setup(): Promise<() => Promise<void>> {
+  for (const directory of staleScratch()) clear(directory)
+  // others may have the kernel right now: what counts is how they leave it
+  const sysctls = async (): Promise<string> =>
+    process.getuid?.() === 0 ? withKernel(async (values) => JSON.stringify(values)) : ''
+  const before = await sysctls()
+  return async () => {
+    const left = scratchOf(process.pid).flatMap((directory) => [
+      directory,
+      ...processesOf(directory).map((pid) => `process ${pid} of ${directory}`),
+      ...mountsBelow(directory).map((mount) => `mount ${mount}`),
+    ])
+    for (const directory of scratchOf(process.pid)) clear(directory)
+    const after = await sysctls()
+    if (after !== before) left.push(`the sysctls are ${after}, were ${before}`)
+    if (left.length > 0) throw new Error(`The tests left something behind:\n${left.join('\n')}`)
+  }
+}
+
+function clear(directory: string): void {
+  for (const pid of processesOf(directory)) process.kill(pid, 'SIGKILL')
+  removeScratch(directory)
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { Agent, s3Settings } from './agent.ts'
+import type { Containerd } from './containerd.ts'
+import { Inbox } from './inbox.ts'
+import { coreSysctls, withKernel } from './kernel.ts'
+import type { ObjectStore } from './object-store.ts'
+import { processesOf } from './scratch.ts'
+import { until } from './until.ts'
+
+export interface NodeOptions {
+  readonly store: ObjectStore
+  readonly containerd?: Containerd
+  /** Further settings of the agent. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A node with the agent on it: this machine's kernel, a store, and maybe a container runtime. */
+export class TestNode {
+  readonly agent: Agent
+  readonly inbox: Inbox
+
+  constructor({ store, containerd, env }: NodeOptions) {
+    this.agent = new Agent({
+      ...s3Settings(store),
+      USE_INOTIFY: 'true',
+      ...(containerd && { CRIO_ENDPOINT: `unix://${containerd.socket}` }),
+      ...env,
+    })
+    this.inbox = new Inbox(store, join(this.agent.directory, 'inbox'))
+  }
+
+  /**
+   * Start the agent, and once the kernel runs its composer, crash something in `task`; then have
+   * `remove` give the node back. For seconds only: the whole machine's crashes come here meanwhile.
+   */
+  async prepared<T>(task: () => Promise<T>): Promise<T> {
+    return withKernel(async (before) => {
+      const daemon = this.agent.start()
+      try {
+        await until('the agent takes the kernel over', () => {
+          if (!daemon.running()) throw new Error(`the agent ended:\n${this.agent.output}`)
+          return coreSysctls()['kernel.core_pattern'].startsWith(`|${this.agent.hostDir}/cdc `)
+        })
+        const result = await task()
+        expect(await this.agent.command('remove')).toMatchObject({ code: 0 })
+        expect(coreSysctls()).toEqual(before)
+        return result
+      } catch (error) {
+        throw new Error(`with the agent saying:\n${this.agent.output}\n${this.composerLog}`, {
+          cause: error,
+        })
+      } finally {
+        await daemon.stop()
+      }
+    })
+  }
+
+  /** Composers at work, by what the kernel called them with. */
+  composers(): { pid: number; hostPid: number }[] {
+    return processesOf(this.agent.hostDir).flatMap((pid) => {
+      const line = readIfThere(`/proc/${pid}/cmdline`)
+      const hostPid = /-P=(\d+)/.exec(line)?.[1]
+      return hostPid ? [{ pid, hostPid: Number(hostPid) }] : []
+    })
+  }
+
+  get composerLog(): string {
+    return readIfThere(join(this.agent.hostDir, 'composer.log'))
+  }
+
+  async dispose(): Promise<void> {
+    await until('composers have ended', () => this.composers().length === 0)
+    await this.agent.dispose()
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,64 @@
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3'
+
+export interface S3Account {
+  readonly endpoint: string
+  readonly accessKey: string
+  readonly secret: string
+}
+
+/** A real S3 server on loopback with one bucket. */
+export interface ObjectStore extends S3Account {
+  readonly bucket: string
+  keys(): Promise<string[]>
+  /** Upload ids under way. */
+  uploads(): Promise<string[]>
+  fetch(key: string, path: string): Promise<void>
+  /** Take the server down; what it stores stays. */
+  down(): Promise<void>
+  up(): Promise<void>
+  /** Down for good, files removed. */
+  stop(): Promise<void>
+}
+
+export const REGION = 'us-east-1'
+export const BUCKET = 'core-dumps'
+
+/** What a test asks the store itself, beside the product. */
+export function storeClient(account: S3Account): {
+  createBucket(): Promise<void>
+} & Pick<ObjectStore, 'keys' | 'uploads' | 'fetch'> {
+  const s3 = new S3Client({
+    endpoint: account.endpoint,
+    region: REGION,
+    forcePathStyle: true,
+    credentials: { accessKeyId: account.accessKey, secretAccessKey: account.secret },
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  })
+  return {
+    async createBucket() {
+      await s3.send(new CreateBucketCommand({ Bucket: BUCKET }))
+    },
+    async keys() {
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET }))
+      return Contents.map(({ Key = '' }) => Key)
+    },
+    async uploads() {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
+      return Uploads.map(({ UploadId = '' }) => UploadId)
+    },
+    async fetch(key, path) {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
+      await pipeline(Body as Readable, createWriteStream(path))
+    },
+  }
+}
