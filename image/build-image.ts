@@ -47,6 +47,15 @@ async function buildImage(arch: string | undefined, name: string): Promise<void>
     platforms.push({ architecture, layerTar: tar })
   }
   const digest = writeOciLayout(`${dist}/oci`, name, platforms)
-  run('tar', ['-cf', `${dist}/image.tar`, '--sort=name', '-C', `${dist}/oci`, 'oci-layout', 'index.json', 'blobs'])
+  run('tar', [
+    '-cf',
+    `${dist}/image.tar`,
+    '--sort=name',
+    '-C',
+    `${dist}/oci`,
+    'oci-layout',
+    'index.json',
+    'blobs',
+  ])
   console.log(`${dist}/oci and ${dist}/image.tar  ${name}@${digest}`)
 }

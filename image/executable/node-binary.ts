@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Architecture } from './architecture.ts'
+import { fail } from './fail.ts'
 import { run } from './run.ts'
 
 const require = createRequire(import.meta.url)
@@ -21,7 +22,7 @@ export function nodeBinary({ node }: Architecture, cacheDir: string): ShippedNod
   const { optionalDependencies } = require('../../package.json') as {
     optionalDependencies: Record<string, string>
   }
-  const version = String(optionalDependencies[name])
+  const version = optionalDependencies[name] ?? fail(`package.json names no \`${name}\``)
   const installed = join(repository, 'node_modules', name)
   const folder = existsSync(join(installed, 'bin/node'))
     ? installed
