@@ -1,13 +1,13 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** Resolve workspace packages to their TypeScript sources, so that tests need no build. */
-export const conditions = ['@core-dump-handler/source', 'module', 'node', 'development|production']
+export const conditions = ['@core-dump-handler/source', 'node', 'development|production']
 
 const config: ViteUserConfig = defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['{packages,apps}/*/src/**/*.test.ts', 'src/**/*.test.ts'],
+    include: ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'src/**/*.test.ts'],
     setupFiles: [new URL('./vitest.setup.ts', import.meta.url).pathname],
     restoreMocks: true,
     testTimeout: 20_000,

@@ -17,14 +17,14 @@ export async function unpackReadyBuilt(
   folder: string,
   say: (line: string) => void,
 ): Promise<boolean> {
-  // the pinned sums, and the files, are those of x64
-  if (process.arch !== 'x64') return false
   try {
     if (tool.archive) {
       await access(join(from, tool.archive))
       await run('tar', ['-xJf', join(from, tool.archive), '-C', folder, '--strip-components=1'])
       return true
     }
+    // the pinned sums, and the files, are those of x64
+    if (process.arch !== 'x64') return false
     for (const [file, expected] of Object.entries(tool.files)) {
       if (expected === undefined) return false
       const path = join(folder, file)

@@ -1,0 +1,81 @@
+import { writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ROOT } from '../../scripts/set-up/root.mjs'
+import { findTool, type ToolName } from '../../scripts/tools/index.ts'
+import { run } from '../../scripts/tools/run.ts'
+import { createProject, type Project } from './project.ts'
+import { PUBLISHED } from './workspace.ts'
+
+const NODES: readonly ToolName[] = ['node-22', 'node-24', 'node-26']
+
+let project: Project
+
+beforeAll(async () => {
+  project = await createProject()
+  for (const { name, example } of PUBLISHED) {
+    await writeFile(join(project.dir, exampleOf(name)), example)
+  }
+})
+
+afterAll(() => project?.remove())
+
+describe.for(PUBLISHED)('$name', ({ tarball }) => {
+  test('has a tarball that publint finds nothing wrong with', async () => {
+    const args = [join(project.tarballs, tarball), '--strict']
+    await expect(run(bin('publint'), args)).resolves.toContain('All good')
+  })
+
+  test('has types that resolve wherever ES modules do', async () => {
+    const args = [join(project.tarballs, tarball), '--profile', 'esm-only', '--no-color']
+    await expect(run(bin('attw'), args)).resolves.toContain('No problems found')
+  })
+
+  test('ships its sources, licence and README, and no test', async () => {
+    const files = await run('tar', ['-tzf', join(project.tarballs, tarball)])
+    expect(files).toContain('package/src/index.ts')
+    expect(files).toContain('package/dist/index.d.ts')
+    expect(files).toContain('package/README.md')
+    expect(files).toContain('package/LICENSE')
+    expect(files).not.toMatch(/\.test\.|\/(bench|fixtures)\//)
+  })
+})
+
+test('the examples type-check in a project that has only the tarballs', async () => {
+  const types = join(ROOT, 'node_modules/@types')
+  const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext']
+  const files = PUBLISHED.map(({ name }) => exampleOf(name))
+  await run(bin('tsc'), [...options, '--typeRoots', types, '--types', 'node', ...files], {
+    cwd: project.dir,
+  })
+})
+
+describe.for(NODES)('on %s', (node) => {
+  let program: string
+
+  beforeAll(async () => {
+    program = await findTool(node)
+  })
+
+  test.for(PUBLISHED)('the example of $name runs from its tarball', async ({ name }) => {
+    await run(program, [exampleOf(name)], { cwd: project.dir, timeout: 60_000 })
+  })
+
+  test.for(PUBLISHED.flatMap(({ bins }) => bins))(
+    '%s --version and --help answer',
+    async (name) => {
+      const env = { ...process.env, PATH: `${dirname(program)}:${process.env['PATH']}` }
+      const file = join(project.dir, 'node_modules/.bin', name)
+      await expect(run(file, ['--version'], { env })).resolves.toMatch(/\d+\.\d+\.\d+/)
+      await expect(run(file, ['--help'], { env })).resolves.toContain('Usage')
+    },
+  )
+})
+
+function exampleOf(name: string): string {
+  return `${name.split('/')[1]}.ts`
+}
+
+function bin(name: string): string {
+  return join(ROOT, 'node_modules/.bin', name)
+}

@@ -1,0 +1,28 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ROOT } from '../../scripts/set-up/root.mjs'
+import { run } from '../../scripts/tools/run.ts'
+import { PUBLISHED } from './workspace.ts'
+
+let scratch: string
+
+beforeAll(async () => {
+  // inside the repository, so that the packages are found by name; its sources are what runs
+  const cache = join(ROOT, '.cache')
+  await mkdir(cache, { recursive: true })
+  scratch = await mkdtemp(join(cache, 'readme-'))
+})
+
+afterAll(() => rm(scratch, { recursive: true, force: true }))
+
+test.for(PUBLISHED)('the README of $name has an example that imports it', ({ name, example }) => {
+  expect(example).toContain(`from '${name}'`)
+})
+
+test.for(PUBLISHED)('the example of $name runs from its sources', async ({ name, example }) => {
+  const file = join(scratch, `${name.split('/')[1]}.ts`)
+  await writeFile(file, example)
+  const args = ['--conditions=@core-dump-handler/source', file]
+  await expect(run(process.execPath, args, { timeout: 60_000 })).resolves.toBeDefined()
+})

@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { say, SetUpError } from './say.mjs'
+
+/**
+ * @typedef {object} Package
+ * @property {string} name of the Debian and Ubuntu package
+ * @property {string | string[]} provides a program on PATH, or files one of which must exist
+ * @property {string} purpose what is not run without it
+ */
+
+/** @type {Record<'test' | 'bench', readonly Package[]>} */
+export const PACKAGES = {
+  test: [
+    { name: 'xz-utils', provides: 'xz', purpose: 'unpacking test tools' },
+    { name: 'unzip', provides: 'unzip', purpose: 'reading bundles with Info-ZIP' },
+    { name: 'libarchive-tools', provides: 'bsdtar', purpose: 'reading bundles with libarchive' },
+    { name: 'p7zip-full', provides: '7z', purpose: 'reading bundles with 7-Zip' },
+    { name: 'python3', provides: 'python3', purpose: "reading bundles with Python's zipfile" },
+    { name: 'gdb', provides: 'gdb', purpose: 'opening cores' },
+    { name: 'gcc', provides: 'gcc', purpose: 'compiling programs that crash' },
+    {
+      name: 'libc6-dev',
+      provides: ['/usr/include/stdio.h'],
+      purpose: 'compiling programs that crash',
+    },
+    { name: 'util-linux', provides: 'flock', purpose: 'file locks' },
+    { name: 'runc', provides: 'runc', purpose: 'pods in a real containerd' },
+    {
+      name: 'containernetworking-plugins',
+      provides: ['/usr/lib/cni/loopback', '/opt/cni/bin/loopback'],
+      purpose: 'pods in a real containerd',
+    },
+    { name: 'busybox-static', provides: 'busybox', purpose: 'pods in a real containerd' },
+    { name: 'openssl', provides: 'openssl', purpose: 'TLS and the test cluster' },
+    {
+      name: 'python3-swift',
+      provides: ['/usr/lib/python3/dist-packages/swift'],
+      purpose: 'uploads to OpenStack Swift',
+    },
+    {
+      name: 'libatomic1',
+      provides: [
+        '/usr/lib/x86_64-linux-gnu/libatomic.so.1',
+        '/usr/lib/aarch64-linux-gnu/libatomic.so.1',
+        '/usr/lib64/libatomic.so.1',
+      ],
+      purpose: 'running the packages on Node 26',
+    },
+  ],
+  bench: [
+    { name: 'gcc', provides: 'gcc', purpose: 'the feeder that plays the kernel' },
+    {
+      name: 'libc6-dev',
+      provides: ['/usr/include/stdio.h'],
+      purpose: 'the feeder that plays the kernel',
+    },
+    { name: 'pigz', provides: 'pigz', purpose: 'comparing with pigz -1' },
+    { name: 'zip', provides: 'zip', purpose: 'comparing with zip -6' },
+  ],
+}
+
+/**
+ * Install what is missing, when root on a Debian or Ubuntu; else say what is missing and what that costs.
+ * @param {'test' | 'bench'} purpose
+ */
+export async function ensurePackages(purpose) {
+  const missing = PACKAGES[purpose].filter((each) => !isThere(each))
+  if (missing.length === 0) return
+  const names = missing.map(({ name }) => name)
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    for (const each of missing)
+      say(`missing: ${each.name} (without it is left out: ${each.purpose})`)
+    say(`to have all of it, as root on Debian or Ubuntu: apt-get install ${names.join(' ')}`)
+    return
+  }
+  say(`installing Debian packages, about 30 s: ${names.join(' ')}`)
+  aptGet(['update'])
+  aptGet(['install', '--yes', '--no-install-recommends', ...names])
+}
+
+/** @param {string[]} args */
+function aptGet(args) {
+  const { status, stdout, stderr } = spawnSync(
+    'apt-get',
+    ['-o', 'DPkg::Lock::Timeout=300', '--quiet', ...args],
+    { encoding: 'utf8', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } },
+  )
+  if (status === 0) return
+  const last = `${stdout}${stderr}`.trim().split('\n').slice(-5).join('\n')
+  throw new SetUpError(`\`apt-get ${args.join(' ')}\` failed with ${status}:\n${last}`)
+}
+
+/** @param {Package} each */
+function isThere({ provides }) {
+  return Array.isArray(provides) ? provides.some((path) => existsSync(path)) : onPath(provides)
+}
+
+/** @param {string} program */
+function onPath(program) {
+  // runc and busybox may lie in folders that are only on root's PATH
+  const dirs = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/bin']
+  return dirs.some((dir) => existsSync(join(dir, program)))
+}

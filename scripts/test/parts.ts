@@ -1,0 +1,24 @@
+/** One run of vitest. */
+export interface Part {
+  readonly name: string
+  readonly what: string
+  /** Arguments of `vitest run`. */
+  readonly args: readonly string[]
+}
+
+const INTEGRATION = ['--config', 'integration/vitest.config.ts']
+
+/** In the order of how soon they tell that something is wrong. */
+export const PARTS: readonly Part[] = [
+  { name: 'unit', what: 'each package and app by itself, from sources', args: [] },
+  {
+    name: 'package',
+    what: 'published shape, README examples, packed tarballs on Node 22.18, 24 and 26',
+    args: [...INTEGRATION, 'integration/package/'],
+  },
+  {
+    name: 'integration',
+    what: 'the whole chain on this kernel, containerd, object stores and a cluster; the chart',
+    args: [...INTEGRATION, '--exclude', 'package/**'],
+  },
+]
