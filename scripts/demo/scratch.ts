@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The folders of one demo, as a node would have them. */
+export interface Scratch {
+  readonly root: string
+  /** HOST_DIR: the composer and what it needs. */
+  readonly hostDir: string
+  /** CORE_DIR: where bundles wait. */
+  readonly coreDir: string
+  /** The destination, standing in for a bucket. */
+  readonly bucket: string
+}
+
+/** Run `task` with fresh folders and remove them afterwards, all but the bucket when that is kept. */
+export async function withScratch(
+  keep: boolean,
+  task: (scratch: Scratch) => Promise<void>,
+): Promise<void> {
+  // a short name: the path is part of core_pattern, which ends at 127 bytes
+  const root = mkdtempSync(join(tmpdir(), 'cdh-'))
+  const [hostDir, coreDir, bucket] = [join(root, 'host'), join(root, 'cores'), join(root, 'bucket')]
+  for (const dir of [hostDir, coreDir, bucket]) mkdirSync(dir)
+  let kept = false
+  try {
+    await task({ root, hostDir, coreDir, bucket })
+    kept = keep
+  } finally {
+    for (const dir of kept ? [hostDir, coreDir] : [root]) {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  }
+}
