@@ -5,10 +5,21 @@ import { KUBERNETES, makeKubeone } from './kubeone.ts'
 import { nodeFromNpm } from './node-from-npm.ts'
 import { makeS5cmd } from './s5cmd.ts'
 import { makeSchemas } from './schemas.ts'
+import { makeMonitoringSchemas } from './monitoring-schemas.ts'
 import type { Tool } from './tool.ts'
 
 const CONTAINERD = 'github.com/containerd/containerd/v2'
 const CONTAINERD_PROGRAMS = ['containerd', 'containerd-shim-runc-v2', 'ctr']
+
+function olderSchemas(version: string) {
+  return {
+    version,
+    main: '.',
+    files: {},
+    cost: 'deriving them from the OpenAPI document in the Kubernetes module, about 30 s',
+    make: makeSchemas(version),
+  }
+}
 
 /** What the tests use, exactly; a new version is a new pin (and a new sum) here and nowhere else. */
 export const CATALOGUE = {
@@ -70,7 +81,17 @@ export const CATALOGUE = {
     files: {},
     archive: 'schemas.tar.xz',
     cost: 'deriving them from the OpenAPI document in the Kubernetes module, about 30 s',
-    make: makeSchemas,
+    make: makeSchemas(KUBERNETES),
+  },
+  // two older versions that are in use: what the chart renders must be valid there too
+  'schemas-1.35': olderSchemas('1.35.4'),
+  'schemas-1.33': olderSchemas('1.33.13'),
+  'monitoring-schemas': {
+    version: '0.85.0',
+    main: '.',
+    files: {},
+    cost: 'deriving them from the module of the Prometheus operator, about 20 s',
+    make: makeMonitoringSchemas('0.85.0'),
   },
   helm: {
     version: '4.3.1',

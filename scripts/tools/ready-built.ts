@@ -24,7 +24,7 @@ export async function unpackReadyBuilt(
       return true
     }
     // the pinned sums, and the files, are those of x64
-    if (process.arch !== 'x64') return false
+    if (process.arch !== 'x64' || Object.keys(tool.files).length === 0) return false
     for (const [file, expected] of Object.entries(tool.files)) {
       if (expected === undefined) return false
       const path = join(folder, file)

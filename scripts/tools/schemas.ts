@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findGo, moduleDir } from './go.ts'
-import { KUBERNETES } from './kubeone.ts'
 import type { Workshop } from './tool.ts'
 
 interface Schema {
@@ -23,8 +22,14 @@ const REF = '#/definitions/'
  * Strict JSON schemas for kubeconform from the OpenAPI document in the Kubernetes module:
  * `kubeconform -strict -schema-location '<folder>/{{.ResourceKind}}{{.KindSuffix}}.json'`.
  */
-export async function makeSchemas(shop: Workshop): Promise<void> {
-  const source = await moduleDir(await findGo(shop), `k8s.io/kubernetes@v${KUBERNETES}`, shop)
+export function makeSchemas(version: string): (shop: Workshop) => Promise<void> {
+  return async (shop) => {
+    const source = await moduleDir(await findGo(shop), `k8s.io/kubernetes@v${version}`, shop)
+    await writeSchemas(source, shop.folder)
+  }
+}
+
+async function writeSchemas(source: string, folder: string): Promise<void> {
   const swagger = await readFile(join(source, 'api/openapi-spec/swagger.json'), 'utf8')
   const { definitions } = JSON.parse(swagger) as { definitions: Record<string, Schema> }
   for (const [name, definition] of Object.entries(definitions)) {
@@ -38,7 +43,7 @@ export async function makeSchemas(shop: Workshop): Promise<void> {
     const suffix = group ? `-${group.split('.')[0]}` : ''
     const schema = standAlone(name, definitions, group ? `${group}/${version}` : version, kind)
     await writeFile(
-      join(shop.folder, `${kind.toLowerCase()}${suffix}-${version}.json`),
+      join(folder, `${kind.toLowerCase()}${suffix}-${version}.json`),
       JSON.stringify(schema),
     )
   }
