@@ -1,1 +1,3 @@
-export {}
+export { readSettings } from './settings/read-settings.ts'
+export type { SettingProblem } from './settings/problem.ts'
+export type { AgentSettings, DestinationSettings, Trigger } from './settings/settings.ts'

@@ -31,9 +31,17 @@ export function relocateExecutable(fd: number, directory: string): void {
   const rpath = findRpath(fd, headers)
   if (Buffer.byteLength(directory) > rpath.bytes) throw tooLong(directory, rpath.bytes)
 
-  write(fd, Buffer.concat([Buffer.from(path), Buffer.alloc(interpreter.bytes)], interpreter.bytes), interpreter.offset)
+  write(
+    fd,
+    Buffer.concat([Buffer.from(path), Buffer.alloc(interpreter.bytes)], interpreter.bytes),
+    interpreter.offset,
+  )
   // slashes at the end of a directory mean nothing and keep the room for the next relocation
-  write(fd, Buffer.from(directory + '/'.repeat(rpath.bytes - Buffer.byteLength(directory))), rpath.offset)
+  write(
+    fd,
+    Buffer.from(directory + '/'.repeat(rpath.bytes - Buffer.byteLength(directory))),
+    rpath.offset,
+  )
 }
 
 function programHeaders(fd: number): ProgramHeader[] {
@@ -65,14 +73,18 @@ function findRpath(fd: number, headers: ProgramHeader[]): { offset: number; byte
   }
   const strings = values.get(DT_STRTAB)
   const rpath = values.get(DT_RPATH)
-  if (strings === undefined || rpath === undefined) throw new TypeError('The executable has no DT_RPATH')
+  if (strings === undefined || rpath === undefined)
+    throw new TypeError('The executable has no DT_RPATH')
   const start = fileOffset(headers, strings + rpath)
   return { offset: start, bytes: read(fd, start, 4096).indexOf(0) }
 }
 
 function fileOffset(headers: ProgramHeader[], address: bigint): number {
   const segment = headers.find(
-    (each) => each.type === PT_LOAD && address >= each.address && address < each.address + BigInt(each.bytes),
+    (each) =>
+      each.type === PT_LOAD &&
+      address >= each.address &&
+      address < each.address + BigInt(each.bytes),
   )
   if (!segment) throw new TypeError('The executable has a string outside its segments')
   return segment.offset + Number(address - segment.address)
@@ -80,7 +92,8 @@ function fileOffset(headers: ProgramHeader[], address: bigint): number {
 
 function find(headers: ProgramHeader[], type: number, what: string): ProgramHeader {
   const found = headers.find((each) => each.type === type)
-  if (!found) throw new TypeError(`The executable has no ${what}: it is not one that can be relocated`)
+  if (!found)
+    throw new TypeError(`The executable has no ${what}: it is not one that can be relocated`)
   return found
 }
 

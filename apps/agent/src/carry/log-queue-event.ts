@@ -1,0 +1,53 @@
+import { basename } from 'node:path'
+import type { QueueEvent } from '@core-dump-handler/upload'
+import type { Log } from '../log/open-log.ts'
+
+/** One line for what a person running this wants to know; file names are fields, never text. */
+export function logQueueEvent(log: Log, event: QueueEvent): void {
+  switch (event.type) {
+    case 'started':
+      return log.debug({ file: basename(event.file), bytes: event.bytes }, 'upload started')
+    case 'stored': {
+      const { url, bytes, outcome, takenKey, parts, keptParts } = event.stored
+      const facts = {
+        file: basename(event.file),
+        url,
+        bytes,
+        durationMs: Math.round(event.durationMs),
+      }
+      const resumed = parts > 0 ? { parts, keptParts } : {}
+      const text =
+        outcome === 'existing'
+          ? 'was in the store already, local bundle deleted'
+          : 'stored and verified, local bundle deleted'
+      const more = { ...facts, ...resumed, ...(takenKey !== undefined && { takenKey }) }
+      if (event.deleted) return log.info(more, text)
+      return log.warn(
+        more,
+        'stored and verified; the local file stays: it is not the one that was sent',
+      )
+    }
+    case 'failed': {
+      const { file, error, attempt, retryInMs } = event
+      return log.error(
+        { file: basename(file), attempt, retryInMs, err: error },
+        'upload failed, the bundle is kept',
+      )
+    }
+    case 'skipped':
+      return log.info({ file: basename(event.file), reason: event.reason }, 'skipped')
+    case 'paused':
+      return log.error(
+        { retryInMs: event.retryInMs, err: event.error },
+        'the destination fails; bundles wait on the node',
+      )
+    case 'resumed':
+      return log.info('the destination takes bundles again')
+    case 'problem':
+      return log.warn(
+        { code: event.code, problem: event.message, err: event.cause },
+        'upload queue',
+      )
+    case 'progress':
+  }
+}

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import type { Log } from '../log/open-log.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { claimNode } from './claim-node.ts'
+import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
+
+const RETRY_MS = 1000
+
+/**
+ * Wait until no other living agent has this HOST_DIR, nor the one the core pattern points to:
+ * two on one node would fight over the pattern. Resolves with the way to let go; never if aborted.
+ */
+export async function awaitClaim(
+  settings: Pick<AgentSettings, 'hostDir' | 'sysctlRoot'>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<() => void> {
+  for (let said = ''; ; await sleep(RETRY_MS, undefined, { signal })) {
+    const taken = await takenBy(settings)
+    const claim =
+      taken === undefined ? claimNode(settings.hostDir) : ({ outcome: 'taken' } as const)
+    if (claim.outcome === 'claimed') return claim.release
+    if (claim.outcome === 'unknown') {
+      log.warn({ reason: claim.reason }, 'cannot tell whether another agent runs on this node')
+      return () => undefined
+    }
+    const dir = taken ?? settings.hostDir
+    if (dir !== said) {
+      log.warn(
+        { hostDir: dir },
+        'another agent is at work on this node; waiting until it has ended',
+      )
+      said = dir
+    }
+  }
+}
+
+/** HOST_DIR of a living agent other than ours that holds the core pattern. */
+async function takenBy({
+  hostDir,
+  sysctlRoot,
+}: Pick<AgentSettings, 'hostDir' | 'sysctlRoot'>): Promise<string | undefined> {
+  const pattern = await readSysctl(CORE_PATTERN, { root: sysctlRoot })
+  const other = hostDirOf(pattern)
+  if (other === undefined || other === hostDir) return undefined
+  const claim = claimNode(other)
+  if (claim.outcome === 'claimed') claim.release()
+  return claim.outcome === 'taken' ? other : undefined
+}

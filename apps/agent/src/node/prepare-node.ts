@@ -1,0 +1,77 @@
+import { mkdir } from 'node:fs/promises'
+import { corePattern } from '@core-dump-handler/composer'
+import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
+import writeFileAtomic from 'write-file-atomic'
+import { deployComposer } from '../deploy/deploy-composer.ts'
+import { installFile } from '../deploy/install-file.ts'
+import type { Log } from '../log/open-log.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { crictlConfig, findCrictl } from './crictl.ts'
+import { nodeFiles } from './node-files.ts'
+import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
+
+/** What the kernel now does with a crash. */
+export interface PreparedNode {
+  readonly sysctls: Readonly<Record<string, string>>
+}
+
+/**
+ * Make the kernel of this node run the composer: every file first, each by rename; only then the
+ * sysctls, the pattern last. What cannot be done throws before the pattern is touched.
+ */
+export async function prepareNode(settings: AgentSettings, log: Log): Promise<PreparedNode> {
+  const { hostDir } = settings
+  const { pattern, dropped } = corePattern(hostDir)
+  if (dropped.length > 0) {
+    log.warn(
+      { hostDir, dropped },
+      'the directory is long: the kernel will not tell these of a crash',
+    )
+  }
+  await makeDirectories(settings)
+  await deployCrictl(settings, log)
+  await deployComposer(hostDir)
+  await writeFileAtomic(nodeFiles(hostDir).composerEnv, settings.composerEnv, { mode: 0o600 })
+
+  const sysctls = sysctlValues(settings, pattern)
+  await takeOverSysctls(settings, sysctls, log)
+  return { sysctls }
+}
+
+async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {
+  for (const dir of [hostDir, coreDir]) await mkdir(dir, { recursive: true, mode: 0o700 })
+}
+
+async function deployCrictl(settings: AgentSettings, log: Log): Promise<void> {
+  const files = nodeFiles(settings.hostDir)
+  if (settings.deployCrictlConfig) {
+    await writeFileAtomic(files.crictlConfig, crictlConfig(settings.crioEndpoint), { mode: 0o600 })
+  }
+  if (!settings.deployCrictl) return
+  const crictl = await findCrictl()
+  if (crictl !== undefined) return await installFile(crictl, files.crictl, 0o700)
+  log.warn(
+    'DEPLOY_CRIO_EXE: no crictl came with this agent; the composer speaks gRPC to the runtime',
+  )
+}
+
+async function takeOverSysctls(
+  { hostDir, sysctlRoot: root }: AgentSettings,
+  values: Readonly<Record<string, string>>,
+  log: Log,
+): Promise<void> {
+  const earlier = hostDirOf(await readSysctl(CORE_PATTERN, { root }))
+  // an agent sets all three: where it set the pattern, none of them is the node's own
+  const isOurs = (): boolean => earlier !== undefined
+  const earlierBackupDirs = earlier === undefined || earlier === hostDir ? [] : [earlier]
+  const taken = await takeOver(values, { root, backupDir: hostDir, isOurs, earlierBackupDirs })
+  for (const { key, found, changed, backup } of taken) {
+    if (changed) log.info({ sysctl: key, from: found, to: values[key], backup }, 'sysctl set')
+  }
+  if (earlierBackupDirs.length > 0) {
+    log.warn(
+      { earlierHostDir: earlier },
+      'took over from a set-up in another directory: `core-dump-agent remove` with that HOST_DIR deletes its files',
+    )
+  }
+}

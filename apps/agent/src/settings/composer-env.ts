@@ -1,0 +1,49 @@
+import {
+  COMPOSER_SETTINGS,
+  formatComposerEnv,
+  parseComposerSettings,
+  type ComposerSettingName,
+} from '@core-dump-handler/composer'
+import type { SettingProblem } from './problem.ts'
+
+// of version 9; the others may be set for the agent with or without `COMP_`
+const ONLY_WITH_PREFIX: ReadonlySet<string> = new Set(
+  COMPOSER_SETTINGS.slice(0, 12).map(({ name }) => name),
+)
+
+/** Text of the composer's `.env`: from `COMP_*`, then from what the agent itself knows. */
+export function composerEnv(
+  env: Readonly<NodeJS.ProcessEnv>,
+  own: Readonly<Partial<Record<ComposerSettingName, string>>>,
+): {
+  readonly text: string
+  readonly eventDir: string
+  readonly problems: readonly SettingProblem[]
+} {
+  const values: Partial<Record<ComposerSettingName, string>> = {}
+  const sources: Partial<Record<ComposerSettingName, string>> = {}
+  for (const { name } of COMPOSER_SETTINGS) {
+    const source = candidates(name).find((candidate) => env[candidate]?.trim())
+    if (source !== undefined) sources[name] = source
+    const value = own[name] ?? (source === undefined ? undefined : env[source]?.trim())
+    if (value !== undefined) values[name] = value
+  }
+
+  const problems = parseComposerSettings(values).bad.map(
+    ({ name, value, expected, defaultValue }): SettingProblem => {
+      delete values[name]
+      const message = `${expected}; ${defaultValue === '' ? 'the default' : `\`${defaultValue}\``} is used`
+      return { variable: sources[name] ?? name, got: value, message }
+    },
+  )
+  return {
+    text: formatComposerEnv(values),
+    eventDir: parseComposerSettings(values).settings.eventDirectory,
+    problems,
+  }
+}
+
+function candidates(name: ComposerSettingName): readonly string[] {
+  if (name === 'EVENT_DIRECTORY') return ['COMP_CORE_EVENT_DIR', 'COMP_EVENT_DIRECTORY']
+  return ONLY_WITH_PREFIX.has(name) ? [`COMP_${name}`] : [`COMP_${name}`, name]
+}

@@ -1,0 +1,39 @@
+import type { S3Options } from '@core-dump-handler/upload'
+
+/** What wakes the carrier; `none`: CORE_DIR is left to others. */
+export type Trigger =
+  | { readonly kind: 'interval'; readonly intervalMs: number }
+  | { readonly kind: 'schedule'; readonly pattern: string }
+  | { readonly kind: 'watch' }
+  | { readonly kind: 'none' }
+
+/** Where bundles go. */
+export interface DestinationSettings {
+  /** `s3://bucket/prefix` or `file:/directory`, without credentials. */
+  readonly url: string
+  readonly s3: S3Options
+}
+
+/** What an agent goes by, typed. */
+export interface AgentSettings {
+  /** `cdc`, `.env`, `crictl`, `crictl.yaml`, `*.bak` and `composer.log` live here. */
+  readonly hostDir: string
+  readonly coreDir: string
+  readonly eventDir: string
+  readonly suidDumpable: '0' | '1' | '2'
+  readonly sysctlRoot: string
+  readonly deployCrictlConfig: boolean
+  readonly deployCrictl: boolean
+  readonly crioEndpoint: string
+  readonly trigger: Trigger
+  /** Absent: nothing says where bundles go. */
+  readonly destination?: DestinationSettings
+  /** Text of the composer's `.env`. */
+  readonly composerEnv: string
+  /** 0: no HTTP server. */
+  readonly healthPort: number
+  /** What is done when somebody else changes one of our sysctls. */
+  readonly tamper: 'restore' | 'report'
+  /** Values that must never be written anywhere. */
+  readonly secrets: readonly string[]
+}

@@ -1,0 +1,28 @@
+/** Text of `--help`. */
+export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status]
+
+Prepares this node so that every crash becomes a bundle, and carries bundles to a store.
+
+Commands
+  (none)           prepare the node, then carry bundles until SIGTERM
+  sweep            send every bundle in CORE_DIR once and end; exit code 1 if one could not be sent
+  sweep FILE...    send these files (names or globs) instead
+  remove           give the node back as it was found; bundles and events stay
+  status           show what is set up on this node and what waits
+
+Options
+  -h, --help       this text
+  -v, --version    the version
+
+Settings are environment variables; a .env beside the program is read first and loses to them.
+  HOST_DIR         directory on the node for the composer and its settings
+                   (/var/mnt/core-dump-handler)
+  CORE_DIR         where bundles wait (/var/mnt/core-dump-handler/cores)
+  DESTINATION      s3://bucket/prefix or file:/directory; or S3_BUCKET_NAME, S3_PREFIX
+  S3_ACCESS_KEY, S3_SECRET, S3_REGION, S3_ENDPOINT, S3_CA_FILE, ...
+  INTERVAL         look for bundles each so many milliseconds; wins over
+  SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over
+  USE_INOTIFY      true: carry each bundle as soon as it is there
+  COMP_...         settings of the composer, such as COMP_TIMEOUT
+All of them are in the README of @core-dump-handler/agent.
+`
