@@ -1,8 +1,10 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CORE_SYSCTLS } from './kernel.ts'
 import { BUCKET, REGION, type S3Account } from './object-store.ts'
 import { run, startProgram, type Program } from './program.ts'
 import { removeScratch, scratchDirectory } from './scratch.ts'
+import { until } from './until.ts'
 
 const AGENT = new URL('../../apps/agent/bin/agent.js', import.meta.url).pathname
 const BUILT = new URL('../../apps/agent/dist/cli.js', import.meta.url).pathname
@@ -36,6 +38,30 @@ export class Agent {
     return this.#daemon
   }
 
+  /** Change settings for whatever is started from now on. */
+  set(env: Readonly<Record<string, string>>): void {
+    Object.assign(this.#env, env)
+  }
+
+  /** Let it prepare files in its own directory instead of this machine's sysctls. */
+  spareKernel(): this {
+    const root = join(this.directory, 'sysctl')
+    for (const key of CORE_SYSCTLS) {
+      const path = join(root, key.replace('.', '/'))
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, key === 'kernel.core_pattern' ? 'core\n' : '0\n')
+    }
+    this.set({ SYSCTL_ROOT: root })
+    return this
+  }
+
+  /** Whether the kernel, or what stands for it, has been told to run its composer. */
+  get prepared(): boolean {
+    const root = this.#env['SYSCTL_ROOT'] ?? '/proc/sys'
+    const pattern = readFileSync(join(root, 'kernel/core_pattern'), 'utf8')
+    return pattern.startsWith(`|${this.hostDir}/cdc `)
+  }
+
   /** What the daemons wrote so far. */
   get output(): string {
     return this.#daemon?.output() ?? ''
@@ -46,10 +72,20 @@ export class Agent {
     return readdirSync(this.coreDir)
   }
 
-  start(env: Readonly<Record<string, string>> = {}): Program {
+  /** Start the daemon and wait until the node is prepared. */
+  async start(): Promise<Program> {
+    const daemon = this.launch()
+    await until('the agent prepares the node', () => {
+      if (!daemon.running()) throw new Error(`the agent ended:\n${daemon.output()}`)
+      return this.prepared
+    })
+    return daemon
+  }
+
+  launch(): Program {
     this.#daemon = startProgram(process.execPath, [AGENT], {
       log: join(this.directory, 'agent.log'),
-      env: { ...this.#env, ...env },
+      env: { ...this.#env },
       cwd: this.directory,
     })
     return this.#daemon

@@ -4,9 +4,6 @@ import { mountsBelow, processesOf, removeScratch, scratchOf, staleScratch } from
 /** Clear away what killed runs left; at the end, see that this one leaves nothing. */
 export default async function setup(): Promise<() => Promise<void>> {
   for (const directory of staleScratch()) clear(directory)
-  // others may have the kernel right now: what counts is how they leave it
-  const sysctls = async (): Promise<string> =>
-    process.getuid?.() === 0 ? withKernel(async (values) => JSON.stringify(values)) : ''
   const before = await sysctls()
   return async () => {
     const left = scratchOf(process.pid).flatMap((directory) => [
@@ -19,6 +16,11 @@ export default async function setup(): Promise<() => Promise<void>> {
     if (after !== before) left.push(`the sysctls are ${after}, were ${before}`)
     if (left.length > 0) throw new Error(`The tests left something behind:\n${left.join('\n')}`)
   }
+}
+
+// others may have the kernel right now: what counts is how they leave it
+async function sysctls(): Promise<string> {
+  return process.getuid?.() === 0 ? withKernel(async (values) => JSON.stringify(values)) : ''
 }
 
 function clear(directory: string): void {

@@ -20,6 +20,7 @@ export interface NodeOptions {
 export class TestNode {
   readonly agent: Agent
   readonly inbox: Inbox
+  #composerLog = ''
 
   constructor({ store, containerd, env }: NodeOptions) {
     this.agent = new Agent({
@@ -37,22 +38,23 @@ export class TestNode {
    */
   async prepared<T>(task: () => Promise<T>): Promise<T> {
     return withKernel(async (before) => {
-      const daemon = this.agent.start()
       try {
-        await until('the agent takes the kernel over', () => {
-          if (!daemon.running()) throw new Error(`the agent ended:\n${this.agent.output}`)
-          return coreSysctls()['kernel.core_pattern'].startsWith(`|${this.agent.hostDir}/cdc `)
-        })
+        await this.agent.start()
         const result = await task()
+        this.#composerLog = readIfThere(join(this.agent.hostDir, 'composer.log'))
         expect(await this.agent.command('remove')).toMatchObject({ code: 0 })
         expect(coreSysctls()).toEqual(before)
         return result
       } catch (error) {
-        throw new Error(`with the agent saying:\n${this.agent.output}\n${this.composerLog}`, {
-          cause: error,
-        })
+        throw new Error(
+          `with the agent saying:\n${this.agent.output}\n${readIfThere(join(this.agent.hostDir, 'composer.log'))}`,
+          {
+            cause: error,
+          },
+        )
       } finally {
-        await daemon.stop()
+        // should `remove` have failed, no crash may find a composer without its agent
+        await this.agent.daemon.stop()
       }
     })
   }
@@ -66,8 +68,9 @@ export class TestNode {
     })
   }
 
+  /** What composers had logged when the node was given back. */
   get composerLog(): string {
-    return readIfThere(join(this.agent.hostDir, 'composer.log'))
+    return this.#composerLog
   }
 
   async dispose(): Promise<void> {

@@ -27,6 +27,8 @@ export interface Pod {
   readonly namespace: string
   readonly uid: string
   readonly containerIds: readonly string[]
+  /** Pid of a container's first process on this machine. */
+  hostPid(index?: number): Promise<number>
   /** Wait for the end of a container; resolves with its exit code. */
   exitCode(index?: number): Promise<number>
   remove(): Promise<void>
@@ -92,6 +94,11 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     namespace,
     uid,
     containerIds,
+    async hostPid(index = 0) {
+      const containerId = containerIds[index] ?? ''
+      const { info } = await runtime.ContainerStatus({ containerId, verbose: true })
+      return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid
+    },
     async exitCode(index = 0) {
       const containerId = containerIds[index] ?? ''
       const ended = await until(`container ${index} of ${name} ends`, async () => {

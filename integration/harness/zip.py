@@ -1,6 +1,5 @@
 """Reads a zip the way Python does: list ZIP | extract ZIP ENTRY FILE (names as JSON strings)."""
 import json
-import shutil
 import sys
 import zipfile
 
@@ -13,4 +12,10 @@ with zipfile.ZipFile(archive) as bundle:
             for entry in bundle.infolist()]))
     else:
         with bundle.open(json.loads(sys.argv[3])) as source, open(sys.argv[4], 'wb') as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+            # zeros become holes: a core of many GiB needs little disk
+            while block := source.read(1 << 20):
+                if block.count(0) == len(block):
+                    target.seek(len(block), 1)
+                else:
+                    target.write(block)
+            target.truncate()

@@ -1,0 +1,50 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { Transform } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** A slow line to a server on loopback. */
+export interface Throttle {
+  readonly url: string
+  /** Bytes that have gone up through it so far. */
+  readonly sentBytes: number
+  /** No longer slow. */
+  release(): void
+  close(): Promise<void>
+}
+
+/** Let at most `bytesPerSecond` up to the server at `target`. */
+export async function throttle(target: string, bytesPerSecond: number): Promise<Throttle> {
+  const { hostname, port } = new URL(target)
+  let sentBytes = 0
+  let slow = true
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname)
+    const brake = new Transform({
+      async transform(chunk: Buffer, _encoding, done) {
+        sentBytes += chunk.length
+        if (slow) await sleep((chunk.length / bytesPerSecond) * 1000)
+        done(null, chunk)
+      },
+    })
+    const end = (): void => {
+      client.destroy()
+      upstream.destroy()
+    }
+    client.on('error', end).on('close', end)
+    upstream.on('error', end).on('close', end)
+    client.pipe(brake).pipe(upstream).pipe(client)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get sentBytes() {
+      return sentBytes
+    },
+    release: () => void (slow = false),
+    async close() {
+      server.close()
+    },
+  }
+}
