@@ -27,6 +27,8 @@ export interface ManifestCrash {
   readonly signalName?: string
   /** Name of the crashing thread; bytes that are not UTF-8 are U+FFFD. */
   readonly comm?: string
+  /** Its bytes in hexadecimal, when they are not UTF-8. */
+  readonly commHex?: string
   readonly exe?: string
   readonly hostPid?: number
   /** In the process's own pid namespace. */

@@ -28,11 +28,11 @@ export function parseComposerSettings(
   for (const [name, [key, defaultValue, schema]] of Object.entries(SETTINGS_SCHEMA)) {
     const value = variables[name]?.trim() ?? defaultValue
     // a variable set to nothing means its default, as everywhere in a container's world
-    let parsed = v.safeParse(schema as v.GenericSchema, value === '' ? defaultValue : value)
+    let parsed = v.safeParse(schema, value === '' ? defaultValue : value)
     if (!parsed.success) {
       const expected = parsed.issues[0].message
       bad.push({ name: name as ComposerSettingName, value, expected, defaultValue })
-      parsed = v.safeParse(schema as v.GenericSchema, defaultValue)
+      parsed = v.safeParse(schema, defaultValue)
     }
     settings[key] = parsed.output
   }

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { ComposerSettingName } from './names.ts'
 import type { ComposerSettings } from './settings.ts'
 
 const bool = v.pipe(
@@ -26,8 +27,17 @@ const text = v.string()
 const path = v.pipe(v.string(), v.regex(/^(\/[^\0]*)?$/, 'expected an absolute path'))
 const DAY_MS = 86_400_000
 
+/** Typed key, default as text, and what is accepted. */
+type SettingRow = {
+  readonly [K in keyof ComposerSettings]: readonly [
+    key: K,
+    defaultValue: string,
+    schema: v.GenericSchema<string, ComposerSettings[K]>,
+  ]
+}[keyof ComposerSettings]
+
 /** Each variable of the composer: its typed key, its default as text, what it accepts. */
-export const SETTINGS_SCHEMA = {
+export const SETTINGS_SCHEMA: Readonly<Record<ComposerSettingName, SettingRow>> = {
   LOG_LEVEL: ['logLevel', 'debug', oneOf('off', 'error', 'warn', 'info', 'debug', 'trace')],
   IGNORE_CRIO: ['ignoreCrio', 'false', bool],
   INCLUDE_PROC_INFO: ['includeProcInfo', 'false', bool],
@@ -73,9 +83,4 @@ export const SETTINGS_SCHEMA = {
   MAX_CORE_BYTES: ['maxCoreBytes', '0', integer(0, Number.MAX_SAFE_INTEGER)],
   MIN_FREE_BYTES: ['minFreeBytes', '0', integer(0, Number.MAX_SAFE_INTEGER)],
   OVERRIDE_PROC_FOLDER_PATH: ['procRoot', '/proc', path],
-} satisfies Record<
-  string,
-  {
-    [K in keyof ComposerSettings]: [K, string, v.GenericSchema<string, ComposerSettings[K]>]
-  }[keyof ComposerSettings]
->
+}

@@ -1,0 +1,71 @@
+import { type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
+import { messageOf } from '../problems.ts'
+import type { ComposerSettings } from '../settings/settings.ts'
+import type { Task } from '../task.ts'
+import type { ManifestCore } from './manifest-type.ts'
+import type { Bundle } from './open.ts'
+
+export interface TakenCore {
+  readonly core: ManifestCore
+  /** The core could not be read or written as it should. */
+  readonly failed: boolean
+}
+
+/** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
+export async function takeCore({ name, zip }: Bundle, task: Task): Promise<TakenCore> {
+  const { settings, source, stop, problems, onProgress } = task
+  const entryName = `${name}.core`
+  try {
+    const result = await drain(source.fd, zip, {
+      entryName,
+      ...packing(settings, task.args.switches.has('disable-compression')),
+      signal: stop.signal,
+      onRelease: () => source.markReleased(),
+      ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
+      ...(onProgress && { onProgress: ({ bytes }) => onProgress(bytes) }),
+    })
+    source.markReleased()
+    return { core: describeCore(result, task), failed: result.cut === 'read-error' }
+  } catch (error) {
+    source.release()
+    // the entry was taken back: what remains is the record that says why
+    const reason = messageOf(error)
+    problems.add('CORE_NOT_WRITTEN', reason)
+    return { core: { bytes: 0, complete: false, reason }, failed: true }
+  }
+}
+
+/** A record instead of a core. */
+export function refuseCore(reason: string, { source, problems }: Task): TakenCore {
+  source.release()
+  problems.add('CORE_REFUSED', reason)
+  return { core: { bytes: 0, complete: false, reason }, failed: false }
+}
+
+function packing(
+  settings: ComposerSettings,
+  disabled: boolean,
+): { mode: DrainMode; holdBudgetMs?: number } {
+  if (disabled) return { mode: 'store' }
+  const { compressionMode, holdBudgetMs } = settings
+  const mode = compressionMode !== '' ? compressionMode : settings.compression ? 'deflate' : 'store'
+  const bounded = holdBudgetMs > 0 && (mode === 'deflate' || mode === 'adaptive')
+  return bounded ? { mode: 'adaptive', holdBudgetMs } : { mode }
+}
+
+function describeCore(result: DrainResult, { stop, problems }: Task): ManifestCore {
+  const { expectedBytes, isElf } = result.elf
+  if (!isElf && result.bytes > 0)
+    problems.add('NOT_AN_ELF', 'What came on stdin is not an ELF file')
+  const reason = result.cut === 'aborted' ? stop.cause?.message : result.reason
+  return {
+    entry: result.entryName,
+    bytes: result.bytes,
+    storedBytes: result.storedBytes,
+    ...(expectedBytes !== undefined && { expectedBytes }),
+    complete: result.complete,
+    ...(!result.complete && { reason: reason ?? result.reason ?? 'The core was cut' }),
+    crc32: result.crc32.toString(16).padStart(8, '0'),
+    method: result.method,
+  }
+}

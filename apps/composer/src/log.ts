@@ -1,0 +1,80 @@
+import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import type { LogLevel } from './settings/settings.ts'
+
+const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug', 'trace']
+const MAX_BYTES = 1024 * 1024
+
+export interface LogOptions {
+  /** The file; without one, lines go to stderr. */
+  readonly path?: string | undefined
+  /** At this size the file is renamed to `<path>.1`, replacing an older one. */
+  readonly maxBytes?: number
+}
+
+/**
+ * composer.log in version 9's pattern `{l} - {d} - {m}`, 0600, never above two files.
+ * Lines are kept in memory until the first `flush`, so that no crash is held for them.
+ */
+export class Log {
+  #level = 4
+  #waiting: string[] | undefined = []
+  readonly #path: string | undefined
+  readonly #maxBytes: number
+
+  constructor({ path, maxBytes = MAX_BYTES }: LogOptions = {}) {
+    this.#path = path
+    this.#maxBytes = maxBytes
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#level = LEVELS.indexOf(level)
+  }
+
+  write(level: Exclude<LogLevel, 'off'>, message: string): void {
+    if (LEVELS.indexOf(level) > this.#level) return
+    const line = `${level.toUpperCase()} - ${new Date().toISOString()} - ${escapeControls(message)}\n`
+    if (this.#waiting) this.#waiting.push(line)
+    else this.#append(this.#path === undefined ? `composer: ${escapeControls(message)}\n` : line)
+  }
+
+  /** Write what has gathered; from now on lines go straight out. */
+  flush(): void {
+    const lines = this.#waiting
+    this.#waiting = undefined
+    if (lines && lines.length > 0) this.#append(lines.join(''))
+  }
+
+  #append(text: string): void {
+    try {
+      if (this.#path === undefined) writeSync(2, text)
+      else appendBounded(this.#path, text, this.#maxBytes)
+    } catch {
+      // a full or read-only disk, a closed stderr: a log line is never a reason to fail
+    }
+  }
+}
+
+function appendBounded(path: string, text: string, maxBytes: number): void {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants
+  const open = (): number =>
+    openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  let fd = open()
+  try {
+    if (fstatSync(fd).size > maxBytes) {
+      renameSync(path, `${path}.1`)
+      closeSync(fd)
+      fd = open()
+    }
+    writeSync(fd, text)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** No control byte, no line separator: whoever chose the text chooses no line of its own. */
+export function escapeControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
+}

@@ -1,0 +1,50 @@
+import { delimiter, join } from 'node:path'
+import {
+  type LookUp,
+  type LookUpSubject,
+  type Runtime,
+  lookUp,
+  openRuntime,
+} from '@core-dump-handler/cri'
+import type { Task } from './task.ts'
+
+// version 9 looked for crictl here, and last beside itself
+const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'
+const PROCESS_FILES = ['auxv', 'cmdline', 'environ', 'maps', 'status']
+
+/** Ask this node's runtime about `subject`; with IGNORE_CRIO only what the process itself tells. */
+export function beginLookUp(subject: LookUpSubject, { settings, home, stop }: Task): LookUp {
+  const runtime = settings.ignoreCrio ? undefined : open()
+  const search = lookUp(subject, runtime, {
+    totalTimeoutMs: settings.criTotalTimeoutMs,
+    logLines: settings.logLength,
+    includeProcessFiles: settings.includeProcInfo ? PROCESS_FILES : [],
+    procRoot: settings.procRoot,
+    signal: stop.signal,
+  })
+  return {
+    identified: search.identified,
+    result: search.result,
+    close: async () => {
+      await search.close()
+      await runtime?.then(closeRuntime, () => {})
+    },
+  }
+
+  function open(): Promise<Runtime> {
+    return openRuntime({
+      client: settings.criClient,
+      callTimeoutMs: settings.criCallTimeoutMs,
+      crictlImageCommand: settings.crioImageCmd,
+      crictlEnv: { PATH: home === undefined ? PATH : `${PATH}${delimiter}${home}` },
+      signal: stop.signal,
+      ...(settings.criEndpoint !== '' && { endpoint: settings.criEndpoint }),
+      ...(settings.useCrioConf &&
+        home !== undefined && { crictlConfig: join(home, 'crictl.yaml') }),
+    })
+  }
+}
+
+function closeRuntime(runtime: Runtime): void {
+  runtime.close()
+}

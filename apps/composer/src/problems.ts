@@ -1,0 +1,38 @@
+import type { Problem } from './bundle/manifest-type.ts'
+
+// a hostile command line or runtime must not make the manifest large
+const MAX_PROBLEMS = 100
+const MAX_MESSAGE = 2000
+
+/** Collects what went wrong beside the core, and tells `onProblem` at once. */
+export class Problems {
+  readonly list: Problem[] = []
+  readonly #onProblem: (problem: Problem) => void
+
+  constructor(onProblem: (problem: Problem) => void) {
+    this.#onProblem = onProblem
+  }
+
+  add(code: string, message: string): void {
+    if (this.list.length >= MAX_PROBLEMS) return
+    const problem = { code, message: message.slice(0, MAX_MESSAGE).toWellFormed() }
+    this.list.push(problem)
+    this.#onProblem(problem)
+  }
+
+  /** Run `step`; what it throws is a problem with this code. */
+  async guard<T>(code: string, step: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await step()
+    } catch (error) {
+      this.add(code, messageOf(error))
+      return undefined
+    }
+  }
+}
+
+/** The message of anything thrown, with those of its causes. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`
+}

@@ -1,0 +1,28 @@
+import { fstatSync } from 'node:fs'
+import { say } from './say.ts'
+
+const MIB = 1024 * 1024
+
+export interface Progress {
+  readonly update: (bytes: number) => void
+  readonly end: () => void
+}
+
+/** One line on stderr that counts up, where that is a terminal; undefined elsewhere. */
+export async function openProgress(): Promise<Progress | undefined> {
+  // a look at the file type first: the kernel's way does not pay for the tty module
+  if (!fstatSync(2).isCharacterDevice()) return undefined
+  const { isatty } = await import('node:tty')
+  if (!isatty(2)) return undefined
+  let shown = false
+  return {
+    update(bytes) {
+      shown = true
+      say(2, `\rreading the core: ${(bytes / MIB).toFixed(0)} MiB`)
+    },
+    end() {
+      // back to the first column, and erase the line
+      if (shown) say(2, '\r\u001b[K')
+    },
+  }
+}

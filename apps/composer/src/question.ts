@@ -1,0 +1,95 @@
+import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
+import { messageOf } from './problems.ts'
+import type { Task } from './task.ts'
+
+// a core that takes longer than this is drained while the runtime is asked
+const HEAD_START_MS = 40
+
+/** Whose crash it was, asked when there is time: its modules are not even read before that. */
+export class Question {
+  /** False when called by hand with nothing to look for. */
+  readonly asked: boolean
+  readonly #subject: LookUpSubject
+  readonly #task: Task
+  #search: Promise<LookUp> | undefined
+  #startedMs = 0
+  #tookMs = 0
+
+  constructor(subject: LookUpSubject, task: Task) {
+    this.asked = subject.snapshot !== undefined || (subject.hostname ?? '') !== ''
+    this.#subject = subject
+    this.#task = task
+  }
+
+  get tookMs(): number {
+    return this.#tookMs
+  }
+
+  /** Start once the process is released, or after a while of draining. */
+  startSoon(released: Promise<unknown>): void {
+    if (!this.asked) return
+    const timer = setTimeout(() => void this.#start(), HEAD_START_MS)
+    void released.finally(() => {
+      clearTimeout(timer)
+      void this.#start()
+    })
+  }
+
+  /** The pod, for the file name and the selector; what is not known within the limit is not waited for. */
+  async identified(): Promise<Identified> {
+    if (!this.asked) return NOTHING
+    const { criCallTimeoutMs } = this.#task.settings
+    const first = this.#start().then((search) => search.identified)
+    return (await within(criCallTimeoutMs, first)) ?? LATE
+  }
+
+  async result(): Promise<LookUpResult> {
+    if (!this.asked) return NOTHING
+    try {
+      const result = await (await this.#start()).result
+      this.#tookMs = now() - this.#startedMs
+      return result
+    } catch (error) {
+      this.#task.problems.add('LOOK_UP_FAILED', messageOf(error))
+      return { ...NOTHING, identity: { status: 'unverified', reason: 'the look-up failed' } }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#search) await this.#search.then((search) => search.close()).catch(() => {})
+  }
+
+  #start(): Promise<LookUp> {
+    if (!this.#search) {
+      this.#startedMs = now()
+      this.#search = import('./look-up.ts').then(({ beginLookUp }) =>
+        beginLookUp(this.#subject, this.#task),
+      )
+      // whoever waits for it hears of a failure
+      this.#search.catch(() => {})
+    }
+    return this.#search
+  }
+}
+
+const NOTHING: LookUpResult = {
+  identity: { status: 'unverified', reason: 'neither a host pid nor a host name was given' },
+  containers: [],
+  problems: [],
+}
+
+const LATE: Identified = {
+  identity: { status: 'unverified', reason: 'the runtime did not answer in time' },
+}
+
+function now(): number {
+  return Math.round(process.uptime() * 1000)
+}
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => late.resolve(undefined), ms)
+  return Promise.race([promise.catch(() => undefined), late.promise]).finally(() =>
+    clearTimeout(timer),
+  )
+}

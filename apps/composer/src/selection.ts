@@ -1,0 +1,70 @@
+import { statfsSync } from 'node:fs'
+import type { Identified } from '@core-dump-handler/cri'
+import type { Crash } from './crash.ts'
+import { messageOf } from './problems.ts'
+import type { Task } from './task.ts'
+
+/** What is done about a crash: take the core, only record it, or leave it alone. */
+export type Selection =
+  | { readonly take: 'core' }
+  | { readonly take: 'record'; readonly reason: string }
+  | { readonly take: 'nothing'; readonly reason: string }
+
+const CORE: Selection = { take: 'core' }
+// below one page nothing useful would be written: the process was told to leave no core
+const PAGE_BYTES = 4096
+
+/** POD_SELECTOR_LABEL: a pod without the label is left alone, a host process too, with a record. */
+export function selectByLabel(
+  label: string,
+  { identity, podInfo }: Identified,
+  hasPid: boolean,
+  { problems }: Task,
+): Selection {
+  if (identity.status === 'host') {
+    return { take: 'record', reason: `A host process has no pod with the label \`${label}\`` }
+  }
+  const labels = podInfo?.['labels']
+  const proven = identity.status === 'verified' || !hasPid
+  if (podInfo === undefined || !proven) {
+    problems.add(
+      'SELECTOR_UNDECIDED',
+      `Kept, because it is not proven whose crash it was: ${identity.reason ?? 'no pod was found'}`,
+    )
+    return CORE
+  }
+  if (typeof labels === 'object' && labels !== null && Object.hasOwn(labels, label)) return CORE
+  return { take: 'nothing', reason: `The pod \`${identity.pod ?? ''}\` has no label \`${label}\`` }
+}
+
+/** Settings that refuse a core before its first byte. */
+export function selectByPolicy(
+  crash: Crash,
+  directory: string,
+  { settings, problems }: Task,
+): Selection {
+  if (settings.honorCoreLimit && /^\d+$/.test(crash.limitSize)) {
+    if (Number(crash.limitSize) < PAGE_BYTES) {
+      const reason = `The process has a core limit of ${crash.limitSize} bytes and HONOR_CORE_LIMIT is set`
+      return { take: 'record', reason }
+    }
+  }
+  if (settings.suidCores === 'refuse' && crash.dumpMode === 2) {
+    return {
+      take: 'record',
+      reason: 'The process is set-uid or the like, and SUID_CORES is `refuse`',
+    }
+  }
+  if (settings.minFreeBytes > 0) {
+    try {
+      const { bavail, bsize } = statfsSync(directory)
+      if (bavail * bsize < settings.minFreeBytes) {
+        const reason = `\`${directory}\` has ${bavail * bsize} bytes free, MIN_FREE_BYTES is ${settings.minFreeBytes}`
+        return { take: 'record', reason }
+      }
+    } catch (error) {
+      problems.add('FREE_SPACE_UNKNOWN', messageOf(error))
+    }
+  }
+  return CORE
+}

@@ -1,0 +1,52 @@
+/** Why the composer was told to end before it was done. */
+export interface StopCause {
+  readonly code: 'TIMEOUT' | 'INTERRUPTED'
+  readonly exitCode: number
+  readonly message: string
+}
+
+/** Version 9's exit code for its time limit. */
+export const TIMEOUT_EXIT_CODE = 32
+
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/** One switch for the time limit and for signals: whoever waits listens to `signal`. */
+export class Stop {
+  readonly #controller = new AbortController()
+  #cause: StopCause | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Set once stopped; the first cause counts. */
+  get cause(): StopCause | undefined {
+    return this.#cause
+  }
+
+  /** From now on a signal ends the work, not the process. */
+  onSignals(): void {
+    for (const [name, exitCode] of Object.entries(SIGNALS)) {
+      process.on(name, () => {
+        this.#stop({ code: 'INTERRUPTED', exitCode, message: `Ended by ${name}` })
+      })
+    }
+  }
+
+  /** Counts from the start of the process. */
+  onTimeout(timeoutMs: number): void {
+    const leftMs = Math.max(0, timeoutMs - process.uptime() * 1000)
+    this.#timer = setTimeout(() => {
+      const message = `Timeout error during coredump processing: not done after ${timeoutMs / 1000} s`
+      this.#stop({ code: 'TIMEOUT', exitCode: TIMEOUT_EXIT_CODE, message })
+    }, leftMs)
+    this.#timer.unref()
+  }
+
+  #stop(cause: StopCause): void {
+    clearTimeout(this.#timer)
+    this.#cause ??= cause
+    this.#controller.abort(new Error(this.#cause.message))
+  }
+}
