@@ -1,0 +1,53 @@
+import { access, constants } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import { throwIfAborted } from '../abortable.ts'
+import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
+import { fromFileError } from '../errno.ts'
+import { openSource } from '../file-source.ts'
+import { checkKey } from '../key.ts'
+import { removeRecord } from '../resume-record.ts'
+import { ensureDirectory } from './publish.ts'
+import { putFile } from './put-file.ts'
+import { putStream } from './put-stream.ts'
+
+/** Files below one directory, for this user alone. */
+export class DirectoryDestination implements Destination {
+  readonly url: string
+  readonly #root: string
+
+  constructor(root: string) {
+    this.url = pathToFileURL(root).href
+    this.#root = root
+  }
+
+  async put(file: string, key: string, options: PutOptions = {}): Promise<Stored> {
+    checkKey(key)
+    throwIfAborted(options.signal)
+    await using source = await openSource(file, options.handle)
+    return await putFile(this.#root, source, key, options)
+  }
+
+  async putStream(
+    source: Readable | AsyncIterable<Uint8Array>,
+    key: string,
+    options: PutStreamOptions = {},
+  ): Promise<Stored> {
+    return putStream(this.#root, source, checkKey(key), options)
+  }
+
+  async check(): Promise<void> {
+    await ensureDirectory(this.#root)
+    await access(join(this.#root, '.'), constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+      throw fromFileError('target', 'write to', this.#root, cause)
+    })
+  }
+
+  // a copy is not resumed: its hidden part is used up or replaced by the next
+  async abandon(file: string): Promise<void> {
+    await removeRecord(file)
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { PutOptions, Stored } from '../destination.ts'
+import { errnoOf, fromFileError } from '../errno.ts'
+import { UploadError } from '../error.ts'
+import type { FileSource } from '../file-source.ts'
+import { appendToKey } from '../key.ts'
+import { show } from '../show.ts'
+import { copyTo } from './copy.ts'
+import { partPath } from './part-name.ts'
+import { ensureDirectory, publish } from './publish.ts'
+import { BLOCK_BYTES, sameContent } from './same-content.ts'
+
+type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId'>
+
+/** Copy a file below `root` under `key`, or beside whatever else has that name. */
+export async function putFile(
+  root: string,
+  source: FileSource,
+  key: string,
+  options: Options,
+): Promise<Stored> {
+  for await (const wanted of candidates(source, key, options.uniqueId)) {
+    const target = join(root, wanted)
+    const outcome = await putUnder(target, source, options)
+    if (!outcome) continue
+    const taken = wanted === key ? {} : { takenKey: key }
+    return {
+      url: pathToFileURL(target).href,
+      key: wanted,
+      bytes: source.size,
+      outcome,
+      parts: 0,
+      keptParts: 0,
+      ...taken,
+    }
+  }
+  const subject = join(root, key)
+  throw new UploadError(
+    'OCCUPIED',
+    `Other files have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
+    { subject },
+  )
+}
+
+async function putUnder(
+  target: string,
+  source: FileSource,
+  { signal, onProgress }: Options,
+): Promise<Stored['outcome'] | undefined> {
+  const before = await compare(target, source, signal)
+  if (before !== 'absent') return before === 'same' ? 'existing' : undefined
+  const part = partOf(target, source)
+  await ensureDirectory(dirname(target))
+  await copyTo(part, source, { signal, onProgress })
+  if (await publish(part, target)) return 'stored'
+  // somebody else was quicker
+  await rm(part, { force: true })
+  return (await compare(target, source, signal)) === 'same' ? 'existing' : undefined
+}
+
+async function compare(
+  target: string,
+  source: FileSource,
+  signal?: AbortSignal,
+): Promise<'absent' | 'same' | 'other'> {
+  let other: FileHandle
+  try {
+    other = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (cause) {
+    const errno = errnoOf(cause)
+    if (errno === 'ENOENT') return 'absent'
+    // a symbolic link, a socket, a file that others own: not ours in any case
+    if (['ELOOP', 'ENXIO', 'EACCES', 'EPERM'].includes(errno)) return 'other'
+    throw fromFileError('target', 'look at', target, cause)
+  }
+  try {
+    return (await sameContent(source, other, signal)) ? 'same' : 'other'
+  } catch (cause) {
+    throw fromFileError('target', 'read', target, cause)
+  } finally {
+    await other.close()
+  }
+}
+
+/** The same for the same file, so that what a killed run has left is used up by the next. */
+function partOf(target: string, source: FileSource): string {
+  const id = createHash('sha256').update(`${source.path}\0${source.token}`).digest('hex')
+  return partPath(target, id.slice(0, 12))
+}
+
+async function* candidates(
+  source: FileSource,
+  key: string,
+  uniqueId: string | undefined,
+): AsyncGenerator<string> {
+  yield key
+  if (uniqueId !== undefined && uniqueId !== '') yield appendToKey(key, uniqueId)
+  const hash = createHash('sha256')
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  for (let at = 0; at < source.size; at += BLOCK_BYTES) {
+    hash.update(await source.read(block, Math.min(BLOCK_BYTES, source.size - at), at))
+  }
+  yield appendToKey(key, hash.digest('hex').slice(0, 12))
+}

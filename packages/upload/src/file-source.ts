@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fromFileError } from './errno.ts'
+import { UploadError } from './error.ts'
+import { show } from './show.ts'
+
+// no symbolic link is followed, no FIFO waited for
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** A regular file, opened once, of which we know when it stops being the one that we opened. */
+export interface FileSource extends AsyncDisposable {
+  readonly path: string
+  readonly size: number
+  readonly mtimeMs: number
+  /** Names this very state of this very file; kept as metadata of the object made from it. */
+  readonly token: string
+  /** Fill the first `length` bytes of `buffer` from `position`; rejects with `CHANGED` when the file is shorter. */
+  read(buffer: Buffer, length: number, position: number): Promise<Buffer>
+  /** Rejects with `CHANGED` when the file was written to since it was opened. */
+  assertUnchanged(): Promise<void>
+}
+
+/** Inode, size and time of the last write: what changes when a file does. */
+export function identity(stats: BigIntStats): string {
+  return `${stats.ino}:${stats.size}:${stats.mtimeNs}`
+}
+
+/** Open a file that we are going to read; never a link, a FIFO or a device. */
+export async function openForReading(path: string): Promise<FileHandle> {
+  return open(path, FLAGS).catch((cause: unknown) => {
+    throw fromFileError('source', 'open', path, cause)
+  })
+}
+
+/** Take `handle` (left open), or open `path` (closed at disposal). */
+export async function openSource(path: string, handle?: FileHandle): Promise<FileSource> {
+  const file = handle ?? (await openForReading(path))
+  const close = async (): Promise<void> => void (handle ?? (await file.close()))
+  try {
+    const stats = await file.stat({ bigint: true })
+    if (!stats.isFile()) {
+      throw new UploadError('UNREADABLE', `${show(path)} is not a regular file`, { subject: path })
+    }
+    const id = identity(stats)
+    const changed = (how: string): UploadError =>
+      new UploadError('CHANGED', `${show(path)} ${how} while it was sent; it is sent anew`, {
+        subject: path,
+      })
+    return {
+      path,
+      size: Number(stats.size),
+      mtimeMs: Number(stats.mtimeMs),
+      token: createHash('sha256')
+        .update(`${basename(path)}\0${id}`)
+        .digest('hex')
+        .slice(0, 32),
+      async read(buffer, length, position) {
+        for (let done = 0; done < length;) {
+          const { bytesRead } = await file
+            .read(buffer, done, length - done, position + done)
+            .catch((cause: unknown) => {
+              throw fromFileError('source', 'read', path, cause)
+            })
+          if (bytesRead === 0) throw changed('became shorter')
+          done += bytesRead
+        }
+        return buffer.subarray(0, length)
+      },
+      async assertUnchanged() {
+        if (identity(await file.stat({ bigint: true })) !== id) throw changed('was written to')
+      },
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw fromFileError('source', 'open', path, error)
+  }
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { readFile, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+const SUFFIX = '.upload.json'
+// write-file-atomic appends a dot and up to ten digits while it writes
+const MAX_NAME_BYTES = 255 - 11
+
+/** What a next run needs to go on with a multipart upload; lies beside the file under a hidden name. */
+export interface ResumeRecord {
+  /** Name of the file it belongs to, in the same directory. */
+  readonly file: string
+  /** State of the file at the start, see `FileSource.token`. */
+  readonly token: string
+  /** Store and bucket, without credentials. */
+  readonly store: string
+  readonly key: string
+  readonly uploadId: string
+  readonly partBytes: number
+  /** False where the store encrypts, so that an ETag says nothing about the content. */
+  readonly etagIsMd5: boolean
+  /** The store has answered that it is complete; only the verification is missing. */
+  readonly completed?: boolean
+}
+
+/** `/dir/.x.zip.upload.json` for `/dir/x.zip`; a name too long for that ends in a hash. */
+export function recordPath(file: string): string {
+  const name = basename(file)
+  const plain = `.${name}${SUFFIX}`
+  if (Buffer.byteLength(plain) <= MAX_NAME_BYTES) return join(dirname(file), plain)
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 32)
+  return join(dirname(file), `.${hash}${SUFFIX}`)
+}
+
+/** The record beside `file`; undefined when there is none, or none that makes sense. */
+export async function readRecord(file: string): Promise<ResumeRecord | undefined> {
+  const record = await parseRecord(recordPath(file))
+  return record?.file === basename(file) ? record : undefined
+}
+
+/** The record at `path`, whatever file it belongs to. */
+export async function parseRecord(path: string): Promise<ResumeRecord | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return isRecord(value) ? value : undefined
+  } catch {
+    // absent, torn or foreign: without it the upload starts anew
+    return undefined
+  }
+}
+
+/** Best effort: on a full disk, when uploading matters most, the upload goes on without a record. */
+export async function writeRecord(file: string, record: ResumeRecord): Promise<void> {
+  // loaded late: it drags in an exit handler, which an idle agent does without
+  const { default: writeFileAtomic } = await import('write-file-atomic')
+  await writeFileAtomic(recordPath(file), `${JSON.stringify(record)}\n`, {
+    mode: 0o600,
+    fsync: false,
+  }).catch(() => {})
+}
+
+/** Remove the record, if there is one. */
+export async function removeRecord(file: string): Promise<void> {
+  await rm(recordPath(file), { force: true }).catch(() => {})
+}
+
+function isRecord(value: unknown): value is ResumeRecord {
+  if (typeof value !== 'object' || value === null) return false
+  const r = value as Partial<Record<keyof ResumeRecord, unknown>>
+  return (
+    [r.file, r.token, r.store, r.key, r.uploadId].every((v) => typeof v === 'string' && v !== '') &&
+    Number.isSafeInteger(r.partBytes) &&
+    Number(r.partBytes) > 0 &&
+    typeof r.etagIsMd5 === 'boolean'
+  )
+}

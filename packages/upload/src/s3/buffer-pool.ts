@@ -1,0 +1,55 @@
+import { abortable } from '../abortable.ts'
+
+/** A buffer on loan; give it back once. */
+export interface Loan extends Disposable {
+  readonly buffer: Buffer
+}
+
+/**
+ * The memory of all transfers of one destination: `count` buffers of `bytes`, lent in the order of asking,
+ * so that a small file gets its turn between the parts of a large one.
+ */
+export class BufferPool {
+  readonly #bytes: number
+  readonly #count: number
+  readonly #waiting: (() => void)[] = []
+  #spare: Buffer[] = []
+  #lent = 0
+
+  constructor(count: number, bytes: number) {
+    this.#count = count
+    this.#bytes = bytes
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** A buffer of at least `bytes`; larger than the pool's own ones only for files of more than 10,000 parts. */
+  async take(bytes: number, signal?: AbortSignal): Promise<Loan> {
+    if (this.#lent < this.#count) this.#lent++
+    else {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiting.push(resolve)
+      // a turn that comes too late goes to the next
+      await abortable(promise, signal, () => this.#next())
+    }
+    // not from Node's shared pool: these live long and are never cut in pieces
+    const buffer =
+      bytes > this.#bytes
+        ? Buffer.allocUnsafeSlow(bytes)
+        : (this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#bytes))
+    return { buffer, [Symbol.dispose]: () => this.#give(buffer) }
+  }
+
+  #give(buffer: Buffer): void {
+    if (buffer.length === this.#bytes) this.#spare.push(buffer)
+    this.#next()
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else if (--this.#lent === 0) this.#spare = [] // an idle agent is small
+  }
+}

@@ -1,0 +1,90 @@
+import { errnoOf } from '../errno.ts'
+import { UploadError, isUploadError } from '../error.ts'
+import type { UploadErrorCode } from '../error.ts'
+import { plain } from '../show.ts'
+import { CODES, NETWORK, TODO } from './store-codes.ts'
+
+interface Answer {
+  readonly httpStatusCode?: number
+  readonly requestId?: string
+  readonly extendedRequestId?: string
+}
+
+/** Everything that is said of an error of the SDK, in words of ours. */
+export interface Attempt {
+  /** `upload part 3 of /x.zip to s3://b/x.zip`; already fit to be shown. */
+  readonly what: string
+  readonly subject: string
+}
+
+/** Wrap whatever the SDK threw; keeps its words but not its object, which holds headers and keys. */
+export function fromStoreError(cause: unknown, { what, subject }: Attempt): UploadError {
+  if (isUploadError(cause)) return cause
+  const error = cause instanceof Error ? cause : new Error(String(cause))
+  const answer = metadata(error)
+  const storeCode = nameOf(error)
+  const httpStatus = answer.httpStatusCode ?? 0
+  const code = codeOf(error, storeCode, httpStatus)
+  const reason = [
+    storeCode,
+    error.message && error.message !== storeCode ? plain(error.message) : '',
+    httpStatus >= 300 ? `(HTTP ${httpStatus})` : '',
+    region(error),
+  ]
+  const said = reason.filter((part) => part !== '').join(' ') || 'no reason given'
+  return new UploadError(code, `Cannot ${what}: ${said}. ${TODO[code] ?? 'It is tried again'}`, {
+    subject,
+    ...(answer.httpStatusCode === undefined ? {} : { httpStatus }),
+    ...(storeCode === '' ? {} : { storeCode }),
+    ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
+    cause: bare(error),
+  })
+}
+
+/** What the store answered with, where the SDK got an answer at all. */
+export function statusOf(error: unknown): number | undefined {
+  return isUploadError(error) ? error.httpStatus : undefined
+}
+
+function codeOf(error: Error, name: string, status: number): UploadErrorCode {
+  const errno = errnoOf(error)
+  if (name === 'AbortError') return 'ABORTED'
+  if (/^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|HOSTNAME_)/.test(errno))
+    return 'TLS'
+  const known = CODES[name]
+  if (known) return known
+  if (name.startsWith('KMS.')) return 'DENIED'
+  if (status >= 300 && status < 400) return 'WRONG_REGION'
+  if (status === 401 || status === 403) return 'DENIED'
+  if (status === 429 || status === 503) return 'THROTTLED'
+  if (status === 507) return 'FULL'
+  if (status === 501) return 'REFUSED'
+  if (status >= 500) return 'STORE'
+  if (status >= 400) return 'REFUSED'
+  // no answer, or one that is no S3
+  return NETWORK.test(errno) || name === 'TimeoutError' ? 'UNREACHABLE' : 'STORE'
+}
+
+function nameOf(error: Error): string {
+  // the SDK calls an answer without a body by its status, or by nothing
+  return /^(Error|UnknownError|Unknown|\d+)$/.test(error.name) ? '' : plain(error.name)
+}
+
+function metadata(error: Error): Answer {
+  return '$metadata' in error && typeof error.$metadata === 'object' ? { ...error.$metadata } : {}
+}
+
+function region(error: Error): string {
+  const response = '$response' in error ? error.$response : undefined
+  if (typeof response !== 'object' || response === null || !('headers' in response)) return ''
+  const headers = response.headers as Record<string, unknown>
+  const name = headers['x-amz-bucket-region']
+  return typeof name === 'string' ? `(the bucket is in ${plain(name)})` : ''
+}
+
+function bare(error: Error): Error {
+  const copy = new Error(plain(error.message))
+  copy.name = plain(error.name)
+  const errno = errnoOf(error)
+  return errno === '' ? copy : Object.assign(copy, { code: errno })
+}
