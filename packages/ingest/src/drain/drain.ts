@@ -1,16 +1,102 @@
+import { fromSystemError, isIngestError } from '../error.ts'
+import type { ElfMeter } from '../elf/elf-meter.ts'
+import type { ZipEntryWriter } from '../zip/entry-writer.ts'
 import type { ZipWriter } from '../zip/zip-writer.ts'
+import { BlockPool } from './block-pool.ts'
+import { codecOf } from './encode/codec.ts'
+import { Encoder } from './encode/encoder.ts'
+import { judge } from './ending.ts'
 import type { DrainOptions, DrainSource } from './options.ts'
+import { progressReporter } from './progress.ts'
+import { readAll } from './read-all.ts'
 import type { DrainResult } from './result.ts'
+import { settingsOf } from './settings.ts'
+import type { BlockSource } from './source/block-source.ts'
+import { kindOfSource, openSource } from './source/open-source.ts'
+import { storingPolicy } from './storing-policy.ts'
+
+/** Blocks beyond those in the lanes: one being filled, one ahead of it, one being written. */
+const SPARE_BLOCKS = 3
 
 /**
  * Reads `source` to its end as fast as `zip` takes it, into one entry.
- * A source that stops early, or is stopped, is a result (`complete: false`), not an error;
- * a write that fails closes the source at once, takes the entry back and throws an `IngestError`.
+ * A source that stops early, or is stopped, is a result (`complete: false`), not an error. A write
+ * that fails closes the source at once, takes the entry back and throws an `IngestError`. Bad
+ * options and names (`INVALID_OPTION`, `INVALID_NAME`, `DUPLICATE_NAME`, `MISUSE`) throw before the
+ * source is touched.
  */
-export function drain(
-  _source: DrainSource,
-  _zip: ZipWriter,
-  _options: DrainOptions,
+export async function drain(
+  source: DrainSource,
+  zip: ZipWriter,
+  options: DrainOptions,
 ): Promise<DrainResult> {
-  throw new Error('not yet')
+  const started = performance.now()
+  const settings = settingsOf(options)
+  const { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes } = settings
+  const kind = kindOfSource(source)
+  const codec = codecOf(mode, level, blockBytes)
+  const pool = new BlockPool(blockBytes, lanes + SPARE_BLOCKS)
+  const open = (): BlockSource => openSource(source, kind, pool)
+  const entry = await openEntry(zip, codec.method, options, open)
+
+  const blocks = open()
+  let failure: unknown
+  const encoder = new Encoder(entry, codec, pool, {
+    lanes,
+    stores: storingPolicy(mode, started, holdBudgetMs),
+    onError: (error) => {
+      failure ??= error
+      blocks.close()
+    },
+  })
+  try {
+    const report = progressReporter(options.onProgress, entry)
+    const ending = await readAll(blocks, {
+      maxBytes,
+      signal: options.signal,
+      onBlock: (block) => encoder.push(block),
+      onBytes: (bytes: number, elf: ElfMeter) => report(bytes, elf),
+    })
+    const heldMs = (blocks.closedAt ?? performance.now()) - started
+    options.onRelease?.(heldMs)
+    await encoder.finish()
+    if (failure !== undefined) throw failure
+    const { bytes, elf } = ending
+    const { crc32, compressedBytes } = await entry.finish({ bytes, crc32: encoder.crc.value })
+    return {
+      entryName,
+      bytes,
+      storedBytes: compressedBytes,
+      crc32,
+      method: codec.name,
+      mode,
+      elf,
+      ...judge(ending),
+      heldMs,
+      treated: { ...encoder.treated },
+    }
+  } catch (error) {
+    encoder.close()
+    // a sink that cannot take it back leaves the archive failed, and says so on its next use
+    await entry.abandon().catch(() => {})
+    throw fromSystemError('drain into', entryName, error)
+  } finally {
+    encoder.close()
+  }
+}
+
+/** A name that is refused leaves the source to the caller; a disk that refuses does not. */
+async function openEntry(
+  zip: ZipWriter,
+  method: 8 | 93,
+  { entryName, mtime }: DrainOptions,
+  open: () => BlockSource,
+): Promise<ZipEntryWriter> {
+  try {
+    return await zip.entry(entryName, { method, ...(mtime && { mtime }) })
+  } catch (error) {
+    const refused = ['INVALID_NAME', 'DUPLICATE_NAME', 'MISUSE']
+    if (!(isIngestError(error) && refused.includes(error.code))) open().close()
+    throw error
+  }
 }

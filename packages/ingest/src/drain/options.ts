@@ -43,6 +43,11 @@ export interface DrainOptions {
   readonly holdBudgetMs?: number
   /** Keep at most this many bytes; the rest of the source is not read. @default Infinity */
   readonly maxBytes?: number
+  /**
+   * Bytes read and compressed as one, a multiple of 4096; `lanes + 3` such blocks are the memory used.
+   * @default 131072
+   */
+  readonly blockBytes?: number
   /** Modification time of the entry. @default that of the archive writer */
   readonly mtime?: Date
   /** Ends the reading; what came so far becomes a valid entry with `complete: false`. */

@@ -1,20 +1,97 @@
+import { IngestError } from '../error.ts'
+import type { ArchiveOutput } from './archive-output.ts'
+import type { EntryRecord } from './entry-record.ts'
+import { dataDescriptor, localHeader } from './local-header.ts'
+
 /** An entry as the archive records it. */
 export interface ZipEntry {
   readonly name: string
+  /** Compression method; APPNOTE 4.4.5. */
   readonly method: number
   readonly crc32: number
   readonly bytes: number
   readonly compressedBytes: number
+  /** Where its local header begins. */
   readonly offset: number
 }
 
 export interface ZipEntryOptions {
-  readonly method?: number
+  /** Compression method its bytes come in: 0 as they are, 8 deflate, 93 zstd. @default 8 */
+  readonly method?: 0 | 8 | 93
+  /** @default that of the archive writer */
   readonly mtime?: Date
 }
 
-export interface ZipEntryWriter {
-  write(chunks: readonly Uint8Array[]): void | Promise<void>
-  finish(plain: { bytes: number; crc32: number }): Promise<ZipEntry>
-  abandon(): Promise<void>
+/** An open entry: compressed bytes go in, and at the end what they are when expanded. */
+export class ZipEntryWriter {
+  readonly name: string
+  readonly #output: ArchiveOutput
+  readonly #record: EntryRecord
+  readonly #closed: (record: EntryRecord | undefined) => void
+  readonly #dataOffset: number
+  #open = true
+
+  /** Not called by users: an entry comes from `ZipWriter.entry`. */
+  constructor(
+    name: string,
+    output: ArchiveOutput,
+    record: EntryRecord,
+    closed: (record: EntryRecord | undefined) => void,
+  ) {
+    this.name = name
+    this.#output = output
+    this.#record = record
+    this.#closed = closed
+    this.#dataOffset = output.position
+  }
+
+  /** Compressed bytes written so far. */
+  get compressedBytes(): number {
+    return this.#output.position - this.#dataOffset
+  }
+
+  /** Appends compressed bytes; their memory is the caller's again once this returns or resolves. */
+  write(chunks: readonly Uint8Array[]): void | Promise<void> {
+    this.#assertOpen('write')
+    return this.#output.write(chunks, this.name)
+  }
+
+  /** Ends the entry; `plain` tells length and CRC-32 of what its bytes expand to. */
+  async finish(plain: { readonly bytes: number; readonly crc32: number }): Promise<ZipEntry> {
+    this.#assertOpen('finish')
+    const record = this.#record
+    record.bytes = plain.bytes
+    record.crc32 = plain.crc32
+    record.compressedBytes = this.compressedBytes
+    if (record.descriptor) await this.#output.write([dataDescriptor(record)], this.name)
+    else await this.#output.patch(localHeader(record), record.offset, this.name)
+    this.#open = false
+    this.#closed(record)
+    return zipEntry(this.name, record)
+  }
+
+  /**
+   * Takes back the entry and whatever was written of it, so that the archive can go on without it.
+   * Throws when the sink cannot be truncated: then the archive is lost.
+   */
+  async abandon(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    await this.#output.truncate(this.#record.offset, this.name)
+    this.#closed(undefined)
+  }
+
+  #assertOpen(verb: string): void {
+    if (this.#open) return
+    throw new IngestError(
+      'MISUSE',
+      this.name,
+      `Cannot ${verb} entry \`${this.name}\`: it has ended`,
+    )
+  }
+}
+
+export function zipEntry(name: string, record: EntryRecord): ZipEntry {
+  const { method, crc32, bytes, compressedBytes, offset } = record
+  return { name, method, crc32, bytes, compressedBytes, offset }
 }

@@ -1,0 +1,23 @@
+import type { Transform } from 'node:stream'
+import type { DrainMode } from '../options.ts'
+import { deflateCodec } from './deflate-codec.ts'
+import { zstdCodec } from './zstd-codec.ts'
+
+/** How bytes become compressed data that can be put together from parts, in order. */
+export interface Codec {
+  readonly name: 'deflate' | 'zstd'
+  /** Compression method; APPNOTE 4.4.5. */
+  readonly method: 8 | 93
+  /** A part that expands to `length` zero bytes, precomputed. */
+  zeros(length: number): readonly Uint8Array[]
+  /** A part that holds `bytes` as they are, uncopied; absent where compressing is quick on any data. */
+  readonly stored?: (bytes: Uint8Array) => readonly Uint8Array[]
+  /** A compressor whose output for each write is a whole part. */
+  compressor(): Transform
+  /** What ends the data. */
+  readonly tail: Uint8Array
+}
+
+export function codecOf(mode: DrainMode, level: number, blockBytes: number): Codec {
+  return mode === 'zstd' ? zstdCodec(level, blockBytes) : deflateCodec(level, blockBytes)
+}

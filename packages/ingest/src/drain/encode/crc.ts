@@ -1,0 +1,51 @@
+import { crc32 } from 'node:zlib'
+
+// the CRC-32 polynomial, bits reversed
+const POLYNOMIAL = 0xedb88320
+/** x^(2^n) modulo the polynomial; the exponent comes round after 2^31. */
+const POWERS = powers()
+
+/** The CRC-32 of bytes that come one after the other. */
+export class Crc {
+  #value = 0
+
+  get value(): number {
+    return this.#value
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#value = crc32(bytes, this.#value)
+  }
+
+  /** As many zero bytes, without reading them: each shifts the register by x^8. */
+  zeros(length: number): void {
+    let register = ~this.#value
+    for (let n = 3, rest = length; rest > 0; n++, rest = Math.floor(rest / 2)) {
+      if (rest % 2 === 1) register = multiply(POWERS[n & 31] as number, register)
+    }
+    this.#value = ~register >>> 0
+  }
+}
+
+/** a·b modulo the polynomial, over GF(2). */
+function multiply(a: number, b: number): number {
+  let product = 0
+  let shifted = b
+  for (let bit = 0x80000000; ; bit >>>= 1) {
+    if (a & bit) {
+      product ^= shifted
+      if ((a & (bit - 1)) === 0) return product
+    }
+    shifted = shifted & 1 ? (shifted >>> 1) ^ POLYNOMIAL : shifted >>> 1
+  }
+}
+
+function powers(): Int32Array {
+  const table = new Int32Array(32)
+  let power = 0x40000000
+  for (let n = 0; n < 32; n++) {
+    table[n] = power
+    power = multiply(power, power)
+  }
+  return table
+}

@@ -1,0 +1,108 @@
+import type { Block } from '../block-pool.ts'
+import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
+
+/** A place in the output, filled when its bytes are ready. */
+export interface Piece {
+  chunks?: readonly Uint8Array[]
+  /** The block to be held until the bytes are written. */
+  block?: Block
+}
+
+const WRITE_BYTES = 256 * 1024
+const WRITE_CHUNKS = 512
+
+/** Writes pieces in the order of their places, several in one write. */
+export class OrderedOutput {
+  readonly #entry: ZipEntryWriter
+  readonly #onError: (error: unknown) => void
+  readonly #pieces: Piece[] = []
+  #chunks: Uint8Array[] = []
+  #bytes = 0
+  #blocks: Block[] = []
+  #writing = false
+  #failed = false
+  #onDrained: (() => void) | undefined
+
+  constructor(entry: ZipEntryWriter, onError: (error: unknown) => void) {
+    this.#entry = entry
+    this.#onError = onError
+  }
+
+  /** The piece everything behind waits for. */
+  get head(): Piece | undefined {
+    return this.#pieces[0]
+  }
+
+  /** Pieces not yet written. */
+  get length(): number {
+    return this.#pieces.length
+  }
+
+  add(piece: Piece): void {
+    this.#pieces.push(piece)
+  }
+
+  /** Takes what is ready; writes once enough has come together. */
+  pump(): void {
+    while (!this.#writing && !this.#failed && this.#pieces[0]?.chunks !== undefined) {
+      const { chunks, block } = this.#pieces.shift() as Required<Piece>
+      for (const chunk of chunks) {
+        this.#chunks.push(chunk)
+        this.#bytes += chunk.length
+      }
+      if (block !== undefined) this.#blocks.push(block)
+      if (this.#bytes >= WRITE_BYTES || this.#chunks.length >= WRITE_CHUNKS) this.#write()
+    }
+    if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
+  }
+
+  /** Writes what has come together when blocks wait for it. */
+  releaseBlocks(): void {
+    if (this.#blocks.length > 0 && !this.#writing && !this.#failed) this.#write()
+  }
+
+  /** Resolves when all is written, or nothing more will be. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDrained = resolve
+      this.pump()
+    })
+  }
+
+  #drain(resolve: () => void): void {
+    if (this.#pieces.length === 0 && this.#chunks.length > 0 && !this.#writing) this.#write()
+    if (this.#failed || (this.#pieces.length === 0 && !this.#writing)) resolve()
+  }
+
+  #write(): void {
+    const [chunks, blocks] = [this.#chunks, this.#blocks]
+    this.#chunks = []
+    this.#blocks = []
+    this.#bytes = 0
+    const release = (): void => {
+      for (const block of blocks) block.release()
+    }
+    try {
+      const writing = this.#entry.write(chunks)
+      if (writing === undefined) return release()
+      this.#writing = true
+      writing.then(
+        () => {
+          this.#writing = false
+          release()
+          this.pump()
+        },
+        (error: unknown) => this.#fail(error),
+      )
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#writing = false
+    this.#failed = true
+    this.#onError(error)
+    this.#onDrained?.()
+  }
+}

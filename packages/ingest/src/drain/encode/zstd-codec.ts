@@ -1,0 +1,19 @@
+import { constants, createZstdCompress, zstdCompressSync } from 'node:zlib'
+import type { Codec } from './codec.ts'
+import { zeroParts } from './zero-parts.ts'
+
+const { ZSTD_c_compressionLevel, ZSTD_e_end } = constants
+const OVERHEAD = 4096
+
+/** One zstd frame for each part; ZIP method 93. Never ZSTD_c_nbWorkers: Node loses data with it. */
+export function zstdCodec(level: number, blockBytes: number): Codec {
+  const params = { [ZSTD_c_compressionLevel]: level }
+  return {
+    name: 'zstd',
+    method: 93,
+    zeros: zeroParts((zeros) => zstdCompressSync(zeros, { params })),
+    compressor: () =>
+      createZstdCompress({ params, flush: ZSTD_e_end, chunkSize: blockBytes + OVERHEAD }),
+    tail: Buffer.alloc(0),
+  }
+}

@@ -1,0 +1,47 @@
+import type { ElfFacts } from '../elf/elf-facts.ts'
+import type { DrainCut } from './result.ts'
+
+/** How the reading ended. */
+export interface Ending {
+  readonly bytes: number
+  readonly maxBytes: number
+  readonly elf: ElfFacts
+  /** What stopped it before the end of the source. */
+  readonly stopped?: { readonly cut: 'aborted' | 'limit' | 'read-error'; readonly why: unknown }
+}
+
+/** Whether all came that should have, and if not, why. */
+export function judge(ending: Ending): { complete: boolean; cut?: DrainCut; reason?: string } {
+  const cut = cutOf(ending)
+  return cut === undefined
+    ? { complete: true }
+    : { complete: false, cut, reason: reasonOf(cut, ending) }
+}
+
+function cutOf({ bytes, elf, stopped }: Ending): DrainCut | undefined {
+  if (stopped) return stopped.cut
+  if (bytes === 0) return 'empty'
+  return bytes < (elf.expectedBytes ?? 0) ? 'truncated' : undefined
+}
+
+function reasonOf(cut: DrainCut, { bytes, maxBytes, elf, stopped }: Ending): string {
+  const promised =
+    elf.expectedBytes === undefined ? '' : ` of the ${elf.expectedBytes} its ELF headers promise`
+  const so = `after ${bytes} bytes${promised}`
+  switch (cut) {
+    case 'aborted':
+      return `Stopped ${so}: ${messageOf(stopped?.why)}`
+    case 'limit':
+      return `Cut ${so}: the limit is ${maxBytes} bytes`
+    case 'read-error':
+      return `Reading failed ${so}: ${messageOf(stopped?.why)}`
+    case 'truncated':
+      return `The source ended ${so}: whoever wrote it was stopped, as by SIGKILL`
+    case 'empty':
+      return 'The source ended without a byte'
+  }
+}
+
+function messageOf(why: unknown): string {
+  return why instanceof Error ? why.message : String(why)
+}

@@ -1,0 +1,48 @@
+import { ElfMeter } from '../elf/elf-meter.ts'
+import type { Block } from './block-pool.ts'
+import type { Ending } from './ending.ts'
+import type { BlockSource } from './source/block-source.ts'
+
+export interface ReadAllOptions {
+  readonly maxBytes: number
+  readonly signal: AbortSignal | undefined
+  /** Takes over the hold of each block. */
+  readonly onBlock: (block: Block) => void
+  /** Called after each block. */
+  readonly onBytes: (bytes: number, elf: ElfMeter) => void
+}
+
+/** Reads until the end, the limit, the signal or a failure; the source is closed then. */
+export async function readAll(source: BlockSource, options: ReadAllOptions): Promise<Ending> {
+  const { maxBytes, signal, onBlock, onBytes } = options
+  const elf = new ElfMeter()
+  let bytes = 0
+  let stopped: Ending['stopped']
+  const abort = (): void => {
+    // once the source is at its end there is nothing left to stop
+    if (source.closedAt === undefined) stopped ??= { cut: 'aborted', why: signal?.reason }
+    source.close()
+  }
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    for (let block = await source.next(); block !== undefined; block = await source.next()) {
+      const room = maxBytes - bytes
+      if (block.length > room) {
+        block.length = room
+        stopped = { cut: 'limit', why: undefined }
+        source.close()
+      }
+      bytes += block.length
+      elf.push(block.buffer.subarray(0, block.length))
+      onBlock(block)
+      onBytes(bytes, elf)
+      if (stopped?.cut === 'limit') break
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    source.close()
+  }
+  if (source.failure) stopped ??= { cut: 'read-error', why: source.failure }
+  return { bytes, maxBytes, elf: elf.facts(), ...(stopped && { stopped }) }
+}

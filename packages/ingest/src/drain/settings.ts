@@ -1,0 +1,40 @@
+import { availableParallelism } from 'node:os'
+import type { DrainMode, DrainOptions } from './options.ts'
+import { invalid } from './invalid.ts'
+
+const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
+const PAGE = 4096
+const MAX_LANES = 8
+
+export type DrainSettings = Required<
+  Pick<
+    DrainOptions,
+    'entryName' | 'mode' | 'level' | 'lanes' | 'holdBudgetMs' | 'maxBytes' | 'blockBytes'
+  >
+>
+
+/** The options with their defaults; throws `INVALID_OPTION`, before anything is read. */
+export function settingsOf(options: DrainOptions): DrainSettings {
+  const {
+    entryName,
+    mode = 'deflate',
+    level = 1,
+    lanes = Math.min(availableParallelism() + 1, MAX_LANES),
+    holdBudgetMs = 0,
+    maxBytes = Infinity,
+    blockBytes = 128 * 1024,
+  } = options
+  if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, String(mode))
+  assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
+  assertInteger('lanes', lanes, 1, 64)
+  assertInteger('blockBytes', blockBytes, 4 * PAGE, 16 * 1024 * 1024)
+  if (blockBytes % PAGE !== 0) throw invalid('blockBytes', `a multiple of ${PAGE}`, `${blockBytes}`)
+  if (!(holdBudgetMs >= 0)) throw invalid('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
+  if (!(maxBytes >= 0)) throw invalid('maxBytes', '0 or more', `${maxBytes}`)
+  return { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes }
+}
+
+function assertInteger(option: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return
+  throw invalid(option, `an integer from ${min} to ${max}`, String(value))
+}

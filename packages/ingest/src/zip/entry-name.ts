@@ -1,0 +1,32 @@
+import { IngestError } from '../error.ts'
+
+const MAX_BYTES = 0xffff
+// C0, DEL, C1, line and paragraph separators, and the marks that reorder what a person sees
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
+
+/** The bytes of an entry name that every reader extracts below its own directory; APPNOTE 4.4.17. */
+export function entryNameBytes(name: string): Buffer {
+  const fault = faultOf(name)
+  if (fault !== undefined) {
+    throw new IngestError(
+      'INVALID_NAME',
+      name,
+      `Cannot name an entry ${JSON.stringify(name)}: it ${fault}`,
+    )
+  }
+  return Buffer.from(name, 'utf8')
+}
+
+function faultOf(name: string): string | undefined {
+  if (name === '') return 'is empty'
+  if (!name.isWellFormed()) return 'is not well-formed Unicode'
+  if (UNSEEN.test(name)) return 'holds control characters'
+  if (name.includes('\\')) return 'holds a backslash, which some readers take for a directory'
+  if (/^[a-z]:/i.test(name)) return 'begins with a drive letter'
+  for (const segment of name.split('/')) {
+    if (segment === '') return 'is absolute or holds an empty directory name'
+    if (segment === '.' || segment === '..') return `holds the directory name \`${segment}\``
+  }
+  if (Buffer.byteLength(name) > MAX_BYTES) return `is longer than ${MAX_BYTES} bytes`
+  return undefined
+}
