@@ -1,4 +1,5 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import type { Architecture } from './architecture.ts'
@@ -6,6 +7,9 @@ import { fetchLibraries, type ShippedPackage } from './debian-libraries.ts'
 import { nodeBinary, type ShippedNode } from './node-binary.ts'
 import { singleExecutable } from './single-executable.ts'
 
+const { version } = createRequire(import.meta.url)('../../apps/composer/package.json') as {
+  version: string
+}
 const here = new URL('.', import.meta.url).pathname
 
 /** The composer as it is put on a host (`cdc` and `lib/` in `dir`), and what it was made of. */
@@ -43,6 +47,7 @@ async function bundleMain(outfile: string): Promise<void> {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
+    define: { COMPOSER_VERSION: JSON.stringify(version), 'import.meta.url': '""' },
     outfile,
   })
 }

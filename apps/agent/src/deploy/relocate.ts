@@ -44,6 +44,13 @@ export function relocateExecutable(fd: number, directory: string): void {
   )
 }
 
+/** The directory in which the executable open at `fd` looks for its loader. */
+export function librariesOf(fd: number): string {
+  const interpreter = find(programHeaders(fd), PT_INTERP, 'program interpreter')
+  const path = read(fd, interpreter.offset, interpreter.bytes)
+  return path.toString('utf8', 0, path.lastIndexOf('/'))
+}
+
 function programHeaders(fd: number): ProgramHeader[] {
   const header = read(fd, 0, 64)
   if (header.toString('latin1', 0, 4) !== '\x7fELF' || header[4] !== 2 || header[5] !== 1) {
