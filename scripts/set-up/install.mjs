@@ -47,7 +47,7 @@ function packagesOf(lockfile) {
 }
 
 function npmCi() {
-  say('installing the npm packages of package-lock.json (npm ci), about 15 s')
+  say('installing the npm packages of package-lock.json (npm ci), about 20 s')
   // the npm that runs us, where one does; engine warnings are about this Node, not the pinned one
   const npm = process.env['npm_execpath']
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
