@@ -1,10 +1,37 @@
-/** Every container id of a /proc/<pid>/cgroup text, outermost first, each once. */
-export function containerIds(cgroup: string): readonly string[] {
-  return [...new Set(cgroup.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g))]
+/** One container that a line of /proc/<pid>/cgroup leads through. */
+export interface CgroupContainer {
+  readonly id: string
+  /** The pod in whose cgroup it lies, by the path. */
+  readonly podUid?: string
 }
 
-/** The uid of the pod around the outermost container id, with dashes where it is a UUID. */
+// an id stands alone; `crio-conmon-<id>` is the monitor beside the container, not in it
+const CONTAINER_ID = /(?<![0-9a-f]|crio-conmon-)[0-9a-f]{64}(?![0-9a-f])/g
+// systemd's slices turn the dashes into underscores; a static pod's uid, a hash, has none
+const POD_UID = /pod([0-9a-f]{8}([-_]?)[0-9a-f]{4}(?:\2[0-9a-f]{4}){2}\2[0-9a-f]{12})(?![0-9a-f])/g
+
+/**
+ * The containers of each line, outermost first. Who may write cgroups inside a container can only
+ * append below its own path, so what is outer cannot be forged. (A cgroup's name holds no newline.)
+ */
+export function cgroupLines(cgroup: string): readonly (readonly CgroupContainer[])[] {
+  return cgroup.split('\n').map((line) =>
+    [...line.matchAll(CONTAINER_ID)].map(({ 0: id, index }) => {
+      const uid = [...line.slice(0, index).matchAll(POD_UID)].at(-1)?.[1]
+      return uid === undefined ? { id } : { id, podUid: uid.replaceAll('_', '-') }
+    }),
+  )
+}
+
+/** Every container id of a /proc/<pid>/cgroup text, outermost first, each once. */
+export function containerIds(cgroup: string): readonly string[] {
+  const lines = cgroupLines(cgroup)
+  const depth = Math.max(...lines.map((line) => line.length))
+  const byDepth = Array.from({ length: depth }, (_, level) => lines.map((line) => line[level]?.id))
+  return [...new Set(byDepth.flat())].filter((id) => id !== undefined)
+}
+
+/** The uid of the pod around the outermost container, where the path names one. */
 export function podUid(cgroup: string): string | undefined {
-  void cgroup
-  return undefined
+  return cgroupLines(cgroup).find(([outermost]) => outermost?.podUid)?.[0]?.podUid
 }

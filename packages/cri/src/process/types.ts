@@ -57,7 +57,7 @@ export interface ProcessSnapshot {
 export interface ProcessStatus {
   /** comm, as the kernel escapes it; bytes that are not UTF-8 become U+FFFD. */
   readonly name: string
-  /** The pid in each pid namespace, outermost first; the last is `%p`. */
+  /** The process's pid in each pid namespace, outermost first; the last is `%p`. */
   readonly nspid: readonly number[]
   /** Real user id (`%u`). */
   readonly uid: number

@@ -20,8 +20,11 @@ export interface Runtime {
   listContainers(podSandboxId: string, options?: CallOptions): Promise<JsonObject>
   /** As `crictl pods --name <name> -o json`, but by exact name, newest first: `{ items: [] }`. */
   listPodSandboxes(filter: { readonly name?: string }, options?: CallOptions): Promise<JsonObject>
-  /** The last lines of a container's log where only the runtime's client can read it. */
-  containerLog?(id: string, lines: number, options?: CallOptions): Promise<Buffer>
+  /**
+   * The last lines of a container's log, where the client can ask for it: CRI has no such call,
+   * crictl reads the file by itself. Undefined elsewhere: read the file at `status.logPath`.
+   */
+  containerLog(id: string, lines: number, options?: CallOptions): Promise<Buffer | undefined>
   /** End what is under way and let go of the connection; no process is left behind. */
   close(): void
 }

@@ -15,6 +15,8 @@ export interface Channel {
     question: Question,
     signal?: AbortSignal,
   ): Promise<Answer>
+  /** The connection is gone: every further call fails at once. */
+  isLost(): boolean
   close(): void
 }
 
@@ -34,6 +36,8 @@ export function openChannel(socketPath: string, { timeoutMs, maxBytes }: Channel
   })
   session.on('error', (error) => (lost ??= error))
 
+  const isLost = (): boolean => session.destroyed || session.closed
+
   function call<Question, Answer>(
     method: Method<Question, Answer>,
     question: Question,
@@ -43,7 +47,7 @@ export function openChannel(socketPath: string, { timeoutMs, maxBytes }: Channel
     if (signal?.aborted === true) {
       return Promise.reject(new CallError(GrpcStatus.canceled, 'canceled by the caller'))
     }
-    if (session.destroyed || session.closed) {
+    if (isLost()) {
       const message = lost?.message ?? 'the connection is closed'
       return Promise.reject(new CallError(GrpcStatus.unavailable, message, lost))
     }
@@ -108,14 +112,14 @@ export function openChannel(socketPath: string, { timeoutMs, maxBytes }: Channel
       try {
         resolve(method.decode(unframe(chunks)))
       } catch (error) {
-        fail(GrpcStatus.internal, 'the answer cannot be decoded', error)
+        fail(GrpcStatus.dataLoss, 'the answer cannot be decoded', error)
       }
     })
     stream.end(frame(method.encode(question)))
     return promise
   }
 
-  return { call, close: () => session.destroy() }
+  return { call, isLost, close: () => session.destroy() }
 }
 
 function percentDecoded(message: string): string {

@@ -1,0 +1,91 @@
+import { CriError } from '../../error.ts'
+import type { JsonObject } from '../../json.ts'
+import { withoutEnvironment } from '../environment-values.ts'
+import type { CallOptions, Inspection, Runtime } from '../runtime.ts'
+import { type Channel, type ChannelOptions, type Method, openChannel } from './channel.ts'
+import { ContainerState } from './gen/runtime.ts'
+import * as methods from './methods.ts'
+import * as toCrictl from './to-crictl.ts'
+import { toCriError } from './to-cri-error.ts'
+
+/** A runtime asked over its own socket; connects on the first call, and anew when that was lost. */
+export function connectGrpc(socketPath: string, options: ChannelOptions): Runtime {
+  const endpoint = `unix://${socketPath}`
+  let channel: Channel | undefined
+  const closing = new AbortController()
+
+  async function ask<Question, Answer>(
+    method: Method<Question, Answer>,
+    question: Question,
+    { signal }: CallOptions = {},
+  ): Promise<Answer> {
+    const name = method.path.slice(method.path.lastIndexOf('/') + 1)
+    try {
+      if (channel?.isLost() !== false) channel = openChannel(socketPath, options)
+      const signals = signal === undefined ? [closing.signal] : [signal, closing.signal]
+      return await channel.call(method, question, AbortSignal.any(signals))
+    } catch (cause) {
+      throw toCriError(name, endpoint, cause)
+    }
+  }
+
+  function nothing(what: string, id: string): CriError {
+    return new CriError('CRI_NOT_FOUND', `\`${endpoint}\` knows no ${what} \`${id}\``, { endpoint })
+  }
+
+  async function containerStatus(id: string, call?: CallOptions): Promise<Inspection> {
+    const answer = await ask(methods.containerStatus, { containerId: id, verbose: true }, call)
+    if (answer.status === undefined) throw nothing('container', id)
+    return inspection(toCrictl.containerStatus(answer.status), answer.info)
+  }
+
+  async function podSandboxStatus(id: string, call?: CallOptions): Promise<Inspection> {
+    const answer = await ask(methods.podSandboxStatus, { podSandboxId: id, verbose: true }, call)
+    if (answer.status === undefined) throw nothing('pod sandbox', id)
+    return inspection(toCrictl.podSandboxStatus(answer.status), answer.info)
+  }
+
+  async function imageStatus(ref: string, call?: CallOptions): Promise<JsonObject> {
+    const answer = await ask(methods.imageStatus, { image: { image: ref }, verbose: false }, call)
+    if (answer.image === undefined) throw nothing('image', ref)
+    return toCrictl.image(answer.image)
+  }
+
+  async function listContainers(podSandboxId: string, call?: CallOptions): Promise<JsonObject> {
+    const state = { state: ContainerState.CONTAINER_RUNNING }
+    const filter = { id: '', podSandboxId, state }
+    const { containers } = await ask(methods.listContainers, { filter }, call)
+    return withoutEnvironment({ containers: containers.map(toCrictl.containerItem) })
+  }
+
+  async function listPodSandboxes(
+    { name }: { readonly name?: string },
+    call?: CallOptions,
+  ): Promise<JsonObject> {
+    // CRI cannot filter by name
+    const { items } = await ask(methods.listPodSandbox, { filter: undefined }, call)
+    const wanted = items
+      .filter(({ metadata }) => name === undefined || metadata?.name === name)
+      .toSorted((one, other) => Number(other.createdAt - one.createdAt))
+    return withoutEnvironment({ items: wanted.map(toCrictl.podSandboxItem) })
+  }
+
+  return {
+    client: 'grpc',
+    endpoint,
+    containerStatus,
+    podSandboxStatus,
+    imageStatus,
+    listContainers,
+    listPodSandboxes,
+    containerLog: () => Promise.resolve(undefined),
+    close: () => {
+      closing.abort()
+      channel?.close()
+    },
+  }
+}
+
+function inspection(status: JsonObject, info: Readonly<Record<string, string>>): Inspection {
+  return { status: withoutEnvironment(status), info: withoutEnvironment(toCrictl.info(info)) }
+}

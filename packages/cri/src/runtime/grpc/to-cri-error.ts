@@ -1,0 +1,36 @@
+import { CriError, type CriErrorCode } from '../../error.ts'
+import { oneLine } from '../../problem.ts'
+import { CallError, GrpcStatus } from './call-error.ts'
+
+const CODES: Readonly<Record<number, CriErrorCode>> = {
+  [GrpcStatus.canceled]: 'CRI_ABORTED',
+  [GrpcStatus.deadlineExceeded]: 'CRI_TIMEOUT',
+  [GrpcStatus.notFound]: 'CRI_NOT_FOUND',
+  [GrpcStatus.resourceExhausted]: 'CRI_TOO_LARGE',
+  [GrpcStatus.unimplemented]: 'CRI_UNIMPLEMENTED',
+  [GrpcStatus.unavailable]: 'CRI_UNAVAILABLE',
+  [GrpcStatus.dataLoss]: 'CRI_MALFORMED',
+}
+
+const ADVICE: Partial<Readonly<Record<CriErrorCode, string>>> = {
+  CRI_UNAVAILABLE: '; check that the runtime runs and that this is its CRI socket',
+  CRI_UNIMPLEMENTED:
+    '; CRI v1 is not served there: the socket may be another program’s, or the runtime too old',
+}
+
+/** What the failure of `method` on `endpoint` means to a caller. */
+export function toCriError(method: string, endpoint: string, cause: unknown): CriError {
+  const reason = oneLine(cause instanceof Error ? cause.message : String(cause))
+  const code = codeOf(cause)
+  const message = `Cannot ask ${method} of \`${endpoint}\`: ${reason}${ADVICE[code] ?? ''}`
+  return new CriError(code, message, { cause, endpoint })
+}
+
+function codeOf(error: unknown): CriErrorCode {
+  if (!(error instanceof CallError)) return 'CRI_FAILED'
+  // cri-dockerd passes on the daemon's text with the code "unknown"
+  if (error.status === GrpcStatus.unknown && /no such (container|pod)/i.test(error.message)) {
+    return 'CRI_NOT_FOUND'
+  }
+  return CODES[error.status] ?? 'CRI_FAILED'
+}
