@@ -3,11 +3,13 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { logLevel } from './log/level.ts'
 import { openLog, type Log } from './log/open-log.ts'
+import { redactor } from './log/redact.ts'
 import { remove } from './remove.ts'
 import { run } from './run.ts'
 import { withEnvFile } from './settings/env-file.ts'
 import { readSettings } from './settings/read-settings.ts'
 import type { AgentSettings } from './settings/settings.ts'
+import { status } from './status.ts'
 import { sweep } from './sweep.ts'
 import { USAGE } from './usage.ts'
 
@@ -29,6 +31,7 @@ function parse(args: string[]): Command | string {
   if (command === 'sweep') return (settings, log, signal) => sweep(settings, operands, log, signal)
   if (operands.length > 0) throw new TypeError(`\`${command}\` takes no operands`)
   if (command === 'remove') return remove
+  if (command === 'status') return printStatus
   if (command === undefined) return run
   throw new TypeError(`Unknown command \`${command}\``)
 }
@@ -53,6 +56,19 @@ export async function main(args: string[]): Promise<number> {
   const log = await openLog({ level: logLevel(env), secrets: settings.secrets })
   if (problems.length > 0) log.warn({ problems }, 'settings that cannot be used as they are')
   return command(settings, log, abortOnSignal(log, command === run ? 0 : 1))
+}
+
+/** Exit code 1 when something is not as it should be. */
+async function printStatus(
+  settings: AgentSettings,
+  _log: Log,
+  signal: AbortSignal,
+): Promise<number> {
+  const lines = await status(settings, signal)
+  const redact = redactor(settings.secrets)
+  for (const { ok, text } of lines)
+    process.stdout.write(redact(`${ok ? 'ok    ' : 'not ok'}  ${text}\n`))
+  return lines.every(({ ok }) => ok) ? 0 : 1
 }
 
 function abortOnSignal(log: Log, exitCode: number): AbortSignal {

@@ -6,6 +6,8 @@ export interface NodeFiles {
   readonly composerEnv: string
   readonly crictl: string
   readonly crictlConfig: string
+  /** There while `remove` is at work: whoever guards the sysctls must not put them back. */
+  readonly removing: string
 }
 
 export function nodeFiles(hostDir: string): NodeFiles {
@@ -14,5 +16,19 @@ export function nodeFiles(hostDir: string): NodeFiles {
     composerEnv: join(hostDir, '.env'),
     crictl: join(hostDir, 'crictl'),
     crictlConfig: join(hostDir, 'crictl.yaml'),
+    removing: join(hostDir, '.removing'),
   }
+}
+
+const RUN_BY_THE_KERNEL = /^(cdc|\.env)$/
+const SIDE_FILE = /^(crictl|crictl\.yaml|composer\.log|composer\.log\.1)$/
+// what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
+const UNFINISHED =
+  /^(cdc|\.env|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)$/
+
+/** Whether a file of this name in HOST_DIR is there because of us, and may go. */
+export function isDeployed(name: string, { patternIsOurs }: { patternIsOurs: boolean }): boolean {
+  // a crash needs these two for as long as the kernel runs them
+  if (RUN_BY_THE_KERNEL.test(name)) return !patternIsOurs
+  return SIDE_FILE.test(name) || UNFINISHED.test(name)
 }

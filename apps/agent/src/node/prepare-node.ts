@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
@@ -29,6 +29,7 @@ export async function prepareNode(settings: AgentSettings, log: Log): Promise<Pr
     )
   }
   await makeDirectories(settings)
+  await rm(nodeFiles(hostDir).removing, { force: true }) // of a `remove` that was killed
   await deployCrictl(settings, log)
   await deployComposer(hostDir)
   await writeFileAtomic(nodeFiles(hostDir).composerEnv, settings.composerEnv, { mode: 0o600 })

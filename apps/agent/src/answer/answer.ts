@@ -1,0 +1,53 @@
+import type { QueueEvent } from '@core-dump-handler/upload'
+import type { Carrier } from '../carry/open-carrier.ts'
+import type { Log } from '../log/open-log.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { queueCounter } from './count-queue-event.ts'
+import { Metrics } from './metrics.ts'
+import { probeDestination } from './probe-destination.ts'
+import { Readiness } from './readiness.ts'
+import { serve } from './serve.ts'
+
+/** What the rest of the agent tells those who ask from outside. */
+export interface Answers {
+  readonly readiness: Readiness
+  readonly metrics: Metrics
+  readonly onQueueEvent: (event: QueueEvent) => void
+  /** From now on the carrier is asked as well. */
+  watch(carrier: Carrier): void
+}
+
+/** Health, readiness and metrics, until the signal is aborted; on HTTP where HEALTH_PORT says so. */
+export function answer(
+  { healthPort, destination, trigger }: AgentSettings,
+  log: Log,
+  signal: AbortSignal,
+): Answers {
+  const readiness = new Readiness({
+    usesDestination: destination !== undefined && trigger.kind !== 'none',
+  })
+  const metrics = new Metrics()
+  for (const { name } of readiness.checks()) {
+    const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
+    metrics.gauge(`${name}_ready`, `1: the check \`${name}\` of /readyz holds.`, () => Number(ok()))
+  }
+  if (healthPort > 0) {
+    const server = serve(healthPort, metrics, readiness, log)
+    signal.addEventListener('abort', () => server.close().closeAllConnections(), { once: true })
+  }
+  return {
+    readiness,
+    metrics,
+    onQueueEvent: queueCounter(metrics, readiness),
+    watch({ queue, destination: where }) {
+      const ageSeconds = (): number => {
+        const { oldestMtimeMs } = queue.stats()
+        return oldestMtimeMs === undefined ? 0 : Math.max(0, Date.now() - oldestMtimeMs) / 1000
+      }
+      metrics.gauge('queue_bundles', 'Bundles that wait.', () => queue.stats().files)
+      metrics.gauge('queue_bytes', 'Bytes of those.', () => queue.stats().bytes)
+      metrics.gauge('queue_oldest_seconds', 'Age of the oldest of those.', ageSeconds)
+      if (healthPort > 0) void probeDestination(where, readiness, signal)
+    },
+  }
+}

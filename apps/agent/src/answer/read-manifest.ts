@@ -1,0 +1,31 @@
+import { text } from 'node:stream/consumers'
+import * as v from 'valibot'
+import { fromFdPromise } from 'yauzl'
+
+const MAX_BYTES = 1024 * 1024
+
+const count = v.pipe(v.number(), v.finite(), v.minValue(0))
+const SCHEMA = v.object({
+  identity: v.object({ status: v.picklist(['verified', 'unverified', 'host']) }),
+  core: v.object({ bytes: count, complete: v.boolean() }),
+  timings: v.object({ heldMs: count }),
+  // a code becomes a label of a metric: never free text
+  problems: v.array(v.object({ code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,47}$/)) })),
+})
+
+/** The part of a bundle's manifest that is counted. */
+export type CountedManifest = v.InferOutput<typeof SCHEMA>
+
+/** The manifest of the bundle open at `fd`, which is left open; `undefined` where there is none that can be read. */
+export async function readManifest(fd: number): Promise<CountedManifest | undefined> {
+  try {
+    const zip = await fromFdPromise(fd, { autoClose: false })
+    for await (const entry of zip.eachEntry()) {
+      if (!entry.fileName.endsWith('-manifest.json') || entry.uncompressedSize > MAX_BYTES) continue
+      return v.parse(SCHEMA, JSON.parse(await text(await zip.openReadStreamPromise(entry))))
+    }
+  } catch {
+    // not a zip, cut, or not ours: it is carried all the same and counted as such
+  }
+  return undefined
+}

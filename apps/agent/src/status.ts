@@ -1,0 +1,102 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { corePattern } from '@core-dump-handler/composer'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import { openDestination } from '@core-dump-handler/upload'
+import { exists } from './node/exists.ts'
+import { claimNode } from './node/claim-node.ts'
+import { nodeFiles } from './node/node-files.ts'
+import { sysctlValues } from './node/sysctls.ts'
+import type { AgentSettings } from './settings/settings.ts'
+
+/** One line of what `status` prints. */
+export interface StatusLine {
+  readonly ok: boolean
+  readonly text: string
+}
+
+/** What is set up on this node and what waits, each line true at the moment it is made. */
+export async function status(
+  settings: AgentSettings,
+  signal: AbortSignal,
+): Promise<readonly StatusLine[]> {
+  const { composer, composerEnv } = nodeFiles(settings.hostDir)
+  return [
+    agentLine(settings),
+    await fileLine('composer', composer),
+    await fileLine('settings', composerEnv),
+    ...(await sysctlLines(settings)),
+    await spoolLine(settings.coreDir),
+    await destinationLine(settings, signal),
+  ]
+}
+
+function agentLine({ hostDir }: AgentSettings): StatusLine {
+  const claim = claimNode(hostDir)
+  if (claim.outcome === 'claimed') claim.release()
+  if (claim.outcome === 'unknown') return { ok: true, text: `agent: cannot tell: ${claim.reason}` }
+  const ok = claim.outcome === 'taken'
+  return { ok, text: `agent: ${ok ? 'running' : 'not running'} for ${hostDir}` }
+}
+
+async function fileLine(what: string, path: string): Promise<StatusLine> {
+  const ok = await exists(path)
+  return { ok, text: `${what}: ${path}${ok ? '' : ' is missing'}` }
+}
+
+async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
+  const lines: StatusLine[] = []
+  const values = sysctlValues(settings, corePattern(settings.hostDir).pattern)
+  for (const [key, expected] of Object.entries(values)) {
+    try {
+      const found = await readSysctl(key, { root: settings.sysctlRoot })
+      const ok = found === expected
+      lines.push({ ok, text: `${key}: ${found}${ok ? '' : ` (ours would be: ${expected})`}` })
+    } catch (error) {
+      lines.push({ ok: false, text: `${key}: ${messageOf(error)}` })
+    }
+  }
+  return lines
+}
+
+async function spoolLine(coreDir: string): Promise<StatusLine> {
+  let files = 0
+  let bytes = 0
+  let oldestMs = Infinity
+  try {
+    for (const name of await readdir(coreDir)) {
+      if (name.startsWith('.') || !name.endsWith('.zip')) continue
+      const { size, mtimeMs } = await stat(join(coreDir, name))
+      files++
+      bytes += size
+      oldestMs = Math.min(oldestMs, mtimeMs)
+    }
+  } catch (error) {
+    return { ok: false, text: `waiting: ${messageOf(error)}` }
+  }
+  const age = files > 0 ? `, the oldest for ${Math.round((Date.now() - oldestMs) / 1000)} s` : ''
+  return { ok: true, text: `waiting: ${files} bundles, ${bytes} bytes in ${coreDir}${age}` }
+}
+
+async function destinationLine(
+  { destination: where, trigger }: AgentSettings,
+  signal: AbortSignal,
+): Promise<StatusLine> {
+  if (where === undefined) {
+    return { ok: trigger.kind === 'none', text: 'destination: none, bundles stay on the node' }
+  }
+  try {
+    const destination = openDestination(where.url, { s3: where.s3 })
+    try {
+      await destination.check({ signal: AbortSignal.any([signal, AbortSignal.timeout(15_000)]) })
+    } finally {
+      await destination.close()
+    }
+    return { ok: true, text: `destination: ${where.url} answers` }
+  } catch (error) {
+    return { ok: false, text: `destination: ${messageOf(error)}` }
+  }
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)
