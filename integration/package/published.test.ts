@@ -37,7 +37,7 @@ describe.for(PUBLISHED)('$name', ({ tarball }) => {
     expect(files).toContain('package/dist/index.d.ts')
     expect(files).toContain('package/README.md')
     expect(files).toContain('package/LICENSE')
-    expect(files).not.toMatch(/\.test\.|\/(bench|fixtures)\//)
+    expect(files).not.toMatch(/\.test\.|\/(bench|fixtures|testing|test-support)\//)
   })
 })
 
