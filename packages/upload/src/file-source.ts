@@ -15,7 +15,8 @@ const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 export interface FileSource extends AsyncDisposable {
   readonly path: string
   readonly size: number
-  readonly mtimeMs: number
+  /** Device and inode. */
+  readonly inode: string
   /** Names this very state of this very file; kept as metadata of the object made from it. */
   readonly token: string
   /** Fill the first `length` bytes of `buffer` from `position`; rejects with `CHANGED` when the file is shorter. */
@@ -53,7 +54,7 @@ export async function openSource(path: string, handle?: FileHandle): Promise<Fil
     return {
       path,
       size: Number(stats.size),
-      mtimeMs: Number(stats.mtimeMs),
+      inode: `${stats.dev}:${stats.ino}`,
       token: createHash('sha256')
         .update(`${basename(path)}\0${id}`)
         .digest('hex')

@@ -79,12 +79,23 @@ async function compare(
     throw fromFileError('target', 'look at', target, cause)
   }
   try {
+    const { dev, ino } = await other.stat({ bigint: true })
+    if (`${dev}:${ino}` === source.inode) throw itself(target)
     return (await sameContent(source, other, signal)) ? 'same' : 'other'
   } catch (cause) {
     throw fromFileError('target', 'read', target, cause)
   } finally {
     await other.close()
   }
+}
+
+/** A file is no copy of itself: "stored" would be a reason to delete the only one there is. */
+function itself(target: string): UploadError {
+  return new UploadError(
+    'INVALID',
+    `${show(target)} is the file that was to be copied there: choose another directory as destination`,
+    { subject: target },
+  )
 }
 
 /** The same for the same file, so that what a killed run has left is used up by the next. */

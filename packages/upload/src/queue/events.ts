@@ -59,6 +59,8 @@ export interface SweepResult {
   readonly failed: number
   /** Locked by their writer, or gone before they were opened. */
   readonly skipped: number
+  /** Left alone because the destination fails, or the sweep was aborted. */
+  readonly untried: number
   readonly bytes: number
   readonly errors: readonly UploadError[]
 }

@@ -1,0 +1,25 @@
+import { spawn } from 'node:child_process'
+import type { FileHandle } from 'node:fs/promises'
+
+/** `shared`: held by us as long as the handle is open; `held`: somebody writes; `unavailable`: cannot tell. */
+export type LockState = 'shared' | 'held' | 'unavailable'
+
+/** flock(1) says so when it did not get the lock. */
+const CONFLICT = 1
+
+/**
+ * Try for a shared flock(2) through util-linux or busybox `flock` on an inherited descriptor: the lock
+ * belongs to the open file and stays with us when the program ends. Node has no flock of its own, and
+ * the packages that have are native; those without are no flock at all.
+ */
+export async function lockShared(handle: FileHandle, program: string): Promise<LockState> {
+  const { promise, resolve } = Promise.withResolvers<LockState>()
+  const child = spawn(program, ['-s', '-n', '3'], {
+    stdio: ['ignore', 'ignore', 'ignore', handle.fd],
+  })
+  child.once('error', () => resolve('unavailable'))
+  child.once('exit', (status) =>
+    resolve(status === 0 ? 'shared' : status === CONFLICT ? 'held' : 'unavailable'),
+  )
+  return promise
+}

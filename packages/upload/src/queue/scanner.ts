@@ -1,0 +1,102 @@
+import { access, constants } from 'node:fs/promises'
+import type { Destination } from '../destination.ts'
+import { isUploadError } from '../error.ts'
+import { show } from '../show.ts'
+import type { Backlog } from './backlog.ts'
+import type { QueueEvent } from './events.ts'
+import { list, measure } from './list.ts'
+import { dropOrphans } from './orphans.ts'
+
+/** Reasons that come together cause one look. */
+const MIN_GAP_MS = 100
+/** A look may cost a tenth of the time at most, however many files wait and reasons come. */
+const GAP_PER_COST = 9
+const ORPHANS_EVERY_MS = 600_000
+const AT_ONCE = 64
+
+/** Brings the backlog up to date with the directory: when asked, on a clock, never too often. */
+export class Scanner {
+  readonly #directory: string
+  readonly #destination: Destination
+  readonly #backlog: Backlog
+  readonly #onEvent: (event: QueueEvent) => void
+  #asked = false
+  #last = -Infinity
+  #gap = 0
+  #orphansAt = -Infinity
+  #missing = false
+
+  constructor(
+    directory: string,
+    destination: Destination,
+    backlog: Backlog,
+    onEvent: (event: QueueEvent) => void,
+  ) {
+    this.#directory = directory
+    this.#destination = destination
+    this.#backlog = backlog
+    this.#onEvent = onEvent
+  }
+
+  /** There is a reason to look. */
+  ask(): void {
+    this.#asked = true
+  }
+
+  nextTime(rescanMs: number): number {
+    return this.#asked ? this.#last + this.#gap : this.#last + rescanMs
+  }
+
+  due(now: number, rescanMs: number): boolean {
+    return now >= this.nextTime(rescanMs)
+  }
+
+  async scan(signal: AbortSignal): Promise<void> {
+    this.#asked = false
+    const started = performance.now()
+    const { bundles, records } = await this.#list()
+    const added = this.#backlog.sync(bundles)
+    for (let i = 0; i < added.length; i += AT_ONCE) {
+      await Promise.all(added.slice(i, i + AT_ONCE).map((name) => this.#add(name)))
+    }
+    this.#last = performance.now()
+    this.#gap = Math.max(MIN_GAP_MS, (this.#last - started) * GAP_PER_COST)
+    if (records.length > 0 && this.#last >= this.#orphansAt) {
+      this.#orphansAt = this.#last + ORPHANS_EVERY_MS
+      await this.#dropOrphans(records, bundles, signal)
+    }
+  }
+
+  async #list(): ReturnType<typeof list> {
+    try {
+      // the glob answers nothing for a directory that is not there
+      await access(this.#directory, constants.R_OK | constants.X_OK)
+      this.#missing = false
+      return await list(this.#directory)
+    } catch (cause) {
+      const message = `Cannot read the directory ${show(this.#directory)}: it is looked at again`
+      if (!this.#missing) this.#onEvent({ type: 'problem', code: 'DIRECTORY', message, cause })
+      this.#missing = true
+      return { bundles: [], records: [] }
+    }
+  }
+
+  async #add(name: string): Promise<void> {
+    const size = await measure(this.#directory, name)
+    if (size) this.#backlog.add(name, size)
+  }
+
+  async #dropOrphans(
+    records: readonly string[],
+    bundles: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await dropOrphans(this.#directory, records, bundles, this.#destination, signal)
+    } catch (cause) {
+      if (signal.aborted) return
+      const message = isUploadError(cause) ? cause.message : 'Cannot forget interrupted uploads'
+      this.#onEvent({ type: 'problem', code: 'ABANDON', message, cause })
+    }
+  }
+}

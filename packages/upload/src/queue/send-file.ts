@@ -1,0 +1,102 @@
+import { lstat, unlink } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Destination, Progress, Stored } from '../destination.ts'
+import { errnoOf, fromFileError } from '../errno.ts'
+import { UploadError, isUploadError } from '../error.ts'
+import { identity, openForReading } from '../file-source.ts'
+import { keyOf } from '../key.ts'
+import { show } from '../show.ts'
+import type { LockState } from './file-lock.ts'
+
+/** How one file fared; failures are thrown. */
+export type Outcome =
+  | { readonly type: 'skipped'; readonly reason: 'locked' | 'vanished' | 'not-a-file' }
+  | {
+      readonly type: 'stored'
+      readonly stored: Stored
+      readonly bytes: number
+      readonly mtimeMs: number
+      readonly deleted: boolean
+      /** Why the local file could not be deleted. */
+      readonly cause?: unknown
+    }
+
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly lock?: ((handle: FileHandle) => Promise<LockState>) | undefined
+  readonly key?: ((name: string) => string) | undefined
+  readonly uniqueId?: ((name: string) => string | undefined) | undefined
+  readonly onStart?: (bytes: number) => void
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** Send one file, and delete it once the destination has confirmed it. */
+export async function sendFile(
+  file: string,
+  destination: Destination,
+  options: SendOptions,
+): Promise<Outcome> {
+  try {
+    return await send(file, destination, options)
+  } catch (cause) {
+    // nothing that one file can cause may end the queue
+    throw fromFileError('source', 'send', file, cause)
+  }
+}
+
+async function send(
+  file: string,
+  destination: Destination,
+  { signal, lock, key = keyOf, uniqueId, onStart, onProgress }: SendOptions,
+): Promise<Outcome> {
+  const name = basename(file)
+  const handle = await open(file)
+  if (!handle) return { type: 'skipped', reason: 'vanished' }
+  // the lock lasts as long as the handle
+  await using _ = handle
+  const before = await handle.stat({ bigint: true })
+  if (!before.isFile()) return { type: 'skipped', reason: 'not-a-file' }
+  if ((await lock?.(handle)) === 'held') return { type: 'skipped', reason: 'locked' }
+  onStart?.(Number(before.size))
+  const id = uniqueId?.(name)
+  const stored = await destination.put(file, key(name), {
+    handle,
+    ...(signal ? { signal } : {}),
+    ...(onProgress ? { onProgress } : {}),
+    ...(id === undefined ? {} : { uniqueId: id }),
+  })
+  return {
+    type: 'stored',
+    stored,
+    bytes: Number(before.size),
+    mtimeMs: Number(before.mtimeMs),
+    ...(await remove(file, `${before.dev}:${identity(before)}`)),
+  }
+}
+
+async function open(file: string): Promise<FileHandle | undefined> {
+  try {
+    return await openForReading(file)
+  } catch (error) {
+    if (!isUploadError(error) || error.code !== 'GONE') throw error
+    if (!basename(file).includes('\ufffd')) return undefined
+    throw new UploadError(
+      'INVALID',
+      `The name of ${show(file)} is not UTF-8, so that it cannot be opened nor be a key: rename it`,
+      { subject: file, cause: error },
+    )
+  }
+}
+
+/** Unlink what we have sent, not what may have got its name meanwhile. */
+async function remove(file: string, id: string): Promise<{ deleted: boolean; cause?: unknown }> {
+  try {
+    const now = await lstat(file, { bigint: true })
+    if (`${now.dev}:${identity(now)}` !== id) return { deleted: false }
+    await unlink(file)
+    return { deleted: true }
+  } catch (cause) {
+    return errnoOf(cause) === 'ENOENT' ? { deleted: true } : { deleted: false, cause }
+  }
+}
