@@ -21,7 +21,7 @@ export async function psInfoOf(found: Found, asking: Asking): Promise<JsonObject
 
 /** An item of `crictl ps -o json`, from the status of that container. */
 function itemOf(status: JsonObject, podSandboxId = ''): JsonObject {
-  const { id = '', metadata = {}, image = {}, imageRef = '', state = '', createdAt = '' } = status
+  const { id = '', metadata = {}, image = {}, imageRef = '', state = '' } = status
   const { labels = {}, annotations = {} } = status
   return {
     id,
@@ -30,7 +30,7 @@ function itemOf(status: JsonObject, podSandboxId = ''): JsonObject {
     image,
     imageRef,
     state,
-    createdAt: nanoseconds(String(createdAt)),
+    createdAt: nanoseconds(textAt(status, 'createdAt') ?? ''),
     labels,
     annotations,
   }

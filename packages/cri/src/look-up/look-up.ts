@@ -43,7 +43,7 @@ export function lookUp(
   const found = find(subject, context, asking).catch((error: unknown) =>
     unverified(complainOf(context, error).message),
   )
-  const result = around(found, subject, context, asking).finally(deadline.settle)
+  const result = around(found, subject, context, asking).finally(() => deadline.settle())
 
   return {
     identified: found.then(identifiedOf),

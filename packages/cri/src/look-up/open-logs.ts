@@ -20,7 +20,7 @@ export function createOpenLogs(maxBytes: number): OpenLogs {
     },
     close: async () => {
       const opened = await Promise.allSettled(logs.values())
-      await Promise.all(opened.map((log) => log.status === 'fulfilled' && log.value.close()))
+      await Promise.all(opened.map(async (log) => log.status === 'fulfilled' && log.value.close()))
     },
   }
 }

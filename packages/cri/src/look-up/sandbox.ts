@@ -40,6 +40,6 @@ export async function sandboxStatusOf(
 
 /** An item of `crictl pods -o json`, from the status of that pod sandbox. */
 export function podInfoOf(status: JsonObject): JsonObject {
-  const { network: _, linux: __, createdAt = '', ...same } = status
-  return { ...same, createdAt: nanoseconds(String(createdAt)) }
+  const { network: _, linux: __, ...same } = status
+  return { ...same, createdAt: nanoseconds(textAt(status, 'createdAt') ?? '') }
 }

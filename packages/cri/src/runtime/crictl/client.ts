@@ -7,6 +7,7 @@ import {
   objectsAt,
   textAt,
 } from '../../json.ts'
+import { oneLine } from '../../problem.ts'
 import { withoutEnvironment } from '../environment-values.ts'
 import type { CallOptions, Inspection, Runtime } from '../runtime.ts'
 import { type CrictlOptions, runCrictl } from './run.ts'
@@ -89,13 +90,14 @@ function names(image: JsonObject): readonly (JsonValue | undefined)[] {
 }
 
 function parse(bytes: Buffer, endpoint: string, args: readonly string[]): JsonObject {
-  let answer: JsonValue
+  let cause: unknown
   try {
-    answer = JSON.parse(bytes.toString())
-  } catch (cause) {
-    answer = null
+    const answer: JsonValue = JSON.parse(bytes.toString())
+    if (isObject(answer)) return answer
+  } catch (error) {
+    cause = error
   }
-  if (isObject(answer)) return answer
-  const message = `\`${endpoint} ${args.join(' ')}\` printed ${bytes.length} bytes that are no JSON object`
-  throw new CriError('CRI_MALFORMED', message, { endpoint })
+  const command = oneLine([endpoint, ...args].join(' '))
+  const message = `\`${command}\` printed ${bytes.length} bytes that are no JSON object`
+  throw new CriError('CRI_MALFORMED', message, { endpoint, cause })
 }

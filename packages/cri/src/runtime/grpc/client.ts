@@ -48,7 +48,7 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
   async function imageStatus(ref: string, call?: CallOptions): Promise<JsonObject> {
     const answer = await ask(methods.imageStatus, { image: { image: ref }, verbose: false }, call)
     if (answer.image === undefined) throw nothing('image', ref)
-    return toCrictl.image(answer.image)
+    return toCrictl.imageItem(answer.image)
   }
 
   async function listContainers(podSandboxId: string, call?: CallOptions): Promise<JsonObject> {

@@ -85,7 +85,7 @@ export function containerStatus(container: ContainerStatus): JsonObject {
   }
 }
 
-export function image(image: Image): JsonObject {
+export function imageItem(image: Image): JsonObject {
   return {
     id: image.id,
     repoTags: image.repoTags,
