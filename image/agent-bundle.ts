@@ -1,24 +1,36 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { build } from 'esbuild'
 
-const entryPoint = new URL('../apps/agent/src/cli.ts', import.meta.url).pathname
+const agent = new URL('../apps/agent/', import.meta.url).pathname
+const { name, version } = createRequire(import.meta.url)('../apps/agent/package.json') as {
+  name: string
+  version: string
+}
 
-/** Bundles the agent into one CommonJS file and returns the source files that went into it. */
-export async function bundleAgent(outfile: string): Promise<string[]> {
+/** Bundles the agent into `dir`, shaped like its npm package, and returns the sources it was made of. */
+export async function bundleAgent(dir: string): Promise<string[]> {
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(join(dir, 'package.json'), JSON.stringify({ name, version, type: 'module' }))
   const { metafile } = await build({
-    entryPoints: [entryPoint],
+    entryPoints: [join(agent, 'src/cli.ts')],
     conditions: ['@core-dump-handler/source'],
     bundle: true,
+    splitting: true,
     platform: 'node',
-    format: 'cjs',
+    format: 'esm',
     target: 'node24',
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    // what the sources ask of import.meta.url, in a CommonJS file
-    define: { 'import.meta.url': 'IMPORT_META_URL' },
-    banner: { js: 'const IMPORT_META_URL=require("node:url").pathToFileURL(__filename).href;' },
-    outfile,
+    // for the CommonJS packages among the dependencies
+    banner: {
+      js: 'import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url);',
+    },
+    outdir: join(dir, 'dist'),
+    outExtension: { '.js': '.mjs' },
   })
   return Object.keys(metafile.inputs)
 }

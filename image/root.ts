@@ -51,7 +51,7 @@ export async function assembleRoot(
   relocate(join(app, 'cdc'), `${APP}/lib`)
   symlinkSync('cdc', join(app, 'core-dump-agent'))
 
-  const bundled = await bundleAgent(join(app, 'agent.cjs'))
+  const bundled = await bundleAgent(join(app, 'agent'))
   const tools = addDebianFiles(architecture, dir, licences)
   copyFileSync(artefact.node.licence, join(licences, 'node'))
   cpSync(join(artefact.dir, 'licences'), licences, { recursive: true })
