@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs'
+import { isMap, isScalar, parse, parseDocument, type Pair, type YAMLMap } from 'yaml'
+
+/** One key of values.yaml with what its comments say. */
+export interface Value {
+  readonly path: readonly string[]
+  /** Text of the `# --` line. */
+  readonly description: string | undefined
+  /** What the `# @schema` line says beyond the type of the default. */
+  readonly schema: Readonly<Record<string, unknown>>
+  readonly defaultValue: unknown
+  /** Keys of a group; absent where the value is one whole, such as a list or a free map. */
+  readonly children?: readonly Value[]
+}
+
+export const VALUES_FILE: string = new URL('../values.yaml', import.meta.url).pathname
+
+/** The annotated values, in the order of the file. */
+export function readValues(file: string = VALUES_FILE): Value[] {
+  const document = parseDocument(readFileSync(file, 'utf8'))
+  if (!isMap(document.contents)) throw new TypeError(`\`${file}\` holds no map of values`)
+  return fromMap(document.contents, [])
+}
+
+function fromMap(map: YAMLMap, parents: readonly string[]): Value[] {
+  return map.items.map((pair, index) => {
+    // the parser gives the comment above the first key to the map itself
+    const above = index === 0 ? (map.commentBefore ?? '') : ''
+    return fromPair(pair, `${above}\n${commentAbove(pair)}`, parents)
+  })
+}
+
+function fromPair(pair: Pair, comment: string, parents: readonly string[]): Value {
+  const path = [...parents, String(isScalar(pair.key) ? pair.key.value : pair.key)]
+  const schema = annotation(comment, path)
+  const { value } = pair
+  const isGroup = isMap(value) && value.items.length > 0 && !('additionalProperties' in schema)
+  return {
+    path,
+    description: /^ ?-- (.+)$/m.exec(comment)?.[1]?.trim(),
+    schema,
+    defaultValue: isMap(value) || !isScalar(value) ? (value as YAMLMap).toJSON() : value.value,
+    ...(isGroup && { children: fromMap(value, path) }),
+  }
+}
+
+function commentAbove({ key }: Pair): string {
+  return isScalar(key) ? (key.commentBefore ?? '') : ''
+}
+
+function annotation(comment: string, path: readonly string[]): Record<string, unknown> {
+  const text = /^ ?@schema (.+)$/m.exec(comment)?.[1]
+  if (text === undefined) return {}
+  const schema: unknown = parse(text)
+  if (typeof schema === 'object' && schema !== null) return schema as Record<string, unknown>
+  throw new TypeError(`The @schema line of \`${path.join('.')}\` is no map: ${text}`)
+}

@@ -1,0 +1,126 @@
+{{/* One variable; nothing for an empty value, so that the agent's default or envFrom holds. */}}
+{{- define "cdh.env" -}}
+{{- $value := index . 1 | toString -}}
+{{- if ne $value "" }}
+- name: {{ index . 0 }}
+  value: {{ $value | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/* As cdh.env, for numbers whose 0 means the program's own default. */}}
+{{- define "cdh.envUnlessZero" -}}
+{{- $value := index . 1 | toString -}}
+{{- if not (has $value (list "" "0")) }}
+- name: {{ index . 0 }}
+  value: {{ $value | quote }}
+{{- end -}}
+{{- end -}}
+
+{{- define "cdh.env.fromPod" }}
+- name: DAEMONSET_NAME
+  value: {{ include "cdh.daemonsetName" . }}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: NODE_NAME
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+{{- end -}}
+
+{{/* Read by the agent and written into the composer's settings. */}}
+{{- define "cdh.env.composer" -}}
+{{- with .Values.composer }}
+{{- include "cdh.env" (list "COMP_LOG_LEVEL" .logLevel) }}
+{{- include "cdh.env" (list "COMP_IGNORE_CRIO" .ignoreCrio) }}
+{{- include "cdh.env" (list "COMP_INCLUDE_PROC_INFO" .includeProcInfo) }}
+{{- include "cdh.env" (list "COMP_CRIO_IMAGE_CMD" .crioImageCmd) }}
+{{- include "cdh.env" (list "COMP_FILENAME_TEMPLATE" (.filenameTemplate | replace "{{" "{" | replace "}}" "}")) }}
+{{- include "cdh.env" (list "COMP_LOG_LENGTH" .logLength) }}
+{{- include "cdh.env" (list "COMP_POD_SELECTOR_LABEL" .podSelectorLabel) }}
+{{- include "cdh.env" (list "COMP_TIMEOUT" .timeout) }}
+{{- include "cdh.env" (list "COMP_COMPRESSION" .compression) }}
+{{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
+{{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
+{{- include "cdh.envUnlessZero" (list "COMP_HOLD_BUDGET_MS" .holdBudgetMs) }}
+{{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
+{{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}
+{{- include "cdh.env" (list "COMP_SUID_CORES" .suidCores) }}
+{{- end }}
+{{- include "cdh.env" (list "COMP_CORE_EVENT_DIR" .Values.daemonset.eventDirectory) }}
+{{- end -}}
+
+{{- define "cdh.env.limits" -}}
+{{- with .Values.limits }}
+{{- include "cdh.env" (list "COMP_MIN_FREE_BYTES" (include "cdh.bytes" .minFreeBytes)) }}
+{{- include "cdh.env" (list "COMP_MAX_CORE_BYTES" (include "cdh.bytes" .maxCoreBytes)) }}
+{{- include "cdh.env" (list "COMP_OVERSIZED_CORE" .oversizedCore) }}
+{{- include "cdh.env" (list "COMP_RATE_CRASHES" .rateCrashes) }}
+{{- include "cdh.env" (list "COMP_RATE_WINDOW_SECONDS" .rateWindowSeconds) }}
+{{- include "cdh.envUnlessZero" (list "COMP_CONCURRENT_DRAINS" .concurrentDrains) }}
+{{- include "cdh.env" (list "SPOOL_MAX_BYTES" (include "cdh.bytes" .spoolBytes)) }}
+{{- include "cdh.env" (list "SPOOL_MAX_FILES" .spoolFiles) }}
+{{- include "cdh.env" (list "SPOOL_MAX_AGE_HOURS" .maxAgeHours) }}
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.env.node" -}}
+{{- with .Values.daemonset }}
+{{- include "cdh.env" (list "HOST_DIR" (clean .hostDirectory)) }}
+{{- include "cdh.env" (list "CORE_DIR" (clean .coreDirectory)) }}
+{{- include "cdh.env" (list "SYSCTL_ROOT" "/host/proc/sys") }}
+{{- include "cdh.env" (list "SUID_DUMPABLE" .suidDumpable) }}
+{{- include "cdh.env" (list "VENDOR" .vendor) }}
+{{- include "cdh.env" (list "DEPLOY_CRIO_CONFIG" .deployCrioConfig) }}
+{{- include "cdh.env" (list "DEPLOY_CRIO_EXE" .includeCrioExe) }}
+{{- /* version 9's default: given, it would keep the composer from looking for another runtime's socket */}}
+{{- if ne .crioEndpoint "unix:///run/containerd/containerd.sock" }}
+{{- include "cdh.env" (list "CRIO_ENDPOINT" .crioEndpoint) }}
+{{- end }}
+{{- with .interval }}{{ include "cdh.env" (list "INTERVAL" (int64 .)) }}{{ end }}
+{{- with .schedule }}{{ include "cdh.env" (list "SCHEDULE" .) }}{{ end }}
+{{- include "cdh.env" (list "USE_INOTIFY" (.useINotify | default false)) }}
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.env.destination" -}}
+{{- include "cdh.env" (list "DESTINATION" .Values.destination) }}
+{{- include "cdh.env" (list "S3_BUCKET_NAME" (include "cdh.bucket" .)) }}
+{{- include "cdh.env" (list "S3_REGION" (include "cdh.region" .)) }}
+{{- with .Values.s3 }}
+{{- include "cdh.env" (list "S3_ENDPOINT" .endpoint) }}
+{{- include "cdh.env" (list "S3_PATH_STYLE" .pathStyle) }}
+{{- include "cdh.env" (list "S3_SSE" .serverSideEncryption) }}
+{{- include "cdh.env" (list "S3_KMS_KEY_ID" .kmsKeyId) }}
+{{- include "cdh.env" (list "S3_STORAGE_CLASS" .storageClass) }}
+{{- include "cdh.env" (list "S3_CHECKSUM" .checksum) }}
+{{- include "cdh.envUnlessZero" (list "S3_PART_BYTES" (include "cdh.bytes" .partBytes)) }}
+{{- include "cdh.envUnlessZero" (list "S3_WORKERS" .workers) }}
+{{- if or .ca.configMap .ca.secret }}
+{{- include "cdh.env" (list "S3_CA_FILE" "/etc/core-dump-handler/ca/ca.crt") }}
+{{- end }}
+{{- end }}
+{{- /* as files: a variable would be seen by every child and in every dump of the environment */}}
+{{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
+{{- include "cdh.env" (list "S3_ACCESS_KEY_FILE" "/etc/core-dump-handler/s3/access-key-id") }}
+{{- include "cdh.env" (list "S3_SECRET_FILE" "/etc/core-dump-handler/s3/secret-access-key") }}
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.env.agent" -}}
+{{- include "cdh.env" (list "LOG_LEVEL" .Values.agent.logLevel) }}
+{{- include "cdh.env" (list "HEALTH_PORT" (int64 .Values.metrics.port)) }}
+{{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
+{{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
+{{- end -}}
+
+{{- define "cdh.env.extra" -}}
+{{- with .Values.daemonset.extraEnvVars }}
+{{ tpl (kindIs "string" . | ternary . (toYaml .)) $ }}
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.env.all" -}}
+{{- range list "fromPod" "node" "destination" "composer" "limits" "agent" "extra" }}
+{{- include (printf "cdh.env.%s" .) $ }}
+{{- end }}
+{{- end -}}

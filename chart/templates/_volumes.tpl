@@ -1,0 +1,132 @@
+{{/* "true" when `inner` lies inside `outer`: the outer mount then shows it already. */}}
+{{- define "cdh.inside" -}}
+{{- if hasPrefix (printf "%s/" (clean .outer)) (printf "%s/" (clean .inner)) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Directories of the node besides hostDirectory that need a mount of their own: volume name -> path. */}}
+{{- define "cdh.moreDirectories" -}}
+{{- $d := .Values.daemonset -}}
+{{- $more := dict -}}
+{{- if not (include "cdh.inside" (dict "outer" $d.hostDirectory "inner" $d.coreDirectory)) -}}
+{{- $_ := set $more "core-volume" (clean $d.coreDirectory) -}}
+{{- end -}}
+{{- if and (include "cdh.yes" .Values.composer.coreEvents) (not (include "cdh.inside" (dict "outer" $d.hostDirectory "inner" $d.eventDirectory))) (not (include "cdh.inside" (dict "outer" $d.coreDirectory "inner" $d.eventDirectory))) -}}
+{{- $_ := set $more "event-volume" (clean $d.eventDirectory) -}}
+{{- end -}}
+{{- toYaml $more -}}
+{{- end -}}
+
+{{/* The directories under the paths they have on the node, for the agent and for sidecars. */}}
+{{- define "cdh.directoryMounts" -}}
+- name: host-volume
+  mountPath: {{ clean .Values.daemonset.hostDirectory }}
+  # a disk mounted there later is seen too; Bidirectional would need privilege
+  mountPropagation: HostToContainer
+{{- range $name, $path := include "cdh.moreDirectories" . | fromYaml }}
+- name: {{ $name }}
+  mountPath: {{ $path }}
+  mountPropagation: HostToContainer
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.agentMounts" -}}
+{{- include "cdh.directoryMounts" . }}
+# the three settings of the kernel, one by one: nothing else of /proc/sys is writable
+- name: core-pattern
+  mountPath: /host/proc/sys/kernel/core_pattern
+- name: core-pipe-limit
+  mountPath: /host/proc/sys/kernel/core_pipe_limit
+- name: suid-dumpable
+  mountPath: /host/proc/sys/fs/suid_dumpable
+{{- if .Values.daemonset.mountContainerRuntimeEndpoint }}
+- name: container-runtime
+  mountPath: {{ .Values.daemonset.hostContainerRuntimeEndpoint }}
+{{- end }}
+{{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
+- name: s3-credentials
+  mountPath: /etc/core-dump-handler/s3
+  readOnly: true
+{{- end }}
+{{- if or .Values.s3.ca.configMap .Values.s3.ca.secret }}
+- name: s3-ca
+  mountPath: /etc/core-dump-handler/ca
+  readOnly: true
+{{- end }}
+{{- with include "cdh.destinationDirectory" . }}
+- name: destination
+  mountPath: {{ clean . }}
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "cdh.volumes" -}}
+- name: host-volume
+  hostPath:
+    path: {{ clean .Values.daemonset.hostDirectory }}
+    type: DirectoryOrCreate
+{{- range $name, $path := include "cdh.moreDirectories" . | fromYaml }}
+- name: {{ $name }}
+  hostPath:
+    path: {{ $path }}
+    type: DirectoryOrCreate
+{{- end }}
+- name: core-pattern
+  hostPath:
+    path: /proc/sys/kernel/core_pattern
+    type: File
+- name: core-pipe-limit
+  hostPath:
+    path: /proc/sys/kernel/core_pipe_limit
+    type: File
+- name: suid-dumpable
+  hostPath:
+    path: /proc/sys/fs/suid_dumpable
+    type: File
+{{- if .Values.daemonset.mountContainerRuntimeEndpoint }}
+- name: container-runtime
+  hostPath:
+    path: {{ .Values.daemonset.hostContainerRuntimeEndpoint }}
+{{- end }}
+{{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
+- name: s3-credentials
+  secret:
+    secretName: {{ include "cdh.storeSecretName" . }}
+    defaultMode: 0400
+    items:
+      - key: {{ ternary .Values.s3.existingSecretKeys.accessKeyId "s3AccessKey" (ne .Values.s3.existingSecret "") }}
+        path: access-key-id
+      - key: {{ ternary .Values.s3.existingSecretKeys.secretAccessKey "s3Secret" (ne .Values.s3.existingSecret "") }}
+        path: secret-access-key
+{{- end }}
+{{- with .Values.s3.ca.configMap }}
+- name: s3-ca
+  configMap:
+    name: {{ . }}
+    items:
+      - key: {{ $.Values.s3.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- with .Values.s3.ca.secret }}
+- name: s3-ca
+  secret:
+    secretName: {{ . }}
+    items:
+      - key: {{ $.Values.s3.ca.key }}
+        path: ca.crt
+{{- end }}
+{{- with include "cdh.destinationDirectory" . }}
+- name: destination
+  {{- if $.Values.destinationVolume }}
+  {{- toYaml $.Values.destinationVolume | nindent 2 }}
+  {{- else }}
+  hostPath:
+    path: {{ clean . }}
+    type: DirectoryOrCreate
+  {{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
