@@ -22,7 +22,7 @@ export async function status(
 ): Promise<readonly StatusLine[]> {
   const { composer, composerEnv } = nodeFiles(settings.hostDir)
   return [
-    agentLine(settings),
+    await agentLine(settings),
     await fileLine('composer', composer),
     await fileLine('settings', composerEnv),
     ...(await sysctlLines(settings)),
@@ -31,7 +31,8 @@ export async function status(
   ]
 }
 
-function agentLine({ hostDir }: AgentSettings): StatusLine {
+async function agentLine({ hostDir }: AgentSettings): Promise<StatusLine> {
+  if (!(await exists(hostDir))) return { ok: false, text: `agent: ${hostDir} is missing` }
   const claim = claimNode(hostDir)
   if (claim.outcome === 'claimed') claim.release()
   if (claim.outcome === 'unknown') return { ok: true, text: `agent: cannot tell: ${claim.reason}` }

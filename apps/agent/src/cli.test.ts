@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'vitest'
+import { ORIGINAL, test } from './test-support/scratch-node.ts'
+
+test('--help and --version answer and touch nothing', async ({ node }) => {
+  const { version } = JSON.parse(
+    await readFile(join(import.meta.dirname, '../package.json'), 'utf8'),
+  ) as { version: string }
+  const [help, number] = [node.agent(['--help']), node.agent(['--version'])]
+  expect(await help.ended).toBe(0)
+  expect(help.output()).toMatch(/^Usage: core-dump-agent /)
+  expect(await number.ended).toBe(0)
+  expect(number.output()).toBe(`${version}\n`)
+  expect(await node.sysctls()).toEqual(ORIGINAL)
+})
+
+test.for([['remvoe'], ['--remove'], ['remove', 'x'], ['run']])(
+  'a mistyped %j takes no node over',
+  async (args, { node }) => {
+    const agent = node.agent(args)
+    expect(await agent.ended).toBe(2)
+    expect(agent.output()).toMatch(/Usage: core-dump-agent .*--help tells more/)
+    expect(await node.sysctls()).toEqual(ORIGINAL)
+  },
+)
+
+test('status tells what is set up, with an exit code', async ({ node }) => {
+  const before = node.agent(['status'])
+  expect(await before.ended).toBe(1)
+  expect(before.output()).toMatch(/not ok {2}agent: .*host is missing/)
+  expect(before.output()).toMatch(/not ok {2}kernel.core_pattern: core.%p \(ours would be: \|/)
+
+  await node.daemon()
+  const after = node.agent(['status'])
+  await after.ended
+  expect(after.output()).toMatch(/ok {6}agent: running/)
+  expect(after.output()).toMatch(/ok {6}waiting: 0 bundles/)
+})
+
+test('B27: canary secrets are in no output, whatever goes wrong', async ({ node }) => {
+  const env = {
+    DESTINATION: '',
+    S3_BUCKET_NAME: 'cores',
+    S3_ENDPOINT: 'http://127.0.0.1:1',
+    S3_ACCESS_KEY: 'canary-access-key',
+    S3_SECRET: 'canary-secret-key',
+    AWS_SECRET_ACCESS_KEY: 'canary-aws-secret',
+    AWS_SESSION_TOKEN: 'canary-session',
+    LOG_LEVEL: 'trace',
+  }
+  const daemon = await node.daemon(env)
+  await daemon.kill('SIGTERM')
+  for (const broken of [{}, { S3_SECRET: 'canary secret\nbroken' }]) {
+    for (const args of [['sweep'], ['status'], ['remove']]) {
+      const agent = node.agent(args, { ...env, ...broken })
+      await agent.ended
+      expect(agent.output()).not.toMatch(/canary/)
+    }
+  }
+  expect(daemon.output()).not.toMatch(/canary/)
+  expect(await readFile(join(node.dir, 'sys/kernel/core_pattern'), 'utf8')).not.toMatch(/canary/)
+})
+
+test('the committed starter runs, or hands over, under whatever Node is called', async ({
+  node,
+}) => {
+  const starter = join(import.meta.dirname, '../bin/agent.js')
+  const run = promisify(execFile)
+  // the system's Node may be older than what the agent needs
+  for (const program of [process.execPath, 'node']) {
+    const { stdout } = await run(program, [starter, '--version'], { cwd: node.dir })
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  }
+})
