@@ -19,8 +19,14 @@ export async function list(directory: string): Promise<Listing> {
     followSymbolicLinks: false,
     unique: false,
   })
-  const hidden = (name: string): boolean => name.startsWith('.')
-  return { bundles: names.filter((name) => !hidden(name)), records: names.filter(hidden) }
+  return {
+    bundles: names.filter((name) => !hidden(name)),
+    records: names.filter((name) => hidden(name)),
+  }
+}
+
+function hidden(name: string): boolean {
+  return name.startsWith('.')
 }
 
 /** Size and time of the last write; undefined when it vanished meanwhile. */

@@ -25,14 +25,13 @@ export function fromStoreError(cause: unknown, { what, subject }: Attempt): Uplo
   const storeCode = nameOf(error)
   const httpStatus = answer.httpStatusCode ?? 0
   const code = codeOf(error, storeCode, httpStatus)
-  const reason = [
-    storeCode,
-    error.message && error.message !== storeCode ? plain(error.message) : '',
-    httpStatus >= 300 ? `(HTTP ${httpStatus})` : '',
-    region(error),
-  ]
-  const said = reason.filter((part) => part !== '').join(' ') || 'no reason given'
-  return new UploadError(code, `Cannot ${what}: ${said}. ${TODO[code] ?? 'It is tried again'}`, {
+  const words = plain(error.message).replace(/\.$/, '')
+  const said = [storeCode, words === storeCode ? '' : words]
+    .filter((part) => part !== '')
+    .join(': ')
+  const facts = [httpStatus >= 300 ? ` (HTTP ${httpStatus})` : '', region(error)].join('')
+  const todo = TODO[code] ?? 'It is tried again'
+  return new UploadError(code, `Cannot ${what}: ${said || 'no reason given'}${facts}. ${todo}`, {
     subject,
     ...(answer.httpStatusCode === undefined ? {} : { httpStatus }),
     ...(storeCode === '' ? {} : { storeCode }),
@@ -79,7 +78,7 @@ function region(error: Error): string {
   if (typeof response !== 'object' || response === null || !('headers' in response)) return ''
   const headers = response.headers as Record<string, unknown>
   const name = headers['x-amz-bucket-region']
-  return typeof name === 'string' ? `(the bucket is in ${plain(name)})` : ''
+  return typeof name === 'string' ? ` (the bucket is in ${plain(name)})` : ''
 }
 
 function bare(error: Error): Error {
