@@ -28,6 +28,8 @@ export async function runCrictl(
     })
   if (signal?.aborted === true) throw fail('CRI_ABORTED', 'canceled by the caller')
 
+  if (argv.some((arg) => arg.includes('\0'))) throw fail('CRI_FAILED', 'an argument holds a NUL')
+
   const child = execa(path, argv, {
     env,
     extendEnv: false,
