@@ -32,9 +32,13 @@ export class Log {
 
   write(level: Exclude<LogLevel, 'off'>, message: string): void {
     if (LEVELS.indexOf(level) > this.#level) return
-    const line = `${level.toUpperCase()} - ${new Date().toISOString()} - ${escapeControls(message)}\n`
+    const text = escapeControls(message)
+    const line =
+      this.#path === undefined
+        ? `composer: ${text}\n`
+        : `${level.toUpperCase()} - ${new Date().toISOString()} - ${text}\n`
     if (this.#waiting) this.#waiting.push(line)
-    else this.#append(this.#path === undefined ? `composer: ${escapeControls(message)}\n` : line)
+    else this.#append(line)
   }
 
   /** Write what has gathered; from now on lines go straight out. */

@@ -38,6 +38,6 @@ Exit codes: 0 done; 1 no bundle, no whole core, or no pod for the host name;
 
 function settings(): string {
   return Object.entries(SETTINGS_SCHEMA)
-    .map(([name, [, value]]) => `  ${name}${value === '' ? '' : ` (${value})`}`)
+    .map(([name, [, defaultValue]]) => ` ${name}=${defaultValue}`)
     .join('\n')
 }

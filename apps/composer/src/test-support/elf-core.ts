@@ -3,6 +3,7 @@ const PROGRAM_HEADER_BYTES = 56
 const ET_CORE = 4
 const EM_X86_64 = 62
 const PT_LOAD = 1
+const RUN_BYTES = 32 * 1024
 
 /** A 64-bit ELF core of exactly `bytes`: headers that promise them, then a pattern with zero pages. */
 export function elfCore(bytes: number): Buffer {
@@ -19,9 +20,9 @@ export function elfCore(bytes: number): Buffer {
   core.writeUInt32LE(PT_LOAD, HEADER_BYTES)
   core.writeBigUInt64LE(BigInt(segmentAt), HEADER_BYTES + 8)
   core.writeBigUInt64LE(BigInt(bytes - segmentAt), HEADER_BYTES + 32)
-  // every other page is left zero, as in real memory
-  for (let page = 4096; page < bytes; page += 8192) {
-    for (let at = page; at < Math.min(page + 4096, bytes); at++) core[at] = (at * at) >> 5
+  // half of it is left zero, as in real memory
+  for (let run = RUN_BYTES; run < bytes; run += 2 * RUN_BYTES) {
+    for (let at = run; at < Math.min(run + RUN_BYTES, bytes); at++) core[at] = (at * at) >> 5
   }
   return core
 }

@@ -14,7 +14,8 @@ interface Schema {
 export function violations(schema: Schema, value: unknown, at = '$'): string[] {
   const wrong: string[] = []
   const check = (ok: boolean, what: string): void => void (ok || wrong.push(`${at}: ${what}`))
-  if (schema.const !== undefined) check(value === schema.const, `is not ${String(schema.const)}`)
+  if (schema.const !== undefined)
+    check(value === schema.const, `is not ${JSON.stringify(schema.const)}`)
   if (schema.enum) check(schema.enum.includes(value), `is none of ${schema.enum.join(', ')}`)
   if (schema.type === 'integer') check(Number.isSafeInteger(value), 'is no integer')
   else if (schema.type === 'array') check(Array.isArray(value), 'is no array')

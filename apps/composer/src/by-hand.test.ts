@@ -1,0 +1,203 @@
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { elfCore } from './test-support/elf-core.ts'
+import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
+import { runComposer, test } from './test-support/run-composer.ts'
+import { violations } from './test-support/validate.ts'
+
+const CORE = elfCore(300_000)
+
+describe('called by hand', () => {
+  test('packs a core, prints where, and asks nobody', async ({ dir }) => {
+    const { code, stdout, stderr } = await runComposer({ args: ['--dir', dir], core: CORE })
+    const bundle = await onlyBundle(dir)
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${bundle.path}\n`, stderr: '' })
+    expect(bundle.name).toMatch(/^[0-9a-f-]{36}-dump-\d{10}$/)
+    expect(bundle.entries).toEqual(['-dump-info.json', '.core', '-manifest.json'])
+    expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
+    expect(bundle.manifest).toMatchObject({
+      schema: 'core-dump-handler/bundle@1',
+      identity: { status: 'unverified', reason: expect.stringContaining('neither') },
+      core: { bytes: CORE.length, expectedBytes: CORE.length, complete: true },
+      problems: [],
+    })
+  })
+
+  test('makes the directory, for its owner only, and the bundle too', async ({ dir }) => {
+    const out = join(dir, 'a/b')
+    const { code } = await runComposer({ args: ['-d', out], core: CORE })
+    const bundle = await onlyBundle(out)
+    expect(code).toBe(0)
+    expect(((await stat(bundle.path)).mode & 0o777).toString(8)).toBe('600')
+    expect(((await stat(out)).mode & 0o777).toString(8)).toBe('700')
+  })
+
+  test('goes by the working directory and reads no .env there', async ({ dir }) => {
+    await writeFile(join(dir, '.env'), 'FILENAME_TEMPLATE=from-env\nCORE_DIR=/nowhere\n')
+    await runComposer({ cwd: dir, core: CORE })
+    expect((await onlyBundle(dir)).name).toMatch(/-dump-/)
+  })
+
+  test('writes a manifest that the published schema describes', async ({ dir }) => {
+    const args = [
+      '-d',
+      dir,
+      '-e=a',
+      '-p=7',
+      '-s=11',
+      '-t=1700000000',
+      '-P=1',
+      '-I=1',
+      '-M=2',
+      '-u=0',
+      '-g=0',
+      '-c=0',
+      '-h=x',
+      '-Z',
+    ]
+    await runComposer({ args, env: { IGNORE_CRIO: 'true' }, core: CORE.subarray(0, 1000) })
+    const { manifest } = await onlyBundle(dir)
+    const url = new URL('../schema/bundle-manifest.schema.json', import.meta.url)
+    const schema = JSON.parse(await readFile(url, 'utf8')) as object
+    expect(violations(schema, manifest)).toEqual([])
+    expect(violations(schema, { ...manifest, uuid: 'x', core: {} })).toEqual([
+      '$.uuid: has another form',
+      '$.core: lacks `bytes`',
+      '$.core: lacks `complete`',
+    ])
+    expect(manifest.crash).toMatchObject({
+      time: '2023-11-14T22:13:20.000Z',
+      signal: 11,
+      signalName: 'SIGSEGV',
+      comm: 'a',
+      hostPid: 1,
+      pid: 7,
+      dumpMode: 2,
+    })
+    expect(manifest.core).toMatchObject({
+      complete: false,
+      bytes: 1000,
+      expectedBytes: CORE.length,
+    })
+  })
+
+  test('reads a regular file on stdin', async ({ dir }) => {
+    const file = join(dir, 'core')
+    await writeFile(file, CORE)
+    const { execFileSync } = await import('node:child_process')
+    const main = new URL('cdc.ts', import.meta.url).pathname
+    const command = `"$1" --conditions=@core-dump-handler/source "$2" -d "$3" < "$4"`
+    execFileSync('/bin/sh', ['-c', command, 'sh', process.execPath, main, dir, file])
+    expect((await (await onlyBundle(dir)).bytes('.core')).equals(CORE)).toBe(true)
+  })
+
+  test('keeps what is no ELF and what is empty, and says so', async ({ dir }) => {
+    await runComposer({ args: ['-d', join(dir, 'text')], core: Buffer.from('not a core') })
+    const text = await onlyBundle(join(dir, 'text'))
+    expect(await text.text('.core')).toBe('not a core')
+    expect(text.manifest.problems).toMatchObject([{ code: 'NOT_AN_ELF' }])
+    await runComposer({ args: ['-d', join(dir, 'empty')], core: Buffer.alloc(0) })
+    const empty = await onlyBundle(join(dir, 'empty'))
+    expect(empty.manifest.core).toMatchObject({
+      bytes: 0,
+      complete: false,
+      reason: expect.any(String),
+    })
+  })
+
+  test('stores with -D and with COMPRESSION=false, and still shrinks zero pages', async ({
+    dir,
+  }) => {
+    const size = async (name: string, args: string[], env: Record<string, string>) => {
+      await runComposer({ args: ['-d', join(dir, name), ...args], env, core: CORE })
+      const bundle = await onlyBundle(join(dir, name))
+      expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
+      return bundle.manifest.core.storedBytes ?? 0
+    }
+    const deflated = await size('deflate', [], {})
+    const stored = await size('switch', ['-D'], {})
+    expect(stored).toBeGreaterThan(deflated)
+    expect(stored).toBeLessThan(CORE.length)
+    expect(await size('setting', [], { COMPRESSION: 'FALSE' })).toBe(stored)
+  })
+
+  test('cuts a core at MAX_CORE_BYTES and marks it', async ({ dir }) => {
+    const env = { MAX_CORE_BYTES: '100000' }
+    const { code } = await runComposer({ args: ['-d', dir], env, core: CORE })
+    const bundle = await onlyBundle(dir)
+    expect(code).toBe(0)
+    expect((await bundle.bytes('.core')).equals(CORE.subarray(0, 100_000))).toBe(true)
+    expect(bundle.manifest.core).toMatchObject({
+      bytes: 100_000,
+      expectedBytes: CORE.length,
+      complete: false,
+      reason: expect.stringContaining('100000'),
+    })
+  })
+
+  test('gives equal names a suffix, also when they are made at once', async ({ dir }) => {
+    const run = () =>
+      runComposer({ args: ['-d', dir], env: { FILENAME_TEMPLATE: 'same' }, core: CORE })
+    const ends = await Promise.all([run(), run(), run()])
+    expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
+    expect((await readdir(dir)).toSorted()).toEqual(['same-2.zip', 'same-3.zip', 'same.zip'])
+    for (const file of await readdir(dir)) {
+      const bundle = await readBundle(join(dir, file))
+      expect(bundle.dumpInfo['dump_file']).toBe(`${bundle.name}.core`)
+      expect(bundle.entries).toEqual(['-dump-info.json', '.core', '-manifest.json'])
+    }
+  })
+
+  test('says in one line why there is no bundle, and lets the process go', async ({ dir }) => {
+    const file = join(dir, 'file')
+    await writeFile(file, '')
+    const { code, stdout, stderr } = await runComposer({
+      args: ['-d', join(file, 'x')],
+      core: CORE,
+    })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^composer: .*ENOTDIR.*\n$/)
+  })
+
+  test('says so where nothing can be written, whoever asks', async () => {
+    // sysfs takes no new files, not even from root
+    const { code, stderr } = await runComposer({ args: ['-d', '/sys/kernel'], core: CORE })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^composer: Could not make a bundle: Cannot create `\/sys\/kernel\/\..*\.part`/,
+    )
+  })
+
+  test('answers --version and --help', async () => {
+    const version = await runComposer({ args: ['--version'], core: Buffer.alloc(0) })
+    expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+    const help = await runComposer({ args: ['--help'], core: Buffer.alloc(0) })
+    expect(help.code).toBe(0)
+    expect(help.stdout).toContain('composer --dir out < core')
+    expect(Math.max(...help.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+
+  test('tests itself, and names what would fail', async ({ dir }) => {
+    const good = await runComposer({
+      args: ['--self-test'],
+      env: { COMPOSER_HOME: dir, CORE_DIR: dir },
+      core: Buffer.alloc(0),
+    })
+    expect(good.stdout.split('\n').map((line) => line.slice(0, 6).trim())).toEqual([
+      'ok',
+      'ok',
+      'ok',
+      'ok',
+      'ok',
+      '',
+    ])
+    expect(good.code).toBe(0)
+    expect(await readdir(dir)).toEqual([])
+    await writeFile(join(dir, 'file'), '')
+    const env = { COMPOSER_HOME: dir, CORE_DIR: join(dir, 'file/x') }
+    const bad = await runComposer({ args: ['--self-test'], env, core: Buffer.alloc(0) })
+    expect(bad.code).toBe(1)
+    expect(bad.stdout).toMatch(/^not ok {2}directory: .*ENOTDIR/m)
+  })
+})

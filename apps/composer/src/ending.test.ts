@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { elfCore } from './test-support/elf-core.ts'
+import { onlyBundle } from './test-support/read-bundle.ts'
+import { startComposer, test } from './test-support/run-composer.ts'
+
+const CORE = elfCore(4_000_000)
+const HALF = CORE.subarray(0, 2_000_000)
+
+describe('ended before it was done', () => {
+  test('closes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
+    const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '1' }
+    const run = startComposer({ env })
+    run.stdin.write(HALF)
+    const { code } = await run.ended
+    const bundle = await onlyBundle(dir)
+    expect(code).toBe(32)
+    expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+    expect(bundle.manifest.core).toMatchObject({
+      complete: false,
+      bytes: HALF.length,
+      expectedBytes: CORE.length,
+      reason: expect.stringMatching(/not done after 1 s/),
+    })
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain(
+      'Timeout error during coredump processing',
+    )
+  })
+
+  test('takes -T before TIMEOUT', async ({ dir }) => {
+    const run = startComposer({ args: ['-T', '1', '-d', dir], env: { TIMEOUT: '600' } })
+    run.stdin.write(HALF)
+    expect(await run.ended).toMatchObject({ code: 32 })
+    expect((await onlyBundle(dir)).manifest.core.bytes).toBe(HALF.length)
+  })
+
+  test.for([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('closes a valid bundle on %s in mid-drain', async ([signal, exitCode], { dir }) => {
+    const run = startComposer({ args: ['-d', dir] })
+    run.stdin.write(HALF)
+    // written means read, but for what fits the pipe
+    while (run.stdin.writableLength > 0) await delay(20)
+    await delay(200)
+    run.kill(signal)
+    const { code, stdout } = await run.ended
+    const bundle = await onlyBundle(dir)
+    expect(code).toBe(exitCode)
+    expect(stdout).toBe(`${bundle.path}\n`)
+    expect(bundle.manifest.core).toMatchObject({ complete: false, reason: `Ended by ${signal}` })
+    expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+  })
+
+  test('says how much is missing when the writer was killed (B19)', async ({ dir }) => {
+    const run = startComposer({ args: ['-d', dir], core: HALF })
+    expect(await run.ended).toMatchObject({ code: 0 })
+    expect((await onlyBundle(dir)).manifest.core).toMatchObject({
+      bytes: HALF.length,
+      expectedBytes: CORE.length,
+      complete: false,
+      reason: expect.stringMatching(/2000000.*4000000/),
+    })
+  })
+})

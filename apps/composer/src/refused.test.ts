@@ -1,0 +1,42 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { elfCore } from './test-support/elf-core.ts'
+import { onlyBundle } from './test-support/read-bundle.ts'
+import { runComposer, test } from './test-support/run-composer.ts'
+
+const CORE = elfCore(100_000)
+
+describe('a crash without a core', () => {
+  test.for([
+    ['-c=0', { HONOR_CORE_LIMIT: 'true' }, /core limit of 0/],
+    ['-c=4095', { HONOR_CORE_LIMIT: 'true' }, /core limit of 4095/],
+    ['-M=2', { SUID_CORES: 'refuse' }, /set-uid/],
+    ['-s=6', { MIN_FREE_BYTES: '9007199254740991' }, /bytes free/],
+  ] as const)('is a bundle that says why: %s %o', async ([arg, env, reason], { dir }) => {
+    const { code } = await runComposer({
+      args: [arg],
+      env: { COMPOSER_HOME: dir, CORE_DIR: dir, ...env },
+      core: CORE,
+    })
+    const { entries, manifest } = await onlyBundle(dir)
+    expect(code).toBe(0)
+    expect(entries).toEqual(['-dump-info.json', '-manifest.json'])
+    expect(manifest.core).toEqual({
+      bytes: 0,
+      complete: false,
+      reason: expect.stringMatching(reason),
+    })
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/CORE_REFUSED/)
+  })
+
+  test.for([
+    ['-c=0', {}],
+    ['-c=4096', { HONOR_CORE_LIMIT: 'true' }],
+    ['-c=18446744073709551615', { HONOR_CORE_LIMIT: 'true' }],
+    ['-M=2', {}],
+  ] as const)('is not made of %s %o', async ([arg, env], { dir }) => {
+    await runComposer({ args: [arg, '-d', dir], env, core: CORE })
+    expect((await onlyBundle(dir)).manifest.core.complete).toBe(true)
+  })
+})
