@@ -37,9 +37,9 @@
 {{- define "cdh.image" -}}
 {{- $theirs := include "cdh.ancestralImage" . -}}
 {{- $registry := ternary "" .Values.image.registry (and (eq $theirs "true") (eq .Values.image.registry "quay.io")) -}}
-{{- $repository := ternary "core-dump-handler/core-dump-handler" .Values.image.repository (eq $theirs "true") -}}
+{{- $repository := ternary "core-dump-handler" .Values.image.repository (eq $theirs "true") -}}
 {{- $tag := ternary .Chart.AppVersion (.Values.image.tag | default .Chart.AppVersion | toString) (and (eq $theirs "true") (regexMatch "^v?[0-9]+\\." (toString .Values.image.tag))) -}}
-{{- if and (not $registry) (eq $repository "core-dump-handler/core-dump-handler") -}}
+{{- if and (not $registry) (eq $repository "core-dump-handler") -}}
 {{- fail "image.registry is not set, and there is no public image yet: build the image and push it to a registry of yours (see \"The image\" in the README), then set image.registry to that registry (and image.repository where it is another); for an image imported into every node set image.repository to its name" -}}
 {{- end -}}
 {{- with $registry }}{{ trimSuffix "/" . }}/{{ end -}}

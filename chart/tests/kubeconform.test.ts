@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -42,6 +42,20 @@ describe.each(Object.entries(VERSIONS))('Kubernetes %s', (_, schemas) => {
     const { resources, summary } = await kubeconform(schemas, GOLDEN)
     expect(resources.map(({ filename, msg }) => `${filename}: ${msg}`)).toEqual([])
     expect(summary.valid).toBeGreaterThan(100)
+  })
+
+  test('takes the pod by which a node is given back by hand', async () => {
+    const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const [, manifest] = /```yaml\n(apiVersion: v1\nkind: Pod\n[\s\S]*?)```/.exec(text) ?? []
+    const scratch = await mkdtemp(join(tmpdir(), 'kubeconform-'))
+    try {
+      await writeFile(join(scratch, 'pod.yaml'), manifest!)
+      const { resources, summary } = await kubeconform(schemas, scratch)
+      expect(resources).toEqual([])
+      expect(summary.valid).toBe(1)
+    } finally {
+      await rm(scratch, { recursive: true })
+    }
   })
 
   test('would find a misspelt field', async () => {

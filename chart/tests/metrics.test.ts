@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { answer } from '../../apps/agent/src/answer/answer.ts'
+import { CHART } from '../scripts/presets.ts'
+
+type Parameters = globalThis.Parameters<typeof answer>
+type Carrier = globalThis.Parameters<ReturnType<typeof answer>['watch']>[0]
+
+/** Every metric the agent has, with its labels where it tells them. */
+async function metricNames(): Promise<Set<string>> {
+  const settings = {
+    healthPort: 0,
+    destination: { url: 'file:/x', s3: {} },
+    trigger: { kind: 'watch' },
+  }
+  const agent = answer(settings as Parameters[0], {} as Parameters[1], AbortSignal.abort())
+  const queue = { stats: () => ({ files: 0, bytes: 0, oldestMtimeMs: undefined }) }
+  agent.watch({ queue } as unknown as Carrier)
+  const all = await agent.metrics.registry.getMetricsAsJSON()
+  return new Set(all.map(({ name }) => name))
+}
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly expr: string }[] }[]
+}
+
+function alertExpressions(): string[] {
+  const { groups } = parse(readFileSync(join(CHART, 'files/alerts.yaml'), 'utf8')) as Rules
+  return groups.flatMap(({ rules }) => rules.map(({ expr }) => expr))
+}
+
+function dashboardExpressions(): string[] {
+  const text = readFileSync(join(CHART, 'files/dashboard.json'), 'utf8')
+  return [...text.matchAll(/"(?:expr|query)": "((?:[^"\\]|\\.)*core_dump_(?:[^"\\]|\\.)*)"/g)].map(
+    ([, expression]) => expression!,
+  )
+}
+
+test.for([
+  ['alert', alertExpressions()],
+  ['panel of the dashboard', dashboardExpressions()],
+] as const)('every %s asks for metrics that the agent has', async ([, expressions]) => {
+  const known = await metricNames()
+  expect(expressions.length).toBeGreaterThan(5)
+  for (const expression of expressions) {
+    const used = expression.match(/core_dump_\w+/g) ?? []
+    expect(used, expression).not.toEqual([])
+    for (const name of used) expect(known, expression).toContain(name.replace(/_bucket$/, ''))
+  }
+})
+
+test('the panels lie side by side, not on each other', () => {
+  const text = readFileSync(join(CHART, 'files/dashboard.json'), 'utf8')
+  const { panels } = JSON.parse(text) as {
+    panels: { id: number; gridPos: { x: number; y: number; w: number; h: number } }[]
+  }
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+  )
+  expect(new Set(cells).size).toBe(cells.length)
+  expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+})
