@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { freePort } from './test-support/free-port.ts'
 import { ORIGINAL, test } from './test-support/scratch-node.ts'
 
 test('B30: SIGTERM ends it at once, and the node goes on making bundles', async ({ node }) => {
@@ -94,12 +95,3 @@ test('a health port that is taken is said, and stops nothing', async ({ node }) 
   expect(agent.output()).toContain('EADDRINUSE')
   server.close()
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}

@@ -27,10 +27,12 @@ export async function sweep(
       signal,
       ...(patterns.length > 0 && { files: [...new Set(files.flat())] }),
     })
-    const { stored, skipped, bytes } = result
+    const { stored, skipped, untried, bytes } = result
     const failed = result.failed + nothing.length
-    log[failed > 0 ? 'error' : 'info']({ stored, failed, skipped, bytes }, 'sweep done')
-    return failed > 0 || signal.aborted ? 1 : 0
+    const complete = failed === 0 && untried === 0 && !signal.aborted
+    const facts = { stored, failed, skipped, untried, bytes }
+    log[complete ? 'info' : 'error'](facts, complete ? 'sweep done' : 'sweep incomplete')
+    return complete ? 0 : 1
   } finally {
     await carrier.destination.close()
   }
