@@ -14,7 +14,7 @@ const PROGRAMS = new Map(
 const USAGE = `Usage: npm run bench [-- NAME [options of its program]]
 
 Runs one benchmark, or all: ${[...PROGRAMS.keys()].join(', ')}.
-\`npm run bench -- PACKAGE --help\` tells the options of one.
+\`npm run bench -- NAME --help\` tells the options of one.
 `
 
 const [first = '', ...rest] = process.argv.slice(2)

@@ -1,21 +1,23 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { constants } from 'node:os'
+import { basename, join } from 'node:path'
 import { ROOT } from '../set-up/root.mjs'
 import { runAgent } from './agent.ts'
 import { objectIn } from './bucket.ts'
 import { DemoError, say } from './say.ts'
 import type { Scratch } from './scratch.ts'
-import { crash } from './victim.ts'
+import { type Crash, crash } from './victim.ts'
 
 const COMPOSER = join(ROOT, 'apps/composer/bin/composer.js')
 
 /** The same chain without the kernel's help: a core piped into the composer, the agent told to sweep. */
 export async function carryPipedCore(scratch: Scratch, signal: AbortSignal): Promise<string> {
-  const core = await obtainCore(scratch)
+  const victim = await crash(scratch.root)
+  const core = obtainCore(victim, scratch)
   signal.throwIfAborted()
-  await compose(core, scratch)
+  await compose(core, victim, scratch)
   say('the composer made a bundle of it')
   signal.throwIfAborted()
   await runAgent(['sweep'], scratch)
@@ -26,19 +28,13 @@ export async function carryPipedCore(scratch: Scratch, signal: AbortSignal): Pro
 }
 
 /** A real core where the kernel leaves one in the working directory, else the smallest ELF that is one. */
-async function obtainCore({ root }: Scratch): Promise<string> {
-  const before = new Set(readdirSync(root))
-  const victim = await crash(root)
-  const name = readdirSync(root).find((each) => !before.has(each))
-  if (name !== undefined) {
-    say(`${victim.program} (pid ${victim.pid}) ended by ${victim.signal} and left a core`)
-    return join(root, name)
-  }
-  say(
-    `${victim.program} (pid ${victim.pid}) ended by ${victim.signal}; its core went elsewhere, using a made-up one`,
-  )
-  const path = join(root, 'core')
-  writeFileSync(path, smallestCore())
+function obtainCore({ program, pid, signal }: Crash, { root }: Scratch): string {
+  const files = readdirSync(root, { withFileTypes: true }).filter((each) => each.isFile())
+  const name = files.find((each) => each.name.startsWith('core'))?.name
+  const path = join(root, name ?? 'core')
+  if (name === undefined) writeFileSync(path, smallestCore())
+  const core = name === undefined ? 'its core went elsewhere: taking a made-up one' : 'left a core'
+  say(`${program} (pid ${pid}) ended by ${signal}, ${core}`)
   return path
 }
 
@@ -61,9 +57,16 @@ function smallestCore(): Buffer {
   return core
 }
 
-async function compose(core: string, { coreDir }: Scratch): Promise<void> {
+/** What the kernel would have said on the command line goes there by hand. */
+async function compose(core: string, victim: Crash, { coreDir }: Scratch): Promise<void> {
+  const facts = [
+    `--exe-name=${basename(victim.program)}`,
+    `--pathname=${victim.program.replaceAll('/', '!')}`,
+    `--signal=${constants.signals[victim.signal as NodeJS.Signals] ?? ''}`,
+    `--pid=${victim.pid}`,
+  ]
   const input = openSync(core, 'r')
-  const child = spawn(process.execPath, [COMPOSER, '--dir', coreDir], {
+  const child = spawn(process.execPath, [COMPOSER, '--dir', coreDir, ...facts], {
     stdio: [input, 'ignore', 'pipe'],
   })
   closeSync(input)

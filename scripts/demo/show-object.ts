@@ -18,10 +18,15 @@ export async function showObject(path: string, keep: boolean): Promise<void> {
   if (!last.endsWith('-manifest.json')) throw new DemoError(`${path} does not end with a manifest`)
   const manifest = JSON.parse((await zip.file(last)?.async('string')) ?? '') as BundleManifest
 
+  const prefix = last.slice(0, -'-manifest.json'.length)
+  const short = (name: string): string => name.replace(prefix, '…')
   const rows = [
     ['object', `${path} (${size(bytes.length)})`],
     ...describe(manifest),
-    ['entries', ...entries.map((entry) => `${size(entry.bytes).padStart(9)}  ${entry.name}`)],
+    [
+      'entries',
+      ...entries.map(({ name, bytes: length }) => `${size(length).padStart(8)}  ${short(name)}`),
+    ],
   ]
   process.stdout.write('\n')
   for (const [title = '', ...lines] of rows) {
@@ -43,7 +48,7 @@ function describe({ crash, core, identity, timings, problems }: BundleManifest):
     ['identity', `${identity.status}${reason}`],
     [
       'held',
-      `${Math.round(timings.heldMs)} ms: so long the process waited for its core to be read`,
+      `${Math.round(timings.heldMs)} ms, from the start of the composer until the whole core was read`,
     ],
     ...problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
   ]

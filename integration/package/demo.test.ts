@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ROOT } from '../../scripts/set-up/root.mjs'
+
+const START = join(ROOT, 'scripts/start.mjs')
+const root = process.getuid?.() === 0
+
+interface Ending {
+  readonly code: number | null
+  readonly output: string
+}
+
+/** Run the demo as `npm run demo` does; `react` sees its output grow. */
+async function demo(
+  command: readonly [string, ...string[]],
+  react?: (output: string, kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Ending> {
+  const [program, ...args] = command
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk
+      react?.(output, (signal) => child.kill(signal))
+    })
+  }
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, output }
+}
+
+/** The scratch folder that the demo named in its output. */
+function scratchOf(output: string): string {
+  return /(\/\S*\/cdh-\w+)\//.exec(output)?.[1] ?? expect.fail(`no scratch folder in:\n${output}`)
+}
+
+test.runIf(root)('follows a real crash to an object and puts everything back', async () => {
+  const { code, output } = await demo([process.execPath, START, 'demo'])
+
+  expect(output).toMatch(/took over kernel\.core_pattern: \|\S+\/cdc /)
+  expect(output).toMatch(/ended by SIGSEGV/)
+  expect(output).toMatch(/object {2,}\S+\.zip \(/)
+  expect(output).toMatch(/core {2,}8\.\d MB, complete/)
+  expect(output).toMatch(/held {2,}\d+ ms/)
+  expect(output).toMatch(/\d B {2}…-manifest\.json/)
+  expect(code).toBe(0)
+  // it compares under the lock; after that the pattern may be somebody else's
+  expect(output).toContain('everything is as before: kernel.core_pattern is ')
+  expect(existsSync(scratchOf(output))).toBe(false)
+})
+
+test.runIf(root)('Ctrl-C in its middle puts everything back', async () => {
+  let sent = false
+  const { code, output } = await demo([process.execPath, START, 'demo'], (text, kill) => {
+    if (sent || !text.includes('took over')) return
+    sent = true
+    kill('SIGINT')
+  })
+
+  expect(output).toContain('SIGINT: stopped, everything is as it was before')
+  expect(code).toBe(130)
+  expect(output).toContain('everything is as before: kernel.core_pattern is ')
+  expect(existsSync(scratchOf(output))).toBe(false)
+})
+
+test('pipes a core into the composer where the pattern cannot be written', async () => {
+  const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys'
+  const { code, output } = await demo(
+    root
+      ? [
+          'unshare',
+          '--mount',
+          'sh',
+          '-c',
+          `${readOnly} && exec "$0" "$@"`,
+          process.execPath,
+          START,
+          'demo',
+        ]
+      : [process.execPath, START, 'demo'],
+  )
+
+  expect(output).toMatch(/: piping a core into the composer instead/)
+  expect(output).toMatch(/object {2,}\S+\.zip \(/)
+  expect(output).toMatch(/identity {2,}unverified/)
+  expect(code).toBe(0)
+})
