@@ -79,7 +79,10 @@ async function around(
   if (opening === undefined || !isFound) return nothing
   const asking = await opening
   const [sandbox, psInfo] = await Promise.all([
-    found.sandbox ?? sandboxStatusOf(found.sandboxId, asking),
+    // asked for already, be it in vain, where a container led to it
+    found.container === undefined && found.sandbox === undefined
+      ? sandboxStatusOf(found.sandboxId, asking)
+      : found.sandbox,
     psInfoOf(found, asking),
   ])
   const items = objectsAt(psInfo, 'containers')

@@ -1,0 +1,124 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { expect } from 'vitest'
+import { openRuntime, RUNTIME_SOCKETS, type RuntimeOptions } from '../index.ts'
+import { BROKEN, listen } from '../testing/broken-runtimes.ts'
+import { serveCri } from '../testing/cri-server.ts'
+import { fakeCrictl, prints } from '../testing/fake-crictl.ts'
+import { test } from '../testing/scratch.ts'
+
+const ID = 'a'.repeat(64)
+const KNOWS = {
+  containers: [{ id: ID, sandboxId: 's', name: 'main' }],
+  sandboxes: [{ id: 's', name: 'web', namespace: 'shop', uid: 'u' }],
+  images: [],
+}
+const IDLE = { containers: [], sandboxes: [], images: [] }
+
+function place(root: string, socket: string): string {
+  const path = join(root, socket)
+  mkdirSync(dirname(path), { recursive: true })
+  return path
+}
+
+test.for(RUNTIME_SOCKETS)('finds the runtime at %s by itself', async (socket, { dir }) => {
+  const path = place(dir, socket)
+  const server = await serveCri(path, KNOWS)
+  const runtime = await openRuntime({ root: dir, client: 'grpc' })
+  expect((await runtime.containerStatus(ID)).status['id']).toBe(ID)
+  expect(runtime).toMatchObject({ client: 'grpc', endpoint: `unix://${path}` })
+  runtime.close()
+  server.close()
+})
+
+test('goes on to the runtime that knows, and stays with it', async ({ dir }) => {
+  const path = (name: string): string => place(dir, name)
+  writeFileSync(path('/run/crio/crio.sock'), 'not a socket')
+  execFileSync('mkfifo', [path('/run/cri-dockerd.sock')])
+  const foreign = await listen(BROKEN['does not serve CRI v1'](), path('/run/k0s/containerd.sock'))
+  const idle = await serveCri(path('/run/containerd/containerd.sock'), IDLE)
+  const dead = await listen(
+    createServer((one) => one.destroy()),
+    path('/run/dockershim.sock'),
+  )
+  const k3s = await serveCri(path('/run/k3s/containerd/containerd.sock'), KNOWS)
+  const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
+
+  // an empty list is an answer, but another runtime's may be longer
+  expect((await runtime.listPodSandboxes({ name: 'web' }))['items']).toHaveLength(1)
+  expect((await runtime.containerStatus(ID)).status['id']).toBe(ID)
+  expect(runtime.endpoint).toBe(`unix://${dir}/run/k3s/containerd/containerd.sock`)
+  expect(idle.calls).toEqual(['ListPodSandbox'])
+  expect(k3s.calls).toEqual(['ListPodSandbox', 'ContainerStatus'])
+  runtime.close()
+  for (const server of [idle, k3s]) server.close()
+  await Promise.all([foreign.close(), dead.close()])
+})
+
+test('says of all of them that none knows, though one is dead', async ({ dir }) => {
+  const dead = await listen(
+    createServer((one) => one.destroy()),
+    place(dir, '/run/crio/crio.sock'),
+  )
+  const idle = await serveCri(place(dir, '/run/containerd/containerd.sock'), IDLE)
+  const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
+  await expect(runtime.containerStatus(ID)).rejects.toMatchObject({
+    code: 'CRI_NOT_FOUND',
+    message: expect.stringMatching(/containerd\.sock.* · .*crio\.sock/),
+  })
+  expect(await runtime.listPodSandboxes({ name: 'web' })).toEqual({ items: [] })
+  runtime.close()
+  idle.close()
+  await dead.close()
+})
+
+test('does not ask one runtime twice that has two names', async ({ dir }) => {
+  const socket = place(dir, '/run/crio/crio.sock')
+  const server = await serveCri(socket, IDLE)
+  mkdirSync(join(dir, 'var'))
+  symlinkSync('../run', join(dir, 'var/run'))
+  const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
+  expect(runtime.endpoint).toBe(`unix://${socket}`)
+  server.close()
+})
+
+test('runs crictl where no socket answers', async ({ dir }) => {
+  const dead = await listen(
+    createServer((one) => one.destroy()),
+    place(dir, '/run/crio/crio.sock'),
+  )
+  const { path } = fakeCrictl(dir, { inspect: prints({ status: { id: ID } }) })
+  const runtime = await openRuntime({ root: dir, crictlEnv: { PATH: `${dir}:/bin` } })
+  expect((await runtime.containerStatus(ID)).status).toEqual({ id: ID })
+  expect(runtime).toMatchObject({ client: 'crictl', endpoint: 'crictl' })
+  expect(path).toBe(join(dir, 'crictl'))
+  runtime.close()
+  await dead.close()
+})
+
+test.for([
+  [{ client: 'docker' as 'auto' }, '`client` to be `auto`, `grpc` or `crictl`, got `docker`'],
+  [{ endpoint: 'tcp://1.2.3.4' }, '`endpoint` to be a unix socket'],
+  [{ endpoint: 'run/x.sock' }, '`endpoint`'],
+  [{ callTimeoutMs: 0 }, '`callTimeoutMs` to be a number above 0, got `0`'],
+  [{ callTimeoutMs: Number.NaN }, '`callTimeoutMs`'],
+  [{ maxAnswerBytes: -1 }, '`maxAnswerBytes`'],
+] as const satisfies [RuntimeOptions, string][])('refuses %j', async ([options, message]) => {
+  await expect(openRuntime(options)).rejects.toMatchObject({
+    name: 'CriError',
+    code: 'INVALID_OPTION',
+    message: expect.stringContaining(message),
+  })
+})
+
+test('has nothing to ask where there is neither socket nor crictl', async ({ dir }) => {
+  const crictlEnv = { PATH: dir }
+  await expect(openRuntime({ root: dir, crictlEnv })).rejects.toMatchObject({
+    code: 'CRI_UNAVAILABLE',
+  })
+  await expect(
+    openRuntime({ root: dir, signal: AbortSignal.abort(), endpoint: '/x' }),
+  ).rejects.toMatchObject({ code: 'CRI_ABORTED' })
+})
