@@ -127,6 +127,12 @@ export const CATALOGUE = {
     cost: 'building it with Go, about 1 minute',
     make: makeS5cmd,
   },
+  prometheus: {
+    version: 'bookworm',
+    files: { prometheus: undefined, promtool: undefined },
+    cost: 'downloading the package of Debian 12, about 20 s',
+    make: debianPackage('prometheus', 'bookworm', ['prometheus', 'promtool']),
+  },
   'node-22': nodeFromNpm('22.18.0'),
   'node-24': nodeFromNpm('24.21.0'),
   'node-26': nodeFromNpm('26.10.0'),
@@ -144,6 +150,7 @@ const COMPANIONS = {
   'kube-scheduler': 'kubeone',
   kubectl: 'kubeone',
   kubelet: 'kubeone',
+  promtool: 'prometheus',
 } as const satisfies Record<string, Owner>
 
 /** Every name a tool can be asked for by. */
