@@ -1,4 +1,6 @@
-import { execa } from 'execa'
+// not execa: its import opens process.stdin, and fd 0 is the core that somebody else is draining
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { CriError, type CriErrorCode } from '../../error.ts'
 import { oneLine } from '../../problem.ts'
 
@@ -30,17 +32,11 @@ export async function runCrictl(
 
   if (argv.some((arg) => arg.includes('\0'))) throw fail('CRI_FAILED', 'an argument holds a NUL')
 
-  const child = execa(path, argv, {
+  const child = spawn(path, argv, {
     env,
-    extendEnv: false,
     cwd: '/',
     // the core comes on fd 0: a child that held it would hold the crashed process
-    stdin: 'ignore',
-    all: true,
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    maxBuffer: maxBytes,
-    reject: false,
+    stdio: ['ignore', 'pipe', 'pipe'],
     // a process group of its own, because crictl may be a script with children
     detached: true,
   })
@@ -52,29 +48,34 @@ export async function runCrictl(
     child.stdout.destroy()
     child.stderr.destroy()
   }
+  const said: Buffer[] = []
+  const printed: Buffer[] = []
+  let bytes = 0
+  const keep = (chunk: Buffer, list: readonly Buffer[][]): void => {
+    bytes += chunk.length
+    if (bytes > maxBytes) kill('CRI_TOO_LARGE')
+    else for (const each of list) each.push(chunk)
+  }
+  child.stdout.on('data', (chunk: Buffer) => keep(chunk, [printed]))
+  child.stderr.on('data', (chunk: Buffer) => keep(chunk, all ? [printed, said] : [said]))
   const timer = setTimeout(kill, timeoutMs, 'CRI_TIMEOUT')
   const abort = (): void => kill('CRI_ABORTED')
   signal?.addEventListener('abort', abort)
   try {
-    const result = await child
-    if (killed === 'CRI_TIMEOUT')
+    const [exitCode, signalName] = (await once(child, 'close').catch((cause: unknown) => {
+      const { code, message } = cause as NodeJS.ErrnoException
+      const advice = code === 'ENOENT' ? '; check its path, or PATH in its environment' : ''
+      throw fail('CRI_UNAVAILABLE', `${message}${advice}`, cause)
+    })) as [number | null, NodeJS.Signals | null]
+    if (killed === 'CRI_TIMEOUT') {
       throw fail(killed, `not done within ${timeoutMs} ms; it was killed`)
+    }
+    if (killed === 'CRI_TOO_LARGE') throw fail(killed, `it printed more than ${maxBytes} bytes`)
     if (killed !== undefined) throw fail(killed, 'canceled by the caller')
-    if (result.isMaxBuffer) {
-      killGroup(child.pid)
-      throw fail('CRI_TOO_LARGE', `it printed more than ${maxBytes} bytes`)
-    }
-    if (!result.failed) return Buffer.from((all ? result.all : result.stdout) ?? [])
-    const said = Buffer.from(result.stderr ?? []).toString()
-    if (result.exitCode === undefined) {
-      const advice = result.code === 'ENOENT' ? '; check its path, or PATH in its environment' : ''
-      throw fail(
-        'CRI_UNAVAILABLE',
-        `${result.originalMessage ?? result.signal}${advice}`,
-        result.cause,
-      )
-    }
-    throw fail(codeOf(said), `exit code ${result.exitCode}: ${said}`)
+    if (exitCode === 0) return Buffer.concat(printed)
+    if (exitCode === null) throw fail('CRI_UNAVAILABLE', `it was ended by ${signalName}`)
+    const complaint = Buffer.concat(said).toString()
+    throw fail(codeOf(complaint), `exit code ${exitCode}: ${complaint}`)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
