@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => project?.remove())
 
-describe.for(PUBLISHED)('$name', ({ tarball }) => {
+describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
   test('has a tarball that publint finds nothing wrong with', async () => {
     const args = [join(project.tarballs, tarball), '--strict']
     await expect(run(bin('publint'), args)).resolves.toContain('All good')
@@ -28,7 +28,8 @@ describe.for(PUBLISHED)('$name', ({ tarball }) => {
 
   test('has types that resolve wherever ES modules do', async () => {
     const args = [join(project.tarballs, tarball), '--profile', 'esm-only', '--no-color']
-    await expect(run(bin('attw'), args)).resolves.toContain('No problems found')
+    // it ends with 1 on any problem that the profile does not ignore
+    await expect(run(bin('attw'), args)).resolves.toContain(`${name} v`)
   })
 
   test('ships its sources, licence and README, and no test', async () => {
