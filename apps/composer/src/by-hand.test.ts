@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -85,7 +86,6 @@ describe('called by hand', () => {
   test('reads a regular file on stdin', async ({ dir }) => {
     const file = join(dir, 'core')
     await writeFile(file, CORE)
-    const { execFileSync } = await import('node:child_process')
     const main = new URL('cdc.ts', import.meta.url).pathname
     const command = `"$1" --conditions=@core-dump-handler/source "$2" -d "$3" < "$4"`
     execFileSync('/bin/sh', ['-c', command, 'sh', process.execPath, main, dir, file])
@@ -176,6 +176,16 @@ describe('called by hand', () => {
     expect(help.code).toBe(0)
     expect(help.stdout).toContain('composer --dir out < core')
     expect(Math.max(...help.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+
+  test('shows how it is used when stdin is a terminal', () => {
+    const main = new URL('cdc.ts', import.meta.url).pathname
+    const command = `${process.execPath} --conditions=@core-dump-handler/source ${main}`
+    const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+      encoding: 'utf8',
+    })
+    expect(status).toBe(1)
+    expect(stdout).toMatch(/^Usage: composer /)
   })
 
   test('tests itself, and names what would fail', async ({ dir }) => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ const HALF = CORE.subarray(0, 2_000_000)
 
 describe('ended before it was done', () => {
   test('closes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
-    const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '1' }
+    const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '2' }
     const run = startComposer({ env })
     run.stdin.write(HALF)
     const { code } = await run.ended
@@ -22,7 +23,7 @@ describe('ended before it was done', () => {
       complete: false,
       bytes: HALF.length,
       expectedBytes: CORE.length,
-      reason: expect.stringMatching(/not done after 1 s/),
+      reason: expect.stringMatching(/not done after 2 s/),
     })
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain(
       'Timeout error during coredump processing',
@@ -30,7 +31,7 @@ describe('ended before it was done', () => {
   })
 
   test('takes -T before TIMEOUT', async ({ dir }) => {
-    const run = startComposer({ args: ['-T', '1', '-d', dir], env: { TIMEOUT: '600' } })
+    const run = startComposer({ args: ['-T', '2', '-d', dir], env: { TIMEOUT: '600' } })
     run.stdin.write(HALF)
     expect(await run.ended).toMatchObject({ code: 32 })
     expect((await onlyBundle(dir)).manifest.core.bytes).toBe(HALF.length)
@@ -62,6 +63,25 @@ describe('ended before it was done', () => {
       expectedBytes: CORE.length,
       complete: false,
       reason: expect.stringMatching(/2000000.*4000000/),
+    })
+  })
+
+  test('leaves a record when the core does not fit, and lets the process go (B7)', async ({
+    dir,
+  }) => {
+    const main = new URL('cdc.ts', import.meta.url).pathname
+    // as on a full disk, no write beyond 100 KiB succeeds
+    const script = `ulimit -f 100; exec "$0" --conditions=@core-dump-handler/source "$1" -D -d "$2"`
+    const { status } = spawnSync('/bin/bash', ['-c', script, process.execPath, main, dir], {
+      input: CORE,
+    })
+    const { entries, manifest } = await onlyBundle(dir)
+    expect(status).toBe(1)
+    expect(entries).toEqual(['-dump-info.json', '-manifest.json'])
+    expect(manifest.core).toEqual({
+      bytes: 0,
+      complete: false,
+      reason: expect.stringMatching(/Cannot write .*EFBIG/),
     })
   })
 })

@@ -31,8 +31,9 @@ export class Problems {
   }
 }
 
-/** The message of anything thrown, with those of its causes. */
+/** The message of anything thrown, with those of its causes that it does not quote itself. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause === undefined ? error.message : `${error.message}: ${messageOf(error.cause)}`
+  const cause = error.cause === undefined ? '' : messageOf(error.cause)
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }

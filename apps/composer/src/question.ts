@@ -3,7 +3,7 @@ import { messageOf } from './problems.ts'
 import type { Task } from './task.ts'
 
 // a core that takes longer than this is drained while the runtime is asked
-const HEAD_START_MS = 40
+const HEAD_START_MS = 150
 
 /** Whose crash it was, asked when there is time: its modules are not even read before that. */
 export class Question {

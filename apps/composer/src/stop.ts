@@ -34,14 +34,11 @@ export class Stop {
     }
   }
 
-  /** Counts from the start of the process. */
   onTimeout(timeoutMs: number): void {
-    const leftMs = Math.max(0, timeoutMs - process.uptime() * 1000)
     this.#timer = setTimeout(() => {
       const message = `Timeout error during coredump processing: not done after ${timeoutMs / 1000} s`
       this.#stop({ code: 'TIMEOUT', exitCode: TIMEOUT_EXIT_CODE, message })
-    }, leftMs)
-    this.#timer.unref()
+    }, timeoutMs)
   }
 
   #stop(cause: StopCause): void {

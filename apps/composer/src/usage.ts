@@ -19,10 +19,10 @@ Options
       --help
 
 The crash, as core(5) has it; the kernel fills these in
-  -e, --exe-name %e    -E, --pathname %E     -s, --signal %s   -t, --timestamp %t
-  -p, --pid %p         -P, --host-pid %P     -I, --host-tid %I -F, --pidfd %F
-  -h, --hostname %h    -u, --uid %u          -g, --gid %g
-  -c, --limit-size %c  -M, --dump-mode %d
+  -e, --exe-name %e    -E, --pathname %E    -s, --signal %s   -t, --timestamp %t
+  -p, --pid %p         -P, --host-pid %P    -F, --pidfd %F    -I, --host-tid %I
+  -h, --hostname %h    -u, --uid %u         -g, --gid %g      -M, --dump-mode %d
+  -c, --limit-size %c
 
 With a host pid or a host name the container runtime of this machine is asked
 which container and pod it was; otherwise nothing is looked up.
