@@ -28,14 +28,17 @@ export async function head(
         answer.SSECustomerAlgorithm === undefined,
     }
   } catch (error) {
-    if (statusOf(error) === 404) return undefined
+    const status = statusOf(error) ?? 0
+    if (status === 404) return undefined
+    // a HEAD has no body: a request that has one tells what is wrong with us
+    if (isRefusal(status)) await checkBucket(store, sending)
     throw error
   }
 }
 
 /**
  * The same before the upload, where a refusal is no answer yet: without s3:ListBucket AWS says 403 of
- * a key that does not exist. A HEAD has no body either, so a request that has one tells what is wrong.
+ * a key that does not exist.
  */
 export async function headIfAllowed(
   store: Store,
@@ -45,10 +48,19 @@ export async function headIfAllowed(
   try {
     return await head(store, key, sending)
   } catch (error) {
-    if (![400, 401, 403].includes(statusOf(error) ?? 0)) throw error
-    await checkBucket(store, sending)
-    return 'unknown'
+    if (
+      isRefusal(statusOf(error) ?? 0) &&
+      isUploadError(error) &&
+      error.subject === store.url(key)
+    ) {
+      return 'unknown'
+    }
+    throw error
   }
+}
+
+function isRefusal(status: number): boolean {
+  return status === 400 || status === 401 || status === 403
 }
 
 /** Whether the bucket is there and takes our credentials; not being allowed to list it is no failure. */

@@ -1,9 +1,12 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { S3Client } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
 import { expect, test } from 'vitest'
 import type { Progress } from '../index.ts'
 import { MIB, randomFile, sha256 } from '../testing/files.ts'
 import { describeS3 } from '../testing/s3.ts'
+import { CREDENTIALS } from '../testing/versitygw.ts'
 
 describeS3('a file to an S3 store', (world) => {
   test.for([0, 1, 5 * MIB, 5 * MIB + 1, 17 * MIB])('arrives whole with %d bytes', async (bytes) => {
@@ -80,16 +83,37 @@ describeS3('a file to an S3 store', (world) => {
     expect(await readFile(join(w.objects, 'x.zip'), 'utf8')).toBe('not a zip')
   })
 
-  test('is compared by its MD5 with an object that somebody else has put there', async () => {
-    await using w = await world()
-    const file = await randomFile(join(w.dir, 'x.zip'), 1000)
-    await w.store.put(file, 'other.zip')
-    await w.store.put(file, 'x.zip')
+  test.for([1000, 12 * MIB])(
+    'is compared by MD5 with what others have put there (%d bytes)',
+    async (bytes) => {
+      await using w = await world()
+      const file = await randomFile(join(w.dir, 'x.zip'), bytes)
+      const { credentials = CREDENTIALS, region = '' } = w.s3
+      const client = new S3Client({
+        endpoint: w.server.url,
+        region,
+        credentials,
+        forcePathStyle: true,
+      })
+      for (const [Key, from] of [
+        ['same.zip', file],
+        ['other.zip', await randomFile(join(w.dir, 'y'), bytes)],
+      ] as const) {
+        const params = { Bucket: 'bucket', Key: `${w.prefix}/${Key}`, Body: await readFile(from) }
+        await new Upload({ client, params, partSize: 5 * MIB }).done()
+      }
+      client.destroy()
 
-    const stored = await w.open({ partBytes: 8 * MIB }).put(file, 'x.zip')
-
-    expect(stored.outcome).toBe('existing')
-  })
+      expect(await w.store.put(file, 'same.zip')).toMatchObject({
+        outcome: 'existing',
+        key: 'same.zip',
+      })
+      expect(await w.store.put(file, 'other.zip')).toMatchObject({
+        outcome: 'stored',
+        takenKey: 'other.zip',
+      })
+    },
+  )
 
   test('that is taken while it is sent goes beside what came first', async () => {
     await using w = await world()

@@ -2,7 +2,11 @@ import type { UploadErrorCode } from '../error.ts'
 
 /** Errors of a connection that say that nobody is there, or not any more. */
 export const NETWORK: RegExp =
-  /^(E(CONN|HOST|NET|TIMEDOUT|PIPE|ADDRNOTAVAIL|AI_AGAIN|PROTO)|ENOTFOUND|HPE_|UND_|ERR_SOCKET|ERR_STREAM)/
+  /^(E(CONN|HOST|NET|TIMEDOUT|PIPE|ADDRNOTAVAIL|AI_AGAIN)|ENOTFOUND|HPE_|UND_|ERR_SOCKET|ERR_STREAM)/
+
+/** Errors of a certificate or a handshake (OpenSSL's verify codes, Node's own, and EPROTO for no TLS at all). */
+export const TLS: RegExp =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|HOSTNAME_|EPROTO)/
 
 /** The stores' codes (S3 API reference, "List of error codes"; MinIO, Ceph, Swift, versitygw have a few more). */
 export const CODES: Readonly<Record<string, UploadErrorCode>> = {

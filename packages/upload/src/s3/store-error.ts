@@ -2,7 +2,7 @@ import { errnoOf } from '../errno.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { UploadErrorCode } from '../error.ts'
 import { plain } from '../show.ts'
-import { CODES, NETWORK, TODO } from './store-codes.ts'
+import { CODES, NETWORK, TLS, TODO } from './store-codes.ts'
 
 interface Answer {
   readonly httpStatusCode?: number
@@ -25,7 +25,7 @@ export function fromStoreError(cause: unknown, { what, subject }: Attempt): Uplo
   const storeCode = nameOf(error)
   const httpStatus = answer.httpStatusCode ?? 0
   const code = codeOf(error, storeCode, httpStatus)
-  const words = plain(error.message).replace(/\.$/, '')
+  const words = plain(error.message).replace(/^UnknownError$|\.$/, '')
   const said = [storeCode, words === storeCode ? '' : words]
     .filter((part) => part !== '')
     .join(': ')
@@ -48,8 +48,7 @@ export function statusOf(error: unknown): number | undefined {
 function codeOf(error: Error, name: string, status: number): UploadErrorCode {
   const errno = errnoOf(error)
   if (name === 'AbortError') return 'ABORTED'
-  if (/^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|HOSTNAME_)/.test(errno))
-    return 'TLS'
+  if (TLS.test(errno)) return 'TLS'
   const known = CODES[name]
   if (known) return known
   if (name.startsWith('KMS.')) return 'DENIED'
@@ -59,6 +58,8 @@ function codeOf(error: Error, name: string, status: number): UploadErrorCode {
   if (status === 507) return 'FULL'
   if (status === 501) return 'REFUSED'
   if (status >= 500) return 'STORE'
+  // a HEAD has no body: nothing is known that would justify giving up
+  if (status === 400 && name === '') return 'STORE'
   if (status >= 400) return 'REFUSED'
   // no answer, or one that is no S3
   return NETWORK.test(errno) || name === 'TimeoutError' ? 'UNREACHABLE' : 'STORE'

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { accessSync, constants, readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -52,7 +52,7 @@ export class Versitygw {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.port}`
+    return `${this.#args.includes('--cert') ? 'https' : 'http'}://127.0.0.1:${this.port}`
   }
 
   /** The folder that the server keeps as its only bucket, `bucket`: objects are plain files. */
@@ -61,18 +61,14 @@ export class Versitygw {
   }
 
   async up(): Promise<void> {
-    const listen = ['-q', '-p', `127.0.0.1:${this.port}`, '--health', '/health', '--keep-alive']
+    const listen = ['-q', '-p', `127.0.0.1:${this.port}`, '--keep-alive']
     const keys = ['-a', CREDENTIALS.accessKeyId, '-s', CREDENTIALS.secretAccessKey]
     const args = [...listen, ...keys, '--iam-dir', join(this.#home, 'iam'), ...this.#args]
     this.#child = spawn(this.#program, [...args, 'posix', join(this.#home, 'data')], {
       stdio: 'ignore',
     })
     for (const end = Date.now() + READY_MS; Date.now() < end; await sleep(50)) {
-      const ready = await fetch(`${this.url}/health`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-      if (ready) return
+      if (await answers(this.port)) return
     }
     throw new Error('versitygw does not start')
   }
@@ -89,6 +85,13 @@ export class Versitygw {
     await this.kill()
     await rm(this.#home, { recursive: true, force: true })
   }
+}
+
+async function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  return new Promise<boolean>((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+  }).finally(() => socket.destroy())
 }
 
 async function freePort(): Promise<number> {
