@@ -4,6 +4,7 @@ export type IngestErrorCode =
   | 'DUPLICATE_NAME'
   | 'INVALID_OPTION'
   | 'MISUSE'
+  | 'CLOSED'
   | 'FAILED_BEFORE'
   | 'EXISTS'
   | 'NOT_FOUND'

@@ -28,18 +28,14 @@ function reasonOf(cut: DrainCut, { bytes, maxBytes, elf, stopped }: Ending): str
   const promised =
     elf.expectedBytes === undefined ? '' : ` of the ${elf.expectedBytes} its ELF headers promise`
   const so = `after ${bytes} bytes${promised}`
-  switch (cut) {
-    case 'aborted':
-      return `Stopped ${so}: ${messageOf(stopped?.why)}`
-    case 'limit':
-      return `Cut ${so}: the limit is ${maxBytes} bytes`
-    case 'read-error':
-      return `Reading failed ${so}: ${messageOf(stopped?.why)}`
-    case 'truncated':
-      return `The source ended ${so}: whoever wrote it was stopped, as by SIGKILL`
-    case 'empty':
-      return 'The source ended without a byte'
+  const reasons: Record<DrainCut, string> = {
+    aborted: `Stopped ${so}: ${messageOf(stopped?.why)}`,
+    limit: `Cut ${so}: the limit is ${maxBytes} bytes`,
+    'read-error': `Reading failed ${so}: ${messageOf(stopped?.why)}`,
+    truncated: `The source ended ${so}: whoever wrote it was stopped, as by SIGKILL`,
+    empty: 'The source ended without a byte',
   }
+  return reasons[cut]
 }
 
 function messageOf(why: unknown): string {

@@ -24,7 +24,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     maxBytes = Infinity,
     blockBytes = 128 * 1024,
   } = options
-  if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, String(mode))
+  if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, mode)
   assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
   assertInteger('lanes', lanes, 1, 64)
   assertInteger('blockBytes', blockBytes, 4 * PAGE, 16 * 1024 * 1024)

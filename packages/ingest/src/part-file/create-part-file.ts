@@ -16,15 +16,9 @@ export function createPartFile(
   finalPath: string,
   { mode = 0o600 }: PartFileOptions = {},
 ): PartFile {
-  if (lstatSync(finalPath, { throwIfNoEntry: false }) !== undefined) {
-    throw new IngestError(
-      'EXISTS',
-      finalPath,
-      `Cannot create \`${finalPath}\`: it exists (choose another name, nothing was overwritten)`,
-    )
-  }
   const path = partPath(finalPath)
   try {
+    assertAbsent(finalPath)
     // wx: O_CREAT | O_EXCL, which follows no symbolic link either
     const fd = openSync(path, 'wx', mode)
     try {
@@ -38,4 +32,13 @@ export function createPartFile(
   } catch (cause) {
     throw fromSystemError('create', path, cause)
   }
+}
+
+function assertAbsent(finalPath: string): void {
+  if (lstatSync(finalPath, { throwIfNoEntry: false }) === undefined) return
+  throw new IngestError(
+    'EXISTS',
+    finalPath,
+    `Cannot create \`${finalPath}\`: it exists (choose another name, nothing was overwritten)`,
+  )
 }

@@ -83,6 +83,6 @@ export class PartFile implements Required<ZipSink> {
 
   #open(verb: string): number {
     if (this.#fd !== undefined) return this.#fd
-    throw new IngestError('MISUSE', this.path, `Cannot ${verb} \`${this.path}\`: it is closed`)
+    throw new IngestError('CLOSED', this.path, `Cannot ${verb} \`${this.path}\`: it is closed`)
   }
 }

@@ -1,8 +1,8 @@
 import { IngestError } from '../error.ts'
 
 const MAX_BYTES = 0xffff
-// C0, DEL, C1, line and paragraph separators, and the marks that reorder what a person sees
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
+// control characters, line and paragraph separators, and the marks that reorder what a person sees
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 
 /** The bytes of an entry name that every reader extracts below its own directory; APPNOTE 4.4.17. */
 export function entryNameBytes(name: string): Buffer {

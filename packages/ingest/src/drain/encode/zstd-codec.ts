@@ -14,6 +14,7 @@ export function zstdCodec(level: number, blockBytes: number): Codec {
     zeros: zeroParts((zeros) => zstdCompressSync(zeros, { params })),
     compressor: () =>
       createZstdCompress({ params, flush: ZSTD_e_end, chunkSize: blockBytes + OVERHEAD }),
-    tail: Buffer.alloc(0),
+    // an empty frame: libarchive 3.6 sees no end where the last bytes just fill its buffer
+    tail: zstdCompressSync(Buffer.alloc(0)),
   }
 }

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { crc32 } from 'node:zlib'
+import { expect } from 'vitest'
+import { mixedContent } from '../../testing/content.ts'
+import { Random } from '../../testing/random.ts'
+import { readersHere } from '../../testing/readers.ts'
+import { test } from '../../testing/scratch.ts'
+import { createPartFile, drain, ZipWriter, type DrainOptions, type ZipSink } from '../index.ts'
+
+const ROUNDS = 40
+
+/** The same file, which takes its time: blocks wait for it, and for each other. */
+function slow(sink: ZipSink): ZipSink {
+  return {
+    ...sink,
+    write: (chunks) =>
+      new Promise((resolve) => {
+        setImmediate(() => resolve(sink.write(chunks)))
+      }),
+  }
+}
+
+function optionsOf(random: Random): Omit<DrainOptions, 'entryName'> {
+  return {
+    mode: random.pick(['deflate', 'deflate', 'store', 'adaptive', 'adaptive', 'zstd']),
+    level: random.pick([1, 1, 6]),
+    lanes: random.pick([1, 2, 3, 5]),
+    blockBytes: random.pick([16_384, 65_536, 131_072, 262_144]),
+    holdBudgetMs: random.pick([0, 0, 3]),
+  }
+}
+
+test(`${ROUNDS} seeded mixtures of memory, read back by two readers`, async ({ dir }) => {
+  const readers = readersHere().filter(({ name }) => /unzip|bsdtar|7z/.test(name))
+  for (let seed = 1; seed <= ROUNDS; seed++) {
+    const random = new Random(seed)
+    const content = mixedContent(random, random.below(4_000_000))
+    const options = optionsOf(random)
+    const chunk = random.pick([1000, 65_536, 500_000])
+    const chunks = Array.from({ length: Math.ceil(content.length / chunk) }, (_, i) =>
+      content.subarray(i * chunk, (i + 1) * chunk),
+    )
+    const path = join(dir, `${seed}.zip`)
+    await using file = createPartFile(path)
+    const sink: ZipSink = {
+      write: (bytes) => file.write(bytes),
+      patch: (bytes, position) => file.patch(bytes, position),
+    }
+    const zip = new ZipWriter(random.below(3) === 0 ? slow(sink) : sink)
+    const source = Readable.from(chunks)
+    const result = await drain(source, zip, { entryName: 'x.core', ...options })
+    await zip.finish()
+    await file.publish()
+
+    const told = `seed ${seed}, ${JSON.stringify(options)}`
+    expect(result.crc32, told).toBe(crc32(content))
+    const able = readers.filter(({ zstd }) => zstd || options.mode !== 'zstd')
+    for (const reader of able.slice(0, 2)) {
+      expect(content.equals(await reader.extract(path, 'x.core')), `${reader.name}, ${told}`).toBe(
+        true,
+      )
+    }
+  }
+}, 120_000)

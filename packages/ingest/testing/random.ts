@@ -1,0 +1,20 @@
+/** Random numbers that are the same for the same seed (xorshift32). */
+export class Random {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = (seed * 0x9e3779b1) | 1
+  }
+
+  /** An integer from 0 up to, not including, `limit`. */
+  below(limit: number): number {
+    this.#state ^= this.#state << 13
+    this.#state ^= this.#state >>> 17
+    this.#state ^= this.#state << 5
+    return (this.#state >>> 0) % limit
+  }
+
+  pick<T>(values: readonly T[]): T {
+    return values.at(this.below(values.length)) as T
+  }
+}
