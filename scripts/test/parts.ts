@@ -17,8 +17,13 @@ export const PARTS: readonly Part[] = [
     args: [...INTEGRATION, 'integration/package/'],
   },
   {
+    name: 'chart',
+    what: 'every value, preset and refusal, the objects against three Kubernetes versions, the alert rules',
+    args: ['--config', 'chart/vitest.config.ts'],
+  },
+  {
     name: 'integration',
-    what: 'the whole chain on this kernel, containerd, object stores and a cluster; the chart',
+    what: 'the whole chain on this kernel, containerd, object stores and a cluster',
     args: [...INTEGRATION, '--exclude', 'package/**'],
   },
 ]
