@@ -1,0 +1,34 @@
+import { join } from 'node:path'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/composer'
+import { expect, test } from 'vitest'
+import { VARIABLES } from '../../apps/agent/src/settings/variables.ts'
+import { LEAST } from '../scripts/helm.ts'
+import { CHART } from '../scripts/presets.ts'
+import { agentEnvironment } from './objects.ts'
+
+/** Read by the agent before or beside its settings. */
+const OTHERS = ['LOG_LEVEL', 'DAEMONSET_NAME', 'POD_NAMESPACE', 'POD_NAME', 'NODE_NAME']
+/** Of the chart already, of the programs not yet. */
+const TO_COME = [
+  'POD_EVENTS',
+  'COMP_OVERSIZED_CORE',
+  'COMP_RATE_CRASHES',
+  'COMP_RATE_WINDOW_SECONDS',
+  'COMP_CONCURRENT_DRAINS',
+  'SPOOL_MAX_BYTES',
+  'SPOOL_MAX_FILES',
+  'SPOOL_MAX_AGE_HOURS',
+]
+
+test('every variable the chart sets is one that the programs read', async () => {
+  const read = new Set([
+    ...Object.keys(VARIABLES),
+    ...COMPOSER_SETTINGS.map(({ name }) => `COMP_${name}`),
+    'COMP_CORE_EVENT_DIR',
+    ...OTHERS,
+  ])
+  const everything = join(CHART, 'tests/values/everything.yaml')
+  const set = Object.keys(await agentEnvironment(['daemonset.extraEnvVars='], [everything]))
+  expect(set.length).toBeGreaterThan(LEAST.length + 30)
+  expect(set.filter((name) => !read.has(name) && !TO_COME.includes(name))).toEqual([])
+})
