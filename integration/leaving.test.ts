@@ -1,0 +1,76 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agent } from './harness/agent.ts'
+import { coreSysctls, setCoreSysctl, withKernel } from './harness/kernel.ts'
+import { realParts } from './harness/requirements.ts'
+
+realParts('leaving a node', () => {
+  const found = {
+    'kernel.core_pattern': '|/bin/false %p',
+    'kernel.core_pipe_limit': '7',
+    'fs.suid_dumpable': '1',
+  } as const
+
+  test('after a kill -9 and a start with other directories, it is as it was found', async () => {
+    const first = newAgent()
+    const second = newAgent()
+    await withKernel(async () => {
+      for (const [key, value] of Object.entries(found)) {
+        setCoreSysctl(key as keyof typeof found, value)
+      }
+      await first.start()
+      expect(coreSysctls()).toMatchObject({
+        'kernel.core_pipe_limit': '128',
+        'fs.suid_dumpable': '2',
+      })
+      await first.daemon.stop('SIGKILL')
+      await second.start()
+      expect(await second.command('remove')).toMatchObject({ code: 0 })
+      expect(coreSysctls()).toEqual(found)
+      // the first agent's preStop may come late
+      expect(await first.command('remove')).toMatchObject({ code: 0 })
+      expect(coreSysctls()).toEqual(found)
+      await second.daemon.stop()
+    })
+    for (const agent of [first, second]) {
+      expect(existsSync(join(agent.hostDir, 'cdc'))).toBe(false)
+      expect(existsSync(join(agent.hostDir, '.env'))).toBe(false)
+      expect(readdirSync(agent.hostDir).filter((name) => name.endsWith('.bak'))).toEqual([])
+    }
+  })
+
+  test('a restart keeps what was found first, and remove may be called twice', async () => {
+    const agent = newAgent()
+    await withKernel(async (before) => {
+      await agent.start()
+      await agent.daemon.stop('SIGKILL')
+      agent.set({ SUID_DUMPABLE: '1' })
+      await agent.start()
+      await agent.daemon.stop()
+      const backup = readFileSync(join(agent.hostDir, 'core_pattern.bak'), 'utf8')
+      expect(backup).toBe(before['kernel.core_pattern'])
+      expect(await agent.command('remove')).toMatchObject({ code: 0 })
+      expect(await agent.command('remove')).toMatchObject({ code: 0 })
+      expect(coreSysctls()).toEqual(before)
+    })
+  })
+
+  test('bundles that still wait are left where they are', async () => {
+    const agent = newAgent()
+    await withKernel(async () => {
+      await agent.start()
+      await agent.daemon.stop()
+      writeFileSync(join(agent.coreDir, 'waiting.zip'), 'not yet carried')
+      expect(await agent.command('remove')).toMatchObject({ code: 0 })
+    })
+    expect(agent.waiting).toEqual(['waiting.zip'])
+  })
+})
+
+function newAgent(): Agent {
+  const agent = new Agent({ INTERVAL: '60000' })
+  agent.set({ DESTINATION: `file:${agent.directory}/out` })
+  onTestFinished(() => agent.dispose())
+  return agent
+}
