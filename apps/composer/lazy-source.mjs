@@ -28,7 +28,12 @@ export function lazySource(options) {
 
 function loader(source) {
   return `const part = { exports: {} }
-new Function('require', 'module', 'exports', ${JSON.stringify(source)})(require, part, part.exports)
+new Function('require', 'module', 'exports', ${quote(source)})(require, part, part.exports)
 module.exports = part.exports
 `
+}
+
+/** As a template literal: minified code is full of quotes, and has hardly anything to escape here. */
+function quote(text) {
+  return `\`${text.replaceAll(/\\|`|\$\{/g, '\\$&')}\``
 }
