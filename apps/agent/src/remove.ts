@@ -1,7 +1,8 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSysctl } from '@core-dump-handler/sysctl'
-import type { Log } from './log/open-log.ts'
+import type { CommandContext } from './command.ts'
+import { LIBRARY_DIRECTORY } from './deploy/deploy-executable.ts'
 import { exists } from './node/exists.ts'
 import { giveBackSysctls } from './node/give-back-sysctls.ts'
 import { isDeployed, nodeFiles } from './node/node-files.ts'
@@ -12,7 +13,7 @@ import type { AgentSettings } from './settings/settings.ts'
  * Give the node back as it was found: sysctls first, then the files. CORE_DIR and events stay.
  * Safe to repeat; goes on past a step that fails. Resolves with the exit code: 1 when one failed.
  */
-export async function remove(settings: AgentSettings, log: Log): Promise<number> {
+export async function remove({ settings, log }: CommandContext): Promise<number> {
   const { hostDir } = settings
   const { removing } = nodeFiles(hostDir)
   const failed: string[] = []
@@ -40,7 +41,7 @@ export async function remove(settings: AgentSettings, log: Log): Promise<number>
     for (const name of await list(hostDir)) {
       if (!isDeployed(name, { patternIsOurs })) continue
       await step(name, async () => {
-        await rm(join(hostDir, name), { force: true })
+        await rm(join(hostDir, name), { force: true, recursive: LIBRARY_DIRECTORY.test(name) })
         log.info({ file: name }, 'deleted')
       })
     }

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import type { CommandContext } from './command.ts'
 import { answer, type Answers } from './answer/answer.ts'
 import { carry } from './carry/carry.ts'
 import { openCarrier } from './carry/open-carrier.ts'
@@ -10,7 +11,8 @@ import { prepareNode } from './node/prepare-node.ts'
 import type { AgentSettings } from './settings/settings.ts'
 
 /** The daemon, until `signal` is aborted. Resolves with its exit code. */
-export async function run(settings: AgentSettings, log: Log, signal: AbortSignal): Promise<number> {
+export async function run(context: CommandContext): Promise<number> {
+  const { settings, log, signal } = context
   await hideOwnMemory().catch((err: unknown) => {
     log.warn({ err }, 'a core of the agent itself would hold its memory')
   })

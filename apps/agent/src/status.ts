@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import { openDestination } from '@core-dump-handler/upload'
+import type { CommandContext } from './command.ts'
+import { redactor } from './log/redact.ts'
 import { exists } from './node/exists.ts'
 import { claimNode } from './node/claim-node.ts'
 import { nodeFiles } from './node/node-files.ts'
@@ -10,13 +12,23 @@ import { sysctlValues } from './node/sysctls.ts'
 import type { AgentSettings } from './settings/settings.ts'
 
 /** One line of what `status` prints. */
-export interface StatusLine {
+interface StatusLine {
   readonly ok: boolean
   readonly text: string
 }
 
+/** Prints one line for each; exit code 1 when something is not as it should be. */
+export async function printStatus({ settings, signal }: CommandContext): Promise<number> {
+  const lines = await status(settings, signal)
+  const redact = redactor(settings.secrets)
+  for (const { ok, text } of lines) {
+    process.stdout.write(redact(`${ok ? 'ok    ' : 'not ok'}  ${text}\n`))
+  }
+  return lines.every(({ ok }) => ok) ? 0 : 1
+}
+
 /** What is set up on this node and what waits, each line true at the moment it is made. */
-export async function status(
+async function status(
   settings: AgentSettings,
   signal: AbortSignal,
 ): Promise<readonly StatusLine[]> {

@@ -1,15 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import fastGlob from 'fast-glob'
 import { openCarrier } from './carry/open-carrier.ts'
+import type { CommandContext } from './command.ts'
 import type { Log } from './log/open-log.ts'
-import type { AgentSettings } from './settings/settings.ts'
 
 /** Send every bundle of CORE_DIR, or the given files, once and now. Resolves with the exit code: 1 when one could not be sent. */
 export async function sweep(
-  settings: AgentSettings,
+  { settings, log, signal }: CommandContext,
   patterns: readonly string[],
-  log: Log,
-  signal: AbortSignal,
 ): Promise<number> {
   if (settings.destination === undefined) {
     log.error('no destination: set DESTINATION or S3_BUCKET_NAME')

@@ -1,5 +1,5 @@
 /** Text of `--help`. */
-export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status]
+export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status | test-crash]
 
 Prepares this node so that every crash becomes a bundle, and carries bundles to a store.
 
@@ -8,7 +8,9 @@ Commands
   sweep            send every bundle in CORE_DIR once and end; exit code 1 if one could not be sent
   sweep FILE...    send these files (names or globs) instead
   remove           give the node back as it was found; bundles and events stay
+    --if-uninstalling   only if the DaemonSet of this pod goes for good (preStop)
   status           show what is set up on this node and what waits
+  test-crash       let a process crash and wait until its bundle is in the store
 
 Options
   -h, --help       this text

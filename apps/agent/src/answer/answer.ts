@@ -2,6 +2,7 @@ import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Carrier } from '../carry/open-carrier.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
+import { Canaries } from './canaries.ts'
 import { queueCounter } from './count-queue-event.ts'
 import { Metrics } from './metrics.ts'
 import { probeDestination } from './probe-destination.ts'
@@ -27,18 +28,19 @@ export function answer(
     usesDestination: destination !== undefined && trigger.kind !== 'none',
   })
   const metrics = new Metrics()
+  const canaries = new Canaries()
   for (const { name } of readiness.checks()) {
     const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
     metrics.gauge(`${name}_ready`, `1: the check \`${name}\` of /readyz holds.`, () => Number(ok()))
   }
   if (healthPort > 0) {
-    const server = serve(healthPort, metrics, readiness, log)
+    const server = serve(healthPort, { metrics, readiness, canaries }, log)
     signal.addEventListener('abort', () => server.close().closeAllConnections(), { once: true })
   }
   return {
     readiness,
     metrics,
-    onQueueEvent: queueCounter(metrics, readiness),
+    onQueueEvent: queueCounter(metrics, readiness, (delivery) => canaries.note(delivery)),
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()

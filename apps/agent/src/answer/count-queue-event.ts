@@ -1,26 +1,28 @@
-import { closeSync, openSync } from 'node:fs'
 import type { QueueEvent } from '@core-dump-handler/upload'
+import { BundleBook, type Delivery } from './bundle-book.ts'
 import type { Metrics } from './metrics.ts'
-import { readManifest } from './read-manifest.ts'
 import type { Readiness } from './readiness.ts'
 
-/** Turns what the queue tells into figures; each bundle is read once, when it is first taken up. */
-export function queueCounter(metrics: Metrics, readiness: Readiness): (event: QueueEvent) => void {
-  const seen = new Set<string>()
+/** Turns what the queue tells into figures, readiness, and deliveries. */
+export function queueCounter(
+  metrics: Metrics,
+  readiness: Readiness,
+  onDelivery: (delivery: Delivery) => void,
+): (event: QueueEvent) => void {
+  const book = new BundleBook((manifest) => metrics.countBundle(manifest))
   return (event) => {
     switch (event.type) {
       case 'started':
-        if (!seen.has(event.file)) void countBundle(event.file, metrics)
-        seen.add(event.file)
-        return
-      case 'stored':
-        seen.delete(event.file)
+        return book.takeUp(event.file)
+      case 'stored': {
+        const { stored } = event
         metrics.uploads.inc()
-        metrics.uploadedBytes.inc(event.stored.bytes)
+        metrics.uploadedBytes.inc(stored.bytes)
+        void book.close(event.file).then((manifest) => manifest && onDelivery({ manifest, stored }))
         return readiness.destinationAnswered()
+      }
       case 'skipped':
-        seen.delete(event.file)
-        return
+        return void book.close(event.file)
       case 'failed':
         metrics.uploadFailures.inc({ code: event.error.code })
         if (event.error.scope === 'destination') readiness.destinationFailed(event.error)
@@ -29,19 +31,5 @@ export function queueCounter(metrics: Metrics, readiness: Readiness): (event: Qu
         return readiness.destinationAnswered()
       default:
     }
-  }
-}
-
-async function countBundle(file: string, metrics: Metrics): Promise<void> {
-  let fd: number
-  try {
-    fd = openSync(file, 'r') // at once: the upload of a small bundle ends with its deletion
-  } catch {
-    return metrics.countBundle(undefined)
-  }
-  try {
-    metrics.countBundle(await readManifest(fd))
-  } finally {
-    closeSync(fd)
   }
 }

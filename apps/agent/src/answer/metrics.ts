@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { CountedManifest } from './read-manifest.ts'
+import type { Manifest } from './read-manifest.ts'
 
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
 const MAX_CODES = 100
@@ -43,7 +43,7 @@ export class Metrics {
   }
 
   /** One bundle, seen for the first time. */
-  countBundle(manifest: CountedManifest | undefined): void {
+  countBundle(manifest: Manifest | undefined): void {
     if (manifest === undefined) {
       this.#crashes.inc({ outcome: 'unreadable', reason: '', identity: '' })
       return

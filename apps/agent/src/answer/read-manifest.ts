@@ -5,19 +5,29 @@ import { fromFdPromise } from 'yauzl'
 const MAX_BYTES = 1024 * 1024
 
 const count = v.pipe(v.number(), v.finite(), v.minValue(0))
+const name = v.optional(v.pipe(v.string(), v.maxLength(4096)))
+
 const SCHEMA = v.object({
-  identity: v.object({ status: v.picklist(['verified', 'unverified', 'host']) }),
-  core: v.object({ bytes: count, complete: v.boolean() }),
+  uuid: v.string(),
+  crash: v.object({ time: v.string(), signalName: name, comm: name, exe: name }),
+  identity: v.object({
+    status: v.picklist(['verified', 'unverified', 'host']),
+    container: name,
+    pod: name,
+    namespace: name,
+    podUid: name,
+  }),
+  core: v.object({ bytes: count, complete: v.boolean(), reason: name }),
   timings: v.object({ heldMs: count }),
   // a code becomes a label of a metric: never free text
   problems: v.array(v.object({ code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,47}$/)) })),
 })
 
-/** The part of a bundle's manifest that is counted. */
-export type CountedManifest = v.InferOutput<typeof SCHEMA>
+/** The part of a bundle's manifest that is told to others; its strings come from the crashed process. */
+export type Manifest = v.InferOutput<typeof SCHEMA>
 
 /** The manifest of the bundle open at `fd`, which is left open; `undefined` where there is none that can be read. */
-export async function readManifest(fd: number): Promise<CountedManifest | undefined> {
+export async function readManifest(fd: number): Promise<Manifest | undefined> {
   try {
     const zip = await fromFdPromise(fd, { autoClose: false })
     for await (const entry of zip.eachEntry()) {

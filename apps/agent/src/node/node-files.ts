@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { LIBRARY_DIRECTORY } from '../deploy/deploy-executable.ts'
 
 /** What the agent puts into HOST_DIR besides the backups of the sysctls. */
 export interface NodeFiles {
@@ -28,7 +29,7 @@ const UNFINISHED =
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(name: string, { patternIsOurs }: { patternIsOurs: boolean }): boolean {
-  // a crash needs these two for as long as the kernel runs them
-  if (RUN_BY_THE_KERNEL.test(name)) return !patternIsOurs
+  // a crash needs these for as long as the kernel runs them
+  if (RUN_BY_THE_KERNEL.test(name) || LIBRARY_DIRECTORY.test(name)) return !patternIsOurs
   return SIDE_FILE.test(name) || UNFINISHED.test(name)
 }

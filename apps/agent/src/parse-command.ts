@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util'
+import type { Command } from './command.ts'
+import { USAGE } from './usage.ts'
+import { agentVersion } from './version.ts'
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+  'if-uninstalling': { type: 'boolean' },
+} as const
+
+/**
+ * What the arguments ask for: a command, or a text to print. Never a daemon by mistake: a
+ * mistyped `remove` must not take a node over.
+ * @throws TypeError in words for the user
+ */
+export function parseCommand(args: string[]): Command | string {
+  const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
+  if (values.help) return USAGE
+  if (values.version) return `${agentVersion()}\n`
+
+  const [name, ...operands] = positionals
+  const ifUninstalling = values['if-uninstalling'] === true
+  if (ifUninstalling && name !== 'remove') {
+    throw new TypeError('`--if-uninstalling` goes with `remove`')
+  }
+  if (operands.length > 0 && name !== 'sweep' && name !== 'crash-now') {
+    throw new TypeError(`\`${name}\` takes no operands`)
+  }
+  return find(name, operands, ifUninstalling)
+}
+
+/** Each command loads what it needs and no more: `remove` has seconds, and no use for the SDK. */
+function find(name: string | undefined, operands: string[], ifUninstalling: boolean): Command {
+  switch (name) {
+    case undefined:
+      return async (context) => (await import('./run.ts')).run(context)
+    case 'sweep':
+      return async (context) => (await import('./sweep.ts')).sweep(context, operands)
+    case 'remove':
+      return ifUninstalling
+        ? async (context) =>
+            (await import('./remove-if-uninstalling.ts')).removeIfUninstalling(context)
+        : async (context) => (await import('./remove.ts')).remove(context)
+    case 'status':
+      return async (context) => (await import('./status.ts')).printStatus(context)
+    case 'test-crash':
+      return async (context) => (await import('./test-crash.ts')).testCrash(context)
+    case 'crash-now':
+      return async () => (await import('./test-crash.ts')).crashNow(operands[0] ?? 'canary')
+    default:
+      throw new TypeError(`Unknown command \`${name}\``)
+  }
+}
