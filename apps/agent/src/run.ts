@@ -16,7 +16,7 @@ export async function run(context: CommandContext): Promise<number> {
   await hideOwnMemory().catch((err: unknown) => {
     log.warn({ err }, 'a core of the agent itself would hold its memory')
   })
-  const answers = answer(settings, log, signal)
+  const answers = answer(context)
   let release: (() => void) | undefined
   try {
     await mkdir(settings.hostDir, { recursive: true, mode: 0o700 })

@@ -1,7 +1,8 @@
 import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Carrier } from '../carry/open-carrier.ts'
-import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import { apiServer } from '../cluster/api-server.ts'
+import { PodEvents } from '../cluster/pod-events.ts'
+import type { CommandContext } from '../command.ts'
 import { Canaries } from './canaries.ts'
 import { queueCounter } from './count-queue-event.ts'
 import { Metrics } from './metrics.ts'
@@ -19,28 +20,30 @@ export interface Answers {
 }
 
 /** Health, readiness and metrics, until the signal is aborted; on HTTP where HEALTH_PORT says so. */
-export function answer(
-  { healthPort, destination, trigger }: AgentSettings,
-  log: Log,
-  signal: AbortSignal,
-): Answers {
+export function answer({ settings, env, log, signal }: CommandContext): Answers {
+  const { healthPort, destination, trigger } = settings
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
   })
   const metrics = new Metrics()
   const canaries = new Canaries()
+  const server = settings.podEvents ? apiServer(env) : undefined
+  const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
   for (const { name } of readiness.checks()) {
     const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
     metrics.gauge(`${name}_ready`, `1: the check \`${name}\` of /readyz holds.`, () => Number(ok()))
   }
   if (healthPort > 0) {
-    const server = serve(healthPort, { metrics, readiness, canaries }, log)
-    signal.addEventListener('abort', () => server.close().closeAllConnections(), { once: true })
+    const http = serve(healthPort, { metrics, readiness, canaries }, log)
+    signal.addEventListener('abort', () => http.close().closeAllConnections(), { once: true })
   }
   return {
     readiness,
     metrics,
-    onQueueEvent: queueCounter(metrics, readiness, (delivery) => canaries.note(delivery)),
+    onQueueEvent: queueCounter(metrics, readiness, (delivery) => {
+      canaries.note(delivery)
+      podEvents?.note(delivery)
+    }),
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()

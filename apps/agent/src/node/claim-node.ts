@@ -19,7 +19,7 @@ export function claimNode(hostDir: string): Claim {
     return { outcome: 'unknown', reason: String(error) }
   }
   // Node has no flock(2); the lock belongs to the open file, so it outlives the program that took it
-  const { status, error, stderr } = spawnSync('flock', ['--nonblock', '--exclusive', '3'], {
+  const { status, error, stderr } = spawnSync('flock', ['-n', '-x', '3'], {
     stdio: ['ignore', 'ignore', 'pipe', fd],
     timeout: 5000,
   })

@@ -46,6 +46,7 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...(destination && { destination }),
     composerEnv: composer.text,
     healthPort: variables.HEALTH_PORT,
+    podEvents: variables.POD_EVENTS,
     tamper: variables.TAMPER,
     secrets: secretsOf(env, variables, credentials && Object.values(credentials)),
   }

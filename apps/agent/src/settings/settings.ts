@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly composerEnv: string
   /** 0: no HTTP server. */
   readonly healthPort: number
+  /** Create a Kubernetes Event on the pod of each delivered bundle. */
+  readonly podEvents: boolean
   /** What is done when somebody else changes one of our sysctls. */
   readonly tamper: 'restore' | 'report'
   /** Values that must never be written anywhere. */

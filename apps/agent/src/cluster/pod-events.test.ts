@@ -1,0 +1,84 @@
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import type { Delivery } from '../answer/bundle-book.ts'
+import type { Log } from '../log/open-log.ts'
+import { fakeApiServer } from '../test-support/api-server.ts'
+import { apiServer, type ApiServer } from './api-server.ts'
+import { podEvent } from './pod-event.ts'
+import { PodEvents } from './pod-events.ts'
+
+const DELIVERY: Delivery = {
+  manifest: {
+    uuid: '0b9a5a3e-0000-4000-8000-000000000000',
+    crash: { time: '2026-11-23T06:00:00.123Z', signalName: 'SIGSEGV', exe: '/usr/bin/shop' },
+    identity: {
+      status: 'verified',
+      pod: 'shop-1',
+      namespace: 'web',
+      podUid: 'uid-1',
+      container: 'main',
+    },
+    core: { bytes: 4096, complete: true },
+    timings: { heldMs: 20 },
+    problems: [],
+  },
+  stored: {
+    url: 's3://cores/a.zip',
+    key: 'a.zip',
+    bytes: 100,
+    outcome: 'stored',
+    parts: 0,
+    keptParts: 0,
+  },
+}
+const { manifest } = DELIVERY
+
+test('the owners of a pod are told where its core is', () => {
+  expect(podEvent(DELIVERY, 'node-1')).toMatchObject({
+    namespace: 'web',
+    event: {
+      metadata: { name: 'core-dump-0b9a5a3e-0000-4000-8000-000000000000', namespace: 'web' },
+      reason: 'CoreDump',
+      message: '/usr/bin/shop crashed by SIGSEGV: a core (4096 bytes) is in s3://cores/a.zip',
+      involvedObject: { name: 'shop-1', uid: 'uid-1', fieldPath: 'spec.containers{main}' },
+      source: { host: 'node-1' },
+      firstTimestamp: '2026-11-23T06:00:00Z',
+    },
+  })
+})
+
+test.for(['unverified', 'host'] as const)('a crash that is %s lands on no pod', (status) => {
+  const guess = { ...manifest, identity: { ...manifest.identity, status } }
+  expect(podEvent({ ...DELIVERY, manifest: guess }, undefined)).toBeUndefined()
+})
+
+test('a program’s name of its own choosing stays one bounded line', () => {
+  const crash = { ...manifest.crash, exe: `/a\nFAKE \u202E${'x'.repeat(5000)}` }
+  const made = podEvent({ ...DELIVERY, manifest: { ...manifest, crash } }, undefined)
+  const { message } = (made?.event ?? {}) as { message: string }
+  expect(message.length).toBeLessThanOrEqual(1024)
+  expect(message).toMatch(/^\/a\?FAKE \?x+ crashed by SIGSEGV: .*a\.zip$/)
+})
+
+test('Events are created one by one; one that is refused or fails costs only itself', async () => {
+  const statuses = [201, 409, 403, 201]
+  const taken: unknown[] = []
+  const env = await fakeApiServer((request, response) => {
+    void text(request).then((body) => {
+      taken.push([request.method, request.url, (JSON.parse(body) as { kind: string }).kind])
+      response.writeHead(statuses[taken.length - 1] ?? 500).end('{}')
+    })
+  })
+  const warned: unknown[] = []
+  const log = { warn: (facts: object | string) => void warned.push(facts) } as unknown as Log
+  const events = new PodEvents(apiServer(env) as ApiServer, 'node-1', log)
+  for (const _ of statuses) events.note(DELIVERY)
+
+  await expect.poll(() => taken).toHaveLength(4)
+  expect(taken[0]).toEqual(['POST', '/api/v1/namespaces/web/events', 'Event'])
+  expect(warned).toEqual([{ namespace: 'web', status: 403 }])
+
+  const nowhere = new PodEvents({ ...(apiServer(env) as ApiServer), port: '1' }, undefined, log)
+  nowhere.note(DELIVERY)
+  await expect.poll(() => warned).toHaveLength(2)
+})
