@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { bundleComposer } from './bundle.mjs'
+import { bundleComposer } from './bundle.ts'
 
 const { resolve } = createRequire(import.meta.url)
 const tsc = join(dirname(resolve('typescript/package.json')), 'bin/tsc')
@@ -11,4 +11,4 @@ execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
   cwd: import.meta.dirname,
   stdio: 'inherit',
 })
-await bundleComposer('dist/cdc.cjs')
+await bundleComposer(join(import.meta.dirname, 'dist/cdc.cjs'))

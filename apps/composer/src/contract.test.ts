@@ -1,19 +1,12 @@
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { PROCESS_FILES } from './process-files.ts'
 import { CONTAINER, DIGEST, crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
-import {
-  type Ended,
-  runComposer,
-  startComposer,
-  test as base,
-} from './test-support/run-composer.ts'
-import { PROCESS_FILES, scratchProc } from './test-support/scratch-proc.ts'
+import { test } from './test-support/scratch-node.ts'
+import { scratchProc } from './test-support/scratch-proc.ts'
 
-const CORE = elfCore(200_000)
-const ARGS = ['-c=0', '-e=web', '-p=1', '-s=6', '-t=1700000000', '-h=web-1', '-E=!usr!bin!web']
 const SEVEN = [
   '-dump-info.json',
   '.core',
@@ -23,29 +16,6 @@ const SEVEN = [
   '-0.log',
   '-0-image-info.json',
 ]
-
-interface Node {
-  readonly home: string
-  readonly cores: string
-  run(env?: Record<string, string>, args?: string[]): Promise<Ended>
-}
-
-// a node as the agent prepares it, with a crictl in the composer's home
-const test = base.extend<{ node: Node }>({
-  node: async ({ dir }, use) => {
-    const home = join(dir, 'home')
-    const cores = join(dir, 'cores')
-    await mkdir(home)
-    await installCrictl(home)
-    const settings = { COMPOSER_HOME: home, CORE_DIR: cores, CRI_CLIENT: 'crictl' }
-    await use({
-      home,
-      cores,
-      run: (env = {}, args = ARGS) =>
-        runComposer({ args, env: { ...settings, ...env }, core: CORE }),
-    })
-  },
-})
 
 describe("the ancestor's contract, with crictl answering", () => {
   test('writes seven entries for one container, and the manifest last', async ({ node }) => {
@@ -155,93 +125,8 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(((await stat(join(events, file))).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('loses only the event when its directory cannot be made', async ({ node }) => {
-    await writeFile(join(node.home, 'events'), '')
-    const { code } = await node.run({ CORE_EVENTS: 'true' })
-    expect(code).toBe(0)
-    expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
-    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toMatch(
-      /ERROR - .* - Cannot write the event/,
-    )
-  })
-
-  test('fails with 1 and keeps everything when no pod has the host name', async ({ node }) => {
-    await installCrictl(node.home, { pods: '{"items":[]}' })
-    const { code } = await node.run({ CORE_EVENTS: 'true' })
-    const bundle = await onlyBundle(node.cores)
-    expect(code).toBe(1)
-    expect(bundle.entries).toEqual(['-dump-info.json', '.core', '-pod-info.json', '-manifest.json'])
-    expect(await bundle.text('-pod-info.json')).toBe('{}')
-    expect(bundle.manifest).toMatchObject({
-      identity: { status: 'unverified' },
-      core: { complete: true },
-    })
-    expect(await readdir(join(node.home, 'events'))).toHaveLength(1)
-  })
-
-  test('fails with 1 and keeps the rest when crictl ps fails', async ({ node }) => {
-    await installCrictl(node.home, { ps: 'nonsense' })
-    const { code } = await node.run()
-    const bundle = await onlyBundle(node.cores)
-    expect(code).toBe(1)
-    expect(bundle.entries.slice(0, 4)).toEqual(SEVEN.slice(0, 4))
-    expect(bundle.manifest.problems.length).toBeGreaterThan(0)
-  })
-
   test('names the file after the pod when the template wants it', async ({ node }) => {
     await node.run({ FILENAME_TEMPLATE: '{namespace}_{podname}_{podUid}' })
     expect((await onlyBundle(node.cores)).name).toMatch(/^shop_web-1_3d2c1b0a-/)
-  })
-
-  test('leaves a pod without the label alone, unread and unwritten', async ({ node }) => {
-    const { code } = await node.run({ POD_SELECTOR_LABEL: 'collect' })
-    expect(code).toBe(0)
-    expect(await readdir(node.cores).catch(() => [])).toEqual([])
-    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain(
-      'has no label `collect`',
-    )
-  })
-
-  test('takes a pod with the label, whatever its value', async ({ node }) => {
-    expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 0 })
-    expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
-  })
-
-  test('keeps a crash whose pod could not be found out, selector or not (B10)', async ({
-    node,
-  }) => {
-    await installCrictl(node.home, { pods: 'nonsense' })
-    expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 1, signal: null })
-    const { manifest } = await onlyBundle(node.cores)
-    expect(manifest.core.complete).toBe(true)
-    expect(manifest.problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
-  })
-
-  test.for(['pods', 'inspectp', 'ps', 'logs'])(
-    'keeps the whole core when crictl %s hangs: 32 in time, no child left',
-    async (verb, { node }) => {
-      await writeFile(join(node.home, `hang-${verb}`), '')
-      const { code } = await node.run({ TIMEOUT: '1' })
-      const bundle = await onlyBundle(node.cores)
-      expect(code).toBe(32)
-      expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
-      expect(bundle.manifest.problems.map((problem) => problem.code)).toContain('TIMEOUT')
-      const pids = (await readFile(join(node.home, 'pids'), 'utf8')).trim().split('\n')
-      for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
-    },
-  )
-
-  test('is held only until its core is read, however long crictl hangs (B20)', async ({ node }) => {
-    await writeFile(join(node.home, 'hang-pods'), '')
-    const env = {
-      COMPOSER_HOME: node.home,
-      CORE_DIR: node.cores,
-      CRI_CLIENT: 'crictl',
-      TIMEOUT: '2',
-    }
-    await startComposer({ args: ARGS, env, core: CORE }).ended
-    const { timings } = (await onlyBundle(node.cores)).manifest
-    expect(timings.totalMs).toBeGreaterThan(1900)
-    expect(timings.heldMs).toBeLessThan(1500)
   })
 })

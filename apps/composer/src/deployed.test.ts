@@ -1,15 +1,14 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect } from 'vitest'
+import { bundleComposer } from '../bundle.ts'
 import { elfCore } from './test-support/elf-core.ts'
 import { crictlCalls, installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
 import { test as base } from './test-support/run-composer.ts'
 
 const CORE = elfCore(200_000)
-const run = promisify(execFile)
 
 interface Node {
   readonly home: string
@@ -24,9 +23,7 @@ const test = base.extend<{ node: Node }>({
     const home = join(dir, 'home')
     const cores = join(dir, 'cores')
     await mkdir(home)
-    const bundler = new URL('../bundle.mjs', import.meta.url).href
-    const program = `await (await import(${JSON.stringify(bundler)})).bundleComposer(process.argv[1])`
-    await run(process.execPath, ['--input-type=module', '-e', program, join(home, 'cdc')])
+    await bundleComposer(join(home, 'cdc'))
     await writeFile(
       join(home, 'cdc'),
       `#!${process.execPath}\n${await readFile(join(home, 'cdc'), 'utf8')}`,

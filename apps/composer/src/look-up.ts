@@ -6,11 +6,11 @@ import {
   lookUp,
   openRuntime,
 } from '@core-dump-handler/cri'
+import { PROCESS_FILES } from './process-files.ts'
 import type { Task } from './task.ts'
 
 // version 9 looked for crictl here, and last beside itself
 const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'
-const PROCESS_FILES = ['auxv', 'cmdline', 'environ', 'maps', 'status']
 
 /** Ask this node's runtime about `subject`; with IGNORE_CRIO only what the process itself tells. */
 export function beginLookUp(subject: LookUpSubject, { settings, home, stop }: Task): LookUp {

@@ -16,6 +16,7 @@ export class Problems {
   add(code: string, message: string): void {
     if (this.list.length >= MAX_PROBLEMS) return
     const problem = { code, message: message.slice(0, MAX_MESSAGE).toWellFormed() }
+    if (this.list.some((known) => known.code === code && known.message === problem.message)) return
     this.list.push(problem)
     this.#onProblem(problem)
   }

@@ -1,4 +1,5 @@
 import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
+import { needsLookup } from './bundle/template.ts'
 import { messageOf } from './problems.ts'
 import type { Task } from './task.ts'
 
@@ -35,10 +36,11 @@ export class Question {
     })
   }
 
-  /** The pod, for the file name and the selector; what is not known within the limit is not waited for. */
-  async identified(): Promise<Identified> {
-    if (!this.asked) return NOTHING
-    const { criCallTimeoutMs } = this.#task.settings
+  /** The pod, when the file name or the selector needs it; no longer than one call's limit. */
+  async asFarAsNeeded(): Promise<Identified | undefined> {
+    const { filenameTemplate, podSelectorLabel, ignoreCrio, criCallTimeoutMs } = this.#task.settings
+    const selecting = podSelectorLabel !== '' && !ignoreCrio
+    if (!this.asked || !(selecting || needsLookup(filenameTemplate))) return undefined
     const first = this.#start().then((search) => search.identified)
     return (await within(criCallTimeoutMs, first)) ?? LATE
   }

@@ -14,8 +14,23 @@ const CORE: Selection = { take: 'core' }
 // below one page nothing useful would be written: the process was told to leave no core
 const PAGE_BYTES = 4096
 
+/** The settings decide, before the first byte is read; `early` is the pod as far as it is known. */
+export function select(
+  crash: Crash,
+  early: Identified | undefined,
+  directory: string,
+  task: Task,
+): Selection {
+  const { podSelectorLabel: label, ignoreCrio } = task.settings
+  if (label !== '' && !ignoreCrio && early !== undefined) {
+    const byLabel = selectByLabel(label, early, crash.hostPid !== undefined, task)
+    if (byLabel.take !== 'core') return byLabel
+  }
+  return selectByPolicy(crash, directory, task)
+}
+
 /** POD_SELECTOR_LABEL: a pod without the label is left alone, a host process too, with a record. */
-export function selectByLabel(
+function selectByLabel(
   label: string,
   { identity, podInfo }: Identified,
   hasPid: boolean,
@@ -37,12 +52,8 @@ export function selectByLabel(
   return { take: 'nothing', reason: `The pod \`${identity.pod ?? ''}\` has no label \`${label}\`` }
 }
 
-/** Settings that refuse a core before its first byte. */
-export function selectByPolicy(
-  crash: Crash,
-  directory: string,
-  { settings, problems }: Task,
-): Selection {
+/** Settings that refuse any core. */
+function selectByPolicy(crash: Crash, directory: string, { settings, problems }: Task): Selection {
   if (settings.honorCoreLimit && /^\d+$/.test(crash.limitSize)) {
     if (Number(crash.limitSize) < PAGE_BYTES) {
       const reason = `The process has a core limit of ${crash.limitSize} bytes and HONOR_CORE_LIMIT is set`

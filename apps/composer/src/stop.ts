@@ -20,6 +20,14 @@ export class Stop {
     return this.#controller.signal
   }
 
+  /** Resolves once stopped. */
+  get stopped(): Promise<undefined> {
+    return new Promise((resolve) => {
+      if (this.signal.aborted) resolve(undefined)
+      this.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+  }
+
   /** Set once stopped; the first cause counts. */
   get cause(): StopCause | undefined {
     return this.#cause

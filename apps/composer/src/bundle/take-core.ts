@@ -36,7 +36,7 @@ export async function takeCore({ name, zip }: Bundle, task: Task): Promise<Taken
 }
 
 /** A record instead of a core. */
-export function refuseCore(reason: string, { source, problems }: Task): TakenCore {
+export async function refuseCore(reason: string, { source, problems }: Task): Promise<TakenCore> {
   source.release()
   problems.add('CORE_REFUSED', reason)
   return { core: { bytes: 0, complete: false, reason }, failed: false }

@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-
-export const PROCESS_FILES = ['auxv', 'cmdline', 'environ', 'maps', 'status']
+import { PROCESS_FILES } from '../process-files.ts'
 
 /** A `/proc` with the files of one process, as of a container's first one. */
 export async function scratchProc(root: string, pid: number): Promise<void> {

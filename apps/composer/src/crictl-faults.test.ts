@@ -1,0 +1,91 @@
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { installCrictl } from './test-support/crictl.ts'
+import { onlyBundle } from './test-support/read-bundle.ts'
+import { CORE, test } from './test-support/scratch-node.ts'
+
+describe('with a runtime that fails, hangs or knows nothing', () => {
+  test('fails with 1 and keeps everything when no pod has the host name', async ({ node }) => {
+    await installCrictl(node.home, { pods: '{"items":[]}' })
+    const { code } = await node.run({ CORE_EVENTS: 'true' })
+    const bundle = await onlyBundle(node.cores)
+    expect(code).toBe(1)
+    expect(bundle.entries).toEqual(['-dump-info.json', '.core', '-pod-info.json', '-manifest.json'])
+    expect(await bundle.text('-pod-info.json')).toBe('{}')
+    expect(bundle.manifest).toMatchObject({
+      identity: { status: 'unverified' },
+      core: { complete: true },
+    })
+    expect(await readdir(join(node.home, 'events'))).toHaveLength(1)
+  })
+
+  test('fails with 1 and keeps the rest when crictl ps fails', async ({ node }) => {
+    await installCrictl(node.home, { ps: 'nonsense' })
+    const { code } = await node.run()
+    const bundle = await onlyBundle(node.cores)
+    expect(code).toBe(1)
+    expect(bundle.entries.slice(0, 4)).toEqual([
+      '-dump-info.json',
+      '.core',
+      '-pod-info.json',
+      '-runtime-info.json',
+    ])
+    expect(bundle.manifest.problems.length).toBeGreaterThan(0)
+  })
+
+  test('leaves a pod without the label alone, unread and unwritten', async ({ node }) => {
+    const { code } = await node.run({ POD_SELECTOR_LABEL: 'collect' })
+    expect(code).toBe(0)
+    expect(await readdir(node.cores).catch(() => [])).toEqual([])
+    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain(
+      'has no label `collect`',
+    )
+  })
+
+  test('takes a pod with the label, whatever its value', async ({ node }) => {
+    expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 0 })
+    expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
+  })
+
+  test('keeps a crash whose pod could not be found out, selector or not (B10)', async ({
+    node,
+  }) => {
+    await installCrictl(node.home, { pods: 'nonsense' })
+    expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 1, signal: null })
+    const { manifest } = await onlyBundle(node.cores)
+    expect(manifest.core.complete).toBe(true)
+    expect(manifest.problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
+  })
+
+  test('loses only the event when its directory cannot be made', async ({ node }) => {
+    await writeFile(join(node.home, 'events'), '')
+    const { code } = await node.run({ CORE_EVENTS: 'true' })
+    expect(code).toBe(0)
+    expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
+    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toMatch(
+      /ERROR - .* - Cannot write the event/,
+    )
+  })
+
+  test.for(['pods', 'inspectp', 'ps', 'logs'])(
+    'keeps the whole core when crictl %s hangs: 32 in time, no child left',
+    async (verb, { node }) => {
+      await writeFile(join(node.home, `hang-${verb}`), '')
+      const { code } = await node.run({ TIMEOUT: '1' })
+      const bundle = await onlyBundle(node.cores)
+      expect(code).toBe(32)
+      expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
+      expect(bundle.manifest.problems.map((problem) => problem.code)).toContain('TIMEOUT')
+      const pids = (await readFile(join(node.home, 'pids'), 'utf8')).trim().split('\n')
+      for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
+    },
+  )
+
+  test('is held only until its core is read, however long crictl hangs (B20)', async ({ node }) => {
+    await writeFile(join(node.home, 'hang-pods'), '')
+    await node.run({ TIMEOUT: '2' })
+    const { totalMs, heldMs } = (await onlyBundle(node.cores)).manifest.timings
+    expect(totalMs - heldMs).toBeGreaterThan(1000)
+  })
+})

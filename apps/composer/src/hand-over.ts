@@ -1,0 +1,31 @@
+import { dirname, join } from 'node:path'
+import type { LookUpResult } from '@core-dump-handler/cri'
+import type { Bundle } from './bundle/open.ts'
+import type { Crash } from './crash.ts'
+import { formatEvent, writeEvent } from './event.ts'
+import { messageOf } from './problems.ts'
+import type { Task } from './task.ts'
+
+/** The bundle under its final name, whole and on the disk; then the event. Returns its path. */
+export async function handOver(
+  bundle: Bundle,
+  crash: Crash,
+  found: LookUpResult,
+  { settings, home, log, source }: Task,
+): Promise<string> {
+  const { zip, part, uuid } = bundle
+  await zip.finish()
+  await part.publish()
+  const path = part.finalPath
+  if (settings.coreEvents) {
+    const directory = settings.eventDirectory || join(home ?? dirname(path), 'events')
+    try {
+      writeEvent(directory, uuid, formatEvent(crash, bundle, found))
+    } catch (error) {
+      log.write('error', `Cannot write the event to \`${directory}\`: ${messageOf(error)}`)
+    }
+  }
+  const { status } = found.identity
+  log.write('info', `Wrote ${path}: ${part.bytes} bytes, held ${source.heldMs} ms, ${status}`)
+  return path
+}

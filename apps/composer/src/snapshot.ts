@@ -1,0 +1,25 @@
+import { type LookUpSubject, type ProcessSnapshot, snapshotProcess } from '@core-dump-handler/cri'
+import type { Crash } from './crash.ts'
+import { PROCESS_FILES } from './process-files.ts'
+import type { Task } from './task.ts'
+
+/** `/proc/<host pid>` as it is now; undefined when no host pid was given. */
+export function snapshotCrash(crash: Crash, { settings }: Task): ProcessSnapshot | undefined {
+  if (crash.hostPid === undefined) return undefined
+  return snapshotProcess(crash.hostPid, {
+    root: settings.procRoot,
+    includeFiles: settings.includeProcInfo ? PROCESS_FILES : [],
+    ...(crash.hostTid !== undefined && { tid: crash.hostTid }),
+    ...(crash.pidfd !== undefined && { pidfd: crash.pidfd }),
+  })
+}
+
+/** Whom the runtime is asked about: the process, or only its host name. */
+export function subjectOf(crash: Crash, snapshot: ProcessSnapshot | undefined): LookUpSubject {
+  const timestamp = /^\d{1,11}$/.test(crash.timestamp) ? Number(crash.timestamp) : undefined
+  return {
+    snapshot,
+    hostname: crash.hostname,
+    crash: { timestamp, pid: crash.innerPid, uid: crash.uid, gid: crash.gid },
+  }
+}
