@@ -14,8 +14,7 @@ export interface CopyOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined
 }
 
-// not truncated at the start: two runs for one file write the same bytes to the same places
-const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
 
 /** Write `part` by `fill`, sync it to the disk; whatever goes wrong, no unfinished file is left. */
 export async function writePart(
@@ -47,7 +46,6 @@ export async function copyTo(
       at += bytes.length
       onProgress?.({ bytes: at, totalBytes: source.size })
     }
-    await target.truncate(source.size)
     await source.assertUnchanged()
     if (!(await sameContent(source, target, signal))) {
       throw new UploadError(

@@ -1,5 +1,5 @@
 import { access, constants } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { throwIfAborted } from '../abortable.ts'
@@ -8,6 +8,7 @@ import { fromFileError } from '../errno.ts'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
 import { removeRecord } from '../resume-record.ts'
+import { removeStaleParts } from './part-name.ts'
 import { ensureDirectory } from './publish.ts'
 import { putFile } from './put-file.ts'
 import { putStream } from './put-stream.ts'
@@ -16,6 +17,7 @@ import { putStream } from './put-stream.ts'
 export class DirectoryDestination implements Destination {
   readonly url: string
   readonly #root: string
+  readonly #tidied = new Set<string>()
 
   constructor(root: string) {
     this.url = pathToFileURL(root).href
@@ -25,6 +27,7 @@ export class DirectoryDestination implements Destination {
   async put(file: string, key: string, options: PutOptions = {}): Promise<Stored> {
     checkKey(key)
     throwIfAborted(options.signal)
+    await this.#tidy(key)
     await using source = await openSource(file, options.handle)
     return await putFile(this.#root, source, key, options)
   }
@@ -44,10 +47,18 @@ export class DirectoryDestination implements Destination {
     })
   }
 
-  // a copy is not resumed: its hidden part is used up or replaced by the next
+  // a copy is not resumed: there is nothing but a record of another destination
   async abandon(file: string): Promise<void> {
     await removeRecord(file)
   }
 
   async close(): Promise<void> {}
+
+  /** Once per directory and run is enough. */
+  async #tidy(key: string): Promise<void> {
+    const directory = dirname(join(this.#root, key))
+    if (this.#tidied.has(directory)) return
+    this.#tidied.add(directory)
+    await removeStaleParts(directory).catch(() => {})
+  }
 }

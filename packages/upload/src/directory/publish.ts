@@ -5,7 +5,7 @@ import { errnoOf, fromFileError } from '../errno.ts'
 /** File systems without hard links, such as vfat and some network ones. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-/** Give a finished part its name unless that is taken; false then, and the part stays. */
+/** Give a finished part its name unless that is taken; false then. */
 export async function publish(part: string, target: string): Promise<boolean> {
   try {
     await linkOrRename(part, target)

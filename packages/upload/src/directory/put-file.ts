@@ -11,7 +11,7 @@ import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
 import { show } from '../show.ts'
 import { copyTo } from './copy.ts'
-import { partPath } from './part-name.ts'
+import { newPart } from './part-name.ts'
 import { ensureDirectory, publish } from './publish.ts'
 import { BLOCK_BYTES, sameContent } from './same-content.ts'
 
@@ -54,7 +54,7 @@ async function putUnder(
 ): Promise<Stored['outcome'] | undefined> {
   const before = await compare(target, source, signal)
   if (before !== 'absent') return before === 'same' ? 'existing' : undefined
-  const part = partOf(target, source)
+  const part = newPart(target)
   await ensureDirectory(dirname(target))
   await copyTo(part, source, { signal, onProgress })
   if (await publish(part, target)) return 'stored'
@@ -96,12 +96,6 @@ function itself(target: string): UploadError {
     `${show(target)} is the file that was to be copied there: choose another directory as destination`,
     { subject: target },
   )
-}
-
-/** The same for the same file, so that what a killed run has left is used up by the next. */
-function partOf(target: string, source: FileSource): string {
-  const id = createHash('sha256').update(`${source.path}\0${source.token}`).digest('hex')
-  return partPath(target, id.slice(0, 12))
 }
 
 async function* candidates(

@@ -10,7 +10,7 @@ import { UploadError } from '../error.ts'
 import { appendToKey } from '../key.ts'
 import { show } from '../show.ts'
 import { writeFully, writePart } from './copy.ts'
-import { partPath } from './part-name.ts'
+import { newPart } from './part-name.ts'
 import { ensureDirectory, publish } from './publish.ts'
 
 /** Write a stream of unknown length below `root`; nothing is left of one that breaks off. */
@@ -21,7 +21,7 @@ export async function putStream(
   { signal, onProgress, maxBytes = Infinity, uniqueId = randomUUID() }: PutStreamOptions,
 ): Promise<Stored> {
   const target = join(root, key)
-  const part = partPath(target, randomUUID())
+  const part = newPart(target)
   await ensureDirectory(dirname(target))
   let bytes = 0
   await writePart(part, async (file) => {

@@ -31,6 +31,8 @@ export class Pause {
 
   /** The destination failed; the wait in ms. One that a person has to mend is not asked often. */
   failed(now: number, retryable: boolean): number {
+    // begun before the pause was: the same failure, not one more
+    if (this.on && now < this.#until) return this.#until - now
     this.#failures++
     const { minDelayMs, maxDelayMs } = this.#options
     const delay = retryable

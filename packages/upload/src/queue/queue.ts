@@ -133,8 +133,9 @@ export class UploadQueue {
     let retryInMs = error.retryable ? this.#wait(attempt) : this.#delays.maxDelayMs
     if (error.scope === 'destination') {
       // not the file's fault: its next turn is the destination's
+      const before = this.#pause.until
       retryInMs = this.#pause.failed(performance.now(), error.retryable)
-      this.#onEvent({ type: 'paused', error, retryInMs })
+      if (this.#pause.until !== before) this.#onEvent({ type: 'paused', error, retryInMs })
     } else if (error.httpStatus !== undefined) this.#answers()
     this.#putBack(item, retryInMs)
     this.#onEvent({ type: 'failed', file, error, attempt, retryInMs })
