@@ -43,6 +43,11 @@ export class Inbox {
     return bundle as Bundle
   }
 
+  /** Have another reader check every bundle that has come. */
+  async test(): Promise<void> {
+    for (const bundle of this.#bundles.values()) await bundle.test()
+  }
+
   async #fetchNew(): Promise<void> {
     for (const key of await this.#source.keys()) {
       if (this.#bundles.has(key)) continue

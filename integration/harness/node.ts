@@ -37,6 +37,12 @@ export class TestNode {
    * `remove` give the node back. For seconds only: the whole machine's crashes come here meanwhile.
    */
   async prepared<T>(task: () => Promise<T>): Promise<T> {
+    const result = await this.#withAgent(task)
+    await this.inbox.test()
+    return result
+  }
+
+  async #withAgent<T>(task: () => Promise<T>): Promise<T> {
     return withKernel(async (before) => {
       try {
         await this.agent.start()
