@@ -25,6 +25,6 @@ async function answer({ switches }: Arguments, home?: string): Promise<number | 
   }
   // a look at the file type first: the kernel's way does not pay for the tty module
   if (!fstatSync(0).isCharacterDevice() || !(await import('node:tty')).isatty(0)) return undefined
-  say(2, (await import('./usage.ts')).usage())
+  say(2, `${(await import('./usage.ts')).usage()}\nThere is no core: stdin is a terminal.\n`)
   return 1
 }

@@ -1,5 +1,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
@@ -79,6 +81,28 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
       expect(bundle.manifest.problems.map((problem) => problem.code)).toContain('TIMEOUT')
       const pids = (await readFile(join(node.home, 'pids'), 'utf8')).trim().split('\n')
       for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
+    },
+  )
+
+  test.for([
+    ['time limit', 32],
+    ['SIGTERM', 143],
+  ] as const)(
+    'closes a valid bundle when the %s comes while the file name waits for the pod',
+    async ([cause, exitCode], { node }) => {
+      await writeFile(join(node.home, 'hang-pods'), '')
+      const run = node.start({
+        FILENAME_TEMPLATE: '{podname}-{uuid}',
+        TIMEOUT: cause === 'SIGTERM' ? '600' : '1',
+      })
+      if (cause === 'SIGTERM') {
+        while (!existsSync(join(node.home, 'pids'))) await delay(20)
+        run.kill('SIGTERM')
+      }
+      expect((await run.ended).code).toBe(exitCode)
+      const { name, manifest } = await onlyBundle(node.cores)
+      expect(name).toMatch(/^unknown-/)
+      expect(manifest.core).toMatchObject({ complete: false, reason: expect.any(String) })
     },
   )
 

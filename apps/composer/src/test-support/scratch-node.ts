@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { installCrictl } from './crictl.ts'
 import { elfCore } from './elf-core.ts'
-import { type Ended, runComposer, test as base } from './run-composer.ts'
+import { type Ended, type Running, startComposer, test as base } from './run-composer.ts'
 
 export const CORE = elfCore(200_000)
 
@@ -11,6 +11,7 @@ const ARGS = ['-c=0', '-e=web', '-p=1', '-s=6', '-t=1700000000', '-h=web-1', '-E
 export interface ScratchNode {
   readonly home: string
   readonly cores: string
+  start(env?: Record<string, string>): Running
   run(env?: Record<string, string>): Promise<Ended>
 }
 
@@ -22,10 +23,8 @@ export const test = base.extend<{ node: ScratchNode }>({
     await mkdir(home)
     await installCrictl(home)
     const settings = { COMPOSER_HOME: home, CORE_DIR: cores, CRI_CLIENT: 'crictl' }
-    await use({
-      home,
-      cores,
-      run: (env = {}) => runComposer({ args: ARGS, env: { ...settings, ...env }, core: CORE }),
-    })
+    const start = (env: Record<string, string> = {}): Running =>
+      startComposer({ args: ARGS, env: { ...settings, ...env }, core: CORE })
+    await use({ home, cores, start, run: (env) => start(env).ended })
   },
 })
