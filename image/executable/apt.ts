@@ -5,14 +5,23 @@ import type { Architecture } from './architecture.ts'
 import { fail } from './fail.ts'
 import { run } from './run.ts'
 
+const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
 /** A private apt state in `dir`: no architecture is added to the machine's, nothing is installed. */
 export interface AptState {
   readonly dir: string
   readonly env: NodeJS.ProcessEnv
 }
 
-/** Runs `use` with package lists of `architecture`, fresh from the sources this machine uses. */
-export function withApt<T>({ debian }: Architecture, use: (apt: AptState) => T): T {
+/**
+ * Runs `use` with fresh package lists of `architecture`: from the sources this machine uses, or
+ * from Debian's release `release`.
+ */
+export function withApt<T>(
+  { debian }: Pick<Architecture, 'debian'>,
+  use: (apt: AptState) => T,
+  release?: string,
+): T {
   const dir = mkdtempSync(join(tmpdir(), 'image-packages-'))
   try {
     mkdirSync(join(dir, 'lists/partial'), { recursive: true })
@@ -28,7 +37,14 @@ export function withApt<T>({ debian }: Architecture, use: (apt: AptState) => T):
         `APT::Architecture "${debian}";`,
         `APT::Architectures { "${debian}"; };`,
         'APT::Sandbox::User "root";',
+        ...(release
+          ? [`Dir::Etc::sourcelist "${dir}/sources.list";`, 'Dir::Etc::sourceparts "/dev/null";']
+          : []),
       ].join('\n'),
+    )
+    writeFileSync(
+      join(dir, 'sources.list'),
+      `deb [signed-by=${KEYS}] http://deb.debian.org/debian ${release} main\n`,
     )
     const apt = { dir, env: { ...process.env, APT_CONFIG: config } }
     run('apt-get', ['update', '-q'], { env: apt.env, cwd: dir })

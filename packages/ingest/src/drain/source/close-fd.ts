@@ -4,7 +4,16 @@ import { closeSync, openSync } from 'node:fs'
 export function closeFd(fd: number): void {
   closeSync(fd)
   if (fd > 2) return
-  const opened = openSync('/dev/null', fd === 0 ? 'r' : 'w')
+  const opened = openNull(fd)
   // a thread of the pool was quicker: then the number is taken anyway
-  if (opened !== fd) closeSync(opened)
+  if (opened !== undefined && opened !== fd) closeSync(opened)
+}
+
+/** Undefined on a root without devices: the number stays free then, and the process is released all the same. */
+function openNull(fd: number): number | undefined {
+  try {
+    return openSync('/dev/null', fd === 0 ? 'r' : 'w')
+  } catch {
+    return undefined
+  }
 }

@@ -1,0 +1,93 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { corePattern } from '@core-dump-handler/composer'
+import { expect, onTestFinished, test } from 'vitest'
+import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
+import { Bundle } from '../harness/bundle.ts'
+import { promisedBytes } from '../harness/core.ts'
+import { runToDeath } from '../harness/host-victim.ts'
+import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
+import { run } from '../harness/program.ts'
+import { realParts } from '../harness/requirements.ts'
+import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
+import { until } from '../harness/until.ts'
+import { victim } from '../harness/victims.ts'
+import { builtImage } from './artefact.ts'
+import { makeRoot, ROOTS, unmountRoot } from './roots.ts'
+
+realParts('the composer as one executable', () => {
+  test('is the kernel’s handler on this machine', async () => {
+    const home = join(scratch(), 'h')
+    await install(home, home)
+    const bundle = await crash(corePattern(home).pattern, home)
+    expect(bundle.manifest.problems).toEqual([])
+  })
+
+  test.for(Object.keys(ROOTS) as (keyof typeof ROOTS)[])(
+    'is the kernel’s handler on a host with %s',
+    async (name) => {
+      const root = scratch()
+      onTestFinished(() => unmountRoot(root))
+      makeRoot(root, name)
+      await install(join(root, 'h'), '/h')
+      // the kernel starts handlers in the machine's root: the first step leads into the other one
+      const pattern = corePattern('/h')
+        .pattern.replace('|', `|/usr/sbin/chroot ${root} `)
+        .slice(0, 127)
+      const bundle = await crash(pattern.slice(0, pattern.lastIndexOf(' -')), join(root, 'h'))
+      expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
+    },
+  )
+
+  test('runs in an empty root and environment, where nothing can be asked of the host', async () => {
+    const root = scratch()
+    await install(join(root, 'h'), '/h')
+    const feed = 'head -c 3000000 /dev/urandom | env -i /usr/sbin/chroot "$1" /h/cdc -c=0'
+    await run('/bin/sh', ['-c', feed, 'sh', root])
+    const [name = ''] = readdirSync(join(root, 'h/cores'))
+    const { manifest } = await Bundle.open(join(root, 'h/cores', name))
+    expect(manifest.core.bytes).toBe(3_000_000)
+  })
+})
+
+function scratch(): string {
+  const directory = scratchDirectory()
+  onTestFinished(() => removeScratch(directory))
+  return directory
+}
+
+/** Puts the executable where the host sees it as `home`; `path` is the same place seen from here. */
+async function install(path: string, home: string): Promise<void> {
+  const { composer } = await builtImage()
+  mkdirSync(join(path, 'cores'), { recursive: true, mode: 0o700 })
+  await deployExecutable(composer, path)
+  if (path !== home) await relocateTo(path, home)
+  writeFileSync(join(path, '.env'), `CORE_DIR=${home}/cores\nIGNORE_CRIO=true\n`)
+}
+
+async function relocateTo(path: string, home: string): Promise<void> {
+  const { closeSync, openSync } = await import('node:fs')
+  const { relocateExecutable } = await import('../../apps/agent/src/deploy/relocate.ts')
+  const libraries = readdirSync(path).find((name) => name.startsWith('lib-')) ?? ''
+  const fd = openSync(join(path, 'cdc'), 'r+')
+  relocateExecutable(fd, join(home, libraries))
+  closeSync(fd)
+}
+
+/** Crash a program while the kernel has `pattern`, and return the bundle that is its. */
+async function crash(pattern: string, path: string): Promise<Bundle> {
+  const cores = join(path, 'cores')
+  const finished = (): string | undefined =>
+    readdirSync(cores).find((name) => name.endsWith('.zip'))
+  await withKernel(async () => {
+    setCoreSysctl('kernel.core_pipe_limit', '16')
+    setCoreSysctl('kernel.core_pattern', pattern)
+    await runToDeath(victim('crasher'), ['-m', '4'])
+    await until('a bundle', finished)
+  })
+  const bundle = await Bundle.open(join(cores, finished() ?? ''))
+  const core = await bundle.extractCore()
+  expect(bundle.entry('.core').bytes).toBe(await promisedBytes(core))
+  expect(bundle.manifest.core.complete).toBe(true)
+  return bundle
+}
