@@ -77,6 +77,7 @@ test('answers for its health, its readiness and its figures', async ({ node }) =
   expect(await get('/readyz')).toEqual([200, 'ok node: crashes become bundles\n'])
   expect((await get('/nothing'))[0]).toBe(404)
 
+  const ours = await node.sysctl('kernel.core_pattern')
   await node.sysctl('kernel.core_pattern', '|/other/cdc x')
   await agent.line(/"restored":false/)
   expect((await get('/readyz'))[0]).toBe(503)
@@ -84,6 +85,9 @@ test('answers for its health, its readiness and its figures', async ({ node }) =
   expect(status).toBe(200)
   expect(metrics).toContain('core_dump_sysctl_tampering_total{sysctl="kernel.core_pattern"} 1')
   expect(metrics).toContain('core_dump_node_ready 0')
+
+  await node.sysctl('kernel.core_pattern', ours)
+  await expect.poll(async () => (await get('/readyz'))[0], { timeout: 5000 }).toBe(200)
   expect(await agent.kill('SIGTERM')).toBe(0)
 })
 

@@ -47,7 +47,7 @@ function find(name: string | undefined, operands: string[], ifUninstalling: bool
     case 'test-crash':
       return async (context) => (await import('./test-crash.ts')).testCrash(context)
     case 'crash-now':
-      return async () => (await import('./test-crash.ts')).crashNow(operands[0] ?? 'canary')
+      return async () => (await import('./let-crash.ts')).crashNow(operands[0] ?? 'canary')
     default:
       throw new TypeError(`Unknown command \`${name}\``)
   }

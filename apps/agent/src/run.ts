@@ -1,14 +1,15 @@
 import { mkdir } from 'node:fs/promises'
-import type { CommandContext } from './command.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, type Answers } from './answer/answer.ts'
 import { carry } from './carry/carry.ts'
 import { openCarrier } from './carry/open-carrier.ts'
-import type { Log } from './log/open-log.ts'
+import type { CommandContext } from './command.ts'
 import { awaitClaim } from './node/await-claim.ts'
 import { guardSysctls } from './node/guard-sysctls.ts'
 import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
-import type { AgentSettings } from './settings/settings.ts'
+
+const RETRY_MS = 60_000
 
 /** The daemon, until `signal` is aborted. Resolves with its exit code. */
 export async function run(context: CommandContext): Promise<number> {
@@ -21,8 +22,8 @@ export async function run(context: CommandContext): Promise<number> {
   try {
     await mkdir(settings.hostDir, { recursive: true, mode: 0o700 })
     release = await awaitClaim(settings, log, signal)
-    await prepare(settings, log, signal, answers)
-    await carryBundles(settings, log, signal, answers)
+    await prepareOrExplain(context, answers)
+    await carryBundles(context, answers)
   } catch (err) {
     if (!signal.aborted) {
       log.fatal({ err }, 'cannot prepare this node; its sysctls are as they were')
@@ -35,25 +36,46 @@ export async function run(context: CommandContext): Promise<number> {
   return 0
 }
 
+/**
+ * Where readiness is asked for, it tells what is wrong: bundles that are there are carried, and
+ * the node is tried again. Where nobody asks, the exit code has to tell.
+ */
+async function prepareOrExplain(context: CommandContext, answers: Answers): Promise<void> {
+  const { settings, log, signal } = context
+  try {
+    await prepare(context, answers)
+  } catch (err) {
+    if (signal.aborted || settings.healthPort === 0) throw err
+    answers.readiness.nodeUnprepared(err instanceof Error ? err.message : String(err))
+    log.error(
+      { err, retryInMs: RETRY_MS },
+      'cannot prepare this node; its sysctls are as they were',
+    )
+    void sleep(RETRY_MS, undefined, { signal, ref: false })
+      .then(async () => prepareOrExplain(context, answers))
+      .catch(() => undefined) // aborted
+  }
+}
+
 async function prepare(
-  settings: AgentSettings,
-  log: Log,
-  signal: AbortSignal,
-  { readiness, metrics }: Answers,
+  { settings, log, signal }: CommandContext,
+  { readiness, metrics, canaries }: Answers,
 ): Promise<void> {
-  const { sysctls } = await prepareNode(settings, log)
+  const isDelivered = (canary: string): boolean => canaries.find(canary) !== undefined
+  const { sysctls } = await prepareNode(settings, log, { signal, isDelivered })
   readiness.nodePrepared()
   log.info({ hostDir: settings.hostDir }, 'this node is prepared: crashes become bundles')
-  void guardSysctls(settings, sysctls, log, signal, (sysctl, restored) => {
-    metrics.tampering.inc({ sysctl })
-    if (!restored) readiness.nodeUnprepared(`${sysctl} was changed by somebody else`)
+  void guardSysctls(settings, sysctls, log, signal, {
+    onTampering: (sysctl) => metrics.tampering.inc({ sysctl }),
+    onForeign: (foreign) => {
+      if (foreign.length === 0) readiness.nodePrepared()
+      else readiness.nodeUnprepared(`changed by somebody else: ${foreign.join(', ')}`)
+    },
   })
 }
 
 async function carryBundles(
-  settings: AgentSettings,
-  log: Log,
-  signal: AbortSignal,
+  { settings, log, signal }: CommandContext,
   answers: Answers,
 ): Promise<void> {
   const carrier = openCarrier(settings, log, answers.onQueueEvent)

@@ -14,6 +14,7 @@ import { serve } from './serve.ts'
 export interface Answers {
   readonly readiness: Readiness
   readonly metrics: Metrics
+  readonly canaries: Canaries
   readonly onQueueEvent: (event: QueueEvent) => void
   /** From now on the carrier is asked as well. */
   watch(carrier: Carrier): void
@@ -40,6 +41,7 @@ export function answer({ settings, env, log, signal }: CommandContext): Answers 
   return {
     readiness,
     metrics,
+    canaries,
     onQueueEvent: queueCounter(metrics, readiness, (delivery) => {
       canaries.note(delivery)
       podEvents?.note(delivery)

@@ -1,6 +1,5 @@
-import { closeSync, openSync } from 'node:fs'
 import type { Stored } from '@core-dump-handler/upload'
-import { readManifest, type Manifest } from './read-manifest.ts'
+import { readManifestOf, type Manifest } from './read-manifest.ts'
 
 /** A bundle that the store has confirmed. */
 export interface Delivery {
@@ -20,7 +19,7 @@ export class BundleBook {
   /** Call it while the file is there: the upload of a small one ends, with its deletion, at once. */
   takeUp(file: string): void {
     if (this.#manifests.has(file)) return
-    const manifest = read(file)
+    const manifest = readManifestOf(file)
     this.#manifests.set(file, manifest)
     void manifest.then(this.#onFirstSeen)
   }
@@ -30,19 +29,5 @@ export class BundleBook {
     const manifest = this.#manifests.get(file)
     this.#manifests.delete(file)
     return manifest
-  }
-}
-
-async function read(file: string): Promise<Manifest | undefined> {
-  let fd: number
-  try {
-    fd = openSync(file, 'r')
-  } catch {
-    return undefined
-  }
-  try {
-    return await readManifest(fd)
-  } finally {
-    closeSync(fd)
   }
 }

@@ -1,7 +1,6 @@
+import { CANARY } from '../let-crash.ts'
 import type { Delivery } from './bundle-book.ts'
 
-/** comm of a canary: used once, and as long as a comm can be, proc_pid_comm(5). */
-export const CANARY: RegExp = /^canary-[0-9a-f]{8}$/
 const MAX_REMEMBERED = 100
 
 /** Deliveries of canaries, for whoever let one crash; of other crashes nothing is told here. */

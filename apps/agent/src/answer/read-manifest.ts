@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import * as v from 'valibot'
 import { fromFdPromise } from 'yauzl'
@@ -27,7 +28,7 @@ const SCHEMA = v.object({
 export type Manifest = v.InferOutput<typeof SCHEMA>
 
 /** The manifest of the bundle open at `fd`, which is left open; `undefined` where there is none that can be read. */
-export async function readManifest(fd: number): Promise<Manifest | undefined> {
+async function readManifest(fd: number): Promise<Manifest | undefined> {
   try {
     const zip = await fromFdPromise(fd, { autoClose: false })
     for await (const entry of zip.eachEntry()) {
@@ -38,4 +39,19 @@ export async function readManifest(fd: number): Promise<Manifest | undefined> {
     // not a zip, cut, or not ours: it is carried all the same and counted as such
   }
   return undefined
+}
+
+/** The same of a path; `undefined` also where nothing can be opened. Opens before it returns. */
+export async function readManifestOf(path: string): Promise<Manifest | undefined> {
+  let fd: number
+  try {
+    fd = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    return await readManifest(fd)
+  } finally {
+    closeSync(fd)
+  }
 }

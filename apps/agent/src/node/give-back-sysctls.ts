@@ -24,7 +24,6 @@ export async function giveBackSysctls(
     )
     return []
   }
-  // the pattern first: from then on nothing reaches the composer
   const results = await giveBack(SYSCTLS.toReversed(), {
     root,
     backupDir: hostDir,

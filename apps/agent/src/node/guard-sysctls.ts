@@ -8,8 +8,12 @@ import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
 
 const LOOK_MS = 2000
 
-/** Told of each change once; `restored` says whether ours is in force again. */
-export type OnTampering = (sysctl: string, restored: boolean) => void
+export interface Watcher {
+  /** Each change by somebody else, once. */
+  onTampering(sysctl: string): void
+  /** Whenever that differs: the sysctls that are not ours now; empty when all are again. */
+  onForeign(sysctls: readonly string[]): void
+}
 
 /**
  * Notice that somebody else changed one of our sysctls: said, counted, and put back where the
@@ -20,16 +24,20 @@ export async function guardSysctls(
   values: Readonly<Record<string, string>>,
   log: Log,
   signal: AbortSignal,
-  onTampering: OnTampering,
+  watcher: Watcher,
 ): Promise<void> {
   const known = new Map<string, string>(Object.entries(values))
+  const foreign = (): string[] => [...known.keys()].filter((key) => known.get(key) !== values[key])
   while (!signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
     for (const [key, expected] of Object.entries(values)) {
       const found = await readSysctl(key, { root }).catch(() => undefined)
       if (signal.aborted || found === undefined || found === known.get(key)) continue
       known.set(key, found)
-      if (found === expected) continue
+      if (found === expected) {
+        watcher.onForeign(foreign())
+        continue
+      }
       if (await wasRemoved(hostDir)) return log.info('`remove` gave this node back')
 
       // two agents that put their own pattern back would never end
@@ -38,7 +46,8 @@ export async function guardSysctls(
         tamper === 'restore' && rival === undefined && (await restore(key, expected, root, log))
       if (restored) known.set(key, expected)
       log.warn({ sysctl: key, found, expected, restored }, 'sysctl changed by somebody else')
-      onTampering(key, restored)
+      watcher.onTampering(key)
+      watcher.onForeign(foreign())
     }
   }
 }

@@ -7,7 +7,10 @@ import { installFile } from '../deploy/install-file.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { crictlConfig, findCrictl } from './crictl.ts'
+import { giveBackSysctls } from './give-back-sysctls.ts'
 import { nodeFiles } from './node-files.ts'
+import { selfTest } from './self-test.ts'
+import { tryCanary } from './try-canary.ts'
 import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
 
 /** What the kernel now does with a crash. */
@@ -15,11 +18,22 @@ export interface PreparedNode {
   readonly sysctls: Readonly<Record<string, string>>
 }
 
+export interface Attempt {
+  readonly signal: AbortSignal
+  /** Whether the bundle of a canary is in the store already. */
+  readonly isDelivered: (canary: string) => boolean
+}
+
 /**
- * Make the kernel of this node run the composer: every file first, each by rename; only then the
- * sysctls, the pattern last. What cannot be done throws before the pattern is touched.
+ * Make the kernel of this node run the composer: every file first, each by rename, and only a
+ * composer that runs gets the sysctls; then a canary tries the whole way. Where one of these fails
+ * the sysctls are as before.
  */
-export async function prepareNode(settings: AgentSettings, log: Log): Promise<PreparedNode> {
+export async function prepareNode(
+  settings: AgentSettings,
+  log: Log,
+  attempt: Attempt,
+): Promise<PreparedNode> {
   const { hostDir } = settings
   const { pattern, dropped } = corePattern(hostDir)
   if (dropped.length > 0) {
@@ -34,9 +48,27 @@ export async function prepareNode(settings: AgentSettings, log: Log): Promise<Pr
   await deployComposer(hostDir)
   await writeFileAtomic(nodeFiles(hostDir).composerEnv, settings.composerEnv, { mode: 0o600 })
 
+  await selfTest(hostDir)
+
   const sysctls = sysctlValues(settings, pattern)
   await takeOverSysctls(settings, sysctls, log)
+  if (settings.canary) await letCanaryTry(settings, pattern, log, attempt)
   return { sysctls }
+}
+
+async function letCanaryTry(
+  settings: AgentSettings,
+  pattern: string,
+  log: Log,
+  { signal, isDelivered }: Attempt,
+): Promise<void> {
+  try {
+    const tried = await tryCanary(settings, pattern, signal, isDelivered)
+    if (tried) log.info('a process that crashed for a test became a bundle')
+  } catch (error) {
+    await giveBackSysctls(settings, log)
+    throw error
+  }
 }
 
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {

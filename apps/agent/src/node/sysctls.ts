@@ -3,8 +3,11 @@ import type { AgentSettings } from '../settings/settings.ts'
 
 export const CORE_PATTERN = 'kernel.core_pattern'
 
-/** The pattern last: nothing may reach the composer before the other two hold. */
-export const SYSCTLS = ['fs.suid_dumpable', 'kernel.core_pipe_limit', CORE_PATTERN] as const
+/**
+ * In the order they are set, and given back from the end: a crash must find the limit with the
+ * pattern, and the kernel calls suid_dumpable 2 unsafe without a pipe in the pattern.
+ */
+export const SYSCTLS = ['kernel.core_pipe_limit', CORE_PATTERN, 'fs.suid_dumpable'] as const
 
 /** The three values, in the order they are set. */
 export function sysctlValues(
@@ -12,10 +15,10 @@ export function sysctlValues(
   pattern: string,
 ): Record<(typeof SYSCTLS)[number], string> {
   return {
-    'fs.suid_dumpable': suidDumpable,
     // above 0 the kernel keeps /proc/<pid> of the crashed process for us, core(5)
     'kernel.core_pipe_limit': '128',
     [CORE_PATTERN]: pattern,
+    'fs.suid_dumpable': suidDumpable,
   }
 }
 

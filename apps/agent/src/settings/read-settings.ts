@@ -46,6 +46,8 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...(destination && { destination }),
     composerEnv: composer.text,
     healthPort: variables.HEALTH_PORT,
+    // with a selector the canary's own pod may not be one whose crashes are kept
+    canary: variables.CANARY && !env['COMP_POD_SELECTOR_LABEL']?.trim(),
     podEvents: variables.POD_EVENTS,
     tamper: variables.TAMPER,
     secrets: secretsOf(env, variables, credentials && Object.values(credentials)),

@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly composerEnv: string
   /** 0: no HTTP server. */
   readonly healthPort: number
+  /** Let a process crash after the set-up, to see its bundle come. */
+  readonly canary: boolean
   /** Create a Kubernetes Event on the pod of each delivered bundle. */
   readonly podEvents: boolean
   /** What is done when somebody else changes one of our sysctls. */

@@ -114,6 +114,7 @@ export const VARIABLES = {
   AWS_ENDPOINT_URL_S3: v.optional(text),
   HEALTH_PORT: v.optional(integer(0, 65_535), '0'),
   POD_EVENTS: v.optional(bool, 'false'),
+  CANARY: v.optional(bool, 'true'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 

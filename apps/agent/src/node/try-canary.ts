@@ -1,0 +1,65 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import { readManifestOf } from '../answer/read-manifest.ts'
+import { AgentError } from '../error.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { letCrash, newCanary } from '../let-crash.ts'
+import { KernelLog } from './kernel-log.ts'
+import { CORE_PATTERN } from './sysctls.ts'
+
+const TIMEOUT_MS = 30_000
+const LOOK_MS = 100
+
+/**
+ * Let a tiny process of our own crash and wait for its bundle, which is deleted: only so is seen
+ * what keeps the kernel, and only the kernel, from running the composer. Does nothing where the
+ * sysctls are not those of this kernel. Resolves with whether it was tried.
+ * @throws AgentError `CANARY` with what the kernel's log says about it
+ */
+export async function tryCanary(
+  { coreDir, eventDir }: AgentSettings,
+  pattern: string,
+  signal: AbortSignal,
+  isDelivered: (canary: string) => boolean,
+): Promise<boolean> {
+  if ((await readSysctl(CORE_PATTERN).catch(() => undefined)) !== pattern) return false
+
+  const log = new KernelLog()
+  try {
+    const there = new Set(await readdir(coreDir))
+    const canary = newCanary()
+    await letCrash(canary)
+    for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
+      if (isDelivered(canary)) return true // the queue, if it runs already, was faster
+      for (const name of await readdir(coreDir)) {
+        if (there.has(name) || name.startsWith('.') || !name.endsWith('.zip')) continue
+        there.add(name)
+        const uuid = await uuidOf(join(coreDir, name), canary)
+        if (uuid === undefined) continue
+        await rm(join(coreDir, name), { force: true })
+        await rm(join(eventDir, `${uuid}-event.json`), { force: true })
+        return true
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    }
+    if (signal.aborted) return false
+    throw new AgentError('CANARY', failure(coreDir, log.read()))
+  } finally {
+    log.close()
+  }
+}
+
+/** Of the bundle, if it is there and the canary's. */
+async function uuidOf(path: string, canary: string): Promise<string | undefined> {
+  const manifest = await readManifestOf(path)
+  return manifest?.crash.comm === canary ? manifest.uuid : undefined
+}
+
+function failure(coreDir: string, lines: readonly string[]): string {
+  const about = lines.filter((line) => /core ?dump|\bavc: +denied|apparmor="DENIED"/i.test(line))
+  const said =
+    about.length > 0 ? `its log says: ${about.slice(-3).join(' | ')}` : 'its log says nothing'
+  return `The kernel did not bring the composer to make a bundle in \`${coreDir}\` of a process that crashed for a test, within ${TIMEOUT_MS / 1000} s; ${said}. The node's own core pattern is back in force`
+}
