@@ -2,12 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import type { BundleManifest } from './index.ts'
 import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
 import { runComposer, test } from './test-support/run-composer.ts'
 import { violations } from './test-support/validate.ts'
 
 const CORE = elfCore(300_000)
+const NO_BYTES = { zeroBytes: 0, storedBytes: 0, compressedBytes: 0 }
 
 describe('called by hand', () => {
   test('packs a core, prints where, and asks nobody', async ({ dir }) => {
@@ -120,6 +122,31 @@ describe('called by hand', () => {
     expect(stored).toBeGreaterThan(deflated)
     expect(stored).toBeLessThan(CORE.length)
     expect(await size('setting', [], { COMPRESSION: 'FALSE' })).toBe(stored)
+  })
+
+  test.for([
+    [{}, 'deflate'],
+    [{ COMPRESSION_MODE: 'store' }, 'store'],
+    [{ COMPRESSION_MODE: 'adaptive' }, 'adaptive'],
+    [{ HOLD_BUDGET_MS: '50' }, 'adaptive'],
+    [{ HOLD_BUDGET_MS: '50', COMPRESSION: 'false' }, 'store'],
+    [{ COMPRESSION_MODE: 'zstd' }, 'zstd'],
+  ] as const)('packs as %o says, and tells how', async ([env, mode], { dir }) => {
+    const { code, stdout } = await runComposer({ args: ['-d', dir], env, core: CORE })
+    expect(code).toBe(0)
+    // what opens zip method 93 is not on every machine: of that, the manifest alone
+    const program = `import sys, zipfile, json
+z = zipfile.ZipFile(sys.argv[1]); names = z.namelist()
+assert names[1].endswith('.core')
+if len(sys.argv) > 2: sys.stdout.buffer.write(z.read(names[1]))
+else: print(z.read(names[-1]).decode())`
+    const read = (...more: string[]): Buffer =>
+      execFileSync('python3', ['-c', program, stdout.trim(), ...more], { maxBuffer: 1 << 26 })
+    const { core } = JSON.parse(read().toString()) as BundleManifest
+    expect(core).toMatchObject({ mode, method: mode === 'zstd' ? 'zstd' : 'deflate' })
+    const { zeroBytes, storedBytes, compressedBytes } = core.treated ?? NO_BYTES
+    expect(zeroBytes + storedBytes + compressedBytes).toBe(CORE.length)
+    if (mode !== 'zstd') expect(read('core').equals(CORE)).toBe(true)
   })
 
   test('cuts a core at MAX_CORE_BYTES and marks it', async ({ dir }) => {

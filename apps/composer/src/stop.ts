@@ -12,20 +12,20 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /** One switch for the time limit and for signals: whoever waits listens to `signal`. */
 export class Stop {
+  /** Resolves once stopped. */
+  readonly stopped: Promise<undefined>
   readonly #controller = new AbortController()
   #cause: StopCause | undefined
   #timer: NodeJS.Timeout | undefined
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  constructor() {
+    this.stopped = new Promise((resolve) => {
+      this.signal.addEventListener('abort', () => resolve(undefined))
+    })
   }
 
-  /** Resolves once stopped. */
-  get stopped(): Promise<undefined> {
-    return new Promise((resolve) => {
-      if (this.signal.aborted) resolve(undefined)
-      this.signal.addEventListener('abort', () => resolve(undefined), { once: true })
-    })
+  get signal(): AbortSignal {
+    return this.#controller.signal
   }
 
   /** Set once stopped; the first cause counts. */

@@ -74,8 +74,16 @@ export interface ManifestCore {
   readonly reason?: string
   /** Of the bytes kept, eight hex digits. */
   readonly crc32?: string
-  /** Zip method: `store`, `deflate` or `zstd`. */
-  readonly method?: string
+  /** Zip method. */
+  readonly method?: 'deflate' | 'zstd'
+  /** How it was packed: COMPRESSION_MODE, as it came out. */
+  readonly mode?: 'deflate' | 'store' | 'adaptive' | 'zstd'
+  /** What became of the bytes kept: runs of zeros, stored as they were, compressed. */
+  readonly treated?: {
+    readonly zeroBytes: number
+    readonly storedBytes: number
+    readonly compressedBytes: number
+  }
 }
 
 /** In whole milliseconds. */

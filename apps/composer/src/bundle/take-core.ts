@@ -67,5 +67,7 @@ function describeCore(result: DrainResult, { stop, problems }: Task): ManifestCo
     ...(!result.complete && { reason: reason ?? result.reason ?? 'The core was cut' }),
     crc32: result.crc32.toString(16).padStart(8, '0'),
     method: result.method,
+    mode: result.mode,
+    treated: result.treated,
   }
 }
