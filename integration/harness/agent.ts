@@ -29,6 +29,8 @@ export class Agent {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       HOST_DIR: this.hostDir,
       CORE_DIR: this.coreDir,
+      // tests begin as soon as the pattern is set, and count what crashes
+      CANARY: 'false',
       ...env,
     }
   }

@@ -31,8 +31,11 @@ export async function tryCanary(
     const there = new Set(await readdir(coreDir))
     const canary = newCanary()
     await letCrash(canary)
+    const said: string[] = []
     for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
       if (isDelivered(canary)) return true // the queue, if it runs already, was faster
+      said.push(...log.read())
+      if (said.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
       for (const name of await readdir(coreDir)) {
         if (there.has(name) || name.startsWith('.') || !name.endsWith('.zip')) continue
         there.add(name)
@@ -45,7 +48,7 @@ export async function tryCanary(
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
     }
     if (signal.aborted) return false
-    throw new AgentError('CANARY', failure(coreDir, log.read()))
+    throw new AgentError('CANARY', failure(coreDir, said))
   } finally {
     log.close()
   }
