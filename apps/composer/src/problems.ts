@@ -1,4 +1,5 @@
 import type { Problem } from './bundle/manifest-type.ts'
+import { escapeControls } from './log.ts'
 
 // a hostile command line or runtime must not make the manifest large
 const MAX_PROBLEMS = 100
@@ -15,7 +16,9 @@ export class Problems {
 
   add(code: string, message: string): void {
     if (this.list.length >= MAX_PROBLEMS) return
-    const problem = { code, message: message.slice(0, MAX_MESSAGE).toWellFormed() }
+    // one line: what it quotes was chosen by others
+    const line = escapeControls(message.slice(0, MAX_MESSAGE)).slice(0, MAX_MESSAGE)
+    const problem = { code, message: line.toWellFormed() }
     if (this.list.some((known) => known.code === code && known.message === problem.message)) return
     this.list.push(problem)
     this.#onProblem(problem)

@@ -84,3 +84,21 @@ test('knows which templates must wait for the runtime', () => {
   expect(needsLookup('{ namespace | unescaped }')).toBe(true)
   expect(needsLookup('{uuid}-{hostname}-{pid}')).toBe(false)
 })
+
+test('is one visible path segment whatever two thousand random programs are called', () => {
+  let state = 42
+  const random = (below: number): number => {
+    // mulberry32: the same names in every run
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+  for (let round = 0; round < 2000; round++) {
+    const bytes = Buffer.from(Array.from({ length: random(64) }, () => random(256)))
+    const [made] = name('{exe_name}', { exe_name: bytes.toString() })
+    expect(made).toMatch(/^[^.\-/\\\p{C}][^/\\\p{C}]*$/u)
+    expect(made).not.toContain('..')
+    expect(Buffer.byteLength(made)).toBeLessThanOrEqual(MAX_NAME_BYTES)
+  }
+})

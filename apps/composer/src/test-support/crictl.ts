@@ -56,7 +56,7 @@ const POD = {
 const CONTAINER_INFO = {
   id: CONTAINER,
   podSandboxId: SANDBOX,
-  metadata: { name: 'main', attempt: 0 },
+  metadata: { name: 'main', attempt: 3 },
   image: { image: IMAGE },
   imageRef: IMAGE,
   state: 'CONTAINER_RUNNING',

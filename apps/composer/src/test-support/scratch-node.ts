@@ -11,7 +11,7 @@ const ARGS = ['-c=0', '-e=web', '-p=1', '-s=6', '-t=1700000000', '-h=web-1', '-E
 export interface ScratchNode {
   readonly home: string
   readonly cores: string
-  start(env?: Record<string, string>): Running
+  start(env?: Record<string, string>, more?: string[]): Running
   run(env?: Record<string, string>): Promise<Ended>
 }
 
@@ -23,8 +23,8 @@ export const test = base.extend<{ node: ScratchNode }>({
     await mkdir(home)
     await installCrictl(home)
     const settings = { COMPOSER_HOME: home, CORE_DIR: cores, CRI_CLIENT: 'crictl' }
-    const start = (env: Record<string, string> = {}): Running =>
-      startComposer({ args: ARGS, env: { ...settings, ...env }, core: CORE })
+    const start = (env: Record<string, string> = {}, more: string[] = []): Running =>
+      startComposer({ args: [...ARGS, ...more], env: { ...settings, ...env }, core: CORE })
     await use({ home, cores, start, run: (env) => start(env).ended })
   },
 })

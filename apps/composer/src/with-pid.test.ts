@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { PROCESS_FILES } from './process-files.ts'
+import { CONTAINER, POD_UID, crictlCalls, installCrictl } from './test-support/crictl.ts'
+import { onlyBundle } from './test-support/read-bundle.ts'
+import { test as base } from './test-support/scratch-node.ts'
+import { dumpingProcess } from './test-support/scratch-proc.ts'
+
+const PID = 4711
+const ARGS = [`-P=${PID}`, `-I=${PID}`, '-u=1000', '-g=1000', '-M=1']
+const IN_NO_POD = '/system.slice/sshd.service'
+const IN_POD = `/kubepods/burstable/pod${POD_UID}/${CONTAINER}`
+
+interface Crashes {
+  /** The exit code of a composer that is told of a process dumping core in this cgroup. */
+  crashIn(cgroup: string, env?: Record<string, string>): Promise<number | null>
+}
+
+const test = base.extend<Crashes>({
+  crashIn: async ({ dir, node }, use) => {
+    await use(async (cgroup, env = {}) => {
+      const root = join(dir, 'proc')
+      // in a container it is the first process of a pid namespace
+      const nspid = cgroup === IN_NO_POD ? [PID] : [PID, 1]
+      await dumpingProcess(root, PID, cgroup, nspid)
+      const args = [...ARGS, `-p=${nspid.at(-1)}`]
+      const { code } = await node.start({ OVERRIDE_PROC_FOLDER_PATH: root, ...env }, args).ended
+      return code
+    })
+  },
+})
+
+describe('told the host pid', () => {
+  test('proves whose it was from the process to the pod', async ({ node, crashIn }) => {
+    expect(await crashIn(IN_POD)).toBe(0)
+    const { manifest } = await onlyBundle(node.cores)
+    expect(manifest.identity).toMatchObject({
+      status: 'verified',
+      containerId: CONTAINER,
+      container: 'main',
+      pod: 'web-1',
+      namespace: 'shop',
+      podUid: POD_UID,
+      restartCount: 3,
+    })
+    expect(manifest.crash).toMatchObject({ exe: '/usr/bin/web', hostPid: PID, pid: 1, uid: 1000 })
+    expect(manifest.problems.filter(({ code }) => code !== 'REPEATED_ARGUMENT')).toEqual([])
+    // by id: a host name is what the process says of itself
+    expect((await crictlCalls(node.home)).filter((call) => call.startsWith('pods'))).toEqual([])
+  })
+
+  test("keeps the process's own files, which serve for its container's first process too", async ({
+    node,
+    crashIn,
+  }) => {
+    await crashIn(IN_POD, { INCLUDE_PROC_INFO: 'true' })
+    const bundle = await onlyBundle(node.cores)
+    const files = bundle.entries.filter((entry) => /-(process|proc)\//.test(entry))
+    expect(files).toEqual([
+      ...PROCESS_FILES.map((file) => `-0-proc/${file}`),
+      ...PROCESS_FILES.map((file) => `-process/${file}`),
+    ])
+    expect(await bundle.text('-process/environ')).toBe(`environ of ${PID}\n`)
+    expect(await bundle.text('-0-proc/environ')).toBe(`environ of ${PID}\n`)
+  })
+
+  test('says unverified when the pod of the path is not the one of the runtime', async ({
+    node,
+    crashIn,
+  }) => {
+    const other = POD_UID.replace('3d2c', 'ffff')
+    await crashIn(`/kubepods/burstable/pod${other}/${CONTAINER}`)
+    const { identity } = (await onlyBundle(node.cores)).manifest
+    expect(identity.status).toBe('unverified')
+    expect(identity.reason).toEqual(expect.stringContaining(other))
+  })
+
+  test('says host of a process in no container, and that is no failure', async ({
+    node,
+    crashIn,
+  }) => {
+    expect(await crashIn(IN_NO_POD)).toBe(0)
+    const { manifest, entries } = await onlyBundle(node.cores)
+    expect(manifest.identity.status).toBe('host')
+    expect(entries).toEqual(['-dump-info.json', '.core', '-pod-info.json', '-manifest.json'])
+  })
+
+  test('leaves a host process alone under a selector, with a record', async ({ node, crashIn }) => {
+    expect(await crashIn(IN_NO_POD, { POD_SELECTOR_LABEL: 'app' })).toBe(0)
+    const { manifest } = await onlyBundle(node.cores)
+    expect(manifest.core).toEqual({
+      bytes: 0,
+      complete: false,
+      reason: expect.stringContaining('host process'),
+    })
+    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain('CORE_REFUSED')
+  })
+
+  test('keeps a crash under a selector when the runtime does not know the container', async ({
+    node,
+    crashIn,
+  }) => {
+    await installCrictl(node.home, { inspect: 'nonsense' })
+    expect(await crashIn(IN_POD, { POD_SELECTOR_LABEL: 'absent' })).toBe(1)
+    const { core, problems } = (await onlyBundle(node.cores)).manifest
+    expect(core.complete).toBe(true)
+    expect(problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
+  })
+
+  test('looks at the process itself even with IGNORE_CRIO', async ({ node, crashIn }) => {
+    expect(await crashIn(IN_POD, { IGNORE_CRIO: 'true' })).toBe(0)
+    const { manifest, entries } = await onlyBundle(node.cores)
+    expect(entries).toEqual(['-dump-info.json', '.core', '-manifest.json'])
+    expect(manifest.identity).toMatchObject({ status: 'unverified', podUid: POD_UID })
+    expect(await crictlCalls(node.home)).toEqual([])
+  })
+})
