@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest'
 import type { BundleManifest } from './index.ts'
 import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
-import { runComposer, test } from './test-support/run-composer.ts'
+import { MAIN, runComposer, test } from './test-support/run-composer.ts'
 import { violations } from './test-support/validate.ts'
 
 const CORE = elfCore(300_000)
@@ -88,9 +88,8 @@ describe('called by hand', () => {
   test('reads a regular file on stdin', async ({ dir }) => {
     const file = join(dir, 'core')
     await writeFile(file, CORE)
-    const main = new URL('cdc.ts', import.meta.url).pathname
-    const command = `"$1" --conditions=@core-dump-handler/source "$2" -d "$3" < "$4"`
-    execFileSync('/bin/sh', ['-c', command, 'sh', process.execPath, main, dir, file])
+    const command = `"$1" "$2" -d "$3" < "$4"`
+    execFileSync('/bin/sh', ['-c', command, 'sh', process.execPath, MAIN, dir, file])
     expect((await (await onlyBundle(dir)).bytes('.core')).equals(CORE)).toBe(true)
   })
 

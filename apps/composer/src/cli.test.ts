@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { runComposer, test } from './test-support/run-composer.ts'
+import { MAIN, runComposer, test } from './test-support/run-composer.ts'
 
 describe('asked something else', () => {
   test('answers --version and --help', async () => {
@@ -15,8 +15,7 @@ describe('asked something else', () => {
   })
 
   test('shows how it is used when stdin is a terminal', () => {
-    const main = new URL('cdc.ts', import.meta.url).pathname
-    const command = `${process.execPath} --conditions=@core-dump-handler/source ${main}`
+    const command = `${process.execPath} ${MAIN}`
     const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
       encoding: 'utf8',
     })

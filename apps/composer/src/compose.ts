@@ -1,4 +1,3 @@
-import { snapshotCrash, subjectOf } from './snapshot.ts'
 import { openBundle, outputDirectory } from './bundle/open.ts'
 import { refuseCore, takeCore } from './bundle/take-core.ts'
 import { tellStory } from './bundle/tell-story.ts'
@@ -7,6 +6,7 @@ import { exitCodeOf } from './exit-code.ts'
 import { handOver } from './hand-over.ts'
 import { Question } from './question.ts'
 import { select } from './selection.ts'
+import { snapshotCrash, subjectOf } from './snapshot.ts'
 import type { Outcome, Task } from './task.ts'
 import { randomUuid } from './uuid.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
-import { startComposer, test } from './test-support/run-composer.ts'
+import { MAIN, startComposer, test } from './test-support/run-composer.ts'
 
 const CORE = elfCore(4_000_000)
 const HALF = CORE.subarray(0, 2_000_000)
@@ -69,10 +69,9 @@ describe('ended before it was done', () => {
   test('leaves a record when the core does not fit, and lets the process go (B7)', async ({
     dir,
   }) => {
-    const main = new URL('cdc.ts', import.meta.url).pathname
     // as on a full disk, no write beyond 100 KiB succeeds
-    const script = `ulimit -f 100; exec "$0" --conditions=@core-dump-handler/source "$1" -D -d "$2"`
-    const { status } = spawnSync('/bin/bash', ['-c', script, process.execPath, main, dir], {
+    const script = `ulimit -f 100; exec "$0" "$1" -D -d "$2"`
+    const { status } = spawnSync('/bin/bash', ['-c', script, process.execPath, MAIN, dir], {
       input: CORE,
     })
     const { entries, manifest } = await onlyBundle(dir)

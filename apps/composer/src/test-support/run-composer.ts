@@ -3,10 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
-import { test as base } from 'vitest'
+import { afterAll, test as base } from 'vitest'
+import { bundleComposer } from '../../bundle.ts'
 
-const MAIN = fileURLToPath(new URL('../cdc.ts', import.meta.url))
+// the program as it is deployed, made once for each test file
+const built = await mkdtemp(join(tmpdir(), 'composer-built-'))
+afterAll(() => rm(built, { recursive: true, force: true }))
+
+/** The program: one file that Node runs. */
+export const MAIN: string = join(built, 'composer.cjs')
+await bundleComposer(MAIN)
 
 export interface RunOptions {
   readonly args?: readonly (string | Buffer)[]
@@ -30,9 +36,9 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The program from its sources, as a child with an environment of its own. */
+/** The program as a child with an environment of its own. */
 export function startComposer({ args = [], env = {}, cwd, core }: RunOptions = {}): Running {
-  const node = [process.execPath, '--conditions=@core-dump-handler/source', MAIN]
+  const node = [process.execPath, MAIN]
   // Node passes arguments as UTF-8 only: bytes that are none go through a shell's printf
   const raw = args.some((arg) => typeof arg !== 'string')
   const [command = '', ...rest] = raw
