@@ -6,6 +6,7 @@ import { readManifestOf } from '../answer/read-manifest.ts'
 import { AgentError } from '../error.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { letCrash, newCanary } from '../let-crash.ts'
+import { exists } from './exists.ts'
 import { KernelLog } from './kernel-log.ts'
 import { CORE_PATTERN } from './sysctls.ts'
 
@@ -19,7 +20,7 @@ const LOOK_MS = 100
  * @throws AgentError `CANARY` with what the kernel's log says about it
  */
 export async function tryCanary(
-  { coreDir, eventDir }: AgentSettings,
+  { coreDir, eventDir, coreEvents }: AgentSettings,
   pattern: string,
   signal: AbortSignal,
   isDelivered: (canary: string) => boolean,
@@ -42,7 +43,7 @@ export async function tryCanary(
         const uuid = await uuidOf(join(coreDir, name), canary)
         if (uuid === undefined) continue
         await rm(join(coreDir, name), { force: true })
-        await rm(join(eventDir, `${uuid}-event.json`), { force: true })
+        if (coreEvents) await removeSoon(join(eventDir, `${uuid}-event.json`))
         return true
       }
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
@@ -52,6 +53,12 @@ export async function tryCanary(
   } finally {
     log.close()
   }
+}
+
+/** The composer writes it right after the bundle is handed over. */
+async function removeSoon(path: string): Promise<void> {
+  for (let tries = 0; tries < 20 && !(await exists(path)); tries++) await sleep(LOOK_MS)
+  await rm(path, { force: true })
 }
 
 /** Of the bundle, if it is there and the canary's. */
@@ -64,5 +71,5 @@ function failure(coreDir: string, lines: readonly string[]): string {
   const about = lines.filter((line) => /core ?dump|\bavc: +denied|apparmor="DENIED"/i.test(line))
   const said =
     about.length > 0 ? `its log says: ${about.slice(-3).join(' | ')}` : 'its log says nothing'
-  return `The kernel did not bring the composer to make a bundle in \`${coreDir}\` of a process that crashed for a test, within ${TIMEOUT_MS / 1000} s; ${said}. The node's own core pattern is back in force`
+  return `The kernel did not bring the composer to make a bundle in \`${coreDir}\` of a process that crashed for a test; ${said}. The node's own core pattern is back in force`
 }

@@ -3,6 +3,7 @@ import {
   formatComposerEnv,
   parseComposerSettings,
   type ComposerSettingName,
+  type ComposerSettings,
 } from '@core-dump-handler/composer'
 import type { SettingProblem } from './problem.ts'
 
@@ -17,7 +18,7 @@ export function composerEnv(
   own: Readonly<Partial<Record<ComposerSettingName, string>>>,
 ): {
   readonly text: string
-  readonly eventDir: string
+  readonly settings: ComposerSettings
   readonly problems: readonly SettingProblem[]
 } {
   const values: Partial<Record<ComposerSettingName, string>> = {}
@@ -38,7 +39,7 @@ export function composerEnv(
   )
   return {
     text: formatComposerEnv(values),
-    eventDir: parseComposerSettings(values).settings.eventDirectory,
+    settings: parseComposerSettings(values).settings,
     problems,
   }
 }

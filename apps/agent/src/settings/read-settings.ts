@@ -36,7 +36,8 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   const settings: AgentSettings = {
     hostDir,
     coreDir,
-    eventDir: composer.eventDir,
+    eventDir: composer.settings.eventDirectory,
+    coreEvents: composer.settings.coreEvents,
     suidDumpable: variables.SUID_DUMPABLE,
     sysctlRoot: variables.SYSCTL_ROOT,
     deployCrictlConfig: variables.DEPLOY_CRIO_CONFIG,
@@ -47,7 +48,7 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     composerEnv: composer.text,
     healthPort: variables.HEALTH_PORT,
     // with a selector the canary's own pod may not be one whose crashes are kept
-    canary: variables.CANARY && !env['COMP_POD_SELECTOR_LABEL']?.trim(),
+    canary: variables.CANARY && composer.settings.podSelectorLabel === '',
     podEvents: variables.POD_EVENTS,
     tamper: variables.TAMPER,
     secrets: secretsOf(env, variables, credentials && Object.values(credentials)),

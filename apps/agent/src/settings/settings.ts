@@ -20,6 +20,8 @@ export interface AgentSettings {
   readonly hostDir: string
   readonly coreDir: string
   readonly eventDir: string
+  /** Whether the composer writes event files there. */
+  readonly coreEvents: boolean
   readonly suidDumpable: '0' | '1' | '2'
   readonly sysctlRoot: string
   readonly deployCrictlConfig: boolean
