@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'src/**/*.test.ts'],
     setupFiles: [new URL('./vitest.setup.ts', import.meta.url).pathname],
     restoreMocks: true,
+    // much of the time goes into waiting: for disks, for timers, for children
+    maxWorkers: '100%',
     testTimeout: 20_000,
   },
 })
