@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest'
+import { fuzz } from './support/fuzz.ts'
+import { TARGETS } from './targets/index.ts'
+
+// longer, and with other seeds: npm run fuzz
+const SECONDS = 3
+const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
+
+test.for(TARGETS)('no hostile input breaks a promise of $what', async (target) => {
+  const { rounds } = await fuzz(target, { seed: SEED, seconds: SECONDS })
+  expect(rounds).toBeGreaterThan(0)
+})

@@ -1,0 +1,50 @@
+import { lstatSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { crc32 } from 'node:zlib'
+import type { BundleManifest } from '@core-dump-handler/composer'
+import JSZip from 'jszip'
+import { violations } from '../../../apps/composer/src/test-support/validate.ts'
+import { assertJson, assertOneLine, promised } from './promises.ts'
+
+const ENTRY =
+  /^-(dump-info\.json|pod-info\.json|runtime-info\.json|ps-info\.json|manifest\.json|\d+\.log|\d+-image-info\.json|(\d+-proc|process)\/(auxv|cmdline|environ|maps|status))$|^\.core$/
+const NAME = /^(?![.-])[^\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]{1,200}$/u
+const SCHEMA = new URL('../../../apps/composer/schema/bundle-manifest.schema.json', import.meta.url)
+const SCHEMA_TEXT = JSON.parse(readFileSync(SCHEMA, 'utf8')) as object
+
+export interface Checked {
+  readonly manifest: BundleManifest
+  readonly texts: ReadonlyMap<string, string>
+}
+
+/** Opens a bundle with a reader that is not ours, and holds it to what every bundle promises. */
+export async function checkBundle(path: string, core?: Buffer): Promise<Checked> {
+  const bytes = readFileSync(path)
+  const name = basename(path, '.zip')
+  promised(NAME.test(name), () => `a bundle has the name ${JSON.stringify(name)}`)
+  promised((lstatSync(path).mode & 0o777) === 0o600, () => `${name} is not for its owner alone`)
+  const zip = await JSZip.loadAsync(bytes, { checkCRC32: false })
+  const files = Object.values(zip.files).filter(({ dir }) => !dir)
+  const counted = bytes.readUInt16LE(bytes.length - 12)
+  promised(files.length === counted, () => `${counted} entries, ${files.length} names`)
+  const texts = new Map<string, string>()
+  for (const file of files) {
+    const entry = file.unsafeOriginalName ?? file.name
+    const suffix = entry.startsWith(name) ? entry.slice(name.length) : entry
+    promised(ENTRY.test(suffix), () => `an entry has the name ${JSON.stringify(entry)}`)
+    if (suffix.endsWith('.json')) texts.set(suffix, await file.async('string'))
+  }
+  for (const [entry, text] of texts) assertJson(text, entry)
+  const manifest = JSON.parse(texts.get('-manifest.json') ?? '') as BundleManifest
+  const wrong = violations(SCHEMA_TEXT, manifest)
+  promised(wrong.length === 0, () => `the manifest breaks its schema: ${wrong.join('; ')}`)
+  for (const { code, message } of manifest.problems) {
+    assertOneLine(code, 'a code')
+    promised(message.length <= 2000, () => `${code} says ${message.length} characters`)
+  }
+  if (core !== undefined && manifest.core.complete) {
+    const sum = crc32(core).toString(16).padStart(8, '0')
+    promised(manifest.core.crc32 === sum, () => 'the core is not what was fed')
+  }
+  return { manifest, texts }
+}

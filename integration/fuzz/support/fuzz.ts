@@ -1,0 +1,84 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
+import { removeScratch, scratchDirectory } from '../../harness/scratch.ts'
+import { Random, seedOf } from '../generate/random.ts'
+import { Strays } from './strays.ts'
+import type { Fuzzing, Target } from './target.ts'
+import { startWatchdog, type Watchdog } from './watchdog.ts'
+
+export interface FuzzOptions {
+  readonly seed: number
+  readonly seconds: number
+  /** Only this round. */
+  readonly round?: number
+}
+
+export interface FuzzReport {
+  readonly rounds: number
+  readonly seconds: number
+}
+
+/** A round takes milliseconds, a program a second: what takes so long hangs. */
+const ROUND_MS = 30_000
+/** Descriptors that may be open at the end of a run and were not at its beginning. */
+const SPARE_DESCRIPTORS = 8
+
+/** Feed a target until the time is over; throws, with how to see it again, when a promise is broken. */
+export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
+  const directory = scratchDirectory()
+  const started = performance.now()
+  const watchdog = startWatchdog(2 * ROUND_MS)
+  using strays = new Strays()
+  let fuzzing: Fuzzing | undefined
+  let round = options.round ?? 0
+  try {
+    fuzzing = await target.begin(directory)
+    const before = descriptors()
+    do {
+      watchdog.pat(again(target, options.seed, round))
+      await once(fuzzing, new Random(seedOf(options.seed, round)), join(directory, 'round'))
+      await turn()
+      strays.assertNone()
+      round++
+    } while (options.round === undefined && since(started) < options.seconds)
+    const left = descriptors() - before
+    if (left > SPARE_DESCRIPTORS) throw new Error(`${left} descriptors were left open`)
+    return { rounds: options.round === undefined ? round : 1, seconds: since(started) }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`${why}\nsee it again by: ${again(target, options.seed, round)}`, { cause })
+  } finally {
+    await end(watchdog, fuzzing)
+    removeScratch(directory)
+  }
+}
+
+async function once(fuzzing: Fuzzing, random: Random, directory: string): Promise<void> {
+  mkdirSync(directory)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`hangs for ${ROUND_MS} ms`)), ROUND_MS)
+  try {
+    await Promise.race([fuzzing.round(random, directory), late.promise])
+  } finally {
+    clearTimeout(timer)
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+async function end(watchdog: Watchdog, fuzzing: Fuzzing | undefined): Promise<void> {
+  await fuzzing?.end?.()
+  await watchdog.stop()
+}
+
+function again({ name }: Target, seed: number, round: number): string {
+  return `npm run fuzz -- --target ${name} --seed ${seed} --round ${round}`
+}
+
+function since(started: number): number {
+  return (performance.now() - started) / 1000
+}
+
+function descriptors(): number {
+  return readdirSync('/proc/self/fd').length
+}

@@ -1,0 +1,20 @@
+/** Errors that nobody caught: in the program they would have ended it. */
+export class Strays implements Disposable {
+  readonly #errors: unknown[] = []
+  readonly #note = (error: unknown): void => void this.#errors.push(error)
+
+  constructor() {
+    process.on('uncaughtException', this.#note)
+    process.on('unhandledRejection', this.#note)
+  }
+
+  assertNone(): void {
+    const [error] = this.#errors.splice(0)
+    if (error !== undefined) throw new Error(`nobody caught: ${String(error)}`, { cause: error })
+  }
+
+  [Symbol.dispose](): void {
+    process.off('uncaughtException', this.#note)
+    process.off('unhandledRejection', this.#note)
+  }
+}
