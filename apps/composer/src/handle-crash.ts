@@ -31,7 +31,10 @@ export async function handleCrash(args: Arguments, home: string | undefined): Pr
   stop.onTimeout(timeoutMs(args, problems) ?? settings.timeoutMs)
   stop.signal.addEventListener('abort', () => {
     log.write('error', stop.cause?.message ?? '')
-    setTimeout(() => process.exit(stop.cause?.exitCode), GRACE_MS)
+    setTimeout(() => {
+      log.flush()
+      process.exit(stop.cause?.exitCode)
+    }, GRACE_MS)
   })
   const byKernel = process.ppid === KTHREADD
   const progress = home === undefined ? await openProgress() : undefined

@@ -17,7 +17,7 @@ export interface LogOptions {
  */
 export class Log {
   #level = 4
-  #waiting: string[] | undefined = []
+  #waiting: { readonly level: LogLevel; readonly line: string }[] | undefined = []
   readonly #path: string | undefined
   readonly #maxBytes: number
 
@@ -31,21 +31,24 @@ export class Log {
   }
 
   write(level: Exclude<LogLevel, 'off'>, message: string): void {
-    if (LEVELS.indexOf(level) > this.#level) return
     const text = escapeControls(message)
     const line =
       this.#path === undefined
         ? `composer: ${text}\n`
         : `${level.toUpperCase()} - ${new Date().toISOString()} - ${text}\n`
-    if (this.#waiting) this.#waiting.push(line)
-    else this.#append(line)
+    if (this.#waiting) this.#waiting.push({ level, line })
+    else if (this.#wants(level)) this.#append(line)
   }
 
-  /** Write what has gathered; from now on lines go straight out. */
+  /** Write what has gathered, by the level set last; from now on lines go straight out. */
   flush(): void {
-    const lines = this.#waiting
+    const lines = this.#waiting?.filter(({ level }) => this.#wants(level)) ?? []
     this.#waiting = undefined
-    if (lines && lines.length > 0) this.#append(lines.join(''))
+    if (lines.length > 0) this.#append(lines.map(({ line }) => line).join(''))
+  }
+
+  #wants(level: LogLevel): boolean {
+    return LEVELS.indexOf(level) <= this.#level
   }
 
   #append(text: string): void {

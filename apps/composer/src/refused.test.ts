@@ -35,8 +35,11 @@ describe('a crash without a core', () => {
     ['-c=4096', { HONOR_CORE_LIMIT: 'true' }],
     ['-c=18446744073709551615', { HONOR_CORE_LIMIT: 'true' }],
     ['-M=2', {}],
+    ['-s=6', { MIN_FREE_BYTES: '4096' }],
   ] as const)('is not made of %s %o', async ([arg, env], { dir }) => {
-    await runComposer({ args: [arg, '-d', dir], env, core: CORE })
-    expect((await onlyBundle(dir)).manifest.core.complete).toBe(true)
+    const cores = join(dir, 'not/yet/there')
+    await runComposer({ args: [arg, '-d', cores], env, core: CORE })
+    const { core, problems } = (await onlyBundle(cores)).manifest
+    expect({ complete: core.complete, problems }).toEqual({ complete: true, problems: [] })
   })
 })

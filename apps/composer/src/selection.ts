@@ -1,4 +1,5 @@
-import { statfsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Identified } from '@core-dump-handler/cri'
 import type { Crash } from './crash.ts'
 import { messageOf } from './problems.ts'
@@ -68,7 +69,7 @@ function selectByPolicy(crash: Crash, directory: string, { settings, problems }:
   }
   if (settings.minFreeBytes > 0) {
     try {
-      const { bavail, bsize } = statfsSync(directory)
+      const { bavail, bsize } = statfsSync(existing(directory))
       if (bavail * bsize < settings.minFreeBytes) {
         const reason = `\`${directory}\` has ${bavail * bsize} bytes free, MIN_FREE_BYTES is ${settings.minFreeBytes}`
         return { take: 'record', reason }
@@ -78,4 +79,9 @@ function selectByPolicy(crash: Crash, directory: string, { settings, problems }:
     }
   }
   return CORE
+}
+
+/** The directory, or the nearest above it that is there: both will be on one file system. */
+function existing(directory: string): string {
+  return directory === '/' || existsSync(directory) ? directory : existing(dirname(directory))
 }
