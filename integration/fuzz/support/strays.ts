@@ -10,7 +10,9 @@ export class Strays implements Disposable {
 
   assertNone(): void {
     const [error] = this.#errors.splice(0)
-    if (error !== undefined) throw new Error(`nobody caught: ${String(error)}`, { cause: error })
+    if (error === undefined) return
+    const why = error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)
+    throw new Error(`nobody caught: ${why}`, { cause: error })
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,11 @@
 import type { Target } from '../support/target.ts'
 import { argv } from './argv.ts'
+import { criGrpc } from './cri-grpc.ts'
+import { crictl } from './crictl.ts'
 import { elf } from './elf.ts'
 import { envFile } from './env-file.ts'
 import { names } from './names.ts'
+import { proc } from './proc.ts'
 
 /** In the order of the way of a crash. */
-export const TARGETS: readonly Target[] = [argv, envFile, elf, names]
+export const TARGETS: readonly Target[] = [argv, envFile, proc, criGrpc, crictl, elf, names]

@@ -15,18 +15,21 @@ const POD_UID = /pod([0-9a-f]{8}([-_]?)[0-9a-f]{4}(?:\2[0-9a-f]{4}){2}\2[0-9a-f]
  * append below its own path, so what is outer cannot be forged. (A cgroup's name holds no newline.)
  */
 export function cgroupLines(cgroup: string): readonly (readonly CgroupContainer[])[] {
-  return cgroup.split('\n').map((line) =>
-    [...line.matchAll(CONTAINER_ID)].map(({ 0: id, index }) => {
-      const uid = [...line.slice(0, index).matchAll(POD_UID)].at(-1)?.[1]
+  return cgroup.split('\n').map((line) => {
+    const pods = [...line.matchAll(POD_UID)]
+    let next = 0
+    return [...line.matchAll(CONTAINER_ID)].map(({ 0: id, index }) => {
+      while ((pods[next]?.index ?? Infinity) < index) next++
+      const uid = pods[next - 1]?.[1]
       return uid === undefined ? { id } : { id, podUid: uid.replaceAll('_', '-') }
-    }),
-  )
+    })
+  })
 }
 
 /** Every container id of a /proc/<pid>/cgroup text, outermost first, each once. */
 export function containerIds(cgroup: string): readonly string[] {
   const lines = cgroupLines(cgroup)
-  const depth = Math.max(...lines.map((line) => line.length))
+  const depth = lines.reduce((most, { length }) => Math.max(most, length), 0)
   const byDepth = Array.from({ length: depth }, (_, level) => lines.map((line) => line[level]?.id))
   return [...new Set(byDepth.flat())].filter((id) => id !== undefined)
 }

@@ -74,7 +74,9 @@ export async function runCrictl(
     if (killed !== undefined) throw fail(killed, 'canceled by the caller')
     if (exitCode === 0) return Buffer.concat(printed)
     if (exitCode === null) throw fail('CRI_UNAVAILABLE', `it was ended by ${signalName}`)
-    const complaint = Buffer.concat(said).toString()
+    const text = Buffer.concat(said).toString()
+    // with the container's own words before it: those are no problem of ours to tell
+    const complaint = all ? ownWords(text) : text
     throw fail(codeOf(complaint), `exit code ${exitCode}: ${complaint}`)
   } finally {
     clearTimeout(timer)
@@ -88,6 +90,13 @@ function killGroup(pid: number | undefined): void {
   } catch {
     // all of them are gone
   }
+}
+
+/** What crictl says last when it fails, in either format of its logger; '' when that is not its own. */
+function ownWords(said: string): string {
+  const text = said.trimEnd()
+  const line = text.slice(text.lastIndexOf('\n') + 1)
+  return /^(FATA\[|time=")/.test(line) ? line : ''
 }
 
 /** What a crictl that failed means by what it said last. */

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { lookUp, snapshotProcess, type LookUpResult, type Runtime } from '@core-dump-handler/cri'
+import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
+import { cgroup } from '../generate/answers.ts'
+import type { Random } from '../generate/random.ts'
+import { assertOneLine, promised } from './promises.ts'
+
+const PID = 4242
+const TOTAL_MS = 1000
+const SLACK_MS = 5000
+
+/** Look up one crash by a hostile runtime; the answer is sound in form, and in time. */
+export async function lookUpAndCheck(
+  random: Random,
+  directory: string,
+  runtime: Promise<Runtime>,
+): Promise<LookUpResult> {
+  const root = join(directory, 'proc')
+  fakeProc(root, { pid: PID, cgroup: cgroup(random), files: { environ: 'A=1\0' } })
+  const byName = random.once(4)
+  const snapshot = byName ? undefined : snapshotProcess(PID, { root })
+  const crash = { timestamp: 1_700_000_200, pid: 1, uid: 1000, gid: 1000 }
+  const started = performance.now()
+  const search = lookUp({ snapshot, hostname: 'web-1', crash }, runtime, {
+    totalTimeoutMs: TOTAL_MS,
+    procRoot: root,
+    includeProcessFiles: random.once(3) ? ['environ'] : [],
+  })
+  const { identity } = await search.identified
+  const result = await search.result
+  const tookMs = performance.now() - started
+  promised(tookMs < TOTAL_MS + SLACK_MS, () => `took ${tookMs} ms`)
+  promised(
+    ['verified', 'unverified', 'host'].includes(identity.status) &&
+      (identity.status === 'verified' || typeof identity.reason === 'string'),
+    () => JSON.stringify(identity),
+  )
+  promised(!byName || identity.status === 'unverified', () => 'verified by a host name')
+  for (const { code, message } of result.problems) {
+    promised(/^[A-Z_]{1,40}$/.test(code), () => `the code ${code}`)
+    assertOneLine(message, 'a problem')
+  }
+  for (const container of result.containers) {
+    await container.readLog().catch((error: unknown) => {
+      promised(error instanceof Error, () => `readLog throws ${String(error)}`)
+      assertOneLine(error.message, 'why there is no log')
+    })
+  }
+  await search.close()
+  JSON.stringify(result)
+  return result
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { openRuntime } from '@core-dump-handler/cri'
+import { CANARY, GRPC } from '../generate/answers.ts'
+import { distort } from '../generate/json.ts'
+import { lookUpAndCheck } from '../support/found.ts'
+import { HostileRuntime } from '../support/hostile-runtime.ts'
+import { promised } from '../support/promises.ts'
+import type { Target } from '../support/target.ts'
+
+export const criGrpc: Target = {
+  name: 'cri-grpc',
+  what: 'answers of a runtime on its socket',
+  async begin(directory) {
+    const endpoint = join(directory, 'cri.sock')
+    const server = await HostileRuntime.listen(endpoint)
+    return {
+      async round(random, root) {
+        // either the messages lie, or the wire
+        const lies = random.once(2)
+        const answers = Object.fromEntries(
+          Object.entries(GRPC).map(([name, sound]) => [
+            name,
+            lies ? (distort(random, sound, 20) as object) : sound,
+          ]),
+        )
+        server.answerWith(random, answers, lies)
+        const runtime = openRuntime({ client: 'grpc', endpoint, callTimeoutMs: 300 })
+        const result = await lookUpAndCheck(random, root, runtime)
+        const told = JSON.stringify(result)
+        if (!lies) promised(!told.includes(CANARY), () => `a secret is told: ${told}`)
+        ;(await runtime).close()
+      },
+      end: () => server.close(),
+    }
+  },
+}
