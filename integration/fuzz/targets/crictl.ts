@@ -30,10 +30,16 @@ export const crictl: Target = {
   },
 }
 
+/** More containers than any pod has. */
+function crowd(random: Random): object[] {
+  return random.times(random.pick([70, 2000]), (index) => ({ id: `c${index}` }))
+}
+
 /** A program that prints one file for each of its verbs, and now and then fails, hangs, or dies. */
 function install(random: Random, root: string, sound: boolean): string {
   for (const [verb, answer] of Object.entries(CRICTL)) {
-    const printed = sound ? Buffer.from(JSON.stringify(answer)) : jsonText(random, answer)
+    const told = verb === 'ps' && random.once(8) ? { containers: crowd(random) } : answer
+    const printed = sound ? Buffer.from(JSON.stringify(told)) : jsonText(random, told)
     writeFileSync(join(root, `answer-${verb}`), printed)
   }
   writeFileSync(join(root, 'answer-logs'), `${LOG_SECRET}\n${text(random)}\n`)

@@ -1,7 +1,11 @@
 import { type JsonObject, objectsAt, textAt } from '../json.ts'
 import { nanoseconds } from '../runtime/time.ts'
-import { type Asking, complainOf } from './context.ts'
+import { problem } from '../problem.ts'
+import { type Asking, complain, complainOf } from './context.ts'
 import type { Found } from './found.ts'
+
+// far above what pods have: each is asked for its image and its log, through crictl by a process each
+const MAX_CONTAINERS = 64
 
 /** As `crictl ps -o json -p <sandbox>`, with the container that crashed in it, running or not. */
 export async function psInfoOf(found: Found, asking: Asking): Promise<JsonObject | undefined> {
@@ -12,11 +16,26 @@ export async function psInfoOf(found: Found, asking: Asking): Promise<JsonObject
     const answer = await asking.runtime.listContainers(sandboxId, asking.deadline)
     const running = objectsAt(answer, 'containers')
     const isListed = running.some((one) => textAt(one, 'id') === container?.id)
-    return { ...answer, containers: isListed ? running : [...running, ...crashed] }
+    const all = isListed ? running : [...running, ...crashed]
+    return { ...answer, containers: bounded(all, container?.id, asking) }
   } catch (error) {
     complainOf(asking, error)
     return crashed.length === 0 ? undefined : { containers: crashed }
   }
+}
+
+/** The first of them, and the one that crashed. */
+function bounded(
+  all: readonly JsonObject[],
+  crashedId: string | undefined,
+  asking: Asking,
+): readonly JsonObject[] {
+  if (all.length <= MAX_CONTAINERS) return all
+  const message = `The runtime lists ${all.length} containers of one pod: ${MAX_CONTAINERS} are described`
+  complain(asking, problem('CRI_TOO_LARGE', message))
+  const crashed = all.find((one) => textAt(one, 'id') === crashedId)
+  const first = all.slice(0, MAX_CONTAINERS)
+  return crashed === undefined || first.includes(crashed) ? first : [...first.slice(0, -1), crashed]
 }
 
 /** An item of `crictl ps -o json`, from the status of that container. */
