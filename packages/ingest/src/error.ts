@@ -6,6 +6,8 @@ export type IngestErrorCode =
   | 'MISUSE'
   | 'CLOSED'
   | 'FAILED_BEFORE'
+  | 'NOT_A_FILE'
+  | 'CHANGED'
   | 'EXISTS'
   | 'NOT_FOUND'
   | 'DENIED'

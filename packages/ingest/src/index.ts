@@ -12,3 +12,11 @@ export { drain } from './drain/drain.ts'
 export type { DrainMode, DrainOptions, DrainProgress, DrainSource } from './drain/options.ts'
 export type { DrainCut, DrainResult } from './drain/result.ts'
 export type { ElfFacts } from './elf/elf-facts.ts'
+export { salvageZip } from './salvage/salvage-zip.ts'
+export type {
+  SalvageAddition,
+  SalvagedZip,
+  SalvageOptions,
+  SavedEntry,
+  SavedZip,
+} from './salvage/options.ts'

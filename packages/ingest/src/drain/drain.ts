@@ -10,13 +10,10 @@ import type { DrainOptions, DrainSource } from './options.ts'
 import { progressReporter } from './progress.ts'
 import { readAll } from './read-all.ts'
 import type { DrainResult } from './result.ts'
-import { settingsOf } from './settings.ts'
+import { blocksFor, settingsOf } from './settings.ts'
 import type { BlockSource } from './source/block-source.ts'
 import { kindOfSource, openSource } from './source/open-source.ts'
 import { storingPolicy } from './storing-policy.ts'
-
-/** Blocks beyond those in the lanes: one being filled, one ahead of it, one being written. */
-const SPARE_BLOCKS = 3
 
 /**
  * Reads `source` to its end as fast as `zip` takes it, into one entry.
@@ -32,10 +29,10 @@ export async function drain(
 ): Promise<DrainResult> {
   const started = performance.now()
   const settings = settingsOf(options)
-  const { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes } = settings
+  const { entryName, mode, level, lanes, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
   const codec = codecOf(mode, level, blockBytes)
-  const pool = new BlockPool(blockBytes, lanes + SPARE_BLOCKS)
+  const pool = new BlockPool(blockBytes, blocksFor(settings))
   const open = (): BlockSource => openSource(source, kind, pool)
   const entry = await openEntry(zip, codec.method, options, open)
 
@@ -43,7 +40,7 @@ export async function drain(
   let failure: unknown
   const encoder = new Encoder(entry, codec, pool, {
     lanes,
-    stores: storingPolicy(mode, started, holdBudgetMs),
+    stores: storingPolicy(settings, started),
     onError: (error) => {
       failure ??= error
       blocks.close()

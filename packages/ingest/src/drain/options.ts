@@ -37,14 +37,16 @@ export interface DrainOptions {
    */
   readonly lanes?: number
   /**
-   * `adaptive` only: milliseconds for which full compression is kept before it yields to the reading.
+   * `adaptive` only: milliseconds for which everything is compressed, however long the source waits.
+   * After that, what would wait for a lane is stored; lanes then leave one CPU to the reading.
    * @default 0
    */
   readonly holdBudgetMs?: number
   /** Keep at most this many bytes; the rest of the source is not read. @default Infinity */
   readonly maxBytes?: number
   /**
-   * Bytes read and compressed as one, a multiple of 4096; `lanes + 3` such blocks are the memory used.
+   * Bytes read and compressed as one, a multiple of 4096; `lanes + 3` such blocks are the memory used, 13 more in
+   * `adaptive`.
    * @default 131072
    */
   readonly blockBytes?: number

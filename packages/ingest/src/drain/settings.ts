@@ -34,6 +34,12 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   return { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes }
 }
 
+/** How many blocks are read into: those in the lanes, and those being filled, ahead of it and written. */
+export function blocksFor({ mode, lanes }: DrainSettings): number {
+  // the reading must not wait for a lane before the lane has had its time
+  return lanes + (mode === 'adaptive' ? 16 : 3)
+}
+
 function assertInteger(option: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return
   throw invalid(option, `an integer from ${min} to ${max}`, String(value))

@@ -76,6 +76,14 @@ export class PartFile implements Required<ZipSink> {
     }
   }
 
+  /** Leaves it under its unfinished name; does nothing once it is published or discarded. */
+  async close(): Promise<void> {
+    const fd = this.#fd
+    if (fd === undefined) return
+    this.#fd = undefined
+    await closeFile(fd)
+  }
+
   /** Left without `publish`, it is discarded. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.discard()

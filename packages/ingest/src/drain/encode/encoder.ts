@@ -2,6 +2,7 @@ import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
 import type { Block, BlockPool } from '../block-pool.ts'
 import { isIncompressible } from '../classify/incompressible.ts'
 import { splitZeroRuns } from '../classify/split-zero-runs.ts'
+import type { StoringPolicy } from '../storing-policy.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
 import { Lanes } from './lanes.ts'
@@ -9,8 +10,7 @@ import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
   readonly lanes: number
-  /** Whether this data is stored rather than compressed, when no lane is idle and when one is. */
-  readonly stores: (laneIdle: boolean) => boolean
+  readonly stores: StoringPolicy
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
 }
@@ -86,7 +86,7 @@ export class Encoder {
 
   #isStored(bytes: Buffer): boolean {
     if (this.#codec.stored === undefined) return false
-    return this.#options.stores(this.#lanes.idle) || isIncompressible(bytes)
+    return this.#options.stores(this.#lanes.busy) || isIncompressible(bytes)
   }
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
@@ -133,7 +133,7 @@ export class Encoder {
     const piece = this.#output.head
     const late = piece && this.#pending.get(piece)
     if (late === undefined || this.#codec.stored === undefined) return false
-    if (piece?.chunks !== undefined || !this.#options.stores(false)) return false
+    if (piece?.chunks !== undefined || !this.#options.stores(Infinity)) return false
     this.#store(piece as Piece, late.bytes, late.block)
     return true
   }

@@ -21,9 +21,9 @@ export class Lanes {
     this.#onError = onError
   }
 
-  /** A job would begin at once. */
-  get idle(): boolean {
-    return this.#idle.length > 0 || this.#all.length < this.#limit
+  /** Jobs under way. */
+  get busy(): number {
+    return this.#all.length - this.#idle.length
   }
 
   /** Compresses `bytes`, which must not change before `done` is called with the part they became. */

@@ -1,0 +1,19 @@
+/**
+ * drain-process OUT MODE [OPTION=NUMBER...] < CORE
+ *
+ * What the composer does with standard input, and nothing else: the drain as a process.
+ */
+import { createPartFile, drain, ZipWriter, type DrainMode } from '@core-dump-handler/ingest'
+
+const [out = '', mode = 'deflate', ...rest] = process.argv.slice(2)
+const options = Object.fromEntries(rest.map((option) => option.split('=')))
+const numbers = Object.fromEntries(
+  Object.entries(options).map(([name, value]) => [name, Number(value)]),
+)
+
+const file = createPartFile(out)
+const zip = new ZipWriter(file)
+const result = await drain(0, zip, { entryName: 'core', mode: mode as DrainMode, ...numbers })
+await zip.finish()
+process.stdout.write(`${JSON.stringify(result)}\n`)
+if (!result.complete) process.exitCode = 1

@@ -1,0 +1,53 @@
+import { read } from 'node:fs'
+import { promisify } from 'node:util'
+import type { Pace } from './pace.ts'
+
+const readFrom = promisify(read)
+
+const WINDOW_BYTES = 1024 * 1024
+
+/** A file seen through one buffer: asks the system only for what is not in it. */
+export class FileWindow {
+  readonly fd: number
+  /** Nothing at or after this position is there. */
+  readonly end: number
+  /** To be awaited for all bytes that were worked on. */
+  readonly pace: Pace
+  readonly #buffer = Buffer.allocUnsafeSlow(WINDOW_BYTES)
+  #start = 0
+  #length = 0
+
+  constructor(fd: number, end: number, pace: Pace) {
+    this.fd = fd
+    this.end = end
+    this.pace = pace
+  }
+
+  /** Up to `length` bytes from `position`, fewer at the end; valid until the next call. */
+  async bytes(position: number, length: number = WINDOW_BYTES / 2): Promise<Buffer> {
+    const wanted = Math.max(0, Math.min(length, this.end - position))
+    const from = position - this.#start
+    if (from < 0 || from + wanted > this.#length) {
+      await this.#fill(position)
+      return this.#buffer.subarray(0, Math.min(wanted, this.#length))
+    }
+    return this.#buffer.subarray(from, from + wanted)
+  }
+
+  async #fill(position: number): Promise<void> {
+    this.#start = position
+    this.#length = 0
+    const wanted = Math.min(this.#buffer.length, this.end - position)
+    while (this.#length < wanted) {
+      const { bytesRead } = await readFrom(
+        this.fd,
+        this.#buffer,
+        this.#length,
+        wanted - this.#length,
+        position + this.#length,
+      )
+      if (bytesRead === 0) return
+      this.#length += bytesRead
+    }
+  }
+}
