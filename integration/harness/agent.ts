@@ -59,9 +59,11 @@ export class Agent {
 
   /** Whether the kernel, or what stands for it, has been told to run its composer. */
   get prepared(): boolean {
-    const root = this.#env['SYSCTL_ROOT'] ?? '/proc/sys'
-    const pattern = readFileSync(join(root, 'kernel/core_pattern'), 'utf8')
-    return pattern.startsWith(`|${this.hostDir}/cdc `)
+    const read = (path: string): string =>
+      readFileSync(join(this.#env['SYSCTL_ROOT'] ?? '/proc/sys', path), 'utf8').trimEnd()
+    // the last of the three that is set
+    const isLastSet = read('fs/suid_dumpable') === (this.#env['SUID_DUMPABLE'] ?? '2')
+    return isLastSet && read('kernel/core_pattern').startsWith(`|${this.hostDir}/cdc `)
   }
 
   /** What the daemons wrote so far. */

@@ -106,11 +106,25 @@ test('our own value with its backup lost leaves none, and the fallback comes bac
   ])
 })
 
-test('a value already as wanted is neither saved nor changed', async ({ root, backupDir }) => {
+test('a value already as wanted is by default neither saved nor changed', async ({
+  root,
+  backupDir,
+}) => {
   const [taken] = await takeOver({ 'fs.suid_dumpable': '0' }, { root, backupDir })
   expect(taken).toEqual({ key: 'fs.suid_dumpable', found: '0', changed: false })
   await giveBack(['fs.suid_dumpable'], { root, backupDir })
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')
+})
+
+test('what was as wanted before us comes back even after a change of our own value', async ({
+  root,
+  backupDir,
+}) => {
+  await writeFile(join(root, 'fs/suid_dumpable'), '2\n')
+  await takeOver({ 'fs.suid_dumpable': '2' }, { root, backupDir, isOurs: () => false })
+  await takeOver({ 'fs.suid_dumpable': '1' }, { root, backupDir, isOurs: () => true })
+  await giveBack(['fs.suid_dumpable'], { root, backupDir })
+  expect(await readSysctl('fs.suid_dumpable', { root })).toBe('2')
 })
 
 test('undoes what it set, and what it saved, when a later key is missing', async ({

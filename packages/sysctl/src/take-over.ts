@@ -6,8 +6,7 @@ import { writeSysctl } from './write.ts'
 export interface TakeOverOptions extends BackupOptions {
   /**
    * Recognises values set by an earlier life of the caller: they never become a backup.
-   * The wanted value itself always counts as ours.
-   * @default () => false
+   * @default the wanted value and no other
    */
   readonly isOurs?: IsOurs
   /**
@@ -60,13 +59,13 @@ async function keepBackup(
   key: string,
   found: string,
   wanted: string,
-  { backupDir, earlierBackupDirs = [], isOurs = () => false }: TakeOverOptions,
+  { backupDir, earlierBackupDirs = [], isOurs = (_, value) => value === wanted }: TakeOverOptions,
   undo: (() => Promise<void>)[],
 ): Promise<string | undefined> {
   const kept = await readBackup(key, backupDir)
   if (kept !== undefined) return kept
 
-  let backup = found === wanted || isOurs(key, found) ? undefined : found
+  let backup = isOurs(key, found) ? undefined : found
   for (const dir of earlierBackupDirs) backup ??= await readBackup(key, dir)
   if (backup === undefined) return undefined
 

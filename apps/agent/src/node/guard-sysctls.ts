@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readSysctl, writeSysctl } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
-import { exists } from './exists.ts'
-import { nodeFiles } from './node-files.ts'
+import { wasRemoved } from './node-files.ts'
 import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
 
 const LOOK_MS = 2000
@@ -50,12 +49,6 @@ export async function guardSysctls(
       watcher.onForeign(foreign())
     }
   }
-}
-
-/** `remove` says so before it changes anything, and deletes the composer before it takes that back. */
-async function wasRemoved(hostDir: string): Promise<boolean> {
-  const { composer, removing } = nodeFiles(hostDir)
-  return (await exists(removing)) || !(await exists(composer))
 }
 
 async function restore(key: string, value: string, root: string, log: Log): Promise<boolean> {

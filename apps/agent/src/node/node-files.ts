@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { LIBRARY_DIRECTORY } from '../deploy/deploy-executable.ts'
+import { exists } from './exists.ts'
 
 /** What the agent puts into HOST_DIR besides the backups of the sysctls. */
 export interface NodeFiles {
@@ -19,6 +20,12 @@ export function nodeFiles(hostDir: string): NodeFiles {
     crictlConfig: join(hostDir, 'crictl.yaml'),
     removing: join(hostDir, '.removing'),
   }
+}
+
+/** `remove` says so before it changes anything, and deletes the composer before it takes that back. */
+export async function wasRemoved(hostDir: string): Promise<boolean> {
+  const { composer, removing } = nodeFiles(hostDir)
+  return (await exists(removing)) || !(await exists(composer))
 }
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env)$/

@@ -2,13 +2,14 @@ import { mkdir, rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
+import { AgentError } from '../error.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
 import { installFile } from '../deploy/install-file.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { crictlConfig, findCrictl } from './crictl.ts'
 import { giveBackSysctls } from './give-back-sysctls.ts'
-import { nodeFiles } from './node-files.ts'
+import { nodeFiles, wasRemoved } from './node-files.ts'
 import { selfTest } from './self-test.ts'
 import { tryCanary } from './try-canary.ts'
 import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
@@ -52,6 +53,10 @@ export async function prepareNode(
 
   const sysctls = sysctlValues(settings, pattern)
   await takeOverSysctls(settings, sysctls, log)
+  if (await wasRemoved(hostDir)) {
+    await giveBackSysctls(settings, log)
+    throw new AgentError('REMOVED', '`remove` gave this node back while it was being prepared')
+  }
   if (settings.canary) await letCanaryTry(settings, pattern, log, attempt)
   return { sysctls }
 }
