@@ -25,6 +25,8 @@ export const PACKAGES = {
       provides: ['/usr/include/stdio.h'],
       purpose: 'compiling programs that crash',
     },
+    { name: 'patchelf', provides: 'patchelf', purpose: 'building the self-contained composer' },
+    { name: 'binutils', provides: 'strip', purpose: 'building the self-contained composer' },
     { name: 'util-linux', provides: 'flock', purpose: 'file locks' },
     { name: 'runc', provides: 'runc', purpose: 'pods in a real containerd' },
     {
