@@ -1,15 +1,6 @@
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import {
-  link,
-  mkdir,
-  readFile,
-  readdir,
-  stat,
-  symlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { link, mkdir, readFile, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
@@ -148,16 +139,16 @@ test('many at once under one name all arrive', async ({ dir, root, store }) => {
   expect(hashes.toSorted()).toEqual(wanted.toSorted())
 })
 
+async function* broken(): AsyncGenerator<Buffer> {
+  yield Buffer.from('half')
+  throw new Error('died')
+}
+
 test('a stream is stored when it has ended well, and only then', async ({ root, store }) => {
   const good = await store.putStream(Readable.from([Buffer.from('ab'), Buffer.from('c')]), 'x.zip')
   const second = await store.putStream(Readable.from([Buffer.from('d')]), 'x.zip', {
     uniqueId: 'u',
   })
-  const broken = async function* (): AsyncGenerator<Buffer> {
-    yield Buffer.from('half')
-    throw new Error('died')
-  }
-
   expect(good).toMatchObject({ key: 'x.zip', bytes: 3, outcome: 'stored' })
   expect(second).toMatchObject({ key: 'x-u.zip', takenKey: 'x.zip' })
   await expect(store.putStream(broken(), 'y.zip')).rejects.toMatchObject({ code: 'UNREADABLE' })

@@ -1,5 +1,7 @@
 import { abortable } from '../abortable.ts'
 
+const IDLE_MS = 5000
+
 /** A buffer on loan; give it back once. */
 export interface Loan extends Disposable {
   readonly buffer: Buffer
@@ -15,6 +17,7 @@ export class BufferPool {
   readonly #waiting: (() => void)[] = []
   #spare: Buffer[] = []
   #lent = 0
+  #idle: NodeJS.Timeout | undefined
 
   constructor(count: number, bytes: number) {
     this.#count = count
@@ -27,6 +30,7 @@ export class BufferPool {
 
   /** A buffer of at least `bytes`; larger than the pool's own ones only for files of more than 10,000 parts. */
   async take(bytes: number, signal?: AbortSignal): Promise<Loan> {
+    clearTimeout(this.#idle)
     if (this.#lent < this.#count) this.#lent++
     else {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -50,6 +54,9 @@ export class BufferPool {
   #next(): void {
     const next = this.#waiting.shift()
     if (next) next()
-    else if (--this.#lent === 0) this.#spare = [] // an idle agent is small
+    else if (--this.#lent === 0) {
+      // an idle agent is small; between the parts of one file nothing is given back
+      this.#idle = setTimeout(() => (this.#spare = []), IDLE_MS).unref()
+    }
   }
 }

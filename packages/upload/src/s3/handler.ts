@@ -1,6 +1,9 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { Readable } from 'node:stream'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+
+const SLICE_BYTES = 256 * 1024
 
 type Handle = NodeHttpHandler['handle']
 
@@ -29,8 +32,25 @@ export class StoreHandler extends NodeHttpHandler {
   }
 
   override handle(...args: Parameters<Handle>): ReturnType<Handle> {
-    const [{ method, query }] = args
-    const completes = method === 'POST' && query?.['uploadId'] !== undefined
-    return completes ? this.#patient.handle(...args) : super.handle(...args)
+    const [request, options] = args
+    const completes = request.method === 'POST' && request.query?.['uploadId'] !== undefined
+    const sent = sliced(request)
+    return completes ? this.#patient.handle(sent, options) : super.handle(sent, options)
   }
+}
+
+/**
+ * TLS encrypts whatever it is given at once, to be held until it is sent: 28 MiB for two parts of 8.
+ * Signed and counted as a whole, a part is handed over in slices.
+ */
+function sliced(request: Parameters<Handle>[0]): Parameters<Handle>[0] {
+  const { body, protocol } = request
+  if (protocol !== 'https:' || !Buffer.isBuffer(body) || body.length <= SLICE_BYTES) return request
+  const stream = Readable.from(slices(body), { objectMode: true, highWaterMark: 1 })
+  // a copy: the next attempt gets the buffer again
+  return Object.assign(Object.create(Object.getPrototypeOf(request)), request, { body: stream })
+}
+
+function* slices(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += SLICE_BYTES) yield body.subarray(at, at + SLICE_BYTES)
 }

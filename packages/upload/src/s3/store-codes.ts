@@ -22,7 +22,7 @@ export const CODES: Readonly<Record<string, UploadErrorCode>> = {
   NotSignedUp: 'WRONG_SECRET',
   ExpiredToken: 'EXPIRED',
   ExpiredTokenException: 'EXPIRED',
-  InvalidToken: 'EXPIRED',
+  InvalidToken: 'WRONG_SECRET',
   TokenRefreshRequired: 'EXPIRED',
   RequestTimeTooSkewed: 'CLOCK',
   RequestExpired: 'CLOCK',
