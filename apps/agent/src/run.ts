@@ -8,6 +8,7 @@ import { awaitClaim } from './node/await-claim.ts'
 import { guardSysctls } from './node/guard-sysctls.ts'
 import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
+import { salvageBundles } from './salvage/salvage-bundles.ts'
 
 const RETRY_MS = 60_000
 
@@ -74,11 +75,11 @@ async function prepare(
   })
 }
 
-async function carryBundles(
-  { settings, log, signal }: CommandContext,
-  answers: Answers,
-): Promise<void> {
+async function carryBundles(context: CommandContext, answers: Answers): Promise<void> {
+  const { settings, log, signal } = context
   const carrier = openCarrier(settings, log, answers.onQueueEvent)
   if (carrier !== undefined) answers.watch(carrier)
+  const salvaging = salvageBundles(context, (outcome) => answers.metrics.salvages.inc({ outcome }))
   await carry(settings, carrier, log, signal)
+  await salvaging
 }

@@ -38,6 +38,12 @@ export class Metrics {
     ['sysctl'],
   )
 
+  readonly salvages: Counter = this.#counter(
+    'salvages_total',
+    'Unfinished bundles of composers that died, by what became of them.',
+    ['outcome'],
+  )
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

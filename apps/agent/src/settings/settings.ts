@@ -32,6 +32,8 @@ export interface AgentSettings {
   readonly destination?: DestinationSettings
   /** Text of the composer's `.env`. */
   readonly composerEnv: string
+  /** After so long a composer ends, done or not. */
+  readonly composerTimeoutMs: number
   /** 0: no HTTP server. */
   readonly healthPort: number
   /** Let a process crash after the set-up, to see its bundle come. */

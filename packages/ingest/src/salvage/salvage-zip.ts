@@ -23,11 +23,13 @@ export async function salvageZip(path: string, options: SalvageOptions): Promise
     fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     const found = fstatSync(fd)
     if (!found.isFile()) throw notAFile(path, 'it is no regular file')
-    if (isSame(found, lstatSync(options.finalPath, { throwIfNoEntry: false }))) {
+    const final = lstatSync(options.finalPath, { throwIfNoEntry: false })
+    if (isSame(found, final)) {
       // its writer died between the two steps of publishing: link(2), then unlink(2)
       await unlink(path)
       return { outcome: 'published', entries: [] }
     }
+    if (final !== undefined) throw taken(options.finalPath)
     if (found.nlink > 1) throw notAFile(path, 'it has another name, where it would change too')
     const window = new FileWindow(fd, found.size, paceOf(options))
     return await close({ path, found, window, walked: await walk(window) }, options)
@@ -47,6 +49,11 @@ function isSame(a: Stats, b: Stats | undefined): boolean {
 // what O_NOFOLLOW answers, open(2)
 function isLink(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ELOOP'
+}
+
+function taken(finalPath: string): IngestError {
+  const message = `Cannot publish as \`${finalPath}\`: it exists (choose another name, nothing was changed)`
+  return new IngestError('EXISTS', finalPath, message)
 }
 
 function notAFile(path: string, why: string): IngestError {

@@ -1,0 +1,57 @@
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+/** As it is deployed, as it is called by hand, and from its sources. */
+const COMPOSER = /^(cdc|composer|core-dump-composer)(\.[cm]?[jt]s)?$/
+/** An interpreter and its options may stand before it. */
+const MAX_WORDS = 8
+/** PROC_PID_INIT_INO of the kernel: the pid namespace in which it starts its handlers. */
+const HOST_PID_NAMESPACE = 'pid:[4026531836]'
+
+/** A process for as long as it lives: a pid is used again, but not with the same start time. */
+export type ProcessId = `${number}:${string}`
+
+/** Whether all processes of this machine are in `/proc`: not so in a pod without `hostPID`. */
+export async function seesAllProcesses(procRoot: string): Promise<boolean> {
+  const namespace = await readlink(join(procRoot, 'self/ns/pid')).catch(() => '')
+  return namespace === HOST_PID_NAMESPACE
+}
+
+/**
+ * The composers at work. Known by their command lines, which everybody may read: an agent without
+ * capabilities is refused the open files of a process that has some, ptrace(2). Of processes in a
+ * container, who could call themselves what they like, none counts.
+ */
+export async function livingComposers(procRoot: string): Promise<ReadonlySet<ProcessId>> {
+  const found = new Set<ProcessId>()
+  for (const name of await readdir(procRoot)) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
+    try {
+      const dir = join(procRoot, name)
+      if (!isComposer(await readFile(join(dir, 'cmdline'), 'latin1'))) continue
+      if (isContained(await readFile(join(dir, 'status'), 'latin1'))) continue
+      found.add(`${Number(name)}:${startTime(await readFile(join(dir, 'stat'), 'latin1'))}`)
+    } catch {
+      // it has ended meanwhile
+    }
+  }
+  return found
+}
+
+function isComposer(cmdline: string): boolean {
+  const words = cmdline.split('\0', MAX_WORDS)
+  return words.some((word) => COMPOSER.test(basename(word)))
+}
+
+/** It has another pid in a namespace of its own: NSpid lists one for each, proc_pid_status(5). */
+function isContained(status: string): boolean {
+  return /^NSpid:\t\d+\t/m.test(status)
+}
+
+/** Field 22 of proc_pid_stat(5); a dead process that nobody waited for has ended too. */
+function startTime(stat: string): string {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state = '', start = ''] = [fields[0], fields[19]]
+  if (state === 'Z' || state === 'X') throw new Error('It has ended')
+  return start
+}

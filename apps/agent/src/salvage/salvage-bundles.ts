@@ -1,0 +1,33 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CommandContext } from '../command.ts'
+import { breather } from './breather.ts'
+import { type Outcome, Salvager } from './salvager.ts'
+
+const RESCAN_MS = 30_000
+const QUIET_MS = 10_000
+// what a composer is given to end after its time limit, and as much again for a slow disk
+const MARGIN_MS = 60_000
+
+/** Makes bundles of what dead composers have left: now, and on a clock, until the signal is aborted. */
+export async function salvageBundles(
+  { settings, env, log, signal }: CommandContext,
+  onSalvaged: (outcome: Outcome) => void,
+): Promise<void> {
+  const salvager = new Salvager(settings.coreDir, {
+    log,
+    signal,
+    nodeName: env['NODE_NAME'] ?? hostname(),
+    watch: {
+      procRoot: '/proc',
+      maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
+      quietMs: QUIET_MS,
+    },
+    onProgress: breather(signal),
+    onSalvaged,
+  })
+  while (!signal.aborted) {
+    await salvager.scan()
+    await sleep(RESCAN_MS, undefined, { signal, ref: false }).catch(() => undefined)
+  }
+}

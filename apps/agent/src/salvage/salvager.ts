@@ -1,0 +1,88 @@
+import type { BigIntStats } from 'node:fs'
+import { isIngestError } from '@core-dump-handler/ingest'
+import type { Log } from '../log/open-log.ts'
+import { listParts } from './list-parts.ts'
+import { salvagePart, type SalvagedPart, type SalvagePartOptions } from './salvage-part.ts'
+import { WriterWatch, type WriterWatchOptions } from './writer-watch.ts'
+
+export type Outcome = SalvagedPart['outcome'] | 'failed'
+
+export interface SalvagerOptions extends SalvagePartOptions {
+  readonly watch: WriterWatchOptions
+  readonly log: Log
+  /** Told of each file, once for each try. */
+  readonly onSalvaged: (outcome: Outcome) => void
+}
+
+const TEXTS: Readonly<Record<SalvagedPart['outcome'], string>> = {
+  whole: 'a composer died with its bundle done: it has its name now',
+  closed: 'a composer died: what it had written is a bundle now',
+  replaced: 'a composer died and nothing it wrote can be used: a record says so',
+  published: 'a composer died with its bundle published: its unfinished name is gone',
+}
+/** After n failures in a row a file waits for so many scans, doubled each time. */
+const MAX_WAIT_SCANS = 120
+
+/** Makes bundles of the unfinished files of one directory, one at a time. */
+export class Salvager {
+  readonly #directory: string
+  readonly #options: SalvagerOptions
+  readonly #watch: WriterWatch
+  readonly #failures = new Map<string, { count: number; waitScans: number }>()
+  #unreadable = false
+
+  constructor(directory: string, options: SalvagerOptions) {
+    this.#directory = directory
+    this.#options = options
+    this.#watch = new WriterWatch(options.watch)
+  }
+
+  /** Looks once, and does what there is to do; never rejects. */
+  async scan(): Promise<void> {
+    const parts = await this.#list()
+    for (const name of this.#failures.keys()) if (!parts.has(name)) this.#failures.delete(name)
+    for (const name of await this.#watch.abandoned(parts)) {
+      if (this.#options.signal.aborted) return
+      const stats = parts.get(name)
+      if (stats !== undefined && this.#isDue(name)) await this.#salvage(name, stats)
+    }
+  }
+
+  async #salvage(file: string, stats: BigIntStats): Promise<void> {
+    const { log, signal, onSalvaged } = this.#options
+    const started = performance.now()
+    try {
+      const salvaged = await salvagePart(this.#directory, file, stats, this.#options)
+      const { outcome, bundle, coreBytes } = salvaged
+      const durationMs = Math.round(performance.now() - started)
+      log.warn({ file, outcome, bundle, coreBytes, durationMs }, TEXTS[outcome])
+      onSalvaged(outcome)
+    } catch (err) {
+      if (signal.aborted) return
+      // somebody writes to it, or took it away: not ours to tell
+      if (isIngestError(err) && ['CHANGED', 'NOT_FOUND'].includes(err.code)) return
+      const count = (this.#failures.get(file)?.count ?? 0) + 1
+      this.#failures.set(file, { count, waitScans: Math.min(2 ** count, MAX_WAIT_SCANS) })
+      log.error({ file, attempt: count, err }, 'an unfinished bundle cannot be salvaged yet')
+      onSalvaged('failed')
+    }
+  }
+
+  #isDue(name: string): boolean {
+    const failure = this.#failures.get(name)
+    if (failure === undefined || --failure.waitScans <= 0) return true
+    return false
+  }
+
+  async #list(): Promise<ReadonlyMap<string, BigIntStats>> {
+    try {
+      const parts = await listParts(this.#directory)
+      this.#unreadable = false
+      return parts
+    } catch (err) {
+      if (!this.#unreadable) this.#options.log.warn({ err }, 'cannot look for unfinished bundles')
+      this.#unreadable = true
+      return new Map()
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { BigIntStats } from 'node:fs'
+import { type ProcessId, livingComposers, seesAllProcesses } from './living-composers.ts'
+
+export interface WriterWatchOptions {
+  /** Where the node's `/proc` is. */
+  readonly procRoot: string
+  /** Longest life of a composer: its time limit and what it is given to end. */
+  readonly maxLifeMs: number
+  /** A file written to within this time is left alone in any case. */
+  readonly quietMs: number
+}
+
+interface Sight {
+  /** What changes with each write. */
+  readonly state: string
+  readonly sinceMs: number
+  /** The composers that lived when it was seen so: its writer is among them, if it lives. */
+  readonly suspects: readonly ProcessId[]
+}
+
+/**
+ * Tells whether the writer of an unfinished file is dead. Whoever writes it has started before the
+ * file was seen: once every composer that lived then has ended, nobody can write it any more. No
+ * clock of the machine is trusted for that, nor is anything asked of the composer. Where processes
+ * cannot be seen, the file must have stayed as it is for longer than a composer may live.
+ */
+export class WriterWatch {
+  readonly #options: WriterWatchOptions
+  #sights = new Map<string, Sight>()
+
+  constructor(options: WriterWatchOptions) {
+    this.#options = options
+  }
+
+  /** Which of these files have no writer; call it with all that are there. */
+  async abandoned(files: ReadonlyMap<string, BigIntStats>): Promise<readonly string[]> {
+    const { procRoot, maxLifeMs, quietMs } = this.#options
+    const seesAll = await seesAllProcesses(procRoot)
+    // after the files were listed: the writer of each is among these
+    const living = files.size > 0 ? await livingComposers(procRoot) : new Set<ProcessId>()
+    const now = performance.now()
+    const sights = new Map<string, Sight>()
+    const abandoned: string[] = []
+    for (const [name, stats] of files) {
+      const state = stateOf(stats)
+      const before = this.#sights.get(name)
+      const sight =
+        before?.state === state ? before : { state, sinceMs: now, suspects: [...living] }
+      sights.set(name, sight)
+      const unchangedMs = now - sight.sinceMs
+      const isDead = seesAll
+        ? !sight.suspects.some((suspect) => living.has(suspect))
+        : unchangedMs > maxLifeMs
+      const isQuiet = unchangedMs >= quietMs || Date.now() - Number(stats.mtimeMs) >= quietMs
+      if (isDead && isQuiet) abandoned.push(name)
+    }
+    this.#sights = sights
+    return abandoned
+  }
+}
+
+function stateOf({ dev, ino, size, mtimeNs, ctimeNs, birthtimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs, birthtimeNs].join(' ')
+}
