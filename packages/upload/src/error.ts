@@ -40,6 +40,8 @@ export interface UploadErrorFacts extends ErrorOptions {
 }
 
 const RETRYABLE: ReadonlySet<UploadErrorCode> = new Set([
+  // a node's role, or its metadata service, may come up after us
+  'NO_CREDENTIALS',
   'EXPIRED',
   'CLOCK',
   'UNREACHABLE',
