@@ -9,6 +9,9 @@ const { name, version } = createRequire(import.meta.url)('../apps/agent/package.
   version: string
 }
 
+/** What the CommonJS packages among the dependencies expect around them. */
+const COMMONJS = `import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;`
+
 /** Bundles the agent into `dir`, shaped like its npm package, and returns the sources it was made of. */
 export async function bundleAgent(dir: string): Promise<string[]> {
   mkdirSync(dir, { recursive: true })
@@ -26,9 +29,7 @@ export async function bundleAgent(dir: string): Promise<string[]> {
     logLevel: 'warning',
     metafile: true,
     // for the CommonJS packages among the dependencies
-    banner: {
-      js: 'import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url);',
-    },
+    banner: { js: COMMONJS },
     outdir: join(dir, 'dist'),
     outExtension: { '.js': '.mjs' },
   })

@@ -17,7 +17,7 @@ const USAGE = `usage: npm run image -- [--arch x64,arm64] [--name NAME:TAG]
 Builds the image without a container engine: an OCI layout (image/dist/oci), the same as one
 archive (image/dist/image.tar), and the root file system that image/Dockerfile copies.
   --arch  architectures, comma-separated (default: this machine's)
-  --name  the name the image gets (default: core-dump-handler:${version})
+  --name  the name the image gets (default: localhost/core-dump-handler:${version})
 Then, for example: skopeo copy --all oci:image/dist/oci docker://REGISTRY/core-dump-handler:${version}`
 
 try {
@@ -25,7 +25,7 @@ try {
     options: { arch: { type: 'string' }, name: { type: 'string' }, help: { type: 'boolean' } },
   })
   if (values.help) console.log(USAGE)
-  else await buildImage(values.arch, values.name ?? `core-dump-handler:${version}`)
+  else await buildImage(values.arch, values.name ?? `localhost/core-dump-handler:${version}`)
 } catch (error) {
   if (!(error instanceof BuildError)) throw error
   console.error(error.message)

@@ -101,6 +101,11 @@ export class Containerd {
     for (const directory of SHARED_DIRECTORIES) removeIfEmpty(directory)
   }
 
+  /** Import an OCI archive that somebody else made, under the name it gives itself. */
+  async importArchive(archive: string): Promise<void> {
+    await this.#ctr('images', 'import', archive)
+  }
+
   async #import(image: ImageSpec): Promise<string> {
     const layout = join(this.directory, 'image')
     const digest = writeOciImage(layout, image)
