@@ -1,7 +1,13 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { SysctlError } from './error.ts'
+
+// no link is followed, no FIFO waited for
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+// above one page the kernel takes no value
+const MAX_BYTES = 4096
 
 /** `<backupDir>/core_pattern.bak` for `kernel.core_pattern`. */
 export function backupPath(key: string, backupDir: string): string {
@@ -13,11 +19,18 @@ export async function readBackup(key: string, backupDir: string): Promise<string
   const path = backupPath(key, backupDir)
   try {
     // other writers of this format (a shell's `echo`) end the line
-    return (await readFile(path, 'utf8')).split('\n', 1)[0]
+    return (await readText(path)).split('\n', 1)[0]
   } catch (cause) {
     if (isAbsent(cause)) return undefined
     throw backupError('read', key, path, cause)
   }
+}
+
+async function readText(path: string): Promise<string> {
+  await using file = await open(path, FLAGS)
+  if (!(await file.stat()).isFile()) throw new Error('it is not a regular file')
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0)
+  return buffer.toString('utf8', 0, bytesRead)
 }
 
 /** Durable before it returns: only then may the value it saves be replaced. */
