@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 const SUFFIX = '.upload.json'
 // write-file-atomic appends a dot and up to ten digits while it writes
 const MAX_NAME_BYTES = 255 - 11
+// file, key and upload id of a record are 1 KiB each at most
+const MAX_BYTES = 16_384
+// no link is followed, no FIFO waited for
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What a next run needs to go on with a multipart upload; lies beside the file under a hidden name. */
 export interface ResumeRecord {
@@ -41,7 +46,9 @@ export async function readRecord(file: string): Promise<ResumeRecord | undefined
 /** The record at `path`, whatever file it belongs to. */
 export async function parseRecord(path: string): Promise<ResumeRecord | undefined> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    await using file = await open(path, FLAGS)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0)
+    const value: unknown = JSON.parse(buffer.toString('utf8', 0, bytesRead))
     return isRecord(value) ? value : undefined
   } catch {
     // absent, torn or foreign: without it the upload starts anew
@@ -69,6 +76,9 @@ function isRecord(value: unknown): value is ResumeRecord {
   const r = value as Partial<Record<keyof ResumeRecord, unknown>>
   return (
     [r.file, r.token, r.store, r.key, r.uploadId].every((v) => typeof v === 'string' && v !== '') &&
+    // a name, which leads to no other directory
+    basename(String(r.file)) === r.file &&
+    r.file !== '..' &&
     Number.isSafeInteger(r.partBytes) &&
     Number(r.partBytes) > 0 &&
     typeof r.etagIsMd5 === 'boolean'

@@ -1,4 +1,5 @@
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\ufffd]/gu
+// also what turns the text around it, and halves of characters
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029\ufffd]/gu
 const MAX_SHOWN = 300
 
 /** A name or a foreign text for a message: back-ticked, on one line, bounded. */

@@ -10,7 +10,7 @@ import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
 import { META, bareEtag } from './object-info.ts'
 import { objectParams } from './object-params.ts'
-import { partSize } from './part-size.ts'
+import { MIN_PART_BYTES, partSize } from './part-size.ts'
 import type { Sending, Store } from './store.ts'
 import { statusOf } from './store-error.ts'
 
@@ -68,7 +68,11 @@ export async function resumeUpload(
 ): Promise<MultipartUpload | undefined> {
   const record = await readRecord(source.path)
   if (!record) return undefined
-  if (record.token !== source.token || record.store !== store.id || record.key !== key) {
+  const isOurs = record.token === source.token && record.store === store.id && record.key === key
+  // of a larger part size than today's: its buffers would take more memory than we are given
+  const isUsable =
+    record.partBytes >= MIN_PART_BYTES && record.partBytes <= partSize(source.size, store.partBytes)
+  if (!isOurs || !isUsable) {
     await discardUpload(store, source.path, sending)
     return undefined
   }

@@ -10,34 +10,49 @@ interface Answer {
   readonly extendedRequestId?: string
 }
 
+/** A foreign text, fit to be shown. */
+type Say = (text: string) => string
+
 /** Everything that is said of an error of the SDK, in words of ours. */
 export interface Attempt {
   /** `upload part 3 of /x.zip to s3://b/x.zip`; already fit to be shown. */
   readonly what: string
   readonly subject: string
+  /** Keys that we sign with: a store may give back what it was sent. */
+  readonly secrets?: readonly string[]
 }
 
 /** Wrap whatever the SDK threw; keeps its words but not its object, which holds headers and keys. */
-export function fromStoreError(cause: unknown, { what, subject }: Attempt): UploadError {
+export function fromStoreError(
+  cause: unknown,
+  { what, subject, secrets = [] }: Attempt,
+): UploadError {
   if (isUploadError(cause)) return cause
+  const say: Say = (text) => plain(withoutKeys(text, secrets))
   const error = cause instanceof Error ? cause : new Error(String(cause))
   const answer = metadata(error)
-  const storeCode = nameOf(error)
+  const storeCode = nameOf(error, say)
   const httpStatus = answer.httpStatusCode ?? 0
   const code = codeOf(error, storeCode, httpStatus)
-  const words = plain(error.message).replace(/^UnknownError$|\.$/, '')
+  const words = say(error.message).replace(/^UnknownError$|\.$/, '')
   const said = [storeCode, words === storeCode ? '' : words]
     .filter((part) => part !== '')
     .join(': ')
-  const facts = [httpStatus >= 300 ? ` (HTTP ${httpStatus})` : '', region(error)].join('')
+  const facts = [httpStatus >= 300 ? ` (HTTP ${httpStatus})` : '', region(error, say)].join('')
   const todo = TODO[code] ?? 'It is tried again'
   return new UploadError(code, `Cannot ${what}: ${said || 'no reason given'}${facts}. ${todo}`, {
     subject,
     ...(answer.httpStatusCode === undefined ? {} : { httpStatus }),
     ...(storeCode === '' ? {} : { storeCode }),
-    ...(answer.requestId === undefined ? {} : { requestId: answer.requestId }),
-    cause: bare(error),
+    ...(answer.requestId === undefined ? {} : { requestId: say(answer.requestId) }),
+    cause: bare(error, say),
   })
+}
+
+function withoutKeys(text: string, secrets: readonly string[]): string {
+  const known = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text)
+  // keys of a role are not ours to know: as they stand in a signed request
+  return known.replaceAll(/\b(Credential|Signature)=[^,\s&]+/gi, '$1=[redacted]')
 }
 
 /** What the store answered with, where the SDK got an answer at all. */
@@ -65,26 +80,26 @@ function codeOf(error: Error, name: string, status: number): UploadErrorCode {
   return NETWORK.test(errno) || name === 'TimeoutError' ? 'UNREACHABLE' : 'STORE'
 }
 
-function nameOf(error: Error): string {
+function nameOf(error: Error, say: Say): string {
   // the SDK calls an answer without a body by its status, or by nothing
-  return /^(Error|UnknownError|Unknown|\d+)$/.test(error.name) ? '' : plain(error.name)
+  return /^(Error|UnknownError|Unknown|\d+)$/.test(error.name) ? '' : say(error.name)
 }
 
 function metadata(error: Error): Answer {
   return '$metadata' in error && typeof error.$metadata === 'object' ? { ...error.$metadata } : {}
 }
 
-function region(error: Error): string {
+function region(error: Error, say: Say): string {
   const response = '$response' in error ? error.$response : undefined
   if (typeof response !== 'object' || response === null || !('headers' in response)) return ''
   const headers = response.headers as Record<string, unknown>
   const name = headers['x-amz-bucket-region']
-  return typeof name === 'string' ? ` (the bucket is in ${plain(name)})` : ''
+  return typeof name === 'string' ? ` (the bucket is in ${say(name)})` : ''
 }
 
-function bare(error: Error): Error {
-  const copy = new Error(plain(error.message))
-  copy.name = plain(error.name)
+function bare(error: Error, say: Say): Error {
+  const copy = new Error(say(error.message))
+  copy.name = say(error.name)
   const errno = errnoOf(error)
   return errno === '' ? copy : Object.assign(copy, { code: errno })
 }

@@ -80,7 +80,12 @@ export class Store {
       // the signal may have ended a connection that reports itself as broken
       throwIfAborted(signal)
       const subject = this.url(key)
-      const error = fromStoreError(cause, { what: `${verb} ${show(subject)}`, subject })
+      const secrets = Object.values(this.options.credentials ?? {}).filter(Boolean)
+      const error = fromStoreError(cause, {
+        what: `${verb} ${show(subject)}`,
+        subject,
+        secrets,
+      })
       if (isStale(error)) this.#client = undefined
       throw error
     }
