@@ -1,9 +1,11 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import * as v from 'valibot'
 import { fromFdPromise } from 'yauzl'
 
 const MAX_BYTES = 1024 * 1024
+// whatever has got the name meanwhile: no link is followed, no FIFO waited for
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 const count = v.pipe(v.number(), v.finite(), v.minValue(0))
 const name = v.optional(v.pipe(v.string(), v.maxLength(4096)))
@@ -45,7 +47,7 @@ async function readManifest(fd: number): Promise<Manifest | undefined> {
 export async function readManifestOf(path: string): Promise<Manifest | undefined> {
   let fd: number
   try {
-    fd = openSync(path, 'r')
+    fd = openSync(path, FLAGS)
   } catch {
     return undefined
   }

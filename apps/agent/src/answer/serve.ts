@@ -14,7 +14,8 @@ export interface Served {
 /** Answers `/healthz`, `/readyz` and `/metrics` on `port`. A port that cannot be had is logged, and never stops the agent. */
 export function serve(port: number, { metrics, readiness, canaries }: Served, log: Log): Server {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://agent')
+    // not by URL, which throws at what anybody may send, such as `//`
+    const pathname = request.url?.split('?', 1)[0] ?? '/'
     if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, '')
     if (pathname === '/healthz') return reply(response, 200, 'ok\n')
     if (pathname === '/readyz') return answerReady(response, readiness)

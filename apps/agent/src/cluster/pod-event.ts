@@ -17,14 +17,14 @@ export function podEvent(
 
   const program = printable(crash.exe ?? crash.comm ?? 'A process')
   const what = core.bytes === 0 ? 'no core' : `${core.complete ? 'a' : 'an incomplete'} core`
-  const message = `${program} crashed${crash.signalName ? ` by ${crash.signalName}` : ''}: ${what} (${core.bytes} bytes) is in ${stored.url}`
+  const message = `${program} crashed${crash.signalName ? ` by ${printable(crash.signalName)}` : ''}: ${what} (${core.bytes} bytes) is in ${stored.url}`
   const event = {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: `core-dump-${uuid}`, namespace },
     type: 'Warning',
     reason: 'CoreDump',
-    message: message.slice(0, MAX_MESSAGE),
+    message: message.slice(0, MAX_MESSAGE).toWellFormed(),
     involvedObject: {
       apiVersion: 'v1',
       kind: 'Pod',
