@@ -1,11 +1,27 @@
 import type { Target } from '../support/target.ts'
 import { argv } from './argv.ts'
+import { backups } from './backups.ts'
 import { criGrpc } from './cri-grpc.ts'
 import { crictl } from './crictl.ts'
 import { elf } from './elf.ts'
 import { envFile } from './env-file.ts'
+import { http } from './http.ts'
+import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { proc } from './proc.ts'
+import { s3 } from './s3.ts'
 
 /** In the order of the way of a crash. */
-export const TARGETS: readonly Target[] = [argv, envFile, proc, criGrpc, crictl, elf, names]
+export const TARGETS: readonly Target[] = [
+  argv,
+  envFile,
+  proc,
+  criGrpc,
+  crictl,
+  elf,
+  names,
+  s3,
+  manifests,
+  http,
+  backups,
+]

@@ -1,0 +1,73 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { giveBack, isSysctlError, takeOver } from '@core-dump-handler/sysctl'
+import type { Random } from '../generate/random.ts'
+import { text, word } from '../generate/text.ts'
+import { promised } from '../support/promises.ts'
+import type { Target } from '../support/target.ts'
+import { changes, treeOf } from '../support/tree.ts'
+
+const OURS = '|/var/mnt/core-dump-handler/cdc -e=%e'
+const VALUES = { 'fs.suid_dumpable': '2', 'kernel.core_pattern': OURS }
+const KEYS = Object.keys(VALUES)
+
+export const backups: Target = {
+  name: 'backups',
+  what: 'backups of sysctls, and the values found',
+  begin() {
+    return {
+      async round(random, directory) {
+        const [root, backupDir] = [join(directory, 'sys'), join(directory, 'backups')]
+        for (const each of ['sys/kernel', 'sys/fs', 'backups', 'earlier']) {
+          mkdirSync(join(directory, each), { recursive: true })
+        }
+        writeFileSync(join(directory, 'outside'), 'kept')
+        const path = join(root, 'kernel/core_pattern')
+        const found = random.once(2) ? Buffer.from(OURS) : word(random, 127)
+        writeFileSync(path, found)
+        writeFileSync(join(root, 'fs/suid_dumpable'), random.pick(['0\n', '1', '', 'x']))
+        for (const dir of ['backups', 'earlier']) {
+          if (random.once(2)) leaveBackup(random, join(directory, dir), directory)
+        }
+        const before = treeOf(directory)
+        const isOurs = (_: string, value: string): boolean => value.startsWith('|/var')
+        const options = { root, backupDir, isOurs }
+        if (random.once(2)) {
+          const earlierBackupDirs = [join(directory, 'earlier')]
+          await takeOver(VALUES, { ...options, earlierBackupDirs }).catch((error: unknown) => {
+            if (!isSysctlError(error)) throw error
+          })
+        }
+        const fallbacks = { 'kernel.core_pattern': 'core' }
+        const results = await giveBack(KEYS, { ...options, fallbacks })
+        promised(results.length === KEYS.length, () => `${results.length} outcomes`)
+        const pattern = readFileSync(path)
+        const fit = pattern.length <= 128 && !/\n./s.test(String(pattern))
+        promised(pattern.equals(found) || fit, () => `core_pattern is ${String(pattern)}`)
+
+        const strange = changes(before, treeOf(directory)).filter(
+          (path) => !/^(sys\/|backups\/(core_pattern|suid_dumpable)\.bak$)/.test(path),
+        )
+        promised(strange.length === 0, () => `changed elsewhere: ${strange.join()}`)
+      },
+    }
+  },
+}
+
+function leaveBackup(random: Random, directory: string, root: string): void {
+  const path = join(directory, random.pick(['core_pattern.bak', 'suid_dumpable.bak']))
+  switch (random.below(8)) {
+    case 0:
+      return void execFileSync('mkfifo', [path])
+    case 1:
+      mkdirSync(path)
+      return
+    case 2:
+      return symlinkSync(random.pick([join(root, 'outside'), path, '/dev/zero']), path)
+    case 3:
+      return writeFileSync(path, Buffer.alloc(3_000_000, text(random)))
+    default:
+      return writeFileSync(path, word(random, 300))
+  }
+}
