@@ -1,12 +1,12 @@
 // What an upload costs, beside other clients (build first): node bench/upload.ts
 // [--mib 1024] [--rounds 3] [--only NAME] [--json]; CPU is that of the client alone
-import { randomFillSync } from 'node:crypto'
-import { open, rm, mkdtemp, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Versitygw, findVersitygw } from '../src/testing/versitygw.ts'
 import { clients } from './clients.ts'
+import { makeFile } from './make-file.ts'
 import { measure } from './measure.ts'
 import type { Cost } from './measure.ts'
 
@@ -67,11 +67,4 @@ function report(): void {
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-async function makeFile(path: string, size: number): Promise<string> {
-  await using file = await open(path, 'w')
-  const block = Buffer.alloc(1024 ** 2)
-  for (let i = 0; i < size; i++) await file.write(randomFillSync(block))
-  return path
 }
