@@ -31,7 +31,7 @@ export async function drain(
   const settings = settingsOf(options)
   const { entryName, mode, level, lanes, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
-  const codec = codecOf(mode, level, blockBytes)
+  const codec = codecOf(mode, level)
   const pool = new BlockPool(blockBytes, blocksFor(settings))
   const open = (): BlockSource => openSource(source, kind, pool)
   const entry = await openEntry(zip, codec.method, options, open)
@@ -40,6 +40,7 @@ export async function drain(
   let failure: unknown
   const encoder = new Encoder(entry, codec, pool, {
     lanes,
+    blockBytes,
     stores: storingPolicy(settings, started),
     onError: (error) => {
       failure ??= error

@@ -12,12 +12,12 @@ export interface Codec {
   zeros(length: number): readonly Uint8Array[]
   /** A part that holds `bytes` as they are, uncopied; absent where compressing is quick on any data. */
   readonly stored?: (bytes: Uint8Array) => readonly Uint8Array[]
-  /** A compressor whose output for each write is a whole part. */
-  compressor(): Transform
+  /** A compressor whose output for each write is a whole part, in buffers of `chunkBytes`. */
+  compressor(chunkBytes: number): Transform
   /** What ends the data. */
   readonly tail: Uint8Array
 }
 
-export function codecOf(mode: DrainMode, level: number, blockBytes: number): Codec {
-  return mode === 'zstd' ? zstdCodec(level, blockBytes) : deflateCodec(level, blockBytes)
+export function codecOf(mode: DrainMode, level: number): Codec {
+  return mode === 'zstd' ? zstdCodec(level) : deflateCodec(level)
 }

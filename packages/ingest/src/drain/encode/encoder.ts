@@ -10,6 +10,7 @@ import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
   readonly lanes: number
+  readonly blockBytes: number
   readonly stores: StoringPolicy
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
@@ -37,7 +38,7 @@ export class Encoder {
     this.#pool = pool
     this.#codec = codec
     this.#options = options
-    this.#lanes = new Lanes(codec, options.lanes, options.onError)
+    this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, options.onError)
     this.#output = new OrderedOutput(entry, options.onError)
   }
 
@@ -91,7 +92,7 @@ export class Encoder {
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
     block.hold()
-    piece.block = block
+    piece.held = [block]
     piece.chunks = this.#codec.stored?.(bytes) ?? []
     this.treated.storedBytes += bytes.length
   }
@@ -101,18 +102,17 @@ export class Encoder {
     this.#output.add(piece)
     this.#pending.set(piece, { bytes, block })
     block.hold()
-    this.#lanes.run(bytes, (part) => {
+    this.#lanes.run(bytes, ({ chunks, held }) => {
       this.#pending.delete(piece)
-      // unless it was stored meanwhile
       if (piece.chunks === undefined) {
-        piece.chunks = part
         this.treated.compressedBytes += bytes.length
-        if (this.#output.length > MAX_QUEUED) {
-          block.hold()
-          piece.block = block
-        }
+        piece.chunks = chunks
+        piece.held = this.#output.length > MAX_QUEUED ? [...held, block] : held
+        if (piece.held === held) block.release()
+      } else {
+        // stored meanwhile
+        for (const thing of [...held, block]) thing.release()
       }
-      block.release()
       this.#settle()
     })
   }
@@ -121,10 +121,10 @@ export class Encoder {
   #settle(): void {
     this.#output.pump()
     if (!this.#pool.exhausted) return
-    this.#output.releaseBlocks()
+    this.#output.release()
     while (this.#pool.exhausted && this.#storeLate()) {
       this.#output.pump()
-      this.#output.releaseBlocks()
+      this.#output.release()
     }
   }
 

@@ -1,23 +1,40 @@
 import type { Transform } from 'node:stream'
 import type { Codec } from './codec.ts'
+import { PartMemory, type Held } from './part-memory.ts'
+
+/** What a job became: its bytes, and the memory they are in. */
+export interface Part {
+  readonly chunks: readonly Uint8Array[]
+  readonly held: readonly Held[]
+}
 
 interface Job {
   readonly bytes: Uint8Array
-  readonly done: (part: readonly Uint8Array[]) => void
+  readonly done: (part: Part) => void
 }
+
+interface Lane {
+  readonly compressor: Transform
+  readonly memory: PartMemory
+}
+
+/** A part of a block that cannot be made smaller still fits one buffer. */
+const OVERHEAD = 4096
 
 /** A fixed number of compressors working side by side on libuv's threads; jobs beyond that wait in order. */
 export class Lanes {
   readonly #codec: Codec
   readonly #limit: number
+  readonly #chunkBytes: number
   readonly #onError: (error: Error) => void
-  readonly #idle: Transform[] = []
-  readonly #all: Transform[] = []
+  readonly #idle: Lane[] = []
+  readonly #all: Lane[] = []
   readonly #waiting: Job[] = []
 
-  constructor(codec: Codec, limit: number, onError: (error: Error) => void) {
+  constructor(codec: Codec, limit: number, blockBytes: number, onError: (error: Error) => void) {
     this.#codec = codec
     this.#limit = limit
+    this.#chunkBytes = Math.max(blockBytes + OVERHEAD, Buffer.poolSize)
     this.#onError = onError
   }
 
@@ -35,30 +52,38 @@ export class Lanes {
   }
 
   close(): void {
-    for (const lane of this.#all) lane.destroy()
+    for (const { compressor } of this.#all) compressor.destroy()
   }
 
-  #open(): Transform | undefined {
+  #open(): Lane | undefined {
     if (this.#all.length === this.#limit) return undefined
-    const lane = this.#codec.compressor()
-    lane.on('error', this.#onError)
+    const lane = {
+      compressor: this.#codec.compressor(this.#chunkBytes),
+      memory: new PartMemory(this.#chunkBytes),
+    }
+    lane.compressor.on('error', this.#onError)
     this.#all.push(lane)
     return lane
   }
 
-  #start(lane: Transform, { bytes, done }: Job): void {
-    const part: Uint8Array[] = []
-    const collect = (chunk: Uint8Array): void => void part.push(chunk)
-    lane.on('data', collect)
-    lane.write(bytes, (error) => {
+  #start(lane: Lane, { bytes, done }: Job): void {
+    const { compressor, memory } = lane
+    const chunks: Uint8Array[] = []
+    const held: Held[] = []
+    const collect = (chunk: Uint8Array): void => {
+      chunks.push(chunk)
+      held.push(memory.hold(chunk))
+    }
+    compressor.on('data', collect)
+    compressor.write(bytes, (error) => {
       if (error) return
       // not before the chunks of this write have all been handed out
       setImmediate(() => {
-        lane.off('data', collect)
+        compressor.off('data', collect)
         const next = this.#waiting.shift()
         if (next === undefined) this.#idle.push(lane)
         else this.#start(lane, next)
-        done(part)
+        done({ chunks, held })
       })
     })
   }

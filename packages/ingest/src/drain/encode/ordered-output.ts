@@ -1,11 +1,11 @@
-import type { Block } from '../block-pool.ts'
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
+import type { Held } from './part-memory.ts'
 
 /** A place in the output, filled when its bytes are ready. */
 export interface Piece {
   chunks?: readonly Uint8Array[]
-  /** The block to be held until the bytes are written. */
-  block?: Block
+  /** What must stay until the bytes are written. */
+  held?: readonly Held[]
 }
 
 const WRITE_BYTES = 256 * 1024
@@ -18,7 +18,7 @@ export class OrderedOutput {
   readonly #pieces: Piece[] = []
   #chunks: Uint8Array[] = []
   #bytes = 0
-  #blocks: Block[] = []
+  #held: Held[] = []
   #writing = false
   #failed = false
   #onDrained: (() => void) | undefined
@@ -45,20 +45,20 @@ export class OrderedOutput {
   /** Takes what is ready; writes once enough has come together. */
   pump(): void {
     while (!this.#writing && !this.#failed && this.#pieces[0]?.chunks !== undefined) {
-      const { chunks, block } = this.#pieces.shift() as Required<Piece>
+      const { chunks, held } = this.#pieces.shift() as Required<Piece>
       for (const chunk of chunks) {
         this.#chunks.push(chunk)
         this.#bytes += chunk.length
       }
-      if (block !== undefined) this.#blocks.push(block)
+      if (held !== undefined) this.#held.push(...held)
       if (this.#bytes >= WRITE_BYTES || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
     if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
   }
 
-  /** Writes what has come together when blocks wait for it. */
-  releaseBlocks(): void {
-    if (this.#blocks.length > 0 && !this.#writing && !this.#failed) this.#write()
+  /** Writes what has come together, however little, when something is held for it. */
+  release(): void {
+    if (this.#held.length > 0 && !this.#writing && !this.#failed) this.#write()
   }
 
   /** Resolves when all is written, or nothing more will be. */
@@ -75,12 +75,12 @@ export class OrderedOutput {
   }
 
   #write(): void {
-    const [chunks, blocks] = [this.#chunks, this.#blocks]
+    const [chunks, held] = [this.#chunks, this.#held]
     this.#chunks = []
-    this.#blocks = []
+    this.#held = []
     this.#bytes = 0
     const release = (): void => {
-      for (const block of blocks) block.release()
+      for (const thing of held) thing.release()
     }
     try {
       const writing = this.#entry.write(chunks)
