@@ -1,4 +1,3 @@
-import { setTimeout as timer } from 'node:timers/promises'
 import { UploadError } from './error.ts'
 
 /** The error of an aborted call; nothing is lost by it. */
@@ -35,9 +34,4 @@ export async function abortable<T>(
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-}
-
-/** Wait; an aborted signal rejects with `ABORTED`. */
-export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  await abortable(timer(ms, undefined, signal ? { signal } : {}), signal)
 }

@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
-import { throwIfAborted } from '../abortable.ts'
+import { abortable, throwIfAborted } from '../abortable.ts'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
 import { fromFileError } from '../errno.ts'
 import { openSource } from '../file-source.ts'
@@ -29,7 +29,8 @@ export class DirectoryDestination implements Destination {
     throwIfAborted(options.signal)
     await this.#tidy(key)
     await using source = await openSource(file, options.handle)
-    return await putFile(this.#root, source, key, options)
+    // an fsync of gigabytes hears no signal: it goes on behind our back, and leaves nothing
+    return await abortable(putFile(this.#root, source, key, options), options.signal)
   }
 
   async putStream(

@@ -6,6 +6,7 @@ export type LockState = 'shared' | 'held' | 'unavailable'
 
 /** flock(1) says so when it did not get the lock. */
 const CONFLICT = 1
+const MISSING = new Set(['ENOENT', 'EACCES', 'ENOTDIR'])
 
 /**
  * Try for a shared flock(2) through util-linux or busybox `flock` on an inherited descriptor: the lock
@@ -17,7 +18,10 @@ export async function lockShared(handle: FileHandle, program: string): Promise<L
   const child = spawn(program, ['-s', '-n', '3'], {
     stdio: ['ignore', 'ignore', 'ignore', handle.fd],
   })
-  child.once('error', () => resolve('unavailable'))
+  child.once('error', (error: NodeJS.ErrnoException) =>
+    // no program; anything else, such as no process to spare, passes: not now, then
+    resolve(MISSING.has(error.code ?? '') ? 'unavailable' : 'held'),
+  )
   child.once('exit', (status) =>
     resolve(status === 0 ? 'shared' : status === CONFLICT ? 'held' : 'unavailable'),
   )

@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises'
+import { access, constants, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import fastGlob from 'fast-glob'
 
@@ -10,8 +10,10 @@ export interface Listing {
   readonly records: readonly string[]
 }
 
-/** One look at the directory; no link is followed, nothing hidden taken for a bundle. */
+/** One look at the directory, which must be there; no link is followed, nothing hidden taken for a bundle. */
 export async function list(directory: string): Promise<Listing> {
+  // the glob finds nothing in a directory that is not there
+  await access(directory, constants.R_OK | constants.X_OK)
   const names = await fastGlob.glob(['*.zip', '.*.upload.json', '.*.upload.json.*'], {
     cwd: directory,
     deep: 1,

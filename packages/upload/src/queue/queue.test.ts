@@ -155,8 +155,10 @@ test('a file that is renamed into the directory is on its way at once', async ({
   await rename(file, join(spool, 'x.zip'))
 
   await empty(spool)
-  const stored = events.find((event) => event.type === 'stored')
-  expect(stored).toMatchObject({ deleted: true, stored: { key: 'x.zip', bytes: 1000 } })
+  await vi.waitFor(() => {
+    const stored = events.find((event) => event.type === 'stored')
+    expect(stored).toMatchObject({ deleted: true, stored: { key: 'x.zip', bytes: 1000 } })
+  })
 })
 
 test('without a watch a file is found when woken, or by the clock', async ({ spool, start }) => {
@@ -313,7 +315,8 @@ test('a destination that is down is not asked for every file, and all is sent wh
 
   await empty(spool)
   expect(to.stored).toHaveLength(100)
-  expect(queue.stats()).toEqual({ files: 0, bytes: 0, active: 0, failing: 0, paused: false })
+  const nothing = { files: 0, bytes: 0, active: 0, failing: 0, paused: false }
+  await vi.waitFor(() => expect(queue.stats()).toEqual(nothing))
   expect(events.filter(({ type }) => type === 'resumed')).toHaveLength(1)
 })
 
@@ -357,8 +360,10 @@ test('a file that is replaced while it is sent is not deleted, but sent too', as
 
   await empty(spool)
   expect(to.stored).toEqual(['x.zip', 'x.zip'])
-  const deleted = events.flatMap((event) => (event.type === 'stored' ? [event.deleted] : []))
-  expect(deleted).toEqual([false, true])
+  await vi.waitFor(() => {
+    const deleted = events.flatMap((event) => (event.type === 'stored' ? [event.deleted] : []))
+    expect(deleted).toEqual([false, true])
+  })
 })
 
 test('a file that somebody goes on writing to is not deleted', async ({ spool, start }) => {
@@ -433,6 +438,41 @@ test('a sweep tries each file once and tells how it went', async ({ spool, out }
   const again = new UploadQueue(spool, openDestination(pathToFileURL(out).href))
   expect(await again.sweep()).toMatchObject({ stored: 1, failed: 0 })
   expect(await again.sweep()).toMatchObject({ stored: 0, failed: 0 })
+})
+
+test('a sweep of a directory that is not there says so', async ({ dir, out }) => {
+  const queue = new UploadQueue(join(dir, 'none'), openDestination(pathToFileURL(out).href))
+  await expect(queue.sweep()).rejects.toMatchObject({ name: 'UploadError', code: 'GONE' })
+  expect(() => new UploadQueue(dir, openDestination('file:/x'), { concurrency: 0 })).toThrow(
+    expect.objectContaining({ code: 'INVALID' }),
+  )
+})
+
+test('what is left of uploads whose file is gone is given up, once', async ({ spool, start }) => {
+  const record = { token: 't', store: 's', key: 'k', uploadId: 'u', partBytes: 1, etagIsMd5: true }
+  const write = (name: string, file: string): Promise<void> =>
+    writeFile(join(spool, name), JSON.stringify({ ...record, file }))
+  await write('.gone.zip.upload.json', 'gone.zip')
+  await write('.core.1.upload.json', 'core.1')
+  await writeFile(join(spool, 'core.1'), 'sent by a sweep')
+  await writeFile(join(spool, '.torn.zip.upload.json'), '{')
+  await writeFile(join(spool, '.old.zip.upload.json.1234567'), '{')
+  for (const name of ['.torn.zip.upload.json', '.old.zip.upload.json.1234567']) {
+    await utimes(join(spool, name), 1, 1)
+  }
+  const abandoned: string[] = []
+  const to = scripted(() => undefined)
+  to.abandon = async (file) => {
+    abandoned.push(file)
+    await rm(join(spool, '.gone.zip.upload.json'))
+  }
+
+  start({}, { rescanMs: 100 }, to)
+
+  await vi.waitFor(async () =>
+    expect((await readdir(spool)).toSorted()).toEqual(['.core.1.upload.json', 'core.1']),
+  )
+  expect(abandoned).toEqual([join(spool, 'gone.zip')])
 })
 
 test('a sweep of named files takes these alone', async ({ spool, out }) => {

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import type { Destination } from '../destination.ts'
+import { fromFileError } from '../errno.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import { show } from '../show.ts'
 import { Alarm } from './alarm.ts'
@@ -15,7 +16,6 @@ import { Scanner } from './scanner.ts'
 import { Sender } from './sender.ts'
 import { sweepFiles } from './sweep.ts'
 
-const DEFAULT_CONCURRENCY = 2
 const MIN_DELAY_MS = 1000
 const MAX_DELAY_MS = 300_000
 const RESCAN_MS = 30_000
@@ -35,9 +35,11 @@ export class UploadQueue {
   #running = false
 
   constructor(directory: string, destination: Destination, options: QueueOptions = {}) {
-    const { minDelayMs = MIN_DELAY_MS, maxDelayMs = MAX_DELAY_MS } = options
+    const { concurrency = 2, minDelayMs = MIN_DELAY_MS, maxDelayMs = MAX_DELAY_MS } = options
+    atLeastOne('concurrency', concurrency)
+    atLeastOne('minDelayMs', minDelayMs)
     this.#directory = resolve(directory)
-    this.#concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
+    this.#concurrency = concurrency
     this.#delays = { minDelayMs, maxDelayMs: Math.max(minDelayMs, maxDelayMs) }
     this.#onEvent = options.onEvent ?? (() => {})
     this.#pause = new Pause(this.#delays)
@@ -51,7 +53,8 @@ export class UploadQueue {
     this.#running = true
     using watcher = new DirectoryWatch(this.#directory, this.wake, (cause) => this.#deaf(cause))
     try {
-      for (this.#scanner.ask(); !signal.aborted;) {
+      this.#scanner.ask()
+      while (!signal.aborted) {
         if (this.#scanner.due(performance.now(), rescanMs)) {
           // before the scan: what is finished during it is not missed
           if (watch) await watcher.refresh()
@@ -61,7 +64,7 @@ export class UploadQueue {
         await this.#alarm.wait(this.#nextTime(rescanMs) - performance.now(), signal)
       }
     } finally {
-      await Promise.allSettled(this.#active)
+      await Promise.allSettled([...this.#active, this.#scanner.settled()])
       this.#running = false
     }
   }
@@ -161,7 +164,9 @@ export class UploadQueue {
   }
 
   async #byAge(): Promise<string[]> {
-    const { bundles } = await list(this.#directory)
+    const { bundles } = await list(this.#directory).catch((cause: unknown) => {
+      throw fromFileError('source', 'read the directory', this.#directory, cause)
+    })
     const ages = await Promise.all(
       bundles.map(async (name) => [name, await measure(this.#directory, name)] as const),
     )
@@ -174,4 +179,9 @@ export class UploadQueue {
     const message = `Cannot watch ${show(this.#directory)}: it is looked at by the clock alone`
     this.#onEvent({ type: 'problem', code: 'WATCH', message, cause })
   }
+}
+
+function atLeastOne(option: string, value: number): void {
+  if (value >= 1) return
+  throw new UploadError('INVALID', `\`${option}\`: expected at least 1, got ${value}`)
 }

@@ -1,4 +1,3 @@
-import { access, constants } from 'node:fs/promises'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import { show } from '../show.ts'
@@ -25,6 +24,7 @@ export class Scanner {
   #gap = 0
   #orphansAt = -Infinity
   #missing = false
+  #tidying: Promise<void> = Promise.resolve()
 
   constructor(
     directory: string,
@@ -63,16 +63,21 @@ export class Scanner {
     this.#gap = Math.max(MIN_GAP_MS, (this.#last - started) * GAP_PER_COST)
     if (records.length > 0 && this.#last >= this.#orphansAt) {
       this.#orphansAt = this.#last + ORPHANS_EVERY_MS
-      await this.#dropOrphans(records, bundles, signal)
+      // not waited for: a store that hangs must not keep us from looking
+      this.#tidying = this.#dropOrphans(records, bundles, signal)
     }
+  }
+
+  /** When nothing goes on behind a scan any more. */
+  async settled(): Promise<void> {
+    await this.#tidying
   }
 
   async #list(): ReturnType<typeof list> {
     try {
-      // the glob answers nothing for a directory that is not there
-      await access(this.#directory, constants.R_OK | constants.X_OK)
+      const listing = await list(this.#directory)
       this.#missing = false
-      return await list(this.#directory)
+      return listing
     } catch (cause) {
       const message = `Cannot read the directory ${show(this.#directory)}: it is looked at again`
       if (!this.#missing) this.#onEvent({ type: 'problem', code: 'DIRECTORY', message, cause })
