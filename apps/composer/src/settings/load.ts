@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { messageOf, type Problems } from '../problems.ts'
@@ -26,10 +26,22 @@ function describe({ name, value, expected, defaultValue }: BadSetting): string {
   return `${name}, \`${defaultValue}\`: ${expected}, got \`${value.slice(0, 100)}\``
 }
 
+/** At most `MAX_BYTES`; a FIFO in its place is not waited for, because a process is held meanwhile. */
+function readText(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    if (!fstatSync(fd).isFile()) throw new Error(`\`${path}\` is not a regular file`)
+    const bytes = Buffer.alloc(MAX_BYTES)
+    return bytes.toString('utf8', 0, readSync(fd, bytes))
+  } finally {
+    closeSync(fd)
+  }
+}
+
 function readEnvFile(path: string, problems: Problems): Record<string, string | undefined> {
   let text: string
   try {
-    text = readFileSync(path).toString('utf8', 0, MAX_BYTES)
+    text = readText(path)
   } catch (error) {
     // a home without settings is fine: every setting has a default
     const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT'
