@@ -1,10 +1,11 @@
-import { readdir, stat } from 'node:fs/promises'
+import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import { openDestination } from '@core-dump-handler/upload'
 import type { CommandContext } from './command.ts'
 import { redactor } from './log/redact.ts'
+import { visible } from './log/visible.ts'
 import { exists } from './node/exists.ts'
 import { claimNode } from './node/claim-node.ts'
 import { nodeFiles } from './node/node-files.ts'
@@ -22,7 +23,7 @@ export async function printStatus({ settings, signal }: CommandContext): Promise
   const lines = await status(settings, signal)
   const redact = redactor(settings.secrets)
   for (const { ok, text } of lines) {
-    process.stdout.write(redact(`${ok ? 'ok    ' : 'not ok'}  ${text}\n`))
+    process.stdout.write(`${ok ? 'ok    ' : 'not ok'}  ${visible(redact(text))}\n`)
   }
   return lines.every(({ ok }) => ok) ? 0 : 1
 }
@@ -79,7 +80,10 @@ async function spoolLine(coreDir: string): Promise<StatusLine> {
   try {
     for (const name of await readdir(coreDir)) {
       if (name.startsWith('.') || !name.endsWith('.zip')) continue
-      const { size, mtimeMs } = await stat(join(coreDir, name))
+      // not followed, and one that is carried away meanwhile waits no more
+      const found = await lstat(join(coreDir, name)).catch(() => undefined)
+      if (found?.isFile() !== true) continue
+      const { size, mtimeMs } = found
       files++
       bytes += size
       oldestMs = Math.min(oldestMs, mtimeMs)

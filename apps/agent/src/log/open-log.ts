@@ -2,6 +2,7 @@ import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
 import { describeError } from './describe-error.ts'
 import type { Level } from './level.ts'
 import { redactor } from './redact.ts'
+import { visible } from './visible.ts'
 
 /** `facts` are written as fields (an error as `err`); the text is ours alone, never a value. */
 interface Write {
@@ -18,6 +19,7 @@ export interface LogOptions {
 
 /** One line per event on stderr: JSON, or made for reading when stderr is a terminal. */
 export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
+  const redact = redactor(secrets)
   const destination = process.stderr.isTTY
     ? await readable()
     : pino.destination({ dest: 2, sync: true })
@@ -29,7 +31,7 @@ export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error: unknown) => describeError(error) },
       // the last gate before the line leaves: no way around it for any field of any library
-      hooks: { streamWrite: redactor(secrets) },
+      hooks: { streamWrite: (line) => `${visible(redact(line.trimEnd()))}\n` },
     },
     destination,
   )
