@@ -31,7 +31,6 @@ export const backups: Target = {
           if (random.once(2)) leaveBackup(random, join(directory, dir), directory)
         }
         const before = treeOf(directory)
-        const isOurs = (_: string, value: string): boolean => value.startsWith('|/var')
         const options = { root, backupDir, isOurs }
         if (random.once(2)) {
           const earlierBackupDirs = [join(directory, 'earlier')]
@@ -47,12 +46,16 @@ export const backups: Target = {
         promised(pattern.equals(found) || fit, () => `core_pattern is ${String(pattern)}`)
 
         const strange = changes(before, treeOf(directory)).filter(
-          (path) => !/^(sys\/|backups\/(core_pattern|suid_dumpable)\.bak$)/.test(path),
+          (each) => !/^(sys\/|backups\/(core_pattern|suid_dumpable)\.bak$)/.test(each),
         )
         promised(strange.length === 0, () => `changed elsewhere: ${strange.join()}`)
       },
     }
   },
+}
+
+function isOurs(_key: string, value: string): boolean {
+  return value.startsWith('|/var')
 }
 
 function leaveBackup(random: Random, directory: string, root: string): void {

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import {
@@ -32,7 +33,7 @@ export const envFile: Target = {
       async round(random, root) {
         for (let left = PLAIN_ROUNDS; left > 0; left--) assertReadsBack(random)
         const content = contentOf(random)
-        const node = new ScratchNode(root, ({ home }) => writeFileSync(join(home, '.env'), content))
+        const node = new ScratchNode(root, ({ home }) => leave(random, join(home, '.env'), content))
         const core = imageOf(random)
         const env = { ...node.env, OVERRIDE_PROC_FOLDER_PATH: '/proc' }
         const { code, stderr } = await composer({ args: ARGS, env, cwd: node.cwd, core })
@@ -67,6 +68,15 @@ function assertReadsBack(random: Random): void {
     const told = (): string => `${name}: ${JSON.stringify([given, read[name]])}`
     promised(read[name]?.toWellFormed() === meant, told)
   }
+}
+
+/** As a file, or as whatever else may have that name. */
+function leave(random: Random, path: string, content: Buffer): void {
+  const kind = random.below(20)
+  if (kind === 0) execFileSync('mkfifo', [path])
+  else if (kind === 1) mkdirSync(path)
+  else if (kind === 2) symlinkSync(random.pick(['/dev/zero', '.env', 'nowhere']), path)
+  else writeFileSync(path, content)
 }
 
 function contentOf(random: Random): Buffer {

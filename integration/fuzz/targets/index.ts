@@ -1,6 +1,8 @@
 import type { Target } from '../support/target.ts'
+import { agent } from './agent.ts'
 import { argv } from './argv.ts'
 import { backups } from './backups.ts'
+import { coreDir } from './core-dir.ts'
 import { criGrpc } from './cri-grpc.ts'
 import { crictl } from './crictl.ts'
 import { elf } from './elf.ts'
@@ -20,8 +22,10 @@ export const TARGETS: readonly Target[] = [
   crictl,
   elf,
   names,
+  coreDir,
   s3,
   manifests,
   http,
   backups,
+  agent,
 ]
