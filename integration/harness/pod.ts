@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { globSync, mkdirSync, rmdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { CGROUP, removeCgroups } from './cgroups.ts'
 import { CRASHER_IMAGE, type Containerd } from './containerd.ts'
 import { until } from './until.ts'
 
@@ -57,7 +58,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     hostname,
     logDirectory,
     labels: { ...labels, app: name },
-    linux: { cgroupParent: `/kubepods/burstable/pod${uid}`, securityContext: { namespaceOptions } },
+    linux: { cgroupParent: `/${CGROUP}/pod${uid}`, securityContext: { namespaceOptions } },
   }
   const { podSandboxId } = await runtime.RunPodSandbox({ config: sandboxConfig })
   const containerIds: string[] = []
@@ -110,9 +111,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     async remove() {
       await runtime.StopPodSandbox({ podSandboxId })
       await runtime.RemovePodSandbox({ podSandboxId })
-      for (const cgroup of globSync(`/sys/fs/cgroup/{*/,}kubepods/burstable/pod${uid}`)) {
-        rmdirSync(cgroup)
-      }
+      removeCgroups(`pod${uid}`)
     },
   }
 }
