@@ -27,6 +27,14 @@ export const PACKAGES = {
     },
     { name: 'patchelf', provides: 'patchelf', purpose: 'building the self-contained composer' },
     { name: 'binutils', provides: 'strip', purpose: 'building the self-contained composer' },
+    {
+      name: 'binutils-aarch64-linux-gnu',
+      provides: 'aarch64-linux-gnu-strip',
+      purpose: 'the image for arm64',
+    },
+    { name: 'qemu-user-static', provides: 'qemu-aarch64-static', purpose: 'the image for arm64' },
+    { name: 'buildah', provides: 'buildah', purpose: 'comparing the image with the Dockerfile' },
+    { name: 'skopeo', provides: 'skopeo', purpose: 'copying the image' },
     { name: 'util-linux', provides: 'flock', purpose: 'file locks' },
     { name: 'runc', provides: 'runc', purpose: 'pods in a real containerd' },
     {
