@@ -15,7 +15,9 @@ interface Job {
 
 interface Lane {
   readonly compressor: Transform
-  readonly memory: PartMemory
+  /** What has come out for the job under way. */
+  chunks: Uint8Array[]
+  held: Held[]
 }
 
 /** A part of a block that cannot be made smaller still fits one buffer. */
@@ -57,29 +59,26 @@ export class Lanes {
 
   #open(): Lane | undefined {
     if (this.#all.length === this.#limit) return undefined
-    const lane = {
-      compressor: this.#codec.compressor(this.#chunkBytes),
-      memory: new PartMemory(this.#chunkBytes),
-    }
-    lane.compressor.on('error', this.#onError)
+    const compressor = this.#codec.compressor(this.#chunkBytes)
+    const memory = new PartMemory(this.#chunkBytes)
+    const lane: Lane = { compressor, chunks: [], held: [] }
+    compressor.on('error', this.#onError)
+    compressor.on('data', (chunk: Uint8Array) => {
+      lane.chunks.push(chunk)
+      lane.held.push(memory.hold(chunk))
+    })
     this.#all.push(lane)
     return lane
   }
 
   #start(lane: Lane, { bytes, done }: Job): void {
-    const { compressor, memory } = lane
-    const chunks: Uint8Array[] = []
-    const held: Held[] = []
-    const collect = (chunk: Uint8Array): void => {
-      chunks.push(chunk)
-      held.push(memory.hold(chunk))
-    }
-    compressor.on('data', collect)
-    compressor.write(bytes, (error) => {
+    lane.compressor.write(bytes, (error) => {
       if (error) return
-      // not before the chunks of this write have all been handed out
+      // a chunk may be handed out as late as in the next tick
       setImmediate(() => {
-        compressor.off('data', collect)
+        const { chunks, held } = lane
+        lane.chunks = []
+        lane.held = []
         const next = this.#waiting.shift()
         if (next === undefined) this.#idle.push(lane)
         else this.#start(lane, next)
