@@ -113,12 +113,12 @@ realParts('the chart on a real cluster', () => {
   }
 
   async function losesNothingWhileUpgraded(inbox: Inbox): Promise<void> {
-    let upgrading = true
+    const progress = { upgrading: true }
     const crashed: number[] = []
     const upgrade = release
       .upgrade('composer.logLength=7', 'daemonset.podAnnotations.round=two')
-      .finally(() => (upgrading = false))
-    while (upgrading) crashed.push(await runToDeath(victim('crasher'), ['-m', '1']))
+      .finally(() => (progress.upgrading = false))
+    while (progress.upgrading) crashed.push(await runToDeath(victim('crasher'), ['-m', '1']))
     await upgrade
     const bundles = await inbox.collect(
       ({ manifest }) => crashed.includes(manifest.crash.hostPid ?? 0),

@@ -29,11 +29,10 @@ realParts('the image', () => {
   })
 
   test('runs both programs and flock from its own root alone', async () => {
-    const inImage = async (...command: string[]): Promise<string> =>
-      (await run('chroot', [image.root, ...command])).stdout
-    expect(await inImage('/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect(await inImage('/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect(await inImage('/usr/bin/flock', '--version')).toMatch(/util-linux/)
+    const { root } = image
+    expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await runIn(root, '/usr/bin/flock', '--version')).toMatch(/util-linux/)
   })
 
   test('lists what is in it, with the licence of each part', () => {
@@ -161,6 +160,10 @@ realParts('the image', () => {
     expect(sha256(join(scratch, 'again/cdc'))).toBe(sha256(image.composer))
   }, 300_000)
 })
+
+async function runIn(root: string, ...command: string[]): Promise<string> {
+  return (await run('chroot', [root, ...command])).stdout
+}
 
 /** Every file below `root` with its kind, mode and content. */
 function contents(root: string): Record<string, string> {
