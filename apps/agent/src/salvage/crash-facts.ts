@@ -3,10 +3,15 @@ import type { ManifestCrash } from '@core-dump-handler/composer'
 import * as v from 'valibot'
 
 const TEXT = v.optional(v.pipe(v.string(), v.maxLength(4096)), '')
+// becomes the name of an Event
+const UUID = v.optional(
+  v.fallback(v.pipe(v.string(), v.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)), ''),
+  '',
+)
 
 /** `<name>-dump-info.json`, the first entry of a bundle: version 9's keys, every value a string. */
 const DUMP_INFO = v.object({
-  uuid: TEXT,
+  uuid: UUID,
   dump_file: TEXT,
   timestamp: TEXT,
   hostname: TEXT,
