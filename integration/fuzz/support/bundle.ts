@@ -17,8 +17,15 @@ export interface Checked {
   readonly texts: ReadonlyMap<string, string>
 }
 
-/** Opens a bundle with a reader that is not ours, and holds it to what every bundle promises. */
-export async function checkBundle(path: string, core?: Buffer): Promise<Checked> {
+/**
+ * Opens a bundle with a reader that is not ours, and holds it to what every bundle promises. Its
+ * entries begin with `prefix`, its own name unless that was taken when it was salvaged.
+ */
+export async function checkBundle(
+  path: string,
+  core?: Buffer,
+  prefix: string = basename(path, '.zip'),
+): Promise<Checked> {
   const bytes = readFileSync(path)
   const name = basename(path, '.zip')
   promised(NAME.test(name), () => `a bundle has the name ${JSON.stringify(name)}`)
@@ -30,7 +37,7 @@ export async function checkBundle(path: string, core?: Buffer): Promise<Checked>
   const texts = new Map<string, string>()
   for (const file of files) {
     const entry = file.unsafeOriginalName ?? file.name
-    const suffix = entry.startsWith(name) ? entry.slice(name.length) : entry
+    const suffix = entry.startsWith(prefix) ? entry.slice(prefix.length) : entry
     promised(ENTRY.test(suffix), () => `an entry has the name ${JSON.stringify(entry)}`)
     if (suffix.endsWith('.json')) texts.set(suffix, await file.async('string'))
   }

@@ -2,6 +2,7 @@ import type { Target } from '../support/target.ts'
 import { agent } from './agent.ts'
 import { argv } from './argv.ts'
 import { backups } from './backups.ts'
+import { bundle } from './bundle.ts'
 import { coreDir } from './core-dir.ts'
 import { criGrpc } from './cri-grpc.ts'
 import { crictl } from './crictl.ts'
@@ -12,6 +13,7 @@ import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { proc } from './proc.ts'
 import { s3 } from './s3.ts'
+import { salvage } from './salvage.ts'
 
 /** In the order of the way of a crash. */
 export const TARGETS: readonly Target[] = [
@@ -20,8 +22,10 @@ export const TARGETS: readonly Target[] = [
   proc,
   criGrpc,
   crictl,
+  bundle,
   elf,
   names,
+  salvage,
   coreDir,
   s3,
   manifests,
