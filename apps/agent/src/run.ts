@@ -22,7 +22,9 @@ export async function run(context: CommandContext): Promise<number> {
   let release: (() => void) | undefined
   try {
     await mkdir(settings.hostDir, { recursive: true, mode: 0o700 })
-    release = await awaitClaim(settings, log, signal)
+    release = await awaitClaim(settings, log, signal, (detail) =>
+      answers.readiness.nodeUnprepared(detail),
+    )
     await prepareOrExplain(context, answers)
     await carryBundles(context, answers)
   } catch (err) {

@@ -44,13 +44,15 @@ async function status(
   ]
 }
 
-async function agentLine({ hostDir }: AgentSettings): Promise<StatusLine> {
+async function agentLine(settings: AgentSettings): Promise<StatusLine> {
+  const { hostDir } = settings
   if (!(await exists(hostDir))) return { ok: false, text: `agent: ${hostDir} is missing` }
-  const claim = claimNode(hostDir)
+  const claim = claimNode(settings)
   if (claim.outcome === 'claimed') claim.release()
   if (claim.outcome === 'unknown') return { ok: true, text: `agent: cannot tell: ${claim.reason}` }
-  const ok = claim.outcome === 'taken'
-  return { ok, text: `agent: ${ok ? 'running' : 'not running'} for ${hostDir}` }
+  const ok = claim.outcome === 'taken' && claim.on === hostDir
+  const other = claim.outcome === 'taken' && !ok ? '; another agent holds the core pattern' : ''
+  return { ok, text: `agent: ${ok ? 'running' : 'not running'} for ${hostDir}${other}` }
 }
 
 async function fileLine(what: string, path: string): Promise<StatusLine> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
-import { claimNode } from './claim-node.ts'
+import { claimNode, claimPath } from './claim-node.ts'
 import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
 
 const RETRY_MS = 1000
@@ -15,23 +15,22 @@ export async function awaitClaim(
   settings: Pick<AgentSettings, 'hostDir' | 'sysctlRoot'>,
   log: Log,
   signal: AbortSignal,
+  onTaken: (detail: string) => void,
 ): Promise<() => void> {
   for (let said = ''; ; await sleep(RETRY_MS, undefined, { signal })) {
     const taken = await takenBy(settings)
-    const claim =
-      taken === undefined ? claimNode(settings.hostDir) : ({ outcome: 'taken' } as const)
+    const claim: ReturnType<typeof claimNode> =
+      taken === undefined ? claimNode(settings) : { outcome: 'taken', on: taken }
     if (claim.outcome === 'claimed') return claim.release
     if (claim.outcome === 'unknown') {
       log.warn({ reason: claim.reason }, 'cannot tell whether another agent runs on this node')
       return () => undefined
     }
-    const dir = taken ?? settings.hostDir
-    if (dir !== said) {
-      log.warn(
-        { hostDir: dir },
-        'another agent is at work on this node; waiting until it has ended',
-      )
-      said = dir
+    const held = claim.on ?? settings.hostDir
+    if (held !== said) {
+      log.warn({ held }, 'another agent is at work on this node; waiting until it has ended')
+      onTaken(`another agent is at work on this node: it holds \`${held}\``)
+      said = held
     }
   }
 }
@@ -44,7 +43,7 @@ async function takenBy({
   const pattern = await readSysctl(CORE_PATTERN, { root: sysctlRoot })
   const other = hostDirOf(pattern)
   if (other === undefined || other === hostDir) return undefined
-  const claim = claimNode(other)
+  const claim = claimPath(other)
   if (claim.outcome === 'claimed') claim.release()
   return claim.outcome === 'taken' ? other : undefined
 }

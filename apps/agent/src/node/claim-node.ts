@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { sysctlPath } from '@core-dump-handler/sysctl'
+import type { AgentSettings } from '../settings/settings.ts'
+import { CORE_PATTERN } from './sysctls.ts'
 
 export type Claim =
   | { readonly outcome: 'claimed'; readonly release: () => void }
@@ -7,14 +10,35 @@ export type Claim =
   /** Nobody could be asked; the reason. */
   | { readonly outcome: 'unknown'; readonly reason: string }
 
+type ClaimedPlaces = Pick<AgentSettings, 'hostDir' | 'sysctlRoot'>
+
 /**
- * Hold HOST_DIR for this agent alone until `release` or the end of the process, however it ends:
- * util-linux `flock` puts the lock on our open directory. No file is left, none can go stale.
+ * Hold HOST_DIR and the core pattern itself for this agent alone until `release` or the end of the
+ * process, however it ends. Two pods that see different directories of the node still mount the
+ * same file of the same procfs, and so meet at the pattern.
  */
-export function claimNode(hostDir: string): Claim {
+export function claimNode({ hostDir, sysctlRoot }: ClaimedPlaces): Claim & { readonly on?: string } {
+  const releases: (() => void)[] = []
+  const release = (): void => releases.forEach((each) => each())
+  for (const on of [hostDir, sysctlPath(CORE_PATTERN, { root: sysctlRoot })]) {
+    const claim = claimPath(on)
+    if (claim.outcome !== 'claimed') {
+      release()
+      return { ...claim, on }
+    }
+    releases.push(claim.release)
+  }
+  return { outcome: 'claimed', release }
+}
+
+/**
+ * Hold one file or directory: util-linux `flock` puts the lock on our open descriptor. No file is
+ * left, none can go stale.
+ */
+export function claimPath(path: string): Claim {
   let fd: number
   try {
-    fd = openSync(hostDir, 'r')
+    fd = openSync(path, 'r')
   } catch (error) {
     return { outcome: 'unknown', reason: String(error) }
   }
