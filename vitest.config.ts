@@ -12,7 +12,8 @@ const config: ViteUserConfig = defineConfig({
     restoreMocks: true,
     // much of the time goes into waiting: for disks, for timers, for children
     maxWorkers: '100%',
-    testTimeout: 20_000,
+    // against what hangs: a busy machine is not a failure
+    testTimeout: 60_000,
   },
 })
 

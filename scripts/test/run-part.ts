@@ -3,13 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handOver } from '../set-up/pinned-node.mjs'
 import { ROOT } from '../set-up/root.mjs'
+import { findTool } from '../tools/index.ts'
 import type { Part } from './parts.ts'
 import { count, type Report, type Tally } from './tally.ts'
 
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
 
 /** Run one part, its output going where ours goes, and count what it reports. */
-export async function runPart({ args }: Part): Promise<Tally> {
+export async function runPart({ args, tools = [] }: Part): Promise<Tally> {
+  for (const tool of tools) {
+    // without it its tests are skipped, or fail where CI=true
+    await findTool(tool).catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
+  }
   const scratch = await mkdtemp(join(tmpdir(), 'core-dump-handler-test-'))
   try {
     const file = join(scratch, 'report.json')
