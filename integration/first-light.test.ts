@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import JSZip from 'jszip'
 import { expect, onTestFinished, test } from 'vitest'
 import { Containerd, CRASHER_IMAGE } from './harness/containerd.ts'
 import { backtrace, promisedBytes } from './harness/core.ts'
@@ -76,6 +78,9 @@ realParts('a crash in a pod', () => {
     ])
     // stdout and stderr reach the file by ways of their own: their order is not kept
     expect(await bundle.text('-0.log')).toContain('last words before signal 11')
+
+    const zip = await JSZip.loadAsync(readFileSync(bundle.path), { checkCRC32: true })
+    expect(Object.keys(zip.files)).toEqual(bundle.entries.map(({ name }) => name))
 
     const core = await bundle.extractCore()
     const promised = await promisedBytes(core)

@@ -1,15 +1,14 @@
-import { randomBytes } from 'node:crypto'
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { Agent, s3Settings } from './harness/agent.ts'
-import type { ObjectStore, S3Account } from './harness/object-store.ts'
+import { s3Settings } from './harness/agent.ts'
+import { agentFor, expectStored, leaveBundle } from './harness/carrying.ts'
+import type { ObjectStore } from './harness/object-store.ts'
 import { realParts } from './harness/requirements.ts'
 import { throttle } from './harness/throttle.ts'
 import { until } from './harness/until.ts'
 import { startVersitygw } from './harness/versitygw.ts'
 
 const MIB = 1 << 20
+
 realParts('when the store fails', () => {
   let store: ObjectStore
 
@@ -17,15 +16,6 @@ realParts('when the store fails', () => {
     store = await startVersitygw()
     return () => store.stop()
   })
-
-  async function expectStored(name: string, content: Buffer, agent: Agent): Promise<void> {
-    await until('the object is there', async () => (await store.keys()).includes(name), 60_000)
-    await until('the file is gone', () => !agent.waiting.includes(name))
-    const copy = join(agent.directory, 'copy')
-    await store.fetch(name, copy)
-    expect(readFileSync(copy).equals(content)).toBe(true)
-    expect(await store.uploads()).toEqual([])
-  }
 
   test('a wrong secret is named, nothing is lost, and the right one carries on', async () => {
     const agent = agentFor({ ...store, secret: 'not-the-secret' })
@@ -38,7 +28,7 @@ realParts('when the store fails', () => {
 
     agent.set(s3Settings(store))
     expect(await agent.command('sweep')).toMatchObject({ code: 0 })
-    await expectStored(name, content, agent)
+    await expectStored(store, name, content, agent)
   })
 
   test('a missing bucket is named, and nothing is lost', async () => {
@@ -60,7 +50,7 @@ realParts('when the store fails', () => {
     expect(agent.daemon.running()).toBe(true)
     expect(agent.waiting).toContain(name)
     await store.up()
-    await expectStored(name, content, agent)
+    await expectStored(store, name, content, agent)
   })
 
   test('an agent killed in mid-upload goes on from the parts it had sent', async () => {
@@ -77,7 +67,7 @@ realParts('when the store fails', () => {
     const before = line.sentBytes
     line.release()
     await agent.start()
-    await expectStored(name, content, agent)
+    await expectStored(store, name, content, agent)
     expect(line.sentBytes - before).toBeLessThan(content.length - 24 * MIB)
   })
 
@@ -96,22 +86,7 @@ realParts('when the store fails', () => {
     const before = line.sentBytes
     line.release()
     await agent.start()
-    await expectStored(name, content, agent)
+    await expectStored(store, name, content, agent)
     expect(line.sentBytes - before).toBeLessThan(content.length - 8 * MIB)
   })
 })
-
-function agentFor(account: S3Account, env: Record<string, string> = {}): Agent {
-  const agent = new Agent({ ...s3Settings(account), INTERVAL: '1000', ...env }).spareKernel()
-  onTestFinished(() => agent.dispose())
-  return agent
-}
-
-/** Put a finished bundle into the core directory, as a composer does. */
-function leaveBundle(agent: Agent, bytes: number): { name: string; content: Buffer } {
-  const content = randomBytes(bytes)
-  const name = `${randomBytes(4).toString('hex')}.zip`
-  writeFileSync(join(agent.coreDir, `.${name}.part`), content)
-  renameSync(join(agent.coreDir, `.${name}.part`), join(agent.coreDir, name))
-  return { name, content }
-}
