@@ -45,6 +45,11 @@ export class ZipEntryWriter {
     this.#dataOffset = output.position
   }
 
+  /** Where the next byte goes in the archive. */
+  get position(): number {
+    return this.#output.position
+  }
+
   /** Compressed bytes written so far. */
   get compressedBytes(): number {
     return this.#output.position - this.#dataOffset

@@ -2,8 +2,7 @@ import { crc32 } from 'node:zlib'
 
 // the CRC-32 polynomial, bits reversed
 const POLYNOMIAL = 0xedb88320
-/** x^(2^n) modulo the polynomial; the exponent comes round after 2^31. */
-const POWERS = powers()
+let powers: Int32Array | undefined
 
 /** The CRC-32 of bytes that come one after the other. */
 export class Crc {
@@ -19,9 +18,10 @@ export class Crc {
 
   /** As many zero bytes, without reading them: each shifts the register by x^8. */
   zeros(length: number): void {
+    const table = (powers ??= makePowers())
     let register = ~this.#value
     for (let n = 3, rest = length; rest > 0; n++, rest = Math.floor(rest / 2)) {
-      if (rest % 2 === 1) register = multiply(POWERS[n & 31] as number, register)
+      if (rest % 2 === 1) register = multiply(table[n & 31] as number, register)
     }
     this.#value = ~register >>> 0
   }
@@ -40,7 +40,8 @@ function multiply(a: number, b: number): number {
   }
 }
 
-function powers(): Int32Array {
+/** x^(2^n) modulo the polynomial; the exponent comes round after 2^31. */
+function makePowers(): Int32Array {
   const table = new Int32Array(32)
   let power = 0x40000000
   for (let n = 0; n < 32; n++) {

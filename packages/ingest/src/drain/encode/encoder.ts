@@ -39,7 +39,7 @@ export class Encoder {
     this.#codec = codec
     this.#options = options
     this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, options.onError)
-    this.#output = new OrderedOutput(entry, options.onError)
+    this.#output = new OrderedOutput(entry, codec, options.onError)
   }
 
   /** Takes over the caller's hold of `block`. */
@@ -72,7 +72,7 @@ export class Encoder {
 
   #endZeros(): void {
     if (this.#zeros === 0) return
-    this.#output.add({ chunks: this.#codec.zeros(this.#zeros) })
+    for (const part of this.#codec.zeros(this.#zeros)) this.#output.add({ chunks: [part] })
     this.#zeros = 0
   }
 

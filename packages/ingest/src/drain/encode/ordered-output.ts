@@ -1,4 +1,5 @@
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
+import type { Codec } from './codec.ts'
 import type { Held } from './part-memory.ts'
 
 /** A place in the output, filled when its bytes are ready. */
@@ -14,6 +15,7 @@ const WRITE_CHUNKS = 512
 /** Writes pieces in the order of their places, several in one write. */
 export class OrderedOutput {
   readonly #entry: ZipEntryWriter
+  readonly #padding: Codec['padding']
   readonly #onError: (error: unknown) => void
   readonly #pieces: Piece[] = []
   #chunks: Uint8Array[] = []
@@ -23,8 +25,9 @@ export class OrderedOutput {
   #failed = false
   #onDrained: (() => void) | undefined
 
-  constructor(entry: ZipEntryWriter, onError: (error: unknown) => void) {
+  constructor(entry: ZipEntryWriter, { padding }: Codec, onError: (error: unknown) => void) {
     this.#entry = entry
+    this.#padding = padding
     this.#onError = onError
   }
 
@@ -46,10 +49,7 @@ export class OrderedOutput {
   pump(): void {
     while (!this.#writing && !this.#failed && this.#pieces[0]?.chunks !== undefined) {
       const { chunks, held } = this.#pieces.shift() as Required<Piece>
-      for (const chunk of chunks) {
-        this.#chunks.push(chunk)
-        this.#bytes += chunk.length
-      }
+      this.#gather(chunks)
       if (held !== undefined) this.#held.push(...held)
       if (this.#bytes >= WRITE_BYTES || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
@@ -67,6 +67,19 @@ export class OrderedOutput {
       this.#onDrained = resolve
       this.pump()
     })
+  }
+
+  #gather(part: readonly Uint8Array[]): void {
+    if (this.#padding !== undefined) {
+      const start = this.#entry.position + this.#bytes
+      const end = part.reduce((at, chunk) => at + chunk.length, start)
+      const padding = this.#padding(start, end)
+      if (padding !== undefined) this.#gather([padding])
+    }
+    for (const chunk of part) {
+      this.#chunks.push(chunk)
+      this.#bytes += chunk.length
+    }
   }
 
   #drain(resolve: () => void): void {
