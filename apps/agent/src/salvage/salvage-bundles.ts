@@ -5,6 +5,8 @@ import { breather } from './breather.ts'
 import { type Outcome, Salvager } from './salvager.ts'
 
 const RESCAN_MS = 30_000
+/** While there are files that may soon have no writer. */
+const SOON_MS = 5000
 const QUIET_MS = 10_000
 // what a composer is given to end after its time limit, and as much again for a slow disk
 const MARGIN_MS = 60_000
@@ -19,7 +21,7 @@ export async function salvageBundles(
     signal,
     nodeName: env['NODE_NAME'] ?? hostname(),
     watch: {
-      procRoot: '/proc',
+      procRoot: settings.procRoot,
       maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
       quietMs: QUIET_MS,
     },
@@ -27,7 +29,9 @@ export async function salvageBundles(
     onSalvaged,
   })
   while (!signal.aborted) {
-    await salvager.scan()
-    await sleep(RESCAN_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    const left = await salvager.scan()
+    await sleep(left > 0 ? SOON_MS : RESCAN_MS, undefined, { signal, ref: false }).catch(
+      () => undefined,
+    )
   }
 }

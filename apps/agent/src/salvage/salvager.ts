@@ -37,15 +37,16 @@ export class Salvager {
     this.#watch = new WriterWatch(options.watch)
   }
 
-  /** Looks once, and does what there is to do; never rejects. */
-  async scan(): Promise<void> {
+  /** Looks once, and does what there is to do; tells how many files are left. Never rejects. */
+  async scan(): Promise<number> {
     const parts = await this.#list()
     for (const name of this.#failures.keys()) if (!parts.has(name)) this.#failures.delete(name)
     for (const name of await this.#watch.abandoned(parts)) {
-      if (this.#options.signal.aborted) return
+      if (this.#options.signal.aborted) break
       const stats = parts.get(name)
       if (stats !== undefined && this.#isDue(name)) await this.#salvage(name, stats)
     }
+    return (await this.#list()).size
   }
 
   async #salvage(file: string, stats: BigIntStats): Promise<void> {

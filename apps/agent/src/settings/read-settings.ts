@@ -47,6 +47,7 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...(destination && { destination }),
     composerEnv: composer.text,
     composerTimeoutMs: composer.settings.timeoutMs,
+    procRoot: composer.settings.procRoot,
     healthPort: variables.HEALTH_PORT,
     // with a selector the canary's own pod may not be one whose crashes are kept
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',

@@ -34,6 +34,8 @@ export interface AgentSettings {
   readonly composerEnv: string
   /** After so long a composer ends, done or not. */
   readonly composerTimeoutMs: number
+  /** Where the processes of the node are seen, by composer and agent. */
+  readonly procRoot: string
   /** 0: no HTTP server. */
   readonly healthPort: number
   /** Let a process crash after the set-up, to see its bundle come. */

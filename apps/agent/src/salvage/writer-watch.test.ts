@@ -1,0 +1,105 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
+import { test } from '../test-support/scratch-node.ts'
+import { listParts } from './list-parts.ts'
+import { livingComposers } from './living-composers.ts'
+import { WriterWatch } from './writer-watch.ts'
+
+/** A process that calls itself `name` and does nothing. */
+function sleeper(name: string, wrap: readonly string[] = []): number {
+  const command = [...wrap, 'bash', '-c', `exec -a ${name} sleep 60`]
+  const child = spawn(command[0] ?? '', command.slice(1), { stdio: 'ignore' })
+  onTestFinished(async () => {
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  })
+  return child.pid ?? 0
+}
+
+const pids = async (): Promise<number[]> =>
+  [...(await livingComposers('/proc'))].map((id) => Number(id.split(':')[0]))
+
+test('a composer is known by its name, whoever runs it, and without any capability', async () => {
+  const [deployed, other] = [sleeper('/opt/host/cdc'), sleeper('/opt/host/other')]
+  await expect.poll(pids).toContain(deployed)
+  expect(await pids()).not.toContain(other)
+
+  const module = JSON.stringify(join(import.meta.dirname, 'living-composers.ts'))
+  const script = `const { livingComposers } = await import(${module})
+    console.log(JSON.stringify([...(await livingComposers('/proc'))]))`
+  const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', process.execPath]
+  const seen = execFileSync('setpriv', [...bare, '--input-type=module', '-e', script])
+  expect(JSON.parse(seen.toString())).toContainEqual(
+    expect.stringMatching(new RegExp(`^${deployed}:\\d+$`)),
+  )
+})
+
+test('a process in a container that calls itself a composer keeps nothing from being salvaged', async () => {
+  const outside = sleeper('/x/cdc', ['unshare', '--pid', '--fork', '--kill-child'])
+  const inside = async (): Promise<string> =>
+    execFileSync('ps', ['-o', 'args=', '--ppid', String(outside)]).toString()
+  await expect.poll(async () => inside().catch(() => '')).toContain('/x/cdc')
+  const contained = execFileSync('pgrep', ['-P', String(outside)])
+    .toString()
+    .trim()
+  expect(await pids()).not.toContain(Number(contained))
+})
+
+test('the writer is among those that lived when the file was first seen; later ones do not count', async ({
+  node,
+}) => {
+  const path = join(node.coreDir, '.a.zip.part')
+  await writeFile(path, 'a')
+  const procRoot = join(node.dir, 'proc')
+  await mkdir(procRoot)
+  const look = async (): Promise<readonly string[]> =>
+    watch.abandoned(await listParts(node.coreDir))
+  const seen = async (pid: string | number): Promise<void> =>
+    symlink(`/proc/${pid}`, join(procRoot, String(pid)))
+  const watch = new WriterWatch({ procRoot, maxLifeMs: 1e9, quietMs: 0 })
+  const writer = sleeper('/h/cdc')
+  await expect.poll(pids).toContain(writer)
+  await seen('self')
+  await seen(writer)
+  expect(await look()).toEqual([])
+
+  const later = sleeper('/h/cdc')
+  await expect.poll(pids).toContain(later)
+  await seen(later)
+  process.kill(writer, 'SIGKILL')
+  await expect.poll(pids).not.toContain(writer)
+  await expect.poll(look).toEqual(['.a.zip.part'])
+
+  // it changes: somebody who lives now has written it
+  await writeFile(path, 'b', { flag: 'a' })
+  expect(await look()).toEqual([])
+})
+
+test('where processes cannot be seen, only a file older than any composer is given up', async ({
+  node,
+}) => {
+  const maxLifeMs = 1500
+  await writeFile(join(node.coreDir, '.a.zip.part'), 'a')
+  const watch = new WriterWatch({ procRoot: node.dir, maxLifeMs, quietMs: 0 })
+  const look = async (): Promise<readonly string[]> =>
+    watch.abandoned(await listParts(node.coreDir))
+  expect(await look()).toEqual([])
+  await sleep(maxLifeMs)
+  await writeFile(join(node.coreDir, '.a.zip.part'), 'b', { flag: 'a' })
+  const writtenMs = performance.now()
+  expect(await look()).toEqual([])
+  await expect.poll(look, { timeout: 10_000 }).toEqual(['.a.zip.part'])
+  expect(performance.now() - writtenMs).toBeGreaterThan(maxLifeMs)
+})
+
+test('a file written to a moment ago waits', async ({ node }) => {
+  const path = join(node.coreDir, '.a.zip.part')
+  await writeFile(path, 'a')
+  const watch = new WriterWatch({ procRoot: '/proc', maxLifeMs: 1e9, quietMs: 60_000 })
+  const stats = await lstat(path, { bigint: true })
+  expect(await watch.abandoned(new Map([['.a.zip.part', stats]]))).toEqual([])
+})
