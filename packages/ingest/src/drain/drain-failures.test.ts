@@ -48,19 +48,25 @@ async function bundle(sink: ZipSink): Promise<string[]> {
 }
 
 test('whichever write fails, no entry holds the bytes of another', async ({ dir }) => {
-  const counting = createPartFile(join(dir, 'count.zip'))
-  const { sink, calls } = failingAt(counting, Infinity)
-  await bundle(sink)
-  await counting.discard()
-  expect(calls()).toBeGreaterThan(8)
-
-  for (let k = 1; k <= calls() - 2; k++) {
+  const readers = readersHere().filter(({ name }) => /jszip|bsdtar/.test(name))
+  // how many writes there are depends on how the lanes run: until there is no k-th one
+  for (let k = 1; ; k++) {
     const path = join(dir, `${k}.zip`)
     await using file = createPartFile(path)
-    const kept = await bundle(failingAt(file, k).sink)
+    const { sink, calls } = failingAt(file, k)
+    const kept = await bundle(sink).catch((error: unknown) => {
+      expect(error, `write ${k}`).toMatchObject({ code: 'IO', subject: 'central directory' })
+      return undefined
+    })
+    if (kept === undefined) continue
+    if (calls() < k) {
+      expect(k).toBeGreaterThan(10)
+      expect(kept).toHaveLength(3)
+      break
+    }
     await file.publish()
     expect(kept, `write ${k}`).toHaveLength(2)
-    for (const reader of readersHere().filter(({ name }) => /jszip|bsdtar/.test(name))) {
+    for (const reader of readers) {
       await reader.test(path)
       for (const name of kept) {
         const wanted = name === 'x.core' ? CONTENT : Buffer.from(ENTRIES[name as 'a.json'])
