@@ -11,6 +11,7 @@ import { envFile } from './env-file.ts'
 import { http } from './http.ts'
 import { manifests } from './manifests.ts'
 import { names } from './names.ts'
+import { owners } from './owners.ts'
 import { proc } from './proc.ts'
 import { s3 } from './s3.ts'
 import { salvage } from './salvage.ts'
@@ -20,6 +21,7 @@ export const TARGETS: readonly Target[] = [
   argv,
   envFile,
   proc,
+  owners,
   criGrpc,
   crictl,
   bundle,
