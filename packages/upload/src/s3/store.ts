@@ -80,7 +80,7 @@ export class Store {
       // the signal may have ended a connection that reports itself as broken
       throwIfAborted(signal)
       const subject = this.url(key)
-      const secrets = Object.values(this.options.credentials ?? {}).filter(Boolean)
+      const secrets = Object.values(this.options.credentials ?? {}).filter(isSecret)
       const error = fromStoreError(cause, {
         what: `${verb} ${show(subject)}`,
         subject,
@@ -104,4 +104,9 @@ function isStale(error: UploadError): boolean {
     isUploadError(error) &&
     ['NO_CREDENTIALS', 'WRONG_SECRET', 'EXPIRED', 'TLS'].includes(error.code)
   )
+}
+
+/** A few letters are a word of any sentence; no store issues keys that short. */
+function isSecret(key: string | undefined): key is string {
+  return key !== undefined && key.length >= 8
 }
