@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { freePort } from './test-support/free-port.ts'
@@ -55,6 +56,32 @@ test('or only said, where the setting is so', async ({ node }) => {
     restored: false,
   })
   expect(await node.sysctl('kernel.core_pipe_limit')).toBe('4')
+})
+
+test('the preStop of version 9 that comes late is repaired, and what it gave back is kept', async ({
+  node,
+}) => {
+  const agent = await node.daemon()
+  const ours = await node.sysctls()
+  const files = await node.list()
+  // what version 9 does when its pod stops, in its order
+  for (const [name, key] of [
+    ['core_pattern', 'kernel.core_pattern'],
+    ['core_pipe_limit', 'kernel.core_pipe_limit'],
+    ['suid_dumpable', 'fs.suid_dumpable'],
+  ] as const) {
+    await node.sysctl(key, await readFile(join(node.hostDir, `${name}.bak`), 'utf8'))
+    await rm(join(node.hostDir, `${name}.bak`))
+  }
+  await rm(join(node.hostDir, 'cdc'))
+  await rm(join(node.hostDir, '.env'))
+
+  await agent.line(/files of ours were deleted by somebody else/)
+  await expect.poll(async () => node.list(), { timeout: 15_000 }).toEqual(files)
+  await expect.poll(async () => node.sysctls(), { timeout: 15_000 }).toEqual(ours)
+  await agent.kill('SIGTERM')
+  expect(await node.agent(['remove']).ended).toBe(0)
+  expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
 test('`remove` beside a living agent is not taken for tampering', async ({ node }) => {

@@ -7,7 +7,11 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
   'if-uninstalling': { type: 'boolean' },
+  follow: { type: 'boolean', short: 'f' },
+  lines: { type: 'string', short: 'n' },
 } as const
+
+const DEFAULT_LOG_LINES = 100
 
 /**
  * What the arguments ask for: a command, or a text to print. Never a daemon by mistake: a
@@ -24,8 +28,19 @@ export function parseCommand(args: string[]): Command | string {
   if (ifUninstalling && name !== 'remove') {
     throw new TypeError('`--if-uninstalling` goes with `remove`')
   }
+  const { follow = false, lines } = values
+  if ((follow || lines !== undefined) && name !== 'logs') {
+    throw new TypeError('`--follow` and `--lines` go with `logs`')
+  }
+  if (lines !== undefined && !/^\d{1,7}$/.test(lines)) {
+    throw new TypeError(`\`--lines\` wants a number of lines, and got \`${lines}\``)
+  }
   if (operands.length > 0 && name !== 'sweep' && name !== 'crash-now') {
     throw new TypeError(`\`${name}\` takes no operands`)
+  }
+  if (name === 'logs') {
+    const options = { follow, lines: Number(lines ?? DEFAULT_LOG_LINES) }
+    return async (context) => (await import('./print-logs.ts')).printLogs(context, options)
   }
   return find(name, operands, ifUninstalling)
 }

@@ -9,6 +9,7 @@ test('prepares a node, files private and sysctls as the contract says', async ({
   await node.daemon()
 
   expect(await node.list()).toEqual([
+    '.deployed',
     '.env',
     'cdc',
     'core_pattern.bak',
@@ -39,7 +40,7 @@ test('B4: every file is there before the pattern is set', async ({ node }) => {
   const agent = node.agent([], { SYSCTL_ROOT: await deafPattern(node.dir) })
   expect(await agent.ended).toBe(1)
   expect(agent.output()).toMatch(/"fatal".*kernel.core_pattern.*reads back/)
-  expect(await node.list()).toEqual(['.env', 'cdc'])
+  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc'])
   expect(await node.sysctl('kernel.core_pipe_limit'), 'put back').toBe('0')
 })
 

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ORIGINAL, test, type ScratchNode } from './test-support/scratch-node.ts'
@@ -13,7 +13,6 @@ test('B1: remove gives back what it found, and again, with none, some and all fi
 }) => {
   expect(await node.agent(['remove']).ended, 'nothing was ever set up').toBe(0)
   await prepared(node)
-  await writeFile(join(node.hostDir, 'crictl'), '')
   await writeFile(join(node.hostDir, 'composer.log'), '')
   await writeFile(join(node.hostDir, 'composer.log.1'), '')
   await writeFile(join(node.hostDir, 'cdc.123456'), 'of a write that was killed')
@@ -33,13 +32,46 @@ test('B1: a step that fails is named, the others are done, and another try finis
   node,
 }) => {
   await prepared(node)
-  await mkdir(join(node.hostDir, 'crictl')) // a directory where a file is expected
+  await mkdir(join(node.hostDir, 'composer.log')) // a directory where a file is expected
 
   const agent = node.agent(['remove'])
   expect(await agent.ended).toBe(1)
-  expect(agent.output()).toMatch(/"failed":\["crictl"\]/)
+  expect(agent.output()).toMatch(/"failed":\["composer.log"\]/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
-  expect(await node.list()).toEqual(['crictl'])
+  expect(await node.list()).toEqual(['composer.log'])
+})
+
+test('what others keep in the directory stays, also under a name that could be ours', async ({
+  node,
+}) => {
+  const theirs = { crictl: 'of the node', 'crictl.yaml': 'runtime-endpoint: unix:///theirs\n' }
+  await mkdir(node.hostDir)
+  for (const [name, text] of Object.entries(theirs)) {
+    await writeFile(join(node.hostDir, name), text, { mode: 0o755 })
+  }
+  await writeFile(join(node.dir, 'crictl'), 'of the image')
+  const env = { DEPLOY_CRIO_CONFIG: 'true', DEPLOY_CRIO_EXE: 'true' }
+  const agent = node.agent([], env, node.dir)
+  await agent.line(/crictl.yaml.*was there before us: left/)
+  await agent.line(/this node is prepared/)
+  await agent.kill('SIGTERM')
+  expect(await node.agent(['remove']).ended).toBe(0)
+  expect(await node.list()).toEqual(['crictl', 'crictl.yaml'])
+  for (const [name, text] of Object.entries(theirs)) {
+    expect(await readFile(join(node.hostDir, name), 'utf8')).toBe(text)
+  }
+})
+
+test('crictl that came with the agent goes with it', async ({ node }) => {
+  await writeFile(join(node.dir, 'crictl'), 'of the image')
+  for (const _ of ['first', 'again']) {
+    const agent = node.agent([], { DEPLOY_CRIO_EXE: 'true' }, node.dir)
+    await agent.line(/this node is prepared/)
+    await agent.kill('SIGTERM')
+    expect(await readFile(join(node.hostDir, 'crictl'), 'utf8')).toBe('of the image')
+  }
+  expect(await node.agent(['remove']).ended).toBe(0)
+  expect(await node.list()).toEqual([])
 })
 
 test('a pattern that cannot be given back keeps its composer, so that no core is lost', async ({
@@ -51,7 +83,7 @@ test('a pattern that cannot be given back keeps its composer, so that no core is
   const agent = node.agent(['remove'])
   expect(await agent.ended).toBe(1)
   expect(agent.output()).toMatch(/"failed":\["kernel.core_pattern","cdc",".env"\]/)
-  expect(await node.list()).toEqual(['.env', 'cdc', 'core_pattern.bak'])
+  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc', 'core_pattern.bak'])
   expect((await node.sysctls()).slice(1)).toEqual(ORIGINAL.slice(1))
 })
 

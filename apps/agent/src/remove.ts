@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import type { CommandContext } from './command.ts'
 import { LIBRARY_DIRECTORY } from './deploy/deploy-executable.ts'
+import { readDeployed } from './node/deployed.ts'
 import { exists } from './node/exists.ts'
 import { giveBackSysctls } from './node/give-back-sysctls.ts'
 import { isDeployed, nodeFiles } from './node/node-files.ts'
@@ -38,8 +39,11 @@ export async function remove({ settings, log }: CommandContext): Promise<number>
       failed.push('cdc', '.env')
       log.error('the kernel still runs cdc: it and its .env stay, without them cores would be lost')
     }
-    for (const name of await list(hostDir)) {
-      if (!isDeployed(name, { patternIsOurs })) continue
+    const deployed = (await readDeployed(hostDir)) ?? new Set<string>()
+    // the list itself last: who is interrupted can go on
+    const names = (await list(hostDir)).toSorted((a, b) => rank(a) - rank(b))
+    for (const name of names) {
+      if (!isDeployed(name, { patternIsOurs, deployed })) continue
       await step(name, async () => {
         await rm(join(hostDir, name), { force: true, recursive: LIBRARY_DIRECTORY.test(name) })
         log.info({ file: name }, 'deleted')
@@ -52,6 +56,8 @@ export async function remove({ settings, log }: CommandContext): Promise<number>
   else log.error({ failed }, 'not everything could be removed; see above, then run `remove` again')
   return failed.length === 0 ? 0 : 1
 }
+
+const rank = (name: string): number => (name === '.deployed' ? 1 : 0)
 
 async function isOurPattern({ hostDir, sysctlRoot: root }: AgentSettings): Promise<boolean> {
   try {

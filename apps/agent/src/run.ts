@@ -4,10 +4,13 @@ import { answer, type Answers } from './answer/answer.ts'
 import { carry } from './carry/carry.ts'
 import { openCarrier } from './carry/open-carrier.ts'
 import type { CommandContext } from './command.ts'
+import { AgentError } from './error.ts'
 import { awaitClaim } from './node/await-claim.ts'
-import { guardSysctls } from './node/guard-sysctls.ts'
+import { guardNode } from './node/guard-node.ts'
+import { wasRemoved } from './node/node-files.ts'
 import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
+import { watchDrops } from './node/watch-drops.ts'
 import { salvageBundles } from './salvage/salvage-bundles.ts'
 
 const RETRY_MS = 60_000
@@ -26,6 +29,7 @@ export async function run(context: CommandContext): Promise<number> {
       answers.readiness.nodeUnprepared(detail),
     )
     await prepareOrExplain(context, answers)
+    void watchDrops(settings.hostDir, log, signal, (reason) => answers.metrics.countDrop(reason))
     await carryBundles(context, answers)
   } catch (err) {
     if (!signal.aborted) {
@@ -41,40 +45,54 @@ export async function run(context: CommandContext): Promise<number> {
 
 /**
  * Where readiness is asked for, it tells what is wrong: bundles that are there are carried, and
- * the node is tried again. Where nobody asks, the exit code has to tell.
+ * the node is tried again. Where nobody asks, the exit code of the start has to tell.
  */
-async function prepareOrExplain(context: CommandContext, answers: Answers): Promise<void> {
+async function prepareOrExplain(
+  context: CommandContext,
+  answers: Answers,
+  isStart = true,
+): Promise<void> {
   const { settings, log, signal } = context
   try {
     await prepare(context, answers)
   } catch (err) {
-    if (signal.aborted || settings.healthPort === 0) throw err
+    if (signal.aborted || (isStart && settings.healthPort === 0)) throw err
     answers.readiness.nodeUnprepared(err instanceof Error ? err.message : String(err))
+    if (err instanceof AgentError && err.code === 'REMOVED') return log.info(err.message)
+    const wasThere = !(await wasRemoved(settings.hostDir))
     log.error(
       { err, retryInMs: RETRY_MS },
       'cannot prepare this node; its sysctls are as they were',
     )
     void sleep(RETRY_MS, undefined, { signal, ref: false })
-      .then(async () => prepareOrExplain(context, answers))
+      .then(async () => {
+        if (wasThere && (await wasRemoved(settings.hostDir))) return
+        await prepareOrExplain(context, answers, false)
+      })
       .catch(() => undefined) // aborted
   }
 }
 
-async function prepare(
-  { settings, log, signal }: CommandContext,
-  { readiness, metrics, canaries }: Answers,
-): Promise<void> {
+async function prepare(context: CommandContext, answers: Answers): Promise<void> {
+  const { settings, log, signal } = context
+  const { readiness, metrics, canaries } = answers
   const isDelivered = (canary: string): boolean => canaries.find(canary) !== undefined
-  const { sysctls } = await prepareNode(settings, log, { signal, isDelivered })
+  const node = await prepareNode(settings, log, { signal, isDelivered })
   readiness.nodePrepared()
   log.info({ hostDir: settings.hostDir }, 'this node is prepared: crashes become bundles')
-  void guardSysctls(settings, sysctls, log, signal, {
+  void guardNode(settings, node, log, signal, {
     onTampering: (sysctl) => metrics.tampering.inc({ sysctl }),
     onForeign: (foreign) => {
       if (foreign.length === 0) readiness.nodePrepared()
       else readiness.nodeUnprepared(`changed by somebody else: ${foreign.join(', ')}`)
     },
   })
+    .then(async (end) => {
+      if (end === 'deleted') await prepareOrExplain(context, answers, false)
+    })
+    .catch((err: unknown) => {
+      if (!signal.aborted) log.error({ err }, 'this node is no longer looked after')
+    })
 }
 
 async function carryBundles(context: CommandContext, answers: Answers): Promise<void> {

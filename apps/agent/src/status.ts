@@ -10,6 +10,7 @@ import { exists } from './node/exists.ts'
 import { claimNode } from './node/claim-node.ts'
 import { nodeFiles } from './node/node-files.ts'
 import { sysctlValues } from './node/sysctls.ts'
+import { countDrops } from './node/watch-drops.ts'
 import type { AgentSettings } from './settings/settings.ts'
 
 /** One line of what `status` prints. */
@@ -39,6 +40,7 @@ async function status(
     await fileLine('composer', composer),
     await fileLine('settings', composerEnv),
     ...(await sysctlLines(settings)),
+    kernelLine(settings.hostDir),
     await spoolLine(settings.coreDir),
     await destinationLine(settings, signal),
   ]
@@ -73,6 +75,17 @@ async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
     }
   }
   return lines
+}
+
+/** What was dropped is past: said, and no reason for an exit code. */
+function kernelLine(hostDir: string): StatusLine {
+  try {
+    const { CORE_PIPE_LIMIT: over, PIPE_FAILED: failed } = countDrops(hostDir)
+    const text = `kernel: dropped ${over} cores over core_pipe_limit and ${failed} because cdc could not be run, as far as its log goes back`
+    return { ok: true, text }
+  } catch (error) {
+    return { ok: true, text: `kernel: what it dropped cannot be told here: ${messageOf(error)}` }
+  }
 }
 
 async function spoolLine(coreDir: string): Promise<StatusLine> {

@@ -1,5 +1,5 @@
 /** Text of `--help`. */
-export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status | test-crash]
+export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status | logs | test-crash]
 
 Prepares this node so that every crash becomes a bundle, and carries bundles to a store.
 
@@ -10,6 +10,9 @@ Commands
   remove           give the node back as it was found; bundles and events stay
     --if-uninstalling   only if the DaemonSet of this pod goes for good (preStop)
   status           show what is set up on this node and what waits
+  logs             the last lines of the composer's log on this node
+    -n, --lines N       so many of them (100)
+    -f, --follow        and what is added, until SIGTERM or SIGINT
   test-crash       let a process crash and wait until its bundle is in the store
 
 Options

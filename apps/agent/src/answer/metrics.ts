@@ -65,6 +65,11 @@ export class Metrics {
     for (const code of codes) this.#problems.inc({ code })
   }
 
+  /** A crash of which there is no bundle at all. */
+  countDrop(reason: string): void {
+    this.#drops.inc({ reason })
+  }
+
   /** A value that is read whenever somebody asks. */
   gauge(name: string, help: string, read: () => number): void {
     const gauge = new Gauge({

@@ -17,7 +17,10 @@ type ClaimedPlaces = Pick<AgentSettings, 'hostDir' | 'sysctlRoot'>
  * process, however it ends. Two pods that see different directories of the node still mount the
  * same file of the same procfs, and so meet at the pattern.
  */
-export function claimNode({ hostDir, sysctlRoot }: ClaimedPlaces): Claim & { readonly on?: string } {
+export function claimNode({
+  hostDir,
+  sysctlRoot,
+}: ClaimedPlaces): Claim & { readonly on?: string } {
   const releases: (() => void)[] = []
   const release = (): void => releases.forEach((each) => each())
   for (const on of [hostDir, sysctlPath(CORE_PATTERN, { root: sysctlRoot })]) {

@@ -2,20 +2,27 @@ import { closeSync, constants, openSync, readSync } from 'node:fs'
 
 const RECORD_BYTES = 8192
 
+export interface KernelLogOptions {
+  /** Whether to begin with what the kernel still knows, instead of with what comes. @default false */
+  readonly fromStart?: boolean
+}
+
 /**
  * Lines of the kernel's log since it was last read by this object, kmsg(4); none where it may not be read.
  * It is read on purpose with O_NONBLOCK and readSync: each read gives one record, the end is EAGAIN.
  */
 export class KernelLog {
+  /** Why it cannot be read, if so: a container has no /dev/kmsg unless it is privileged. */
+  readonly unreadable: string | undefined
   readonly #fd: number | undefined
 
-  constructor(path = '/dev/kmsg') {
+  constructor({ fromStart = false }: KernelLogOptions = {}) {
     try {
-      this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    } catch {
-      this.#fd = undefined
+      this.#fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK)
+    } catch (error) {
+      this.unreadable = error instanceof Error ? error.message : String(error)
     }
-    this.read()
+    if (!fromStart) this.read()
   }
 
   read(): string[] {

@@ -8,6 +8,10 @@ export interface NodeFiles {
   readonly composerEnv: string
   readonly crictl: string
   readonly crictlConfig: string
+  /** A line per crash; beyond its size it goes on in a new file, and the old one ends in `.1`. */
+  readonly composerLog: string
+  /** What of these is ours; there from before the first file until `remove` has given the node back. */
+  readonly deployed: string
   /** There while `remove` is at work: whoever guards the sysctls must not put them back. */
   readonly removing: string
 }
@@ -18,25 +22,43 @@ export function nodeFiles(hostDir: string): NodeFiles {
     composerEnv: join(hostDir, '.env'),
     crictl: join(hostDir, 'crictl'),
     crictlConfig: join(hostDir, 'crictl.yaml'),
+    composerLog: join(hostDir, 'composer.log'),
+    deployed: join(hostDir, '.deployed'),
     removing: join(hostDir, '.removing'),
   }
 }
 
-/** `remove` says so before it changes anything, and deletes the composer before it takes that back. */
+/**
+ * Our `remove` says so before it changes anything, and forgets what was deployed before it takes
+ * that back. That of version 9 deletes cdc and .env and knows of neither.
+ */
 export async function wasRemoved(hostDir: string): Promise<boolean> {
-  const { composer, removing } = nodeFiles(hostDir)
-  return (await exists(removing)) || !(await exists(composer))
+  const { deployed, removing } = nodeFiles(hostDir)
+  return (await exists(removing)) || !(await exists(deployed))
 }
 
-const RUN_BY_THE_KERNEL = /^(cdc|\.env)$/
-const SIDE_FILE = /^(crictl|crictl\.yaml|composer\.log|composer\.log\.1)$/
+/** What a crash needs and somebody deleted. */
+export async function missingFiles(hostDir: string): Promise<string[]> {
+  const missing: string[] = []
+  for (const name of NEEDED) if (!(await exists(join(hostDir, name)))) missing.push(name)
+  return missing
+}
+
+/** What a crash needs; always written by us, whoever had it before. */
+export const NEEDED = ['cdc', '.env'] as const
+
+const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
+const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^(cdc|\.env|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)$/
+  /^(cdc|\.env|\.deployed|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
-export function isDeployed(name: string, { patternIsOurs }: { patternIsOurs: boolean }): boolean {
+export function isDeployed(
+  name: string,
+  { patternIsOurs, deployed }: { patternIsOurs: boolean; deployed: ReadonlySet<string> },
+): boolean {
   // a crash needs these for as long as the kernel runs them
   if (RUN_BY_THE_KERNEL.test(name) || LIBRARY_DIRECTORY.test(name)) return !patternIsOurs
-  return SIDE_FILE.test(name) || UNFINISHED.test(name)
+  return LOG_FILE.test(name) || UNFINISHED.test(name) || deployed.has(name)
 }

@@ -4,10 +4,9 @@ import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
 import { AgentError } from '../error.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
-import { installFile } from '../deploy/install-file.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
-import { crictlConfig, findCrictl } from './crictl.ts'
+import { deployCrictl } from './crictl.ts'
 import { giveBackSysctls } from './give-back-sysctls.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
 import { selfTest } from './self-test.ts'
@@ -17,6 +16,8 @@ import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
 /** What the kernel now does with a crash. */
 export interface PreparedNode {
   readonly sysctls: Readonly<Record<string, string>>
+  /** What `remove` will give back, as far as anything foreign was ever found. */
+  readonly backups: Readonly<Record<string, string>>
 }
 
 export interface Attempt {
@@ -52,13 +53,13 @@ export async function prepareNode(
   await selfTest(hostDir)
 
   const sysctls = sysctlValues(settings, pattern)
-  await takeOverSysctls(settings, sysctls, log)
+  const backups = await takeOverSysctls(settings, sysctls, log)
   if (await wasRemoved(hostDir)) {
     await giveBackSysctls(settings, log)
     throw new AgentError('REMOVED', '`remove` gave this node back while it was being prepared')
   }
   if (settings.canary) await letCanaryTry(settings, pattern, log, attempt)
-  return { sysctls }
+  return { sysctls, backups }
 }
 
 async function letCanaryTry(
@@ -80,24 +81,11 @@ async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<voi
   for (const dir of [hostDir, coreDir]) await mkdir(dir, { recursive: true, mode: 0o700 })
 }
 
-async function deployCrictl(settings: AgentSettings, log: Log): Promise<void> {
-  const files = nodeFiles(settings.hostDir)
-  if (settings.deployCrictlConfig) {
-    await writeFileAtomic(files.crictlConfig, crictlConfig(settings.crioEndpoint), { mode: 0o600 })
-  }
-  if (!settings.deployCrictl) return
-  const crictl = await findCrictl()
-  if (crictl !== undefined) return await installFile(crictl, files.crictl, 0o700)
-  log.warn(
-    'DEPLOY_CRIO_EXE: no crictl came with this agent; the composer speaks gRPC to the runtime',
-  )
-}
-
 async function takeOverSysctls(
   { hostDir, sysctlRoot: root }: AgentSettings,
   values: Readonly<Record<string, string>>,
   log: Log,
-): Promise<void> {
+): Promise<PreparedNode['backups']> {
   const earlier = hostDirOf(await readSysctl(CORE_PATTERN, { root }))
   // an agent sets all three: where it set the pattern, none of them is the node's own
   const isOurs = (): boolean => earlier !== undefined
@@ -112,4 +100,7 @@ async function takeOverSysctls(
       'took over from a set-up in another directory: `core-dump-agent remove` with that HOST_DIR deletes its files',
     )
   }
+  return Object.fromEntries(
+    taken.flatMap(({ key, backup }) => (backup === undefined ? [] : [[key, backup]])),
+  )
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { AgentError } from '../error.ts'
+import { mountOptions } from './mount-options.ts'
 import { nodeFiles } from './node-files.ts'
 
 const TIMEOUT_MS = 20_000
@@ -49,20 +50,9 @@ async function whyNotStarted(hostDir: string, cause: unknown): Promise<string> {
   if (code === 'ENOENT') return 'its loader or interpreter is missing'
   if (code === 'ABORT_ERR') return `it did not end within ${TIMEOUT_MS / 1000} s`
   if (code !== 'EACCES' && code !== 'EPERM') return code
-  return (await isNoexec(hostDir))
+  return (await mountOptions(hostDir))?.includes('noexec')
     ? `\`${hostDir}\` is on a file system mounted noexec; choose another HOST_DIR`
     : `${code}: SELinux, AppArmor or another policy denies it; see the audit log of the node`
-}
-
-/** Whether the mount with the longest path above `dir` has the option, proc_pid_mountinfo(5). */
-async function isNoexec(dir: string): Promise<boolean> {
-  const mounts = (await readFile('/proc/self/mountinfo', 'utf8').catch(() => ''))
-    .split('\n')
-    .map((line) => line.split(' '))
-    .map(([, , , , point = '', options = '']) => ({ point, options }))
-    .filter(({ point }) => point !== '' && `${dir}/`.startsWith(point === '/' ? '/' : `${point}/`))
-  const nearest = mounts.toSorted((a, b) => a.point.length - b.point.length).at(-1)
-  return nearest?.options.split(',').includes('noexec') ?? false
 }
 
 /** Whether `path` is an ELF file for another machine than this very process, elf(5). */

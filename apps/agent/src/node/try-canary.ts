@@ -9,6 +9,7 @@ import { letCrash, newCanary } from '../let-crash.ts'
 import { exists } from './exists.ts'
 import { KernelLog } from './kernel-log.ts'
 import { CORE_PATTERN } from './sysctls.ts'
+import { whyNoCanary } from './why-no-canary.ts'
 
 const TIMEOUT_MS = 30_000
 const LOOK_MS = 100
@@ -20,7 +21,7 @@ const LOOK_MS = 100
  * @throws AgentError `CANARY` with what the kernel's log says about it
  */
 export async function tryCanary(
-  { coreDir, eventDir, coreEvents }: AgentSettings,
+  { hostDir, coreDir, eventDir, coreEvents }: AgentSettings,
   pattern: string,
   signal: AbortSignal,
   isDelivered: (canary: string) => boolean,
@@ -49,7 +50,7 @@ export async function tryCanary(
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
     }
     if (signal.aborted) return false
-    throw new AgentError('CANARY', failure(coreDir, said))
+    throw new AgentError('CANARY', whyNoCanary({ hostDir, coreDir }, said, log.unreadable))
   } finally {
     log.close()
   }
@@ -65,11 +66,4 @@ async function removeSoon(path: string): Promise<void> {
 async function uuidOf(path: string, canary: string): Promise<string | undefined> {
   const manifest = await readManifestOf(path)
   return manifest?.crash.comm === canary ? manifest.uuid : undefined
-}
-
-function failure(coreDir: string, lines: readonly string[]): string {
-  const about = lines.filter((line) => /core ?dump|\bavc: +denied|apparmor="DENIED"/i.test(line))
-  const said =
-    about.length > 0 ? `its log says: ${about.slice(-3).join(' | ')}` : 'its log says nothing'
-  return `The kernel did not bring the composer to make a bundle in \`${coreDir}\` of a process that crashed for a test; ${said}. The node's own core pattern is back in force`
 }

@@ -20,8 +20,8 @@ export class ScratchNode {
   }
 
   /** Run the agent as a child; `env` goes on top of this node's directories. */
-  agent(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Agent {
-    const agent = startAgent(args, {
+  agent(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}, cwd?: string): Agent {
+    const all = {
       PATH: process.env['PATH'],
       HOST_DIR: this.hostDir,
       CORE_DIR: this.coreDir,
@@ -29,7 +29,8 @@ export class ScratchNode {
       DESTINATION: `file:${this.destination}`,
       USE_INOTIFY: 'true',
       ...env,
-    })
+    }
+    const agent = startAgent(args, all, cwd)
     this.#agents.push(agent)
     return agent
   }

@@ -17,7 +17,7 @@ export interface Agent {
 }
 
 /** Run the agent from its sources. */
-export function startAgent(args: readonly string[], env: NodeJS.ProcessEnv): Agent {
+export function startAgent(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Agent {
   const child = spawn(
     process.execPath,
     [
@@ -26,7 +26,7 @@ export function startAgent(args: readonly string[], env: NodeJS.ProcessEnv): Age
       CLI,
       ...args,
     ],
-    { env, stdio: ['ignore', 'pipe', 'pipe'] },
+    { env, stdio: ['ignore', 'pipe', 'pipe'], ...(cwd && { cwd }) },
   )
   let output = ''
   const waiting = new Set<() => void>()

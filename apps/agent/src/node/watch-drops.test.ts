@@ -1,0 +1,29 @@
+import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { openLog } from '../log/open-log.ts'
+import { countDrops, watchDrops } from './watch-drops.ts'
+
+// whoever may write the kernel's log can say what the kernel would
+const isRoot = process.getuid?.() === 0
+const say = (text: string): void => writeFileSync('/dev/kmsg', `<4>${text}`)
+
+test.runIf(isRoot)(
+  'cores that the kernel gave up are counted from its log, by reason',
+  async () => {
+    const hostDir = `/nowhere/${randomUUID()}`
+    const reasons: string[] = []
+    const controller = new AbortController()
+    const log = await openLog({ level: 'silent', secrets: [] })
+    const watching = watchDrops(hostDir, log, controller.signal, (reason) => reasons.push(reason))
+    say(`coredump: 1(a b): |${hostDir}/cdc pipe failed`)
+    say('coredump: 1(x): |/elsewhere/cdc pipe failed')
+    say('coredump: 1(a): over core_pipe_limit, skipping core dump')
+    await expect.poll(() => reasons.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(2)
+    controller.abort()
+    await watching
+    expect(reasons.filter((reason) => reason === 'PIPE_FAILED')).toHaveLength(1)
+    expect(reasons).toContain('CORE_PIPE_LIMIT')
+    expect(countDrops(hostDir).PIPE_FAILED).toBe(1)
+  },
+)

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from '../log/open-log.ts'
+import { KernelLog } from './kernel-log.ts'
+import { readKernelLine, type DropReason } from './kernel-log-lines.ts'
+
+const LOOK_MS = 5000
+
+/**
+ * Crashes that the kernel itself gave up: they leave no bundle, only a line in its log, and of
+ * many at once not each one. Says each; ends when aborted, at once where the log may not be read.
+ */
+export async function watchDrops(
+  hostDir: string,
+  log: Log,
+  signal: AbortSignal,
+  onDrop: (reason: DropReason) => void,
+): Promise<void> {
+  const kernelLog = new KernelLog()
+  if (kernelLog.unreadable !== undefined) {
+    log.info({ why: kernelLog.unreadable }, 'cores that the kernel drops cannot be counted here')
+    return
+  }
+  while (!signal.aborted) {
+    await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    for (const text of kernelLog.read()) {
+      const reason = ourDrop(text, hostDir)
+      if (reason === undefined) continue
+      log.error({ reason, kernel: text }, 'the kernel dropped a core')
+      onDrop(reason)
+    }
+  }
+  kernelLog.close()
+}
+
+/** How many such lines the kernel still has, by reason. @throws Error where its log may not be read */
+export function countDrops(hostDir: string): Readonly<Record<DropReason, number>> {
+  const log = new KernelLog({ fromStart: true })
+  try {
+    if (log.unreadable !== undefined) throw new Error(log.unreadable)
+    const counts = { CORE_PIPE_LIMIT: 0, PIPE_FAILED: 0 }
+    for (const text of log.read()) {
+      const reason = ourDrop(text, hostDir)
+      if (reason !== undefined) counts[reason]++
+    }
+    return counts
+  } finally {
+    log.close()
+  }
+}
+
+/** A handler that fails may be another's; the limit is the kernel's own. */
+function ourDrop(text: string, hostDir: string): DropReason | undefined {
+  const line = readKernelLine(text)
+  if (line?.kind !== 'drop') return undefined
+  const isOurs = line.reason === 'CORE_PIPE_LIMIT' || text.includes(`|${hostDir}/cdc `)
+  return isOurs ? line.reason : undefined
+}
