@@ -32,6 +32,7 @@ export class BlockPool {
   readonly #free: Block[] = []
   #made = 0
   #waiting: (() => void) | undefined
+  #closed = false
 
   constructor(blockBytes: number, capacity: number) {
     this.#blockBytes = blockBytes
@@ -57,13 +58,19 @@ export class BlockPool {
     return block
   }
 
-  /** A block held once, as soon as there is one. */
-  async taken(): Promise<Block> {
+  /** A block held once, as soon as there is one; undefined once the pool is closed. */
+  async taken(): Promise<Block | undefined> {
     for (;;) {
-      const block = this.tryTake()
-      if (block !== undefined) return block
+      const block = this.#closed ? undefined : this.tryTake()
+      if (block !== undefined || this.#closed) return block
       await new Promise<void>((resolve) => this.whenFree(resolve))
     }
+  }
+
+  /** Nobody has to wait any more for what may never come back. */
+  close(): void {
+    this.#closed = true
+    this.#wake()
   }
 
   /** Calls `then` once, when a block has come back. */
@@ -73,6 +80,10 @@ export class BlockPool {
 
   give(block: Block): void {
     this.#free.push(block)
+    this.#wake()
+  }
+
+  #wake(): void {
     const waiting = this.#waiting
     this.#waiting = undefined
     waiting?.()

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { mixedContent } from '../../testing/content.ts'
 import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
@@ -116,6 +117,29 @@ test('a stream that takes no more fails the drain and closes the source', async 
   await exited(writer)
   await expect(zip.finish()).rejects.toMatchObject({ code: expect.stringMatching(/MISUSE|FAILED/) })
 })
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  const chunk = Buffer.alloc(100_000, 'core dump ')
+  for (;;) yield chunk
+}
+
+test.for(['generator', 'file'])(
+  'a %s that is being read when a slow disk fails is let go',
+  async (kind, { dir }) => {
+    let writes = 0
+    const zip = new ZipWriter({
+      write: async () => {
+        await sleep(20)
+        if (++writes > 3) throw new Error('EIO: the disk is gone')
+      },
+    })
+    const source = kind === 'file' ? openSync('/dev/urandom', 'r') : endless()
+    const options = { entryName: 'x.core', mode: 'store', lanes: 1 } as const
+    await expect(drain(source, zip, options)).rejects.toThrow(/the disk is gone/)
+    if (typeof source === 'number') expect(isOpen(source)).toBe(false)
+    expect(readdirSync(dir)).toEqual([])
+  },
+)
 
 function failing(): never {
   throw new RangeError('no such column')

@@ -19,6 +19,7 @@ export class FileSource implements BlockSource {
 
   async next(): Promise<Block | undefined> {
     const block = await this.#pool.taken()
+    if (block === undefined) return undefined
     while (!this.#closed && block.length < block.buffer.length) {
       const bytes = await this.#read(block)
       block.length += bytes
@@ -33,6 +34,7 @@ export class FileSource implements BlockSource {
     if (this.#closed) return
     this.#closed = true
     this.closedAt = performance.now()
+    this.#pool.close()
     // not under a read: its number could be another file's by then
     if (!this.#reading) closeFd(this.#fd)
   }

@@ -26,6 +26,7 @@ export class IterableSource implements BlockSource {
 
   async next(): Promise<Block | undefined> {
     const block = await this.#pool.taken()
+    if (block === undefined) return undefined
     while (block.length < block.buffer.length) {
       if (this.#rest.length === 0 && !(await this.#more())) break
       const taken = this.#rest.subarray(0, block.buffer.length - block.length)
@@ -42,6 +43,7 @@ export class IterableSource implements BlockSource {
     if (this.#closed) return
     this.#closed = true
     this.closedAt = performance.now()
+    this.#pool.close()
     this.#rest = NOTHING
     this.#announce()
     // an iterator takes `return` only once its pending `next` has settled; a stream can be told now
