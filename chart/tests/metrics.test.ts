@@ -3,19 +3,18 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { answer } from '../../apps/agent/src/answer/answer.ts'
+import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
 import { CHART } from '../scripts/presets.ts'
 
-type Parameters = globalThis.Parameters<typeof answer>
-type Carrier = globalThis.Parameters<ReturnType<typeof answer>['watch']>[0]
+type Context = Parameters<typeof answer>[0]
+type Carrier = Parameters<ReturnType<typeof answer>['watch']>[0]
 
 /** Every metric the agent has, with its labels where it tells them. */
 async function metricNames(): Promise<Set<string>> {
-  const settings = {
-    healthPort: 0,
-    destination: { url: 'file:/x', s3: {} },
-    trigger: { kind: 'watch' },
-  }
-  const agent = answer(settings as Parameters[0], {} as Parameters[1], AbortSignal.abort())
+  const env = { DESTINATION: 'file:/x', USE_INOTIFY: 'true' }
+  const { settings } = readSettings(env)
+  const log = {} as Context['log']
+  const agent = answer({ settings, env, log, signal: AbortSignal.abort() })
   const queue = { stats: () => ({ files: 0, bytes: 0, oldestMtimeMs: undefined }) }
   agent.watch({ queue } as unknown as Carrier)
   const all = await agent.metrics.registry.getMetricsAsJSON()
