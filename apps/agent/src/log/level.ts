@@ -29,5 +29,5 @@ export function logLevel(env: Readonly<NodeJS.ProcessEnv>): Level {
 
 function toLevel(text: string | undefined): Level | undefined {
   const name = text?.trim().toLowerCase() ?? ''
-  return name in LEVELS ? LEVELS[name as keyof typeof LEVELS] : undefined
+  return Object.hasOwn(LEVELS, name) ? LEVELS[name as keyof typeof LEVELS] : undefined
 }
