@@ -6,7 +6,7 @@ import { countDrops, watchDrops } from './watch-drops.ts'
 
 // whoever may write the kernel's log can say what the kernel would
 const isRoot = process.getuid?.() === 0
-const say = (text: string): void => writeFileSync('/dev/kmsg', `<4>${text}`)
+const say = (text: string): void => writeFileSync('/dev/kmsg', `<4>${text}\n`)
 
 test.runIf(isRoot)(
   'cores that the kernel gave up are counted from its log, by reason',
