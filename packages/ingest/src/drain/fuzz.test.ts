@@ -10,6 +10,9 @@ import { createPartFile, drain, ZipWriter, type DrainOptions, type ZipSink } fro
 
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 40)
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
+// a zstd frame that ended where bsdtar had stopped reading; a slow sink that nobody waited for
+const FAILED_ONCE = [1014, 1094]
+const SEEDS = [...FAILED_ONCE, ...Array.from({ length: ROUNDS }, (_, i) => SEED + i)]
 
 /** The same file, which takes its time: blocks wait for it, and for each other. */
 function slow(sink: ZipSink): ZipSink {
@@ -32,9 +35,9 @@ function optionsOf(random: Random): Omit<DrainOptions, 'entryName'> {
   }
 }
 
-test(`${ROUNDS} seeded mixtures of memory, read back by two readers`, async ({ dir }) => {
+test(`${SEEDS.length} seeded mixtures of memory, read back by two readers`, async ({ dir }) => {
   const readers = readersHere().filter(({ name }) => /unzip|bsdtar|7z/.test(name))
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+  for (const seed of SEEDS) {
     const random = new Random(seed)
     const content = mixedContent(random, random.below(4_000_000))
     const options = optionsOf(random)

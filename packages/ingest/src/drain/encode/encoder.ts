@@ -39,7 +39,10 @@ export class Encoder {
     this.#codec = codec
     this.#options = options
     this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, options.onError)
-    this.#output = new OrderedOutput(entry, codec, options.onError)
+    this.#output = new OrderedOutput(entry, codec, {
+      onWritten: () => this.#settle(),
+      onError: options.onError,
+    })
   }
 
   /** Takes over the caller's hold of `block`. */
@@ -92,7 +95,7 @@ export class Encoder {
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
     block.hold()
-    piece.held = [block]
+    piece.block = block
     piece.chunks = this.#codec.stored?.(bytes) ?? []
     this.treated.storedBytes += bytes.length
   }
@@ -107,8 +110,9 @@ export class Encoder {
       if (piece.chunks === undefined) {
         this.treated.compressedBytes += bytes.length
         piece.chunks = chunks
-        piece.held = this.#output.length > MAX_QUEUED ? [...held, block] : held
-        if (piece.held === held) block.release()
+        piece.held = held
+        if (this.#output.length > MAX_QUEUED) piece.block = block
+        else block.release()
       } else {
         // stored meanwhile
         for (const thing of [...held, block]) thing.release()
@@ -121,10 +125,10 @@ export class Encoder {
   #settle(): void {
     this.#output.pump()
     if (!this.#pool.exhausted) return
-    this.#output.release()
+    this.#output.releaseBlocks()
     while (this.#pool.exhausted && this.#storeLate()) {
       this.#output.pump()
-      this.#output.release()
+      this.#output.releaseBlocks()
     }
   }
 

@@ -5,30 +5,40 @@ import type { Held } from './part-memory.ts'
 /** A place in the output, filled when its bytes are ready. */
 export interface Piece {
   chunks?: readonly Uint8Array[]
-  /** What must stay until the bytes are written. */
+  /** Output memory, which stays until the bytes are written. */
   held?: readonly Held[]
+  /** A block that must stay as well: others may be waiting for it. */
+  block?: Held
 }
 
 const WRITE_BYTES = 256 * 1024
 const WRITE_CHUNKS = 512
 
+export interface OutputEvents {
+  /** A write that had to be waited for is done: there may be something to pump, and to release. */
+  readonly onWritten: () => void
+  /** Called once: nothing more is written. */
+  readonly onError: (error: unknown) => void
+}
+
 /** Writes pieces in the order of their places, several in one write. */
 export class OrderedOutput {
   readonly #entry: ZipEntryWriter
   readonly #padding: Codec['padding']
-  readonly #onError: (error: unknown) => void
+  readonly #events: OutputEvents
   readonly #pieces: Piece[] = []
   #chunks: Uint8Array[] = []
   #bytes = 0
   #held: Held[] = []
+  #blocks: Held[] = []
   #writing = false
   #failed = false
   #onDrained: (() => void) | undefined
 
-  constructor(entry: ZipEntryWriter, { padding }: Codec, onError: (error: unknown) => void) {
+  constructor(entry: ZipEntryWriter, { padding }: Codec, events: OutputEvents) {
     this.#entry = entry
     this.#padding = padding
-    this.#onError = onError
+    this.#events = events
   }
 
   /** The piece everything behind waits for. */
@@ -48,17 +58,18 @@ export class OrderedOutput {
   /** Takes what is ready; writes once enough has come together. */
   pump(): void {
     while (!this.#writing && !this.#failed && this.#pieces[0]?.chunks !== undefined) {
-      const { chunks, held } = this.#pieces.shift() as Required<Piece>
+      const { chunks, held, block } = this.#pieces.shift() as Required<Piece>
       this.#gather(chunks)
       if (held !== undefined) this.#held.push(...held)
+      if (block !== undefined) this.#blocks.push(block)
       if (this.#bytes >= WRITE_BYTES || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
     if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
   }
 
-  /** Writes what has come together, however little, when something is held for it. */
-  release(): void {
-    if (this.#held.length > 0 && !this.#writing && !this.#failed) this.#write()
+  /** Writes what has come together, however little, when a block is held for it. */
+  releaseBlocks(): void {
+    if (this.#blocks.length > 0 && !this.#writing && !this.#failed) this.#write()
   }
 
   /** Resolves when all is written, or nothing more will be. */
@@ -88,9 +99,11 @@ export class OrderedOutput {
   }
 
   #write(): void {
-    const [chunks, held] = [this.#chunks, this.#held]
+    const chunks = this.#chunks
+    const held = [...this.#held, ...this.#blocks]
     this.#chunks = []
     this.#held = []
+    this.#blocks = []
     this.#bytes = 0
     const release = (): void => {
       for (const thing of held) thing.release()
@@ -103,7 +116,7 @@ export class OrderedOutput {
         () => {
           this.#writing = false
           release()
-          this.pump()
+          this.#events.onWritten()
         },
         (error: unknown) => this.#fail(error),
       )
@@ -115,7 +128,7 @@ export class OrderedOutput {
   #fail(error: unknown): void {
     this.#writing = false
     this.#failed = true
-    this.#onError(error)
+    this.#events.onError(error)
     this.#onDrained?.()
   }
 }
