@@ -47,7 +47,7 @@ export async function checkBundle(
   promised(wrong.length === 0, () => `the manifest breaks its schema: ${wrong.join('; ')}`)
   for (const { code, message } of manifest.problems) {
     assertOneLine(code, 'a code')
-    promised(message.length <= 2000, () => `${code} says ${message.length} characters`)
+    promised(message.length <= 4000, () => `${code} says ${message.length} characters`)
   }
   if (core !== undefined && manifest.core.complete) {
     const sum = crc32(core).toString(16).padStart(8, '0')

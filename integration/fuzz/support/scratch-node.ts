@@ -6,7 +6,15 @@ import { changes, treeOf, type Tree } from './tree.ts'
 const UUID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 // what a composer may write; names of bundles are checked where bundles are
 const ALLOWED = new RegExp(
-  `^node/a/b/c/(cores|cores/[^/]+\\.zip|home/composer\\.log(\\.1)?|home/events|home/events/${UUID}-event\\.json)$`,
+  `^node/a/b/c/(${[
+    'cores',
+    'cores/[^/]+\\.zip',
+    'home/composer\\.log(\\.1)?',
+    'home/(events|gate|rate)',
+    `home/events/${UUID}-event\\.json`,
+    // a workload's key: a uid or an id, and numbers
+    'home/rate/[0-9a-z-]+(\\.json)?',
+  ].join('|')})$`,
   's',
 )
 
