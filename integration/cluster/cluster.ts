@@ -11,8 +11,18 @@ import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
 import { until } from '../harness/until.ts'
 import { makeCertificates } from './certificates.ts'
 import { kubeconfig, kubeletConfiguration } from './configuration.ts'
+import {
+  apiServerFlags,
+  controllerFlags,
+  etcdFlags,
+  type Flags,
+  kubeletFlags,
+  kubeletPort,
+  type Place,
+  schedulerFlags,
+} from './flags.ts'
 import { rememberNode } from './node-settings.ts'
-import { API_SERVICE_ADDRESS, serveApiAddress, SERVICE_RANGE } from './service-address.ts'
+import { API_SERVICE_ADDRESS, serveApiAddress } from './service-address.ts'
 
 /** A real Kubernetes of one node on loopback: etcd, API server, controllers, scheduler, kubelet, containerd. */
 export class Cluster {
@@ -53,15 +63,19 @@ export class Cluster {
       { mode: 0o600 },
     )
 
-    this.#startControlPlane(port, pki)
+    const place = { directory: this.directory, kubeconfig: this.env['KUBECONFIG'] ?? '', port }
+    this.#launch('etcd', etcdFlags(place))
+    this.#launch('kube-apiserver', apiServerFlags(place))
+    // without an API server the kubelet would end
     await this.#ready(
       'the API server is ready',
       () => this.kubectl('get', '--raw', '/readyz'),
       180_000,
     )
     this.#apiAddress = await serveApiAddress(port)
-    this.#startControllers(port, pki)
-    this.#startKubelet(port + 3, pki)
+    this.#launch('kube-controller-manager', controllerFlags(place))
+    this.#launch('kube-scheduler', schedulerFlags(place))
+    this.#startKubelet(place)
     const condition = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
     await this.#ready(
       'the node is ready',
@@ -113,72 +127,14 @@ export class Cluster {
     await this.kubectl('delete', 'pod', '-A', '--all', '--grace-period=5', '--timeout=60s')
   }
 
-  #startControlPlane(port: number, pki: string): void {
-    const etcd = `http://127.0.0.1:${port + 1}`
-    const peer = `http://127.0.0.1:${port + 2}`
-    this.#launch('etcd', {
-      'data-dir': join(this.directory, 'etcd'),
-      'listen-client-urls': etcd,
-      'advertise-client-urls': etcd,
-      'listen-peer-urls': peer,
-      'initial-advertise-peer-urls': peer,
-      'initial-cluster': `default=${peer}`,
-      'unsafe-no-fsync': 'true',
-      'log-level': 'warn',
-    })
-    this.#launch('kube-apiserver', {
-      'etcd-servers': etcd,
-      'bind-address': '127.0.0.1',
-      'secure-port': String(port),
-      'advertise-address': '127.0.0.1',
-      'tls-cert-file': join(pki, 'apiserver.crt'),
-      'tls-private-key-file': join(pki, 'apiserver.key'),
-      'token-auth-file': join(pki, 'tokens.csv'),
-      'authorization-mode': 'RBAC',
-      'service-cluster-ip-range': SERVICE_RANGE,
-      'service-account-issuer': 'https://kubernetes.default.svc',
-      'service-account-signing-key-file': join(pki, 'sa.key'),
-      'service-account-key-file': join(pki, 'sa.pub'),
-      'endpoint-reconciler-type': 'none',
-      'allow-privileged': 'true',
-      'kubelet-preferred-address-types': 'Hostname',
-    })
-  }
-
-  #startControllers(port: number, pki: string): void {
-    const common = {
-      kubeconfig: this.env['KUBECONFIG'] ?? '',
-      'leader-elect': 'false',
-      'bind-address': '127.0.0.1',
-    }
-    this.#launch('kube-controller-manager', {
-      ...common,
-      'service-account-private-key-file': join(pki, 'sa.key'),
-      'root-ca-file': join(pki, 'ca.crt'),
-      'use-service-account-credentials': 'false',
-      'secure-port': String(port + 5),
-      'cert-dir': join(pki, 'controllers'),
-    })
-    this.#launch('kube-scheduler', {
-      ...common,
-      'secure-port': String(port + 6),
-      'cert-dir': join(pki, 'scheduler'),
-    })
-  }
-
-  #startKubelet(port: number, pki: string): void {
+  #startKubelet(place: Place): void {
     const config = join(this.directory, 'kubelet.json')
-    writeFileSync(config, kubeletConfiguration(this.directory, this.containerd.socket, port))
-    this.#launch('kubelet', {
-      kubeconfig: this.env['KUBECONFIG'] ?? '',
-      config,
-      'root-dir': join(this.directory, 'kubelet'),
-      'cert-dir': join(pki, 'kubelet'),
-      'hostname-override': 'localhost',
-    })
+    const { socket } = this.containerd
+    writeFileSync(config, kubeletConfiguration(this.directory, socket, kubeletPort(place)))
+    this.#launch('kubelet', kubeletFlags(place, config))
   }
 
-  #launch(name: string, flags: Record<string, string>): void {
+  #launch(name: string, flags: Flags): void {
     const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)
     const log = join(this.directory, 'log', name)
     this.#programs.push(
