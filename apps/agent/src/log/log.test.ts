@@ -2,12 +2,14 @@ import { expect, test } from 'vitest'
 import { describeError } from './describe-error.ts'
 import { logLevel } from './level.ts'
 import { redactor } from './redact.ts'
+import { visible } from './visible.ts'
 
 test.for([
   [{}, 'info'],
   [{ LOG_LEVEL: 'Warn' }, 'warn'],
   [{ LOG_LEVEL: 'off' }, 'silent'],
   [{ LOG_LEVEL: 'loud' }, 'info'],
+  [{ LOG_LEVEL: 'constructor' }, 'info'],
   [{ RUST_LOG: 'debug' }, 'debug'],
   [{ RUST_LOG: 'DEBUG', LOG_LEVEL: 'error' }, 'error'],
   [{ RUST_LOG: 'warn,core_dump_agent=trace,hyper=off' }, 'trace'],
@@ -24,6 +26,12 @@ test('a secret is taken out of a line, also as JSON writes it', () => {
   expect(redact(JSON.stringify({ a: 'x se"cr\\et y', b: 'plain' }))).toBe(
     '{"a":"x [redacted] y","b":"[redacted]"}',
   )
+})
+
+test('a line moves no cursor and turns no text around', () => {
+  const line = visible(JSON.stringify({ file: 'a\u009b31m\u202eb\u2028' }))
+  expect(line).toBe(String.raw`{"file":"a\u009b31m\u202eb\u2028"}`)
+  expect(JSON.parse(line)).toEqual({ file: 'a\u009b31m\u202eb\u2028' })
 })
 
 test('of an error only name, code, message and causes are told', () => {

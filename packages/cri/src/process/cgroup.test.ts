@@ -133,3 +133,11 @@ describe('a /proc/<pid>/cgroup of', () => {
     expect(podUid(`${text}\n`)).toBe(uid)
   })
 })
+
+test('a text of any number of lines and ids is read', () => {
+  const id = 'a'.repeat(64)
+  const pod = 'pod3d2c1b0a-1111-4222-8333-444455556666'
+  expect(containerIds('\n'.repeat(262_144))).toEqual([])
+  expect(containerIds(`${pod}/${id}/`.repeat(2400))).toEqual([id])
+  expect(podUid(`${pod}/${id}/`.repeat(2400))).toBe(pod.slice(3))
+})
