@@ -3,8 +3,11 @@ import { refuseCore, takeCore } from './bundle/take-core.ts'
 import { tellStory } from './bundle/tell-story.ts'
 import { readCrash } from './crash.ts'
 import { exitCodeOf } from './exit-code.ts'
+import { Gate } from './gate/gate.ts'
 import { handOver } from './hand-over.ts'
+import { yieldToOthers } from './priority.ts'
 import { Question } from './question.ts'
+import { limitRate } from './rate/limit-rate.ts'
 import { select } from './selection.ts'
 import { snapshotCrash, subjectOf } from './snapshot.ts'
 import type { Outcome, Task } from './task.ts'
@@ -15,27 +18,34 @@ export async function compose(task: Task): Promise<Outcome> {
   // who crashed: everything that vanishes with the process, before its first byte is read
   const crash = readCrash(task.args, task.problems)
   const snapshot = snapshotCrash(crash, task)
+  const rate = limitRate(crash, snapshot, task)
+  if (rate.take === 'nothing') return leaveAlone(rate.reason, task)
+
+  // one crash of many: wait for a turn, before anything more is loaded
+  const gate = new Gate(task)
+  await gate.toDrain()
 
   // ask the runtime, but wait only for what the selector or the file name needs
   const question = new Question(subjectOf(crash, snapshot), task)
   try {
     const early = await question.asFarAsNeeded()
     const directory = outputDirectory(task)
-    const selection = select(crash, early, directory, task)
-    if (selection.take === 'nothing') {
-      task.source.release()
-      task.log.write('info', `Left alone: ${selection.reason}`)
-      return { exitCode: 0 }
-    }
+    const selection = rate.take === 'core' ? select(crash, early, directory, task) : rate
+    if (selection.take === 'nothing') return leaveAlone(selection.reason, task)
 
     // drain: the process is held until this is done
     const bundle = await openBundle(directory, crash, await randomUuid(), early?.identity, task)
     const taking =
-      selection.take === 'core' ? takeCore(bundle, task) : refuseCore(selection.reason, task)
-    question.startSoon(taking)
+      selection.take === 'core'
+        ? takeCore(bundle, task)
+        : refuseCore(selection.code ?? 'CORE_REFUSED', selection.reason, task)
+    const turn = taking.then(() => gate.toTell())
+    question.startSoon(turn)
     const taken = await taking
 
     // tell the story: nobody is held any more
+    if (task.byKernel && !gate.isNeeded) yieldToOthers()
+    await turn
     const found = await question.result()
     await tellStory(bundle, { crash, snapshot, found, question, core: taken.core }, task)
 
@@ -44,5 +54,12 @@ export async function compose(task: Task): Promise<Outcome> {
     return { exitCode: exitCodeOf(crash, taken, found, task), path }
   } finally {
     await question.close()
+    await gate.leave()
   }
+}
+
+function leaveAlone(reason: string, { source, log }: Task): Outcome {
+  source.release()
+  log.write('info', `Left alone: ${reason}`)
+  return { exitCode: 0 }
 }

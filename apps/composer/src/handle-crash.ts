@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Arguments } from './arguments/parse.ts'
 import { compose } from './compose.ts'
 import { Log } from './log.ts'
+import { offerToOomKiller } from './priority.ts'
 import { Problems, messageOf } from './problems.ts'
 import { openProgress } from './progress.ts'
 import { say } from './say.ts'
@@ -37,6 +38,7 @@ export async function handleCrash(args: Arguments, home: string | undefined): Pr
     }, GRACE_MS)
   })
   const byKernel = process.ppid === KTHREADD
+  if (byKernel) offerToOomKiller()
   const progress = home === undefined ? await openProgress() : undefined
   const source = new CoreSource(() => {
     progress?.end()

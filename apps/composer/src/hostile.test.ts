@@ -43,7 +43,13 @@ describe('a hostile process', () => {
       })
       expect(code).toBe(0)
       const bundle = await onlyBundle(cores)
-      expect((await readdir(dir)).toSorted()).toEqual(['composer.log', 'cores', 'events'])
+      expect((await readdir(dir)).toSorted()).toEqual([
+        'composer.log',
+        'cores',
+        'events',
+        'gate',
+        'rate',
+      ])
       expect(Buffer.byteLength(`${bundle.name}.zip`)).toBeLessThanOrEqual(255)
       expect(bundle.name).not.toMatch(/^\.|\.\.|[\p{C}/]/u)
       expect(bundle.entries).toEqual(['-dump-info.json', '.core', '-manifest.json'])

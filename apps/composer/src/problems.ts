@@ -3,7 +3,7 @@ import { escapeControls } from './log.ts'
 
 // a hostile command line or runtime must not make the manifest large
 const MAX_PROBLEMS = 100
-const MAX_MESSAGE = 2000
+const MAX_MESSAGE = 4000
 
 /** Collects what went wrong beside the core, and tells `onProblem` at once. */
 export class Problems {

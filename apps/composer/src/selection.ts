@@ -1,6 +1,7 @@
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Identified } from '@core-dump-handler/cri'
+import { freeBytes } from './bundle/core-watch.ts'
 import type { Crash } from './crash.ts'
 import { messageOf } from './problems.ts'
 import type { Task } from './task.ts'
@@ -8,7 +9,8 @@ import type { Task } from './task.ts'
 /** What is done about a crash: take the core, only record it, or leave it alone. */
 export type Selection =
   | { readonly take: 'core' }
-  | { readonly take: 'record'; readonly reason: string }
+  /** `code`: of the problem that tells so. */
+  | { readonly take: 'record'; readonly reason: string; readonly code?: string }
   | { readonly take: 'nothing'; readonly reason: string }
 
 const CORE: Selection = { take: 'core' }
@@ -69,10 +71,10 @@ function selectByPolicy(crash: Crash, directory: string, { settings, problems }:
   }
   if (settings.minFreeBytes > 0) {
     try {
-      const { bavail, bsize } = statfsSync(existing(directory))
-      if (bavail * bsize < settings.minFreeBytes) {
-        const reason = `\`${directory}\` has ${bavail * bsize} bytes free, MIN_FREE_BYTES is ${settings.minFreeBytes}`
-        return { take: 'record', reason }
+      const free = freeBytes(existing(directory))
+      if (free < settings.minFreeBytes) {
+        const reason = `\`${directory}\` has ${free} bytes free, MIN_FREE_BYTES is ${settings.minFreeBytes}`
+        return { take: 'record', code: 'CORE_NO_SPACE', reason }
       }
     } catch (error) {
       problems.add('FREE_SPACE_UNKNOWN', messageOf(error))

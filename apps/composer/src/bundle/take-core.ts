@@ -1,7 +1,9 @@
+import { dirname } from 'node:path'
 import { type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
 import { messageOf } from '../problems.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
+import { CoreRefused, watchCore } from './core-watch.ts'
 import type { ManifestCore } from './manifest-type.ts'
 import type { Bundle } from './open.ts'
 
@@ -12,22 +14,32 @@ export interface TakenCore {
 }
 
 /** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
-export async function takeCore({ name, zip }: Bundle, task: Task): Promise<TakenCore> {
+export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise<TakenCore> {
   const { settings, source, stop, problems, onProgress } = task
   const entryName = `${name}.core`
+  const full = new AbortController()
+  const watch = watchCore(dirname(part.path), settings, (reason) => {
+    problems.add('CORE_CUT', reason)
+    full.abort(new Error(reason))
+  })
   try {
     const result = await drain(source.fd, zip, {
       entryName,
       ...packing(settings, task.args.switches.has('disable-compression')),
-      signal: stop.signal,
+      signal: AbortSignal.any([stop.signal, full.signal]),
       onRelease: () => source.markReleased(),
       ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
-      ...(onProgress && { onProgress: ({ bytes }) => onProgress(bytes) }),
+      onProgress: (progress) => {
+        watch(progress)
+        onProgress?.(progress.bytes)
+      },
     })
     source.markReleased()
+    if (result.cut === 'limit') problems.add('CORE_CUT', result.reason ?? 'MAX_CORE_BYTES')
     return { core: describeCore(result, task), failed: result.cut === 'read-error' }
   } catch (error) {
     source.release()
+    if (isRefusal(error)) return refuseCore('CORE_OVERSIZED', messageOf(error.cause), task)
     // the entry was taken back: what remains is the record that says why
     const reason = messageOf(error)
     problems.add('CORE_NOT_WRITTEN', reason)
@@ -36,10 +48,18 @@ export async function takeCore({ name, zip }: Bundle, task: Task): Promise<Taken
 }
 
 /** A record instead of a core. */
-export async function refuseCore(reason: string, { source, problems }: Task): Promise<TakenCore> {
+export async function refuseCore(
+  code: string,
+  reason: string,
+  { source, problems }: Task,
+): Promise<TakenCore> {
   source.release()
-  problems.add('CORE_REFUSED', reason)
+  problems.add(code, reason)
   return { core: { bytes: 0, complete: false, reason }, failed: false }
+}
+
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.cause instanceof CoreRefused
 }
 
 function packing(

@@ -36,6 +36,10 @@ export type ComposerSettingName =
   | 'HOLD_BUDGET_MS'
   | 'MAX_CORE_BYTES'
   | 'MIN_FREE_BYTES'
+  | 'OVERSIZED_CORE'
+  | 'RATE_CRASHES'
+  | 'RATE_WINDOW_SECONDS'
+  | 'CONCURRENT_DRAINS'
   | 'OVERRIDE_PROC_FOLDER_PATH'
 
 /** Every setting in the order of `.env`: version 9's twelve lines, then ours. */

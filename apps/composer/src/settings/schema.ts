@@ -81,6 +81,11 @@ export const SETTINGS_SCHEMA: Readonly<Record<ComposerSettingName, SettingRow>> 
   COMPRESSION_MODE: ['compressionMode', '', oneOf('', 'deflate', 'store', 'adaptive', 'zstd')],
   HOLD_BUDGET_MS: ['holdBudgetMs', '0', integer(0, DAY_MS)],
   MAX_CORE_BYTES: ['maxCoreBytes', '0', integer(0, Number.MAX_SAFE_INTEGER)],
-  MIN_FREE_BYTES: ['minFreeBytes', '0', integer(0, Number.MAX_SAFE_INTEGER)],
+  // room for records: a full disk must not keep a crash from being told
+  MIN_FREE_BYTES: ['minFreeBytes', '16777216', integer(0, Number.MAX_SAFE_INTEGER)],
+  OVERSIZED_CORE: ['oversizedCore', 'cut', oneOf('cut', 'refuse')],
+  RATE_CRASHES: ['rateCrashes', '60', integer(0, 1_000_000)],
+  RATE_WINDOW_SECONDS: ['rateWindowSeconds', '600', integer(1, DAY_MS / 1000)],
+  CONCURRENT_DRAINS: ['concurrentDrains', '0', integer(0, 1024)],
   OVERRIDE_PROC_FOLDER_PATH: ['procRoot', '/proc', path],
 }

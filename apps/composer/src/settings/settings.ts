@@ -40,10 +40,17 @@ export interface ComposerSettings {
   readonly compressionMode: CompressionSetting | ''
   /** How long compression may keep a process waiting before blocks are stored; 0: no limit. */
   readonly holdBudgetMs: number
-  /** A longer core is cut and marked incomplete; 0: no limit. */
+  /** A longer core is cut or refused; 0: no limit. */
   readonly maxCoreBytes: number
-  /** Below this free space no core is taken, only the record; 0: no limit. */
+  /** Below this free space no core is taken, only the record, and one being taken is cut; 0: no limit. */
   readonly minFreeBytes: number
+  /** What becomes of a core longer than `maxCoreBytes`. */
+  readonly oversizedCore: 'cut' | 'refuse'
+  /** Crashes of one workload that are taken in each window of time; 0: all. */
+  readonly rateCrashes: number
+  readonly rateWindowSeconds: number
+  /** Composers that copy memory at the same time, the others wait; 0: one per CPU, 2 at least. */
+  readonly concurrentDrains: number
   /** Where the host's `/proc` is. */
   readonly procRoot: string
 }

@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
+import { messageOf } from '../problems.ts'
+import type { Task } from '../task.ts'
+import { Admission } from './admission.ts'
+import { Door } from './door.ts'
+import { Guest } from './guest.ts'
+import { Keeper } from './keeper.ts'
+import { FREE, type Pass } from './pass.ts'
+
+// nobody waits for ever: then it goes on, whatever the others do
+const MAX_WAIT_MS = 60_000
+const STORIES_PER_DRAIN = 2
+const BACKLOG = 24
+
+/**
+ * Many crashes at once: a few composers copy memory at a time, the others wait with next to nothing
+ * loaded. A bound, not a lock: whatever is wrong with it, the composer goes on.
+ */
+export class Gate {
+  readonly #task: Task
+  #pass: Pass = FREE
+
+  constructor(task: Task) {
+    this.#task = task
+  }
+
+  /** Resolves when it is this composer's turn to drain. */
+  async toDrain(): Promise<void> {
+    const { home, settings, stop } = this.#task
+    if (home === undefined) return
+    const door = new Door(home)
+    const deadline = this.#deadline()
+    try {
+      do this.#pass = await enter(door, settings.concurrentDrains)
+      while (!(await this.#turn(deadline)) && !stop.signal.aborted)
+    } catch (error) {
+      this.#task.problems.add('GATE_FAILED', `Went on without a turn: ${messageOf(error)}`)
+    }
+  }
+
+  /** Resolves when it may do the rest; its process is released. */
+  async toTell(): Promise<void> {
+    this.#pass.drained()
+    await this.#turn(this.#deadline())
+  }
+
+  /** Others wait for this composer to let them in. */
+  get isNeeded(): boolean {
+    return this.#pass.isNeeded
+  }
+
+  /** Resolves when nobody depends on this composer any more. */
+  leave(): Promise<void> {
+    return this.#pass.leave(this.#task.stop.signal)
+  }
+
+  #deadline(): number {
+    return performance.now() + Math.min(MAX_WAIT_MS, this.#task.settings.timeoutMs / 4)
+  }
+
+  /** False: the gate has gone, and another must be asked. */
+  async #turn(deadline: number): Promise<boolean> {
+    const { stop, problems } = this.#task
+    const late = Promise.withResolvers<boolean>()
+    const timer = setTimeout(() => {
+      problems.add('GATE_TIMEOUT', 'Too many crashes at once: went on without a turn')
+      late.resolve(true)
+    }, deadline - performance.now())
+    const stopped = stop.stopped.then(() => true)
+    return Promise.race([this.#pass.turn(), late.promise, stopped]).finally(() =>
+      clearTimeout(timer),
+    )
+  }
+}
+
+async function enter(door: Door, concurrentDrains: number): Promise<Pass> {
+  let replace = false
+  if (door.isThere) {
+    const socket = door.knock()
+    const failure = await once(socket, 'connect').then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    )
+    if (failure === undefined) return new Guest(socket)
+    if (!['ECONNREFUSED', 'ENOENT'].includes(failure.code ?? '')) throw failure
+    replace = failure.code === 'ECONNREFUSED'
+  }
+  const drains = concurrentDrains || Math.max(2, availableParallelism())
+  const limits = { drains, stories: drains * STORIES_PER_DRAIN, backlog: BACKLOG }
+  const keeper = new Keeper(new Admission(limits))
+  const closeDoor = door.keep(keeper.onGuest, replace)
+  // somebody was quicker: ask again
+  if (closeDoor === undefined) return enter(door, concurrentDrains)
+  keeper.begin(closeDoor)
+  return keeper
+}

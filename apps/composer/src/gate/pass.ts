@@ -1,0 +1,19 @@
+/** A way through the gate, by being its keeper or by asking it. */
+export interface Pass {
+  /** Others depend on this composer. */
+  readonly isNeeded: boolean
+  /** Resolves when this composer may go on; false: the gate is gone, ask again. */
+  turn(): Promise<boolean>
+  /** The process is released, and a second turn is wanted. */
+  drained(): void
+  /** This composer is done; resolves when nobody depends on it any more. */
+  leave(signal: AbortSignal): Promise<void>
+}
+
+/** To go on alone: there is no gate. */
+export const FREE: Pass = {
+  isNeeded: false,
+  turn: () => Promise.resolve(true),
+  drained() {},
+  leave: () => Promise.resolve(),
+}

@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect } from 'vitest'
+import { elfCore } from './test-support/elf-core.ts'
+import { type ReadBundle, onlyBundle, readBundle } from './test-support/read-bundle.ts'
+import { MAIN, runComposer, test } from './test-support/run-composer.ts'
+
+const CORE = elfCore(3_000_000)
+const bundlesOf = async (dir: string): Promise<string[]> =>
+  (await readdir(dir)).filter((name) => name.endsWith('.zip')).map((name) => join(dir, name))
+
+describe('a core over MAX_CORE_BYTES', () => {
+  const env = { MAX_CORE_BYTES: '1000000' }
+
+  test('is cut: a valid bundle says how much is missing', async ({ dir }) => {
+    const { code } = await runComposer({ env: { ...env, CORE_DIR: dir }, core: CORE })
+    const bundle = await onlyBundle(dir)
+    expect(code).toBe(0)
+    expect(bundle.manifest.core).toMatchObject({
+      bytes: 1_000_000,
+      expectedBytes: 3_000_000,
+      complete: false,
+    })
+    expect(bundle.manifest.problems).toMatchObject([{ code: 'CORE_CUT' }])
+    expect((await bundle.bytes('.core')).equals(CORE.subarray(0, 1_000_000))).toBe(true)
+  })
+
+  test('is refused by setting, as soon as its ELF headers are read', async ({ dir }) => {
+    const { code } = await runComposer({
+      env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
+      core: CORE,
+    })
+    const { entries, manifest } = await onlyBundle(dir)
+    expect(code).toBe(0)
+    expect(entries).toEqual(['-dump-info.json', '-manifest.json'])
+    expect(manifest.core).toMatchObject({ bytes: 0, complete: false })
+    expect(manifest.core.reason).toBe(
+      'The core has 3000000 bytes, MAX_CORE_BYTES is 1000000 and OVERSIZED_CORE is `refuse`',
+    )
+    expect(manifest.problems).toMatchObject([{ code: 'CORE_OVERSIZED' }])
+  })
+
+  test('that says nothing of its length is cut, even where it would be refused', async ({
+    dir,
+  }) => {
+    await runComposer({
+      env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
+      core: Buffer.alloc(2_000_000, 'no elf'),
+    })
+    expect((await onlyBundle(dir)).manifest.core).toMatchObject({ bytes: 1_000_000 })
+  })
+})
+
+const crash = async (dir: string, args: string[] = [], env = {}) =>
+  runComposer({
+    args: ['-s=11', '-E=!bin!x', ...args],
+    env: {
+      COMPOSER_HOME: dir,
+      CORE_DIR: join(dir, 'cores'),
+      RATE_CRASHES: '2',
+      RATE_WINDOW_SECONDS: '86400',
+      ...env,
+    },
+    core: CORE,
+  })
+
+describe('RATE_CRASHES', () => {
+  test('takes so many, records the next, counts the rest', async ({ dir }) => {
+    for (let i = 0; i < 5; i++) expect((await crash(dir)).code).toBe(0)
+    const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
+    const bytes = bundles.map(({ manifest }) => manifest.core.bytes).toSorted((a, b) => a - b)
+    expect(bytes).toEqual([0, CORE.length, CORE.length])
+    const record = bundles.find(({ manifest }) => manifest.core.bytes === 0)
+    expect(record?.manifest.problems).toMatchObject([{ code: 'CORE_SUPPRESSED' }])
+    expect(record?.manifest.core.reason).toMatch(/^Crash 3 of this workload within 86400 s/)
+
+    const [counter = '', facts = ''] = (await readdir(join(dir, 'rate'))).toSorted()
+    expect(counter).toMatch(/^host-11-[0-9a-f]{8}-86400-\d+$/)
+    expect(await readFile(join(dir, 'rate', counter), 'utf8')).toHaveLength(5)
+    expect(JSON.parse(await readFile(join(dir, 'rate', facts), 'utf8'))).toMatchObject({
+      scope: 'host',
+      exe: '/bin/x',
+      signalName: 'SIGSEGV',
+      limit: 2,
+    })
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/Crash 5 of this workload/)
+  })
+
+  test('is counted for each workload and window alone', async ({ dir }) => {
+    for (let i = 0; i < 2; i++) await crash(dir)
+    await crash(dir, ['-E=!bin!y'])
+    await crash(dir, ['-s=6'])
+    await crash(dir, [], { RATE_WINDOW_SECONDS: '1' })
+    const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
+    expect(bundles.map(({ manifest }) => manifest.core.complete)).toEqual(Array(5).fill(true))
+  })
+
+  test('of 0 takes all, and what cannot be counted is taken', async ({ dir }) => {
+    for (let i = 0; i < 3; i++) await crash(dir, [], { RATE_CRASHES: '0' })
+    const dirs = { COMPOSER_HOME: '/proc/self', CORE_DIR: join(dir, 'cores') }
+    await crash(dir, [], dirs)
+    const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
+    expect(bundles.map(({ manifest }) => manifest.core.complete)).toEqual(Array(4).fill(true))
+    const codes = bundles.flatMap(({ manifest }) => manifest.problems.map(({ code }) => code))
+    expect(codes).toContain('RATE_UNKNOWN')
+  })
+})
+
+describe('the floor of free space', () => {
+  test('cuts a core that would go below it, into a valid bundle', async ({ dir }) => {
+    // a file system of its own, in a mount namespace of its own
+    const bundle = await onSmallDisk(dir, elfCore(40_000_000))
+    const { core, problems } = bundle.manifest
+    expect(core.complete).toBe(false)
+    expect(core.bytes).toBeGreaterThan(0)
+    expect(core.bytes).toBeLessThan(40_000_000)
+    expect(core.reason).toMatch(/came down to \d+ bytes free/)
+    expect(problems).toMatchObject([{ code: 'CORE_CUT' }])
+  })
+})
+
+/** A composer on a disk of 24 MiB of which 8 are to stay free. */
+async function onSmallDisk(dir: string, core: Buffer): Promise<ReadBundle> {
+  const [file, out, disk] = [join(dir, 'core'), join(dir, 'out'), join(dir, 'disk')]
+  // nothing that compresses, so that it takes what it has
+  for (let at = 4096; at < core.length; at += 4) core.writeInt32LE((at * 2654435761) | 0, at)
+  await writeFile(file, core)
+  await mkdir(out)
+  await mkdir(disk)
+  // slowly, as a core of gigabytes would come
+  const feed =
+    'for i in $(seq 0 39); do dd if="$2" bs=1000000 skip=$i count=1 status=none; sleep 0.02; done'
+  const script = `mount -t tmpfs -o size=24m none "$1" && { ${feed}; } | "$4" "$5"; code=$?; cp "$1"/*.zip "$3"; exit $code`
+  const args = ['-m', 'sh', '-c', script, 'sh', disk, file, out, process.execPath, MAIN]
+  const env = {
+    PATH: process.env['PATH'],
+    CORE_DIR: disk,
+    MIN_FREE_BYTES: String(8 << 20),
+    COMPRESSION: 'false',
+  }
+  await promisify(execFile)('unshare', args, { env })
+  return onlyBundle(out)
+}

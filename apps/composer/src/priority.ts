@@ -1,0 +1,25 @@
+import { writeFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
+
+// CPU and, with it, the priority of reads and writes: ioprio_set(2) derives it from this
+const NICE = 10
+/** Before what a node is made of and pods with guarantees, after ordinary pods: oom_score_adj, proc(5). */
+const OOM_SCORE_ADJ = 200
+
+/** When memory runs out, the node's own work is worth more than a dump. */
+export function offerToOomKiller(): void {
+  quietly(() => writeFileSync('/proc/self/oom_score_adj', String(OOM_SCORE_ADJ)))
+}
+
+/** Once nobody is held, everybody else comes first: those that still hold a process, too. */
+export function yieldToOthers(): void {
+  quietly(() => setPriority(NICE))
+}
+
+function quietly(step: () => void): void {
+  try {
+    step()
+  } catch {
+    // forbidden, or no /proc: a priority is never a reason to fail
+  }
+}
