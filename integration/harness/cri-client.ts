@@ -15,6 +15,7 @@ export interface RuntimeCalls {
     status: { state: string; exitCode: number; imageRef: string }
     info: Record<string, string>
   }>
+  ExecSync(request: { containerId: string; cmd: readonly string[] }): Promise<{ exitCode: number }>
 }
 
 /** A CRI client that shares nothing with the product's: grpc-js, and a definition of its own. */

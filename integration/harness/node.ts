@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { Agent, s3Settings } from './agent.ts'
 import type { Containerd } from './containerd.ts'
+import { composersOf, type Composer } from './composers.ts'
 import { Inbox } from './inbox.ts'
 import { coreSysctls, withKernel } from './kernel.ts'
 import type { ObjectStore } from './object-store.ts'
-import { processesOf } from './scratch.ts'
 import { until } from './until.ts'
 
 export interface NodeOptions {
@@ -66,12 +66,8 @@ export class TestNode {
   }
 
   /** Composers at work, by what the kernel called them with. */
-  composers(): { pid: number; hostPid: number }[] {
-    return processesOf(this.agent.hostDir).flatMap((pid) => {
-      const line = readIfThere(`/proc/${pid}/cmdline`)
-      const hostPid = /-P=(\d+)/.exec(line)?.[1]
-      return hostPid ? [{ pid, hostPid: Number(hostPid) }] : []
-    })
+  composers(): Composer[] {
+    return composersOf(this.agent.hostDir)
   }
 
   /** What composers had logged when the node was given back. */

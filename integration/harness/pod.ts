@@ -10,12 +10,16 @@ export interface PodSpec {
   readonly namespace?: string
   /** @default the pod's name, as the kubelet has it */
   readonly hostname?: string
+  /** Namespaces of this machine that it shares, as `hostNetwork` and `hostPID` have it. */
+  readonly shares?: readonly ('network' | 'pid')[]
   readonly containers: readonly ContainerSpec[]
 }
 
 export interface ContainerSpec {
   readonly name?: string
   readonly image?: string
+  /** @default the image's */
+  readonly command?: readonly string[]
   readonly args: readonly string[]
   readonly uid?: number
   readonly env?: Readonly<Record<string, string>>
@@ -44,7 +48,9 @@ const masked = {
 /** Run a pod as the kubelet would: its labels, its cgroup, its log directory. */
 export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod> {
   const { runtime } = containerd
-  const { name, namespace = 'default', hostname = name } = spec
+  const { name, namespace = 'default', shares = [] } = spec
+  // a node's own host name cannot be set from a pod
+  const hostname = shares.includes('network') ? '' : (spec.hostname ?? name)
   const uid = randomUUID()
   const logDirectory = join(containerd.directory, 'pods', `${namespace}_${name}_${uid}`)
   const labels = {
@@ -52,7 +58,11 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     'io.kubernetes.pod.namespace': namespace,
     'io.kubernetes.pod.uid': uid,
   }
-  const namespaceOptions = { network: 'POD', pid: 'CONTAINER', ipc: 'POD' }
+  const namespaceOptions = {
+    network: shares.includes('network') ? 'NODE' : 'POD',
+    pid: shares.includes('pid') ? 'NODE' : 'CONTAINER',
+    ipc: 'POD',
+  }
   const sandboxConfig = {
     metadata: { name, uid, namespace, attempt: 0 },
     hostname,
@@ -68,6 +78,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     const config = {
       metadata: { name: containerName, attempt: 0 },
       image: { image: container.image ?? CRASHER_IMAGE },
+      ...(container.command && { command: container.command }),
       args: container.args,
       envs: Object.entries(container.env ?? {}).map(([key, value]) => ({ key, value })),
       mounts: Object.entries(container.mounts ?? {}).map(([containerPath, hostPath]) => ({

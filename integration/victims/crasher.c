@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 static int crash_signal = SIGSEGV;
+static const char *name = 0;
 
 __attribute__((noinline)) static void crash_here(void) {
   if (crash_signal == SIGSEGV) *(volatile int *)8 = 1;
@@ -29,7 +30,7 @@ __attribute__((noinline)) static void crash_here(void) {
 }
 
 __attribute__((noinline)) static void *crash_in_thread(void *unused) {
-  prctl(PR_SET_NAME, "crash-thread", 0, 0, 0);
+  if (!name) prctl(PR_SET_NAME, "crash-thread", 0, 0, 0);
   crash_here();
   return unused;
 }
@@ -71,7 +72,7 @@ static void map_sparse(size_t gibibytes) {
 
 int main(int count, char **arguments) {
   int lines = 4, wait_ms = 0, in_child = 0, in_thread = 0, option;
-  const char *gate = 0, *name = 0;
+  const char *gate = 0;
   setvbuf(stdout, 0, _IOLBF, 0);
   signal(SIGTERM, leave);
   while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:ft")) != -1) switch (option) {

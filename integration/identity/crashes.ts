@@ -1,0 +1,160 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Random } from '../fuzz/generate/random.ts'
+import { composersOf } from '../harness/composers.ts'
+import type { Containerd } from '../harness/containerd.ts'
+import { runPod, type Pod } from '../harness/pod.ts'
+import { until } from '../harness/until.ts'
+import type { Home } from './pods.ts'
+
+/** Whose crash it truly is; the process carries `comm` as its name. */
+export interface Crash {
+  readonly comm: string
+  readonly kind: CrashKind
+  readonly podUid: string
+  readonly pod: string
+  readonly namespace: string
+  readonly containerId: string
+}
+
+/** What the crashing process is, and what it did before. */
+export const CRASH_KINDS = {
+  child: 'a child of the container’s first process',
+  grandchild: 'a forked child of that',
+  thread: 'a thread',
+  exec: 'a process that was exec’d into the container',
+  inner: 'moved itself into a cgroup below its own that is named after another container',
+  split: 'moved itself into another container’s cgroup, in some hierarchies but not in all',
+  root: 'moved itself out of all containers, in some hierarchies but not in all',
+  first: 'the first process of a new pod that has the names of another',
+  removed: 'the same, its pod removed before its composer could ask',
+} as const
+export type CrashKind = keyof typeof CRASH_KINDS
+
+export interface Scene {
+  readonly containerd: Containerd
+  readonly homes: readonly Home[]
+  readonly directory: string
+  /** Of composers and gates. */
+  readonly hostDir: string
+  /** The runtime is about to be restarted: what it was asked to do might not happen. */
+  readonly restarts: boolean
+  /** Of pods that were made for one crash. */
+  readonly removals: Promise<void>[]
+}
+
+/** Make a crash happen; resolves once it is under way. */
+export async function crash(scene: Scene, random: Random, serial: number): Promise<Crash> {
+  const home = random.pick(scene.homes)
+  const others = scene.homes.filter(({ pod }) => pod.uid !== home.pod.uid)
+  const other = random.pick(others)
+  const kind = pickKind(random, home, scene.restarts)
+  const comm = `crash-${String(serial).padStart(5, '0')}`
+  const crasher = `/bin/crasher -l 0 -n ${Buffer.from(comm).toString('hex')} -w ${random.below(400)}`
+  const { pod, containerId } = home
+  const truth = {
+    comm,
+    kind,
+    podUid: pod.uid,
+    pod: pod.name,
+    namespace: pod.namespace,
+    containerId,
+  }
+  if (kind === 'first' || kind === 'removed')
+    return { ...truth, ...(await newPod(scene, home, comm, kind)) }
+  if (kind === 'exec') {
+    // answers when the process has died, that is when its composer has read the core
+    const cmd = crasher.split(' ')
+    scene.containerd.runtime.ExecSync({ containerId, cmd }).catch(() => {})
+  } else {
+    home.order(orderOf(kind, crasher, home, other, random))
+  }
+  return truth
+}
+
+function pickKind(random: Random, home: Home, restarts: boolean): CrashKind {
+  const kinds: CrashKind[] = ['child', 'child', 'child', 'grandchild', 'thread', 'inner', 'inner']
+  // one hierarchy is either left or not
+  if (home.cgroups.length > 1) kinds.push('split', 'split', 'root')
+  if (random.once(12)) return random.pick(['first', 'removed'])
+  if (!restarts && random.once(12)) return 'exec'
+  return random.pick(kinds)
+}
+
+function orderOf(
+  kind: CrashKind,
+  crasher: string,
+  home: Home,
+  other: Home,
+  random: Random,
+): string {
+  const own = home.cgroups
+  const some = random
+    .shuffled(own.map((_, index) => index))
+    .slice(0, 1 + random.below(own.length - 1 || 1))
+  switch (kind) {
+    case 'grandchild':
+      return `${crasher} -f`
+    case 'thread':
+      return `${crasher} -t`
+    case 'inner': {
+      const inner = own.map((path) => `${path}/${other.containerId}`).join(' ')
+      // a new cpuset takes no process before it is given CPUs
+      return `for c in ${inner}; do mkdir -p $c; echo 0 > $c/cgroup.procs; done 2>/dev/null; exec ${crasher}`
+    }
+    case 'split': {
+      const theirs = some.map((index) => `echo 0 > ${other.cgroups[index]}/cgroup.procs`)
+      return `${theirs.join(' && ')} && exec ${crasher}`
+    }
+    case 'root': {
+      const roots = some.map(
+        (index) => `echo 0 > ${own[index]?.split('/core-dump-handler-test')[0]}/cgroup.procs`,
+      )
+      return `${roots.join(' && ')} && exec ${crasher}`
+    }
+    default:
+      return `exec ${crasher}`
+  }
+}
+
+/** Another pod under the names of `home`, whose first process crashes. */
+async function newPod(
+  { containerd, directory, hostDir, removals }: Scene,
+  home: Home,
+  comm: string,
+  kind: CrashKind,
+): Promise<Partial<Crash>> {
+  const place = join(directory, comm)
+  mkdirSync(place)
+  const name = Buffer.from(comm).toString('hex')
+  const args = ['-l', '0', '-m', '24', '-n', name, '-g', '/gate/open']
+  const { shares: _, ...spec } = home.spec
+  const pod = await runPod(containerd, {
+    ...spec,
+    containers: [{ args, mounts: { '/gate': place } }],
+  })
+  const hostPid = await pod.hostPid()
+  writeFileSync(join(place, 'open'), '')
+  if (kind === 'removed') await removeBeforeLookUp(pod, hostDir, hostPid)
+  else removals.push(removeAfterwards(pod))
+  return { podUid: pod.uid, containerId: pod.containerIds[0] ?? '' }
+}
+
+/** Also while the runtime is restarted. */
+async function removeAfterwards(pod: Pod): Promise<void> {
+  await pod.exitCode()
+  await until('the pod is removed', () => pod.remove().then(() => true))
+}
+
+/** Stop the composer as soon as it is there, remove the pod under it, and let it go on. */
+async function removeBeforeLookUp(pod: Pod, hostDir: string, hostPid: number): Promise<void> {
+  const { pid } = await until('the composer starts', () =>
+    composersOf(hostDir).find((composer) => composer.hostPid === hostPid),
+  )
+  process.kill(pid, 'SIGSTOP')
+  try {
+    await pod.remove()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}

@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, globSync, mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { CGROUP } from '../harness/cgroups.ts'
+import type { Containerd } from '../harness/containerd.ts'
+import { runPod, type ContainerSpec, type Pod, type PodSpec } from '../harness/pod.ts'
+
+const CGROUP_ROOT = '/sys/fs/cgroup'
+/** Where the pods see this machine's cgroups: some of them move themselves. */
+const SEEN_AT = '/cgroup'
+
+/** A container that does what it is told, as long as the run lasts. */
+export interface Home {
+  readonly pod: Pod
+  readonly spec: PodSpec
+  readonly containerId: string
+  /** Run a line of shell in it. */
+  order(line: string): void
+  /** Its cgroups as the pods see them: one in version 2, one per controller in version 1. */
+  readonly cgroups: readonly string[]
+}
+
+// names repeat over namespaces and host names over pods: only ids tell them apart
+const SPECS: readonly Omit<PodSpec, 'containers'>[] = [
+  ...['red', 'green', 'blue', 'grey'].flatMap((namespace) =>
+    ['web-0', 'web-1', 'web-10', 'my-web-1', 'db-0'].map((name) => ({
+      name,
+      namespace,
+      hostname: name === 'db-0' ? 'web-0' : name,
+    })),
+  ),
+  { name: 'proxy', namespace: 'red', shares: ['network'] },
+  { name: 'proxy', namespace: 'blue', shares: ['network', 'pid'] },
+  { name: 'tracer', namespace: 'green', shares: ['pid'] },
+  { name: 'tracer', namespace: 'grey', shares: ['pid'], hostname: 'web-0' },
+]
+
+/** Start the pods, every fifth with a second container of its own. */
+export async function startHomes(containerd: Containerd, directory: string): Promise<Home[]> {
+  const homes: Home[] = []
+  for (const [index, spec] of SPECS.entries()) {
+    const places = [0, 1].slice(0, index % 5 === 0 ? 2 : 1).map((which) => {
+      const place = join(directory, `orders-${index}-${which}`)
+      mkdirSync(place)
+      execFileSync('mkfifo', [join(place, 'orders')])
+      return place
+    })
+    const whole = { ...spec, containers: places.map(obedient) }
+    const pod = await runPod(containerd, whole)
+    for (const [which, place] of places.entries()) {
+      homes.push(homeOf(pod, whole, pod.containerIds[which] ?? '', join(place, 'orders')))
+    }
+  }
+  return homes
+}
+
+/** Remove the cgroups that crashes made inside those of a container: the pod's removal stops at them. */
+export function removeInner({ pod, containerId }: Home): void {
+  const inner = `${CGROUP_ROOT}/{*/,}${CGROUP}/pod${pod.uid}/${containerId}/*/`
+  for (const cgroup of globSync(inner)) rmdirSync(cgroup)
+}
+
+function obedient(place: string): ContainerSpec {
+  // open for reading and writing, so that it never ends
+  const loop = 'exec 3<>/orders/orders; while read -r line <&3; do eval "$line" & done'
+  return {
+    command: ['/bin/sh', '-c', loop],
+    args: [],
+    mounts: { '/orders': place, [SEEN_AT]: CGROUP_ROOT },
+  }
+}
+
+function homeOf(pod: Pod, spec: PodSpec, containerId: string, orders: string): Home {
+  const found = globSync(`${CGROUP_ROOT}/{*/,}${CGROUP}/pod${pod.uid}/${containerId}`)
+  return {
+    pod,
+    spec,
+    containerId,
+    order: (line) => appendFileSync(orders, `${line}\n`),
+    cgroups: found.map((path) => path.replace(CGROUP_ROOT, SEEN_AT)).toSorted(),
+  }
+}
