@@ -1,7 +1,8 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject, LookUpResult } from '@core-dump-handler/cri'
 import type { Crash } from './crash.ts'
+import { makeDirectory } from './make-directory.ts'
 
 const LABEL_PREFIX = 'info.coredump'
 
@@ -36,7 +37,7 @@ function firstDigest(imageInfo: JsonObject | undefined): string {
 
 /** Writes `<directory>/<uuid>-event.json` by rename, 0600; the directory is made if missing. */
 export function writeEvent(directory: string, uuid: string, text: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const part = join(directory, `.${uuid}-event.json.part`)
   try {
     writeFileSync(part, text, { mode: 0o600, flag: 'wx' })

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { ZipWriter, createPartFile, drain } from '@core-dump-handler/ingest'
+import { makeDirectory } from './make-directory.ts'
 import { Problems, messageOf } from './problems.ts'
 import { say } from './say.ts'
 import { loadSettings } from './settings/load.ts'
@@ -24,7 +24,7 @@ export async function selfTest(home: string | undefined): Promise<number> {
       'settings',
       () => noProblems(problems) ?? (home === undefined ? 'defaults' : join(home, '.env')),
     ],
-    ['directory', () => makeDirectory(directory)],
+    ['directory', () => directoryThere(directory)],
     ['bundle', () => packSomething(directory)],
     ['look-up', () => import('./look-up.ts').then(() => settings.criClient)],
   ]
@@ -45,8 +45,8 @@ function noProblems({ list }: Problems): string | undefined {
   return list.length === 0 ? undefined : list.map(({ message }) => message).join('; ')
 }
 
-function makeDirectory(directory: string): string {
-  if (!existsSync(directory)) mkdirSync(directory, { recursive: true, mode: 0o700 })
+function directoryThere(directory: string): string {
+  makeDirectory(directory)
   return directory
 }
 

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs'
 import { hostname as nodeHostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Identity } from '@core-dump-handler/cri'
 import { type PartFile, ZipWriter, createPartFile, isIngestError } from '@core-dump-handler/ingest'
 import type { Crash } from '../crash.ts'
+import { makeDirectory } from '../make-directory.ts'
 import type { Task } from '../task.ts'
 import { formatDumpInfo } from './dump-info.ts'
 import { bundleName } from './name.ts'
@@ -39,7 +39,7 @@ export async function openBundle(
   identity: Identity | undefined,
   task: Task,
 ): Promise<Bundle> {
-  if (!existsSync(directory)) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const wanted = bundleName(
     task.settings.filenameTemplate,
     nameFields(directory, crash, uuid, identity),

@@ -1,7 +1,7 @@
 import { linkSync, lstatSync, renameSync, rmSync } from 'node:fs'
 import { type Server, type Socket, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
-import { makeOwnDirectory } from '../own-directory.ts'
+import { makeDirectory } from '../make-directory.ts'
 
 /**
  * `<HOST_DIR>/gate/door`: a socket on which one composer lets the others in. It is put there listening
@@ -27,7 +27,7 @@ export class Door {
 
   /** Puts an own door there, in the place of one whose keeper is dead if `replace`; undefined: somebody was quicker. */
   keep(onGuest: (guest: Socket) => void, replace: boolean): (() => void) | undefined {
-    makeOwnDirectory(this.#directory)
+    makeDirectory(this.#directory)
     const own = join(this.#directory, `.${process.pid}`)
     rmSync(own, { force: true })
     const server = createServer(onGuest)

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { makeOwnDirectory } from '../own-directory.ts'
+import { makeDirectory } from '../make-directory.ts'
 
 export interface RateWindow {
   /** `<key>-<seconds>-<number of the window since 1970>` in `<home>/rate`: one byte for each crash. */
@@ -50,7 +50,7 @@ function inDirectory<T>(directory: string, step: () => T): T {
     return step()
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
-    makeOwnDirectory(directory)
+    makeDirectory(directory)
     return step()
   }
 }

@@ -1,0 +1,29 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { makeDirectory } from './make-directory.ts'
+
+function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'composer-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+test('makes what is missing above it, for its owner only, and may be repeated', () => {
+  const path = join(scratch(), 'a/b/c')
+  makeDirectory(path)
+  makeDirectory(path)
+  expect(statSync(path).mode & 0o777).toBe(0o700)
+  expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
+})
+
+test('ends with an error where the file system makes no directories', () => {
+  expect(() => makeDirectory('/proc/self/cores/here')).toThrow(/ENOENT/)
+})
+
+test('a file in its place is an error', () => {
+  const file = join(scratch(), 'file')
+  writeFileSync(file, '')
+  expect(() => makeDirectory(join(file, 'below'))).toThrow(/ENOTDIR/)
+})
