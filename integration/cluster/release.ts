@@ -8,6 +8,7 @@ import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
 import type { Cluster } from './cluster.ts'
 
 const CHART = new URL('../../chart', import.meta.url).pathname
+const VERSION_9 = new URL('./version-9', import.meta.url).pathname
 
 /** The chart, installed with the image of this checkout, a store, and directories of its own. */
 export class Release {
@@ -30,32 +31,20 @@ export class Release {
   }
 
   async install(...set: string[]): Promise<void> {
-    this.#metricsPort = await freePorts()
-    // as systemd makes the root of a real node: mounts of the host reach into pods
-    await run('mount', ['--bind', this.directory, this.directory])
-    await run('mount', ['--make-rshared', this.directory])
-    mkdirSync(this.coreDir, { mode: 0o700 })
-    await this.#cluster.helm(
-      'install',
-      this.name,
-      CHART,
-      ...this.#values(set),
-      '--wait',
-      '--timeout',
-      '180s',
-    )
+    await this.#makeDirectories()
+    await this.#helm('install', CHART, await this.#values(set))
+  }
+
+  /** The same release as version 9 would have made it: its objects, a stand-in for its agent. */
+  async installVersion9(): Promise<void> {
+    await this.#makeDirectories()
+    mkdirSync(this.hostDir)
+    const set = [`hostDirectory=${this.hostDir}`, `coreDirectory=${this.coreDir}`]
+    await this.#helm('install', VERSION_9, set)
   }
 
   async upgrade(...set: string[]): Promise<void> {
-    await this.#cluster.helm(
-      'upgrade',
-      this.name,
-      CHART,
-      ...this.#values(set),
-      '--wait',
-      '--timeout',
-      '180s',
-    )
+    await this.#helm('upgrade', CHART, await this.#values(set))
   }
 
   async test(): Promise<string> {
@@ -87,7 +76,20 @@ export class Release {
     removeScratch(this.directory)
   }
 
-  #values(set: readonly string[]): string[] {
+  async #makeDirectories(): Promise<void> {
+    // as systemd makes the root of a real node: mounts of the host reach into pods
+    await run('mount', ['--bind', this.directory, this.directory])
+    await run('mount', ['--make-rshared', this.directory])
+    mkdirSync(this.coreDir, { mode: 0o700 })
+  }
+
+  async #helm(verb: 'install' | 'upgrade', chart: string, set: readonly string[]): Promise<void> {
+    const values = set.flatMap((each) => ['--set', each])
+    await this.#cluster.helm(verb, this.name, chart, ...values, '--wait', '--timeout', '180s')
+  }
+
+  async #values(set: readonly string[]): Promise<string[]> {
+    this.#metricsPort ||= await freePorts()
     const values = {
       'image.registry': 'localhost',
       'image.pullPolicy': 'Never',
@@ -105,8 +107,6 @@ export class Release {
       's3.secretAccessKey': this.#store.secret,
       'limits.minFreeBytes': '0',
     }
-    return [...Object.entries(values).map(([key, value]) => `${key}=${value}`), ...set].flatMap(
-      (each) => ['--set', each],
-    )
+    return [...Object.entries(values).map(([key, value]) => `${key}=${value}`), ...set]
   }
 }

@@ -16,6 +16,8 @@ test('B1: remove gives back what it found, and again, with none, some and all fi
   await writeFile(join(node.hostDir, 'composer.log'), '')
   await writeFile(join(node.hostDir, 'composer.log.1'), '')
   await writeFile(join(node.hostDir, 'cdc.123456'), 'of a write that was killed')
+  await mkdir(join(node.hostDir, 'rate'))
+  await writeFile(join(node.hostDir, 'rate/of-a-composer'), '')
   await writeFile(join(node.hostDir, 'of-somebody-else'), '')
   await mkdir(join(node.hostDir, 'events'))
   await writeFile(join(node.coreDir, 'a.zip'), 'waits')

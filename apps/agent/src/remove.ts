@@ -6,7 +6,7 @@ import { LIBRARY_DIRECTORY } from './deploy/deploy-executable.ts'
 import { readDeployed } from './node/deployed.ts'
 import { exists } from './node/exists.ts'
 import { giveBackSysctls } from './node/give-back-sysctls.ts'
-import { isDeployed, nodeFiles } from './node/node-files.ts'
+import { isDeployed, nodeFiles, STATE_DIRECTORIES } from './node/node-files.ts'
 import { CORE_PATTERN, hostDirOf } from './node/sysctls.ts'
 import type { AgentSettings } from './settings/settings.ts'
 
@@ -45,7 +45,7 @@ export async function remove({ settings, log }: CommandContext): Promise<number>
     for (const name of names) {
       if (!isDeployed(name, { patternIsOurs, deployed })) continue
       await step(name, async () => {
-        await rm(join(hostDir, name), { force: true, recursive: LIBRARY_DIRECTORY.test(name) })
+        await rm(join(hostDir, name), { force: true, recursive: isDirectory(name) })
         log.info({ file: name }, 'deleted')
       })
     }
@@ -56,6 +56,9 @@ export async function remove({ settings, log }: CommandContext): Promise<number>
   else log.error({ failed }, 'not everything could be removed; see above, then run `remove` again')
   return failed.length === 0 ? 0 : 1
 }
+
+const isDirectory = (name: string): boolean =>
+  LIBRARY_DIRECTORY.test(name) || STATE_DIRECTORIES.includes(name)
 
 const rank = (name: string): number => (name === '.deployed' ? 1 : 0)
 

@@ -6,7 +6,7 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { claimFiles } from './deployed.ts'
 import { exists } from './exists.ts'
-import { NEEDED, nodeFiles } from './node-files.ts'
+import { NEEDED, nodeFiles, STATE_DIRECTORIES } from './node-files.ts'
 
 /** The text of version 9's crictl.yaml, byte for byte: no newline at its end. */
 function crictlConfig(endpoint: string): string {
@@ -51,7 +51,7 @@ export async function deployCrictl(settings: AgentSettings, log: Log): Promise<v
     ...(settings.deployCrictlConfig ? ['crictl.yaml'] : []),
   ]
   const always = [...NEEDED, ...(ofEarlierAgent ? ['crictl.yaml'] : [])]
-  const ours = await claimFiles(hostDir, always, wanted)
+  const ours = await claimFiles(hostDir, always, [...STATE_DIRECTORIES, ...wanted])
   for (const file of wanted.filter((name) => !ours.has(name))) {
     log.warn({ file: join(hostDir, file) }, 'was there before us: left as it is')
   }

@@ -47,6 +47,9 @@ export async function missingFiles(hostDir: string): Promise<string[]> {
 /** What a crash needs; always written by us, whoever had it before. */
 export const NEEDED = ['cdc', '.env'] as const
 
+/** Directories in which composers keep who takes turns and whose crashes were counted. */
+export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
+
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
 const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Cluster } from './cluster/cluster.ts'
+import { Release } from './cluster/release.ts'
+import { crashingDuring, gapIn, type Crash } from './harness/crash-loop.ts'
+import { Inbox } from './harness/inbox.ts'
+import { coreSysctls, setCoreSysctl, withKernel } from './harness/kernel.ts'
+import type { ObjectStore } from './harness/object-store.ts'
+import { realParts } from './harness/requirements.ts'
+import { until } from './harness/until.ts'
+import { startVersitygw } from './harness/versitygw.ts'
+
+/** What the node had before anybody came. */
+const FOUND = {
+  'kernel.core_pattern': '|/bin/false %p',
+  'kernel.core_pipe_limit': '7',
+  'fs.suid_dumpable': '1',
+} as const
+
+// a helper that is just being started when its file goes is seen by nobody
+const SLACK_MS = 500
+
+realParts('a release of version 9 on a real cluster', () => {
+  let store: ObjectStore
+  let cluster: Cluster
+  let release: Release
+
+  beforeAll(async () => {
+    store = await startVersitygw()
+    cluster = await new Cluster().start()
+    release = new Release(cluster, store)
+    await release.importImage()
+  }, 900_000)
+
+  afterAll(async () => {
+    await cluster.stop()
+    release.dispose()
+    await store.stop()
+  })
+
+  test('is upgraded under crashes: only those between its preStop and our start are missed', async () => {
+    await withKernel(async () => {
+      try {
+        for (const [key, value] of Object.entries(FOUND)) {
+          setCoreSysctl(key as keyof typeof FOUND, value)
+        }
+        await release.installVersion9()
+        await until('version 9 has the node', () => pattern().includes(` -d=${release.coreDir} `))
+        await upgradesUnderCrashes()
+        await until('its claims and volumes are gone', async () => {
+          return (await cluster.kubectl('get', 'pv,pvc', '-A', '-o', 'name')) === ''
+        })
+        expect(backups()).toEqual(FOUND)
+        await release.uninstall()
+        await until('our files are gone', () => release.leftOver().length === 0).catch(() =>
+          expect(release.leftOver()).toEqual([]),
+        )
+        expect(coreSysctls()).toEqual(FOUND)
+      } catch (error) {
+        throw new Error(await release.describe(), { cause: error })
+      }
+    })
+  }, 300_000)
+
+  async function upgradesUnderCrashes(): Promise<void> {
+    const { crashes, patterns } = await crashingDuring(() => release.upgrade())
+    const gap = gapIn(patterns, (value) => value.includes(' -P='))
+    const inGap = ({ startMs, endMs }: Crash): boolean =>
+      endMs > gap.startMs - SLACK_MS && startMs < gap.endMs
+    const pids = (some: readonly Crash[]): number[] => some.map(({ pid }) => pid)
+    const safe = crashes.filter((crash) => !inGap(crash))
+    const before = safe.filter(({ endMs }) => endMs < gap.startMs)
+    const after = safe.filter(({ startMs }) => startMs >= gap.endMs)
+    expect(before.length).toBeGreaterThan(3)
+    expect(after.length).toBeGreaterThan(3)
+
+    // what version 9 had caught and not sent is sent by us
+    await until('version 9’s dumps are in the store', async () => {
+      const keys = new Set(await store.keys())
+      return pids(before).every((pid) => keys.has(`version-9-${pid}.zip`))
+    })
+    const ours = { ...store, keys: async () => (await store.keys()).filter(isOurs) }
+    const inbox = new Inbox(ours, join(release.directory, 'inbox'))
+    const caught = await inbox.collect(
+      ({ manifest }) => pids(after).includes(manifest.crash.hostPid ?? 0),
+      after.length,
+    )
+    expect(new Set(caught.map(({ manifest }) => manifest.crash.hostPid))).toEqual(
+      new Set(pids(after)),
+    )
+    const seconds = ((gap.endMs - gap.startMs) / 1000).toFixed(1)
+    const missed = crashes.length - before.length - after.length
+    process.stderr.write(
+      `${seconds} s between version 9's preStop and our pattern: at most ${missed} of ${crashes.length} crashes missed\n`,
+    )
+  }
+
+  function backups(): Record<string, string> {
+    const read = (key: string): string =>
+      readFileSync(join(release.hostDir, `${key.split('.').at(-1)}.bak`), 'utf8')
+    expect(existsSync(join(release.hostDir, 'cdc'))).toBe(true)
+    return Object.fromEntries(Object.keys(FOUND).map((key) => [key, read(key)]))
+  }
+})
+
+const pattern = (): string => coreSysctls()['kernel.core_pattern']
+const isOurs = (key: string): boolean => !key.startsWith('version-9-')
