@@ -83,7 +83,8 @@ async function openLog(path: string): Promise<FileHandle | undefined> {
 async function textFrom(file: FileHandle, start: number): Promise<{ text: string; end: number }> {
   const { size } = await file.stat()
   const from = Math.max(start, size - MAX_BYTES)
-  if (size <= from) return { text: '', end: Math.min(start, size) }
+  // a file that has become shorter keeps the old position: that is how it is noticed
+  if (size <= from) return { text: '', end: start }
   const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
   return { text: buffer.toString('utf8', 0, bytesRead), end: from + bytesRead }
 }
