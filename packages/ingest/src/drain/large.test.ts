@@ -30,7 +30,7 @@ test(
     await file.publish()
 
     expect(result).toMatchObject({ bytes: length, complete: true })
-    expect(result.storedBytes).toBeLessThan(length / 900)
+    expect(result.storedBytes).toBeLessThan(length / 700)
     const [unzip] = readersHere().filter(({ name }) => name === 'unzip')
     await unzip?.test(path)
     expect(String(await unzip?.extract(path, 'after'))).toBe('the core')
@@ -88,9 +88,10 @@ test(
     expect(offset).toBeGreaterThan(4 * GIB)
     await zip.finish()
     await file.publish()
-    const [unzip] = readersHere().filter(({ name }) => name === 'unzip')
-    await unzip?.test(path)
-    expect(String(await unzip?.extract(path, 'after'))).toBe('the core')
+    // what lies behind it is found by its size alone: nobody has to read 4 GiB of zeros for that
+    for (const reader of readersHere().filter(({ name }) => /unzip|python3|7z/.test(name))) {
+      expect(String(await reader.extract(path, 'after')), reader.name).toBe('the core')
+    }
     expect(String(execFileSync('bsdtar', ['-tvf', path]))).toContain(` ${41 * HUNDRED * MIB} `)
   },
   SLOW,
