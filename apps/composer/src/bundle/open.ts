@@ -51,10 +51,9 @@ export async function openBundle(
     uuid,
   )
   const zip = new ZipWriter(part)
-  await zip.add(
-    `${name}-dump-info.json`,
-    formatDumpInfo({ ...crash, uuid, name, nodeHostname: nodeHostname() }),
-  )
+  const dumpInfo = formatDumpInfo({ ...crash, uuid, name, nodeHostname: nodeHostname() })
+  // a write that fails once must not cost the core
+  await task.problems.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}-dump-info.json`, dumpInfo))
   return { uuid, name, part, zip }
 }
 

@@ -17,7 +17,7 @@ export interface Story {
 
 /**
  * What was around the crash: version 9's entries in its order, the crashing process's own files,
- * the manifest last. An entry that fails costs only itself.
+ * the manifest last. An entry that fails costs only itself; rejects when it is the manifest.
  */
 export async function tellStory(bundle: Bundle, story: Story, task: Task): Promise<void> {
   const { found, snapshot, question } = story
@@ -46,7 +46,8 @@ export async function tellStory(bundle: Bundle, story: Story, task: Task): Promi
   for (const [file, bytes] of snapshot?.files ?? []) await add(`-process/${file}`, bytes)
 
   if (stop.cause) problems.add(stop.cause.code, stop.cause.message)
-  await add('-manifest.json', manifestOf(bundle, story, task))
+  // without it nobody could tell a whole core from a cut one: what is there is left to be salvaged
+  await bundle.zip.add(`${bundle.name}-manifest.json`, manifestOf(bundle, story, task))
 }
 
 function json(value: object | undefined): string {
