@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib'
-import { type Cut, type Cutter, MAX_PART_BYTES, NO_TAIL } from './cut.ts'
+import { type Cut, type Cutter, MAX_PART_BYTES, NO_TAIL, OUTPUT_BYTES } from './cut.ts'
+import { free } from './free.ts'
 import { History } from './history.ts'
 
 interface Inflated {
@@ -52,8 +53,9 @@ export const cutDeflate: Cutter = async (window, start, plain) => {
     const bytes = await window.bytes(at)
     const part = last ? await expand(bytes, history) : await expandToFlush(bytes, history)
     if (part === undefined) return { ...cutAt(at), tail: await expandTail(bytes, history) }
-    await take(part.buffer)
     at += part.engine.bytesWritten
+    await take(part.buffer)
+    free(part.buffer)
     if (last) return { end: at, ended: true, tail: NO_TAIL }
   }
 }
@@ -84,7 +86,9 @@ async function expandToFlush(bytes: Buffer, history: History): Promise<Inflated 
     marker = bytes.indexOf(FLUSHED, marker + 1)
     if (marker < 0) return undefined
     const end = marker + FLUSHED.length
-    const part = await expand(Buffer.concat([bytes.subarray(0, end), LAST_BLOCK]), history)
+    const closed = Buffer.concat([bytes.subarray(0, end), LAST_BLOCK])
+    const part = await expand(closed, history)
+    free(closed)
     if (part?.engine.bytesWritten !== end + LAST_BLOCK.length) continue
     return { buffer: part.buffer, engine: { bytesWritten: end } }
   }
@@ -97,20 +101,22 @@ async function expandTail(bytes: Buffer, history: History): Promise<Buffer> {
   return part?.buffer ?? NO_TAIL
 }
 
+/** Without the history first: a full flush needs none, and Node keeps a copy of it for each call. */
 async function expand(
   bytes: Buffer,
   history: History,
   options: ZlibOptions = {},
 ): Promise<Inflated | undefined> {
-  const dictionary = history.bytes()
+  return (
+    (await tryInflate(bytes, options)) ??
+    (await tryInflate(bytes, { ...options, dictionary: history.bytes() }))
+  )
+}
+
+async function tryInflate(bytes: Buffer, options: ZlibOptions): Promise<Inflated | undefined> {
+  const limits = { info: true, chunkSize: OUTPUT_BYTES, maxOutputLength: MAX_PART_BYTES }
   try {
-    return await inflate(bytes, {
-      ...options,
-      ...(dictionary.length > 0 && { dictionary }),
-      info: true,
-      chunkSize: 128 * 1024,
-      maxOutputLength: MAX_PART_BYTES,
-    })
+    return await inflate(bytes, { ...options, ...limits })
   } catch {
     return undefined
   }

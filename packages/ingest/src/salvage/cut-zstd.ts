@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, zstdDecompress, type InputType, type ZstdOptions } from 'node:zlib'
-import { type Cutter, MAX_PART_BYTES, NO_TAIL } from './cut.ts'
+import { type Cutter, MAX_PART_BYTES, NO_TAIL, OUTPUT_BYTES } from './cut.ts'
+import { free } from './free.ts'
 
 interface Expanded {
   readonly buffer: Buffer
@@ -14,9 +15,6 @@ type Decompress = (
   done: (error: Error | null, result: Expanded) => void,
 ) => void
 
-/** No multiple of a page: where a frame just fills its output, Node goes on into the next one. */
-const CHUNK_BYTES = 1024 * 1024 + 1
-
 /** zstd frames one after the other; Node stops behind each, and tells where that is. */
 export const cutZstd: Cutter = async (window, start, plain) => {
   for (let at = start; ;) {
@@ -29,7 +27,9 @@ export const cutZstd: Cutter = async (window, start, plain) => {
     }
     plain.push(frame.buffer)
     at += frame.engine.bytesWritten
-    await window.pace(frame.buffer.length)
+    const { length } = frame.buffer
+    free(frame.buffer)
+    await window.pace(length)
   }
 }
 
@@ -38,7 +38,7 @@ async function expand(bytes: Buffer, options: ZstdOptions = {}): Promise<Expande
     const { buffer, engine } = await decompress(bytes, {
       ...options,
       info: true,
-      chunkSize: CHUNK_BYTES,
+      chunkSize: OUTPUT_BYTES,
       maxOutputLength: MAX_PART_BYTES,
     })
     return engine.bytesWritten > 0 ? { buffer, engine } : undefined

@@ -16,5 +16,11 @@ export type Cutter = (window: FileWindow, start: number, plain: Plain) => Promis
 
 export const NO_TAIL: Buffer = Buffer.alloc(0)
 
+/**
+ * Output is taken in one piece of this size, which holds any part of ours. No multiple of a page:
+ * where a zstd frame just fills its output, Node goes on into the next one.
+ */
+export const OUTPUT_BYTES: number = 1024 * 1024 + 1
+
 /** No part of one entry expands to more: neither ours nor what a hostile byte makes of it. */
 export const MAX_PART_BYTES: number = 16 * 1024 * 1024

@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { createInflateRaw } from 'node:zlib'
+import { cutDeflate } from './cut-deflate.ts'
 import { cutStored } from './cut-stored.ts'
 import { cutZstd } from './cut-zstd.ts'
 import { FileWindow } from './file-window.ts'
@@ -15,15 +16,20 @@ export async function expandWhole(
 ): Promise<Plain | undefined> {
   const dataEnd = dataAt + record.compressedBytes
   if (dataEnd > end) return undefined
+  const window = new FileWindow(fd, dataAt, dataEnd, pace)
+  const expand = record.method === 8 ? cutDeflate : record.method === 93 ? cutZstd : cutStored
+  const isRight = ({ bytes, crc32 }: Plain): boolean =>
+    bytes === record.bytes && crc32 === record.crc32
+
   const plain = new Plain()
-  const window = new FileWindow(fd, dataEnd, pace)
-  if (record.method === 0) await cutStored(window, dataAt, plain)
-  else if (record.method === 93) await cutZstd(window, dataAt, plain)
-  else if (!(await inflateAll(window, dataAt, plain))) return undefined
-  return plain.bytes === record.bytes && plain.crc32 === record.crc32 ? plain : undefined
+  const { end: reached } = await expand(window, dataAt, plain)
+  if (reached === dataEnd) return isRight(plain) ? plain : undefined
+  // from another program, which flushes nowhere
+  const whole = new Plain()
+  const ends = record.method === 8 && (await inflateAll(window, dataAt, whole))
+  return ends && isRight(whole) ? whole : undefined
 }
 
-/** From whatever program, so without any boundary but the last. */
 async function inflateAll(window: FileWindow, start: number, plain: Plain): Promise<boolean> {
   const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES })
   try {

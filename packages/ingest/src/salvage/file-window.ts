@@ -13,14 +13,16 @@ export class FileWindow {
   readonly end: number
   /** To be awaited for all bytes that were worked on. */
   readonly pace: Pace
-  readonly #buffer = Buffer.allocUnsafeSlow(WINDOW_BYTES)
+  readonly #buffer: Buffer
   #start = 0
   #length = 0
 
-  constructor(fd: number, end: number, pace: Pace) {
+  /** Nothing before `start` will be asked for. */
+  constructor(fd: number, start: number, end: number, pace: Pace) {
     this.fd = fd
     this.end = end
     this.pace = pace
+    this.#buffer = Buffer.allocUnsafe(Math.max(0, Math.min(WINDOW_BYTES, end - start)))
   }
 
   /** Up to `length` bytes from `position`, fewer at the end; valid until the next call. */

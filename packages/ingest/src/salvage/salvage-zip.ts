@@ -31,7 +31,7 @@ export async function salvageZip(path: string, options: SalvageOptions): Promise
     }
     if (final !== undefined) throw taken(options.finalPath)
     if (found.nlink > 1) throw notAFile(path, 'it has another name, where it would change too')
-    const window = new FileWindow(fd, found.size, paceOf(options))
+    const window = new FileWindow(fd, 0, found.size, paceOf(options))
     return await close({ path, found, window, walked: await walk(window) }, options)
   } catch (error) {
     options.signal?.throwIfAborted()
