@@ -122,6 +122,11 @@ const SHAPES: readonly Shape[] = [
     ids: [A, K, B],
     uid: UID,
   },
+  {
+    name: 'lines in two pods: neither is told',
+    text: `2:cpu:/kubepods/pod${UID}/${A}\n1:memory:/kubepods/pod${OUTER}/${B}`,
+    ids: [A, B],
+  },
   { name: 'a hex run that is longer than an id', text: `0::/${A}${B}/x${A}f`, ids: [] },
   { name: 'a cgroup that was deleted', text: `0::/kubepods/${A} (deleted)`, ids: [A] },
   { name: 'nothing', text: '', ids: [] },

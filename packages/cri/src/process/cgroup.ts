@@ -34,7 +34,8 @@ export function containerIds(cgroup: string): readonly string[] {
   return [...new Set(byDepth.flat())].filter((id) => id !== undefined)
 }
 
-/** The uid of the pod around the outermost container, where the path names one. */
+/** The uid of the pod around the outermost container, where the path names one and all lines the same. */
 export function podUid(cgroup: string): string | undefined {
-  return cgroupLines(cgroup).find(([outermost]) => outermost?.podUid)?.[0]?.podUid
+  const uids = new Set(cgroupLines(cgroup).flatMap(([outermost]) => outermost?.podUid ?? []))
+  return uids.size === 1 ? [...uids][0] : undefined
 }
