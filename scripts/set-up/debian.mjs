@@ -36,6 +36,8 @@ export const PACKAGES = {
     { name: 'buildah', provides: 'buildah', purpose: 'comparing the image with the Dockerfile' },
     { name: 'skopeo', provides: 'skopeo', purpose: 'copying the image' },
     { name: 'util-linux', provides: 'flock', purpose: 'file locks' },
+    { name: 'strace', provides: 'strace', purpose: 'failing at any call of the composer' },
+    { name: 'faketime', provides: 'faketime', purpose: 'clocks that jump' },
     { name: 'runc', provides: 'runc', purpose: 'pods in a real containerd' },
     {
       name: 'containernetworking-plugins',

@@ -1,0 +1,146 @@
+import { existsSync, readdirSync, readFileSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { failAt, failFrom, stagesOf, type Injection, type Stage } from './composer/stages.ts'
+import { Workshop, type Ended } from './composer/workshop.ts'
+import { Agent } from './harness/agent.ts'
+import { Bundle } from './harness/bundle.ts'
+import { realParts } from './harness/requirements.ts'
+import { until } from './harness/until.ts'
+import { coreImage } from '../apps/agent/src/test-support/killed-composer.ts'
+
+const CORE = coreImage(1_500_000)
+const AT_ONCE = 4
+
+interface Run {
+  readonly stage: Stage
+  readonly name: string
+  readonly ended: Ended
+}
+
+type Failing = (workshop: Workshop, name: string, stages: readonly Stage[]) => string[]
+
+/** Have one composer fail at the first of `stages`, the next at the second, and so on. */
+async function atEachStage(workshop: Workshop, failing: Failing): Promise<Run[]> {
+  const stages = await stagesOf(workshop, CORE)
+  expect(stages.length).toBeGreaterThan(8)
+  const left = stages.map((stage, index) => ({ stage, index, name: `stage-${index}` }))
+  const runs: Run[] = []
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const under = failing(workshop, next.name, stages.slice(next.index))
+      const { ended } = workshop.start({ name: next.name, core: CORE, under })
+      runs.push({ ...next, ended: await ended })
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return runs
+}
+
+const atOne =
+  (what: Injection): Failing =>
+  (workshop, name, [stage]) =>
+    failAt(workshop, name, stage as Stage, what)
+
+/** Have an agent salvage and carry what composers left; returns the names that arrive. */
+async function carry({ directory, coreDir }: Workshop): Promise<string[]> {
+  const store = join(directory, 'store')
+  const env = { CORE_DIR: coreDir, DESTINATION: `file:${store}`, INTERVAL: '1000' }
+  const agent = new Agent(env).spareKernel()
+  try {
+    // nobody writes to them any more, and nobody has for long
+    const anHourAgo = new Date(Date.now() - 3_600_000)
+    for (const name of readdirSync(coreDir)) utimesSync(join(coreDir, name), anHourAgo, anHourAgo)
+    await agent.start()
+    const isDone = (): boolean => !readdirSync(coreDir).some((name) => /\.(zip|part)$/.test(name))
+    await until('all are carried', isDone, 60_000)
+  } catch (cause) {
+    throw new Error(`${readdirSync(coreDir).join(' ')}, with the agent saying:\n${agent.output}`, {
+      cause,
+    })
+  } finally {
+    await agent.dispose()
+  }
+  return readdirSync(store).filter((name) => name.endsWith('.zip'))
+}
+
+/** Readers that are not ours open it, and its core is a beginning of what the process held. */
+async function expectSound(path: string): Promise<Bundle> {
+  const bundle = await Bundle.open(path)
+  await bundle.test()
+  const { core } = bundle.manifest
+  if (core.entry === undefined) {
+    expect(core).toMatchObject({ bytes: 0, complete: false, reason: expect.any(String) })
+    return bundle
+  }
+  const bytes = readFileSync(await bundle.extractCore())
+  expect(bytes.equals(CORE.subarray(0, bytes.length))).toBe(true)
+  if (core.complete) expect(bytes.length).toBe(CORE.length)
+  else expect(core.reason).toBeTruthy()
+  return bundle
+}
+
+realParts('a composer, at every call by which its bundle comes to be', () => {
+  test('kill -9: what was written becomes a bundle, and nothing is left behind', async () => {
+    const workshop = new Workshop()
+    const runs = await atEachStage(workshop, atOne('signal=SIGKILL'))
+    const killed = runs.filter(({ ended }) => ended.signal === 'SIGKILL')
+    expect(killed.length).toBeGreaterThan(8)
+    const stored = await carry(workshop)
+    // killed before it had a file, it left nothing but the kernel's log line
+    const early = killed.filter(({ stage }) => stage.call === 'openat')
+    expect(stored).toHaveLength(runs.length - early.length)
+    for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
+  })
+
+  test('SIGTERM: it ends by itself, with a bundle that opens', async () => {
+    const workshop = new Workshop()
+    for (const { stage, name, ended } of await atEachStage(workshop, atOne('signal=SIGTERM'))) {
+      expect(ended.signal, JSON.stringify(stage)).toBeNull()
+      await expectSound(workshop.path(name))
+      expect(existsSync(workshop.partPath(name))).toBe(false)
+    }
+  })
+
+  test.for(['ENOSPC', 'EIO'] as const)(
+    '%s once: the rest of it is a bundle, made by the composer or from what it left',
+    async (error) => {
+      const workshop = new Workshop()
+      const runs = await atEachStage(workshop, atOne(`error=${error}`))
+      for (const { stage, name, ended } of runs) {
+        expect(ended.signal, JSON.stringify(stage)).toBeNull()
+        if (!existsSync(workshop.path(name))) {
+          expect(ended, JSON.stringify(stage)).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining(error),
+          })
+        }
+      }
+      const stored = await carry(workshop)
+      const early = runs.filter(({ stage }) => stage.call === 'openat')
+      expect(stored).toHaveLength(runs.length - early.length)
+      for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
+    },
+  )
+
+  test.for(['ENOSPC', 'EIO'] as const)(
+    '%s from then on: the process is let go, what could not be written is said',
+    async (error) => {
+      const workshop = new Workshop()
+      const runs = await atEachStage(workshop, (at, name, stages) =>
+        failFrom(at, name, stages, `error=${error}`),
+      )
+      for (const { stage, name, ended } of runs) {
+        expect(ended.signal, JSON.stringify(stage)).toBeNull()
+        if (existsSync(workshop.path(name))) await expectSound(workshop.path(name))
+        else
+          expect(ended, JSON.stringify(stage)).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining(error),
+          })
+      }
+      for (const name of await carry(workshop))
+        await expectSound(join(workshop.directory, 'store', name))
+    },
+  )
+})
