@@ -8,13 +8,6 @@ import { agentEnvironment } from './objects.ts'
 
 /** Read by the agent before or beside its settings. */
 const OTHERS = ['LOG_LEVEL', 'DAEMONSET_NAME', 'POD_NAMESPACE', 'POD_NAME', 'NODE_NAME']
-/** Of the chart already, of the programs not yet. */
-const TO_COME = [
-  'POD_EVENTS',
-  'SPOOL_MAX_BYTES',
-  'SPOOL_MAX_FILES',
-  'SPOOL_MAX_AGE_HOURS',
-]
 
 test('every variable the chart sets is one that the programs read', async () => {
   const read = new Set([
@@ -26,5 +19,5 @@ test('every variable the chart sets is one that the programs read', async () => 
   const everything = join(CHART, 'tests/values/everything.yaml')
   const set = Object.keys(await agentEnvironment(['daemonset.extraEnvVars='], [everything]))
   expect(set.length).toBeGreaterThan(LEAST.length + 30)
-  expect(set.filter((name) => !read.has(name) && !TO_COME.includes(name))).toEqual([])
+  expect(set.filter((name) => !read.has(name))).toEqual([])
 })

@@ -1,4 +1,5 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import type { CommandContext } from './command.ts'
@@ -8,13 +9,14 @@ import { exists } from './node/exists.ts'
 import { giveBackSysctls } from './node/give-back-sysctls.ts'
 import { isDeployed, nodeFiles, STATE_DIRECTORIES } from './node/node-files.ts'
 import { CORE_PATTERN, hostDirOf } from './node/sysctls.ts'
+import { closeWindows } from './spool/close-windows.ts'
 import type { AgentSettings } from './settings/settings.ts'
 
 /**
  * Give the node back as it was found: sysctls first, then the files. CORE_DIR and events stay.
  * Safe to repeat; goes on past a step that fails. Resolves with the exit code: 1 when one failed.
  */
-export async function remove({ settings, log }: CommandContext): Promise<number> {
+export async function remove({ settings, env, log }: CommandContext): Promise<number> {
   const { hostDir } = settings
   const { removing } = nodeFiles(hostDir)
   const failed: string[] = []
@@ -32,6 +34,11 @@ export async function remove({ settings, log }: CommandContext): Promise<number>
   })
   await step('sysctls', async () => {
     failed.push(...(await giveBackSysctls(settings, log)))
+  })
+  await step('rate', async () => {
+    const { coreDir } = settings
+    const nodeName = env['NODE_NAME'] ?? hostname()
+    await closeWindows({ hostDir, coreDir, nodeName, all: true, onSuppressed: () => undefined })
   })
   await step(hostDir, async () => {
     const patternIsOurs = await isOurPattern(settings)

@@ -12,6 +12,7 @@ import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
 import { watchDrops } from './node/watch-drops.ts'
 import { salvageBundles } from './salvage/salvage-bundles.ts'
+import { keepSpool } from './spool/keep-spool.ts'
 
 const RETRY_MS = 60_000
 
@@ -97,9 +98,14 @@ async function prepare(context: CommandContext, answers: Answers): Promise<void>
 
 async function carryBundles(context: CommandContext, answers: Answers): Promise<void> {
   const { settings, log, signal } = context
-  const carrier = openCarrier(settings, log, answers.onQueueEvent)
+  const { metrics } = answers
+  const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
+  const carrier = openCarrier(settings, log, (event) => {
+    spool.onQueueEvent(event)
+    answers.onQueueEvent(event)
+  })
   if (carrier !== undefined) answers.watch(carrier)
-  const salvaging = salvageBundles(context, (outcome) => answers.metrics.salvages.inc({ outcome }))
+  const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))
   await carry(settings, carrier, log, signal)
-  await salvaging
+  await Promise.all([salvaging, spool.ended])
 }

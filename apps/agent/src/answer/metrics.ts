@@ -4,6 +4,9 @@ import type { Manifest } from './read-manifest.ts'
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
 const MAX_CODES = 100
 
+/** Problems by which the agent's own records are known. */
+const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
+
 /** What `/metrics` tells; names begin with `core_dump_`. */
 export class Metrics {
   readonly registry: Registry = new Registry()
@@ -56,6 +59,8 @@ export class Metrics {
     }
     const { core, identity, problems, timings } = manifest
     const codes = problems.map(({ code }) => this.#bounded(code))
+    // of crashes counted when they were dropped
+    if (codes.some((code) => OWN_RECORDS.has(code))) return
     const outcome = core.complete ? 'complete' : core.bytes > 0 ? 'incomplete' : 'no_core'
     const reason = core.complete ? '' : (codes.find((code) => code.startsWith('CORE_')) ?? 'OTHER')
     this.#crashes.inc({ outcome, reason, identity: identity.status })
@@ -65,9 +70,9 @@ export class Metrics {
     for (const code of codes) this.#problems.inc({ code })
   }
 
-  /** A crash of which there is no bundle at all. */
-  countDrop(reason: string): void {
-    this.#drops.inc({ reason })
+  /** Crashes of which there is no bundle of their own. */
+  countDrop(reason: string, crashes = 1): void {
+    this.#drops.inc({ reason }, crashes)
   }
 
   /** A value that is read whenever somebody asks. */

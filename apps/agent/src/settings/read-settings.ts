@@ -7,6 +7,7 @@ import type { Variables } from './variables.ts'
 
 /** A trigger that was asked for but cannot be read still means: carry. */
 const FALLBACK_INTERVAL_MS = 60_000
+const HOUR_MS = 3_600_000
 
 /** Typed settings from variables; never throws: what cannot be used falls back and is listed. */
 export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
@@ -48,6 +49,11 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     composerEnv: composer.text,
     composerTimeoutMs: composer.settings.timeoutMs,
     procRoot: composer.settings.procRoot,
+    spool: {
+      maxBytes: variables.SPOOL_MAX_BYTES,
+      maxFiles: variables.SPOOL_MAX_FILES,
+      maxAgeMs: variables.SPOOL_MAX_AGE_HOURS * HOUR_MS,
+    },
     healthPort: variables.HEALTH_PORT,
     // with a selector the canary's own pod may not be one whose crashes are kept
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',

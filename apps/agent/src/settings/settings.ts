@@ -1,4 +1,5 @@
 import type { S3Options } from '@core-dump-handler/upload'
+import type { SpoolLimits } from '../spool/choose-drops.ts'
 
 /** What wakes the carrier; `none`: CORE_DIR is left to others. */
 export type Trigger =
@@ -36,6 +37,8 @@ export interface AgentSettings {
   readonly composerTimeoutMs: number
   /** Where the processes of the node are seen, by composer and agent. */
   readonly procRoot: string
+  /** What may wait in CORE_DIR; 0: no limit. */
+  readonly spool: SpoolLimits
   /** 0: no HTTP server. */
   readonly healthPort: number
   /** Let a process crash after the set-up, to see its bundle come. */

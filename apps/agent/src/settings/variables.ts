@@ -18,7 +18,7 @@ function integer(min: number, max: number, unit = '') {
   const expected = `expected a whole number${unit} from ${min} to ${max}`
   return v.pipe(
     v.string(),
-    v.regex(/^\d{1,10}$/, expected),
+    v.regex(/^\d{1,16}$/, expected),
     v.transform(Number),
     v.minValue(min, expected),
     v.maxValue(max, expected),
@@ -112,6 +112,9 @@ export const VARIABLES = {
   AWS_WEB_IDENTITY_TOKEN_FILE: v.optional(text),
   AWS_ENDPOINT_URL: v.optional(text),
   AWS_ENDPOINT_URL_S3: v.optional(text),
+  SPOOL_MAX_BYTES: v.optional(integer(0, Number.MAX_SAFE_INTEGER, ' of bytes'), '0'),
+  SPOOL_MAX_FILES: v.optional(integer(0, 1_000_000), '0'),
+  SPOOL_MAX_AGE_HOURS: v.optional(integer(0, 1_000_000, ' of hours'), '0'),
   HEALTH_PORT: v.optional(integer(0, 65_535), '0'),
   POD_EVENTS: v.optional(bool, 'false'),
   CANARY: v.optional(bool, 'true'),

@@ -1,0 +1,103 @@
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { hostname, release } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { agentVersion } from '../version.ts'
+import { writeRecord } from './write-record.ts'
+
+/** A counter of the composer: key, seconds of the window, number of the window since 1970. */
+const COUNTER = /^([\w-]{1,80})-(\d{1,5})-(\d{1,12})$/
+/** A composer that has chosen a window may count in it a little later. */
+const SLACK_MS = 60_000
+const FACTS = v.object({
+  scope: v.string(),
+  exe: v.string(),
+  comm: v.string(),
+  signal: v.string(),
+  signalName: v.string(),
+  hostname: v.string(),
+  limit: v.number(),
+})
+
+export interface CloseWindowsOptions {
+  readonly hostDir: string
+  readonly coreDir: string
+  readonly nodeName: string
+  /** Those that are not over, too. */
+  readonly all?: boolean
+  /** Crashes that are in no record of their own. */
+  readonly onSuppressed: (crashes: number) => void
+}
+
+/** Makes a record of the crashes that RATE_CRASHES suppressed in each window that is over. */
+export async function closeWindows(options: CloseWindowsOptions): Promise<void> {
+  const directory = join(options.hostDir, 'rate')
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  for (const name of names) {
+    const [, key, seconds, index] = COUNTER.exec(name) ?? []
+    if (key === undefined) continue
+    const endMs = (Number(index) + 1) * Number(seconds) * 1000
+    if (!options.all && Date.now() < endMs + SLACK_MS) continue
+    await closeWindow(join(directory, name), { ...options, key, endMs, seconds: Number(seconds) })
+    await rm(join(directory, name), { force: true })
+    await rm(join(directory, `${name}.json`), { force: true })
+  }
+}
+
+interface Window extends CloseWindowsOptions {
+  readonly key: string
+  readonly endMs: number
+  readonly seconds: number
+}
+
+async function closeWindow(file: string, window: Window): Promise<void> {
+  const { key, endMs, seconds, coreDir, nodeName } = window
+  const text = await readFile(`${file}.json`, 'utf8').catch(() => undefined)
+  const { success, output } = v.safeParse(FACTS, text && parseJson(text))
+  // nobody came beyond the limit
+  if (!success) return
+  const { size: crashes } = await stat(file)
+  // the first one has a record of its own, with whose it was
+  const suppressed = crashes - output.limit - 1
+  if (suppressed <= 0) return
+  const begin = new Date(endMs - seconds * 1000).toISOString()
+  const reason = `${suppressed} more crashes of this workload were not taken from ${begin} for ${seconds} s: RATE_CRASHES is ${output.limit}`
+  const { exe, comm, signal, signalName, scope } = output
+  await writeRecord(coreDir, {
+    name: `${key}-${endMs / 1000}-suppressed`,
+    reason,
+    dumpInfo: JSON.stringify({
+      timestamp: String(endMs / 1000),
+      hostname: output.hostname,
+      exe: comm,
+      signal,
+      node_hostname: nodeName,
+      path: exe.replaceAll('/', '!'),
+    }),
+    manifest: {
+      schema: 'core-dump-handler/bundle@1',
+      composer: agentVersion(),
+      node: { hostname: hostname(), kernel: release() },
+      crash: { time: new Date(endMs).toISOString(), signal: Number(signal), signalName, comm, exe },
+      identity: {
+        status: scope === 'host' ? 'host' : 'unverified',
+        reason: 'the record of the first suppressed crash tells whose it was',
+        ...(scope.includes('-') && { podUid: scope }),
+      },
+      timings: { heldMs: 0, lookupMs: 0, totalMs: 0 },
+      problems: [{ code: 'RATE_WINDOW', message: reason }],
+    },
+  })
+  window.onSuppressed(suppressed)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,58 @@
+import { hostname, release } from 'node:os'
+import { agentVersion } from '../version.ts'
+import type { BundleFacts, DroppedBundle } from './bundle-facts.ts'
+import type { Drop } from './choose-drops.ts'
+import type { AgentRecord } from './write-record.ts'
+
+export interface DroppedFacts extends Drop {
+  readonly facts: BundleFacts
+}
+
+/** A record lists so many bundles at most; of those before, the number is in its message. */
+const MAX_LISTED = 10_000
+
+/** One record for the dropped bundles of a workload: the story of the newest, and a list of all. */
+export function recordOfDrops(drops: readonly DroppedFacts[]): AgentRecord | undefined {
+  const newest = drops.toSorted((a, b) => b.file.mtimeMs - a.file.mtimeMs)[0]
+  if (newest === undefined) return undefined
+  const all = drops.flatMap(({ file, reason, facts }): DroppedBundle[] => {
+    const { manifest, dropped } = facts
+    if (dropped !== undefined) return [...dropped]
+    const time = manifest?.crash.time ?? new Date(file.mtimeMs).toISOString()
+    const uuid = manifest && { uuid: manifest.uuid }
+    return [{ bundle: file.name, ...uuid, time, bytes: file.bytes, reason }]
+  })
+  const listed = all.toSorted((a, b) => (a.time < b.time ? -1 : 1)).slice(-MAX_LISTED)
+  const reasons = [...new Set(all.map(({ reason }) => reason))].join(', ')
+  const reason = `Dropped on the node before the store took it, with ${all.length - 1} others of its workload: ${reasons}`
+  const { manifest, dumpInfo } = newest.facts
+  return {
+    name: `${newest.file.name.replace(/\.zip$/, '').replace(/(-dropped)(-\d+)?$/, '')}-dropped`,
+    manifest: {
+      ...(manifest ?? unreadable(newest.file.mtimeMs)),
+      problems: [
+        ...(manifest?.problems ?? []).filter((problem) => codeOf(problem) !== 'SPOOL_DROPPED'),
+        { code: 'SPOOL_DROPPED', message: reason },
+      ],
+    },
+    dumpInfo: dumpInfo ?? '{}',
+    reason,
+    entries: { '-dropped.json': `${JSON.stringify(listed, null, 1)}\n` },
+  }
+}
+
+function codeOf(problem: unknown): unknown {
+  return typeof problem === 'object' && problem !== null && 'code' in problem && problem.code
+}
+
+/** Of a bundle that nobody can read nothing is known but when it was written. */
+function unreadable(mtimeMs: number): Record<string, unknown> {
+  return {
+    schema: 'core-dump-handler/bundle@1',
+    composer: agentVersion(),
+    node: { hostname: hostname(), kernel: release() },
+    crash: { time: new Date(mtimeMs).toISOString() },
+    identity: { status: 'unverified', reason: 'the bundle could not be read' },
+    timings: { heldMs: 0, lookupMs: 0, totalMs: 0 },
+  }
+}

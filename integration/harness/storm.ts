@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KernelLog } from '../../apps/agent/src/node/kernel-log.ts'
+import { gate } from './gate.ts'
+import { processesOf } from './scratch.ts'
+import { until } from './until.ts'
+import { victim } from './victims.ts'
+
+export interface StormOptions {
+  /** Scratch space, and where the composer is installed. */
+  readonly directory: string
+  readonly hostDir: string
+  readonly crashes: number
+  /** Memory of each victim, that does not compress. */
+  readonly mebibytes: number
+}
+
+export interface Storm {
+  readonly pids: readonly number[]
+  /** From the moment all were told to crash until the first, and the last, was released. */
+  readonly firstReleasedMs: number
+  readonly lastReleasedMs: number
+  /** Until the last composer had ended. */
+  readonly overMs: number
+  /** Largest sum of the composers' proportional set sizes, and how many there were then. */
+  readonly peakPssMiB: number
+  readonly peakComposers: number
+  /** Crashes that the kernel gave up, by its own log: `over core_pipe_limit`. */
+  readonly dropped: number
+}
+
+const SAMPLE_EVERY_MS = 250
+
+/** Lets programs of this machine crash all at one moment, and watches the composers that the kernel starts. */
+export async function storm(options: StormOptions): Promise<Storm> {
+  const { directory, hostDir, crashes, mebibytes } = options
+  const door = gate(directory)
+  const args = ['-l', '0', '-m', String(mebibytes), ...door.hostArgs]
+  const victims = Array.from({ length: crashes }, () =>
+    spawn(victim('crasher'), args, { stdio: 'ignore' }),
+  )
+  const pids = victims.map(({ pid }) => pid ?? 0)
+  const log = new KernelLog()
+  try {
+    await until('all victims have their memory', () => pids.every(isAtGate), 60_000)
+    log.read()
+    const opened = performance.now()
+    const exits = victims.map(async (child) => {
+      await once(child, 'exit')
+      return performance.now() - opened
+    })
+    door.open()
+    const [held, peak] = await Promise.all([Promise.all(exits), watch(hostDir, exits)])
+    return {
+      pids,
+      firstReleasedMs: Math.min(...held),
+      lastReleasedMs: Math.max(...held),
+      overMs: performance.now() - opened,
+      peakPssMiB: peak.mebibytes,
+      peakComposers: peak.composers,
+      dropped: log.read().filter((line) => line.includes('over core_pipe_limit')).length,
+    }
+  } finally {
+    log.close()
+    for (const child of victims) if (child.exitCode === null) child.kill('SIGKILL')
+  }
+}
+
+/** It sleeps between two looks for the gate: its memory is filled. */
+function isAtGate(pid: number): boolean {
+  return read(`/proc/${pid}/wchan`).includes('nanosleep')
+}
+
+/** Until all victims are gone and then all composers. */
+async function watch(
+  hostDir: string,
+  exits: readonly Promise<unknown>[],
+): Promise<{ mebibytes: number; composers: number }> {
+  const peak = { mebibytes: 0, composers: 0 }
+  let over = false
+  void Promise.all(exits).then(() => (over = true))
+  for (;;) {
+    const last = over
+    const pids = processesOf(hostDir)
+    const mebibytes = pids.map(pssOf).reduce((sum, pss) => sum + pss, 0) / 1024
+    if (mebibytes > peak.mebibytes) Object.assign(peak, { mebibytes, composers: pids.length })
+    if (last && pids.length === 0) return peak
+    await sleep(SAMPLE_EVERY_MS)
+  }
+}
+
+function pssOf(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0)
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
