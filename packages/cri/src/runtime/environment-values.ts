@@ -50,7 +50,8 @@ function nameOnly(entry: JsonValue): JsonValue {
 function textWithout(text: string, depth: number): string {
   if (!/^\s*[[{]/.test(text) || !/env/i.test(text)) return text
   const inner = parsed(text)
-  if (inner === undefined) return text
+  // cut or damaged: what cannot be read cannot be cleared of values either
+  if (inner === undefined) return REMOVED
   try {
     const without = JSON.stringify(withoutEnvironmentValues(inner, depth + 1))
     // what holds no environment stays as it was, to the last blank

@@ -40,6 +40,8 @@ const CLUSTER: Cluster = {
       annotations: {
         'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify(applied),
         note: '{ "kept": "as it is" }',
+        // as an annotation is that was cut at its limit
+        cut: JSON.stringify(applied).slice(0, -3),
         deep: `${'['.repeat(50_000)}{"env":["X=${SECRET}"]}${']'.repeat(50_000)}`,
       },
       info: { runtimeSpec: { process: { env: [`TOKEN=${SECRET}`] } } },
