@@ -316,6 +316,22 @@ test('a full disk is told; once there is room the same file is salvaged', async 
   for (const reader of readersHere()) await reader.test(finalPath)
 })
 
+test('a record published by a salvage that was killed right then is not written over', async ({
+  dir,
+}) => {
+  await writeFile(join(dir, '.x.zip.part'), 'lost')
+  await salvage(join(dir, '.x.zip.part'), dir)
+  const record = await readFile(join(dir, 'x.zip'))
+  // killed between link(2) and unlink(2): the unfinished name of the record is still there
+  await writeFile(join(dir, '.x.zip.part'), 'lost')
+  const hash = createHash('sha256').update('.x.zip.part').digest('hex').slice(0, 16)
+  await link(join(dir, 'x.zip'), join(dir, `.salvage-${hash}.new`))
+  const finalPath = join(dir, 'x-2.zip')
+  await salvageZip(join(dir, '.x.zip.part'), { finalPath, addEntries: () => STORY })
+  expect(await readFile(join(dir, 'x.zip'))).toEqual(record)
+  expect((await readdir(dir)).toSorted()).toEqual(['x-2.zip', 'x.zip'])
+})
+
 test('an abort leaves the file for the next try', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(12), 5_000_000))
   const before = await digest(path)
