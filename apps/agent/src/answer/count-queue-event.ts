@@ -24,6 +24,7 @@ export function queueCounter(
       case 'skipped':
         return void book.close(event.file)
       case 'failed':
+        book.putBack(event.file)
         metrics.uploadFailures.inc({ code: event.error.code })
         if (event.error.scope === 'destination') readiness.destinationFailed(event.error)
         return
