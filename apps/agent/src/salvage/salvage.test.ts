@@ -266,3 +266,16 @@ test('an agent killed at any point of a salvage loses nothing: the next one fini
   expect(saved.length).toBeGreaterThan(15_000_000)
   expect(saved.equals(core.subarray(0, saved.length))).toBe(true)
 }, 60_000)
+
+test('an agent that cannot see the processes of its node says so, and carries what is done', async ({
+  node,
+}) => {
+  await writeFile(join(node.coreDir, '.left.zip.part'), 'PK')
+  const agent = await node.daemon({ COMP_OVERRIDE_PROC_FOLDER_PATH: join(node.dir, 'no-proc') })
+  await agent.line(/cannot look for unfinished bundles/)
+  await writeFile(join(node.coreDir, 'done.zip'), 'done')
+  await expect
+    .poll(async () => node.list(node.destination), { timeout: 10_000 })
+    .toEqual(['done.zip'])
+  expect(await agent.kill('SIGTERM')).toBe(0)
+})

@@ -29,7 +29,7 @@ export class Salvager {
   readonly #options: SalvagerOptions
   readonly #watch: WriterWatch
   readonly #failures = new Map<string, { count: number; waitScans: number }>()
-  #unreadable = false
+  #blind = false
 
   constructor(directory: string, options: SalvagerOptions) {
     this.#directory = directory
@@ -39,14 +39,23 @@ export class Salvager {
 
   /** Looks once, and does what there is to do; tells how many files are left. Never rejects. */
   async scan(): Promise<number> {
-    const parts = await this.#list()
-    for (const name of this.#failures.keys()) if (!parts.has(name)) this.#failures.delete(name)
-    for (const name of await this.#watch.abandoned(parts)) {
-      if (this.#options.signal.aborted) break
-      const stats = parts.get(name)
-      if (stats !== undefined && this.#isDue(name)) await this.#salvage(name, stats)
+    try {
+      const parts = await listParts(this.#directory)
+      for (const name of this.#failures.keys()) if (!parts.has(name)) this.#failures.delete(name)
+      for (const name of await this.#watch.abandoned(parts)) {
+        if (this.#options.signal.aborted) break
+        const stats = parts.get(name)
+        if (stats !== undefined && this.#isDue(name)) await this.#salvage(name, stats)
+      }
+      const left = await listParts(this.#directory)
+      this.#blind = false
+      return left.size
+    } catch (err) {
+      // CORE_DIR or the processes of the node cannot be seen
+      if (!this.#blind) this.#options.log.warn({ err }, 'cannot look for unfinished bundles')
+      this.#blind = true
+      return 0
     }
-    return (await this.#list()).size
   }
 
   async #salvage(file: string, stats: BigIntStats): Promise<void> {
@@ -73,17 +82,5 @@ export class Salvager {
     const failure = this.#failures.get(name)
     if (failure === undefined || --failure.waitScans <= 0) return true
     return false
-  }
-
-  async #list(): Promise<ReadonlyMap<string, BigIntStats>> {
-    try {
-      const parts = await listParts(this.#directory)
-      this.#unreadable = false
-      return parts
-    } catch (err) {
-      if (!this.#unreadable) this.#options.log.warn({ err }, 'cannot look for unfinished bundles')
-      this.#unreadable = true
-      return new Map()
-    }
   }
 }
