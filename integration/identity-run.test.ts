@@ -62,7 +62,7 @@ realParts('whose crash it was, under attack', () => {
     const random = new Random(seedOf(SEED, batch))
     const restarts = batch % RESTARTS === RESTARTS - 1
     const { hostDir } = catcher.agent
-    const scene: Scene = { containerd, homes, directory, hostDir, restarts, removals: [] }
+    const scene: Scene = { containerd, homes, directory, hostDir, restarts, passing: [] }
     const crashes = new Map<string, Crash>()
     const makeAll = async (): Promise<void> => {
       for (let serial = first; serial < first + count; serial++) {
@@ -78,7 +78,7 @@ realParts('whose crash it was, under attack', () => {
       const truth = crashes.get(manifest.crash.comm ?? '')
       if (truth) tally.add(truth, manifest, restarts)
     }
-    await Promise.all(scene.removals)
+    for (const pod of scene.passing) await pod.remove()
     homes.forEach(removeInner)
   }
 

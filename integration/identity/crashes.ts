@@ -39,8 +39,8 @@ export interface Scene {
   readonly hostDir: string
   /** The runtime is about to be restarted: what it was asked to do might not happen. */
   readonly restarts: boolean
-  /** Of pods that were made for one crash. */
-  readonly removals: Promise<void>[]
+  /** Pods that were made for one crash; to be removed when their owner has been found. */
+  readonly passing: Pod[]
 }
 
 /** Make a crash happen; resolves once it is under way. */
@@ -119,7 +119,7 @@ function orderOf(
 
 /** Another pod under the names of `home`, whose first process crashes. */
 async function newPod(
-  { containerd, directory, hostDir, removals }: Scene,
+  { containerd, directory, hostDir, passing }: Scene,
   home: Home,
   comm: string,
   kind: CrashKind,
@@ -136,14 +136,8 @@ async function newPod(
   const hostPid = await pod.hostPid()
   writeFileSync(join(place, 'open'), '')
   if (kind === 'removed') await removeBeforeLookUp(pod, hostDir, hostPid)
-  else removals.push(removeAfterwards(pod))
+  else passing.push(pod)
   return { podUid: pod.uid, containerId: pod.containerIds[0] ?? '' }
-}
-
-/** Also while the runtime is restarted. */
-async function removeAfterwards(pod: Pod): Promise<void> {
-  await pod.exitCode()
-  await until('the pod is removed', () => pod.remove().then(() => true))
 }
 
 /** Stop the composer as soon as it is there, remove the pod under it, and let it go on. */
