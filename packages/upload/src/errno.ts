@@ -34,11 +34,15 @@ export function fromFileError(
   cause: unknown,
 ): UploadError {
   if (isUploadError(cause)) return cause
-  const [source, target, todo] = ADVICE[errnoOf(cause)] ?? [
+  const known = ADVICE[errnoOf(cause)]
+  const [source, target, todo] = known ?? [
     'UNREADABLE',
     'STORE',
     plain(cause instanceof Error ? cause.message : String(cause)),
   ]
   const code = side === 'source' ? source : target
-  return new UploadError(code, `Cannot ${verb} ${show(path)}: ${todo}`, { cause, subject: path })
+  // no descriptor or memory to spare, a bad moment of the disk: nothing a person must mend first
+  const retryable = known === undefined ? { retryable: true } : {}
+  const message = `Cannot ${verb} ${show(path)}: ${todo}`
+  return new UploadError(code, message, { cause, subject: path, ...retryable })
 }

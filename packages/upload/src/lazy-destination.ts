@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from './destination.ts'
+import { UploadError, isUploadError } from './error.ts'
+import { plain, show } from './show.ts'
 
 /** A destination whose modules are read at its first use: a waiting agent does without the SDK's 14 MiB. */
 export class LazyDestination implements Destination {
@@ -33,10 +35,23 @@ export class LazyDestination implements Destination {
   }
 
   async close(): Promise<void> {
-    await (await this.#loaded)?.close()
+    await (await this.#loaded?.catch(() => undefined))?.close()
   }
 
   async #use(): Promise<Destination> {
-    return (this.#loaded ??= this.#load())
+    return (this.#loaded ??= this.#load().catch((cause: unknown) => {
+      // out of memory or descriptors: another time it may be had
+      this.#loaded = undefined
+      throw isUploadError(cause) ? cause : notLoaded(this.url, cause)
+    }))
   }
+}
+
+function notLoaded(url: string, cause: unknown): UploadError {
+  const why = plain(cause instanceof Error ? cause.message : String(cause))
+  return new UploadError(
+    'UNREACHABLE',
+    `Cannot load the program that speaks to ${show(url)}: ${why}; it is tried again, and if that does not help install it anew`,
+    { cause, subject: url },
+  )
 }

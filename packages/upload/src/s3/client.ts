@@ -40,7 +40,7 @@ async function trusted(caFile: string): Promise<string[]> {
   try {
     return [...getCACertificates('default'), await readFile(caFile, 'utf8')]
   } catch (cause) {
-    throw new UploadError('INVALID', `Cannot read the CA file ${show(caFile)}: give a PEM file`, {
+    throw new UploadError('TLS', `Cannot read the CA file ${show(caFile)}: give a PEM file`, {
       cause,
     })
   }
