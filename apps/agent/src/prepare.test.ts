@@ -77,6 +77,15 @@ test('B21: directories that are too long are refused in words, nothing is touche
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
+test('B21: in a long directory the optional facts go first, and that is said', async ({ node }) => {
+  const long = { HOST_DIR: join(node.dir, 'd'.repeat(54 - node.dir.length)) }
+  const agent = await node.daemon(long)
+  expect(JSON.parse(await agent.line(/the directory is long/))).toMatchObject({
+    dropped: ['-M=%d', '-F=%F'],
+  })
+  expect(await node.sysctl('kernel.core_pattern')).toMatch(/ -g=%g$/)
+})
+
 test('every setting broken at once: all reported, the node is prepared all the same', async ({
   node,
 }) => {
@@ -139,7 +148,7 @@ test('a directory that cannot be written is named, and the sysctls stay', async 
   await writeFile(join(node.dir, 'file'), '')
   const agent = node.agent([], { HOST_DIR: join(node.dir, 'file/host') })
   expect(await agent.ended).toBe(1)
-  expect(agent.output()).toMatch(/"fatal".*file\/host/)
+  expect(agent.output()).toMatch(/"fatal".*file\/host` lies below something that is no directory/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 

@@ -25,7 +25,8 @@ export async function run(context: CommandContext): Promise<number> {
   const answers = answer(context)
   let release: (() => void) | undefined
   try {
-    await mkdir(settings.hostDir, { recursive: true, mode: 0o700 })
+    // where it cannot be made, preparing the node says why
+    await mkdir(settings.hostDir, { recursive: true, mode: 0o700 }).catch(() => undefined)
     release = await awaitClaim(settings, log, signal, (detail) =>
       answers.readiness.nodeUnprepared(detail),
     )

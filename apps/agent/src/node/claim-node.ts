@@ -23,15 +23,18 @@ export function claimNode({
 }: ClaimedPlaces): Claim & { readonly on?: string } {
   const releases: (() => void)[] = []
   const release = (): void => releases.forEach((each) => each())
+  let unknown: Extract<Claim, { outcome: 'unknown' }> | undefined
   for (const on of [hostDir, sysctlPath(CORE_PATTERN, { root: sysctlRoot })]) {
     const claim = claimPath(on)
-    if (claim.outcome !== 'claimed') {
+    if (claim.outcome === 'claimed') releases.push(claim.release)
+    else if (claim.outcome === 'unknown') unknown = claim
+    else {
       release()
       return { ...claim, on }
     }
-    releases.push(claim.release)
   }
-  return { outcome: 'claimed', release }
+  // one of the two is enough to meet at: HOST_DIR may not be there yet
+  return unknown !== undefined && releases.length === 0 ? unknown : { outcome: 'claimed', release }
 }
 
 /**

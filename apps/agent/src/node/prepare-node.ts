@@ -12,6 +12,7 @@ import { nodeFiles, wasRemoved } from './node-files.ts'
 import { selfTest } from './self-test.ts'
 import { tryCanary } from './try-canary.ts'
 import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
+import { whyNotWritten } from './why-not-written.ts'
 
 /** What the kernel now does with a crash. */
 export interface PreparedNode {
@@ -45,11 +46,11 @@ export async function prepareNode(
     )
   }
   await makeDirectories(settings)
-  await rm(nodeFiles(hostDir).removing, { force: true }) // of a `remove` that was killed
-  await deployCrictl(settings, log)
-  await deployComposer(hostDir)
-  await writeFileAtomic(nodeFiles(hostDir).composerEnv, settings.composerEnv, { mode: 0o600 })
-
+  try {
+    await deployFiles(settings, log)
+  } catch (error) {
+    throw whyNotWritten(hostDir, error)
+  }
   await selfTest(hostDir)
 
   const sysctls = sysctlValues(settings, pattern)
@@ -60,6 +61,14 @@ export async function prepareNode(
   }
   if (settings.canary) await letCanaryTry(settings, pattern, log, attempt)
   return { sysctls, backups }
+}
+
+async function deployFiles(settings: AgentSettings, log: Log): Promise<void> {
+  const { hostDir, composerEnv } = settings
+  await rm(nodeFiles(hostDir).removing, { force: true }) // of a `remove` that was killed
+  await deployCrictl(settings, log)
+  await deployComposer(hostDir)
+  await writeFileAtomic(nodeFiles(hostDir).composerEnv, composerEnv, { mode: 0o600 })
 }
 
 async function letCanaryTry(
@@ -78,7 +87,13 @@ async function letCanaryTry(
 }
 
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {
-  for (const dir of [hostDir, coreDir]) await mkdir(dir, { recursive: true, mode: 0o700 })
+  for (const dir of [hostDir, coreDir]) {
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 })
+    } catch (error) {
+      throw whyNotWritten(dir, error)
+    }
+  }
 }
 
 async function takeOverSysctls(
