@@ -1,4 +1,5 @@
-import { COMPOSER_SETTINGS, type ComposerSettingName } from './names.ts'
+import { COMPOSER_SETTINGS } from './names.ts'
+import type { ComposerSettingName } from './settings.ts'
 
 /**
  * The text of the composer's `.env`: one `NAME=value` line per setting, version 9's twelve

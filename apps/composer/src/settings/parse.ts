@@ -1,7 +1,6 @@
 import * as v from 'valibot'
-import type { ComposerSettingName } from './names.ts'
 import { SETTINGS_SCHEMA } from './schema.ts'
-import type { ComposerSettings } from './settings.ts'
+import type { ComposerSettingName, ComposerSettings } from './settings.ts'
 
 export interface BadSetting {
   readonly name: ComposerSettingName

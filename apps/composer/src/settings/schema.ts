@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import type { ComposerSettingName } from './names.ts'
-import type { ComposerSettings } from './settings.ts'
+import type { ComposerSettingName, ComposerSettings } from './settings.ts'
 
 const bool = v.pipe(
   v.string(),

@@ -54,3 +54,35 @@ export interface ComposerSettings {
   /** Where the host's `/proc` is. */
   readonly procRoot: string
 }
+
+/** The variables, in the order of `.env`. */
+export type ComposerSettingName =
+  // version 9 knew these, in this order
+  | 'LOG_LEVEL'
+  | 'IGNORE_CRIO'
+  | 'INCLUDE_PROC_INFO'
+  | 'CRIO_IMAGE_CMD'
+  | 'USE_CRIO_CONF'
+  | 'FILENAME_TEMPLATE'
+  | 'LOG_LENGTH'
+  | 'POD_SELECTOR_LABEL'
+  | 'TIMEOUT'
+  | 'COMPRESSION'
+  | 'CORE_EVENTS'
+  | 'EVENT_DIRECTORY'
+  | 'CORE_DIR'
+  | 'HONOR_CORE_LIMIT'
+  | 'SUID_CORES'
+  | 'CRI_CLIENT'
+  | 'CRI_ENDPOINT'
+  | 'CRI_CALL_TIMEOUT_MS'
+  | 'CRI_TOTAL_TIMEOUT_MS'
+  | 'COMPRESSION_MODE'
+  | 'HOLD_BUDGET_MS'
+  | 'MAX_CORE_BYTES'
+  | 'MIN_FREE_BYTES'
+  | 'OVERSIZED_CORE'
+  | 'RATE_CRASHES'
+  | 'RATE_WINDOW_SECONDS'
+  | 'CONCURRENT_DRAINS'
+  | 'OVERRIDE_PROC_FOLDER_PATH'

@@ -1,7 +1,4 @@
 import type { Transform } from 'node:stream'
-import type { DrainMode } from '../options.ts'
-import { deflateCodec } from './deflate-codec.ts'
-import { zstdCodec } from './zstd-codec.ts'
 
 /** How bytes become compressed data that can be put together from parts, in order. */
 export interface Codec {
@@ -18,8 +15,4 @@ export interface Codec {
   readonly padding?: (start: number, end: number) => Uint8Array | undefined
   /** What ends the data. */
   readonly tail: Uint8Array
-}
-
-export function codecOf(mode: DrainMode, level: number): Codec {
-  return mode === 'zstd' ? zstdCodec(level) : deflateCodec(level)
 }
