@@ -18,10 +18,11 @@ export function createPartFile(
 ): PartFile {
   const path = partPath(finalPath)
   try {
-    assertAbsent(finalPath)
     // wx: O_CREAT | O_EXCL, which follows no symbolic link either
     const fd = openSync(path, 'wx', mode)
     try {
+      // not before it is ours: another writer of this name could publish in between
+      assertAbsent(finalPath)
       fchmodSync(fd, mode)
     } catch (error) {
       unlinkSync(path)
