@@ -25,7 +25,9 @@ export async function printLogs(
   try {
     await using file = new LogFile(path)
     const there = await file.read(lines)
-    if (there === undefined) log.warn({ path }, 'there is no composer.log yet: nothing has crashed')
+    if (there === undefined) {
+      log.warn({ path }, 'there is no composer.log yet: at COMP_LOG_LEVEL nothing was to be said')
+    }
     print(there ?? [])
     if (follow) for await (const added of file.follow(signal)) print(added)
     return 0
