@@ -11,7 +11,10 @@ export interface Crash {
   readonly pid: string
   readonly signal: string
   readonly signalName: string
+  /** Seconds since the epoch; of now where the kernel did not say. */
   readonly timestamp: string
+  /** What the kernel itself said of the time (`%t`): nothing else can prove whose crash it is. */
+  readonly timestampTold: number | undefined
   readonly hostname: string
   readonly pathname: string
   readonly hostPid: number | undefined
@@ -40,6 +43,7 @@ export function readCrash({ values, undecoded }: Arguments, problems: Problems):
     signal: values.signal ?? '',
     signalName: signalName(number('signal')),
     timestamp: values.timestamp ?? String(Math.floor(Date.now() / 1000)),
+    timestampTold: number('timestamp'),
     hostname: values.hostname ?? '',
     pathname: values.pathname ?? '',
     // 0 is what a process outside our pid namespace has
@@ -51,6 +55,18 @@ export function readCrash({ values, undecoded }: Arguments, problems: Problems):
     dumpMode: number('dump-mode'),
     pidfd: number('pidfd'),
   }
+}
+
+/** ` of …` for a log line, as far as the kernel said what crashed; '' by hand. */
+export function ofWhichCrash({ values }: Arguments): string {
+  const known = [
+    values['exe-name'] && `\`${values['exe-name']}\``,
+    values.signal && `signal ${values.signal}`,
+    values['host-pid'] && `host pid ${values['host-pid']}`,
+    values.hostname && `host name \`${values.hostname}\``,
+    values.timestamp && `at ${values.timestamp}`,
+  ].filter(Boolean)
+  return known.length === 0 ? '' : ` of ${known.join(', ')}`
 }
 
 function signalName(signal: number | undefined): string {

@@ -16,10 +16,14 @@ export function snapshotCrash(crash: Crash, { settings }: Task): ProcessSnapshot
 
 /** Whom the runtime is asked about: the process, or only its host name. */
 export function subjectOf(crash: Crash, snapshot: ProcessSnapshot | undefined): LookUpSubject {
-  const timestamp = /^\d{1,11}$/.test(crash.timestamp) ? Number(crash.timestamp) : undefined
   return {
     snapshot,
     hostname: crash.hostname,
-    crash: { timestamp, pid: crash.innerPid, uid: crash.uid, gid: crash.gid },
+    crash: {
+      timestamp: crash.timestampTold,
+      pid: crash.innerPid,
+      uid: crash.uid,
+      gid: crash.gid,
+    },
   }
 }

@@ -4,7 +4,8 @@ import { describe, expect } from 'vitest'
 import { PROCESS_FILES } from './process-files.ts'
 import { CONTAINER, POD_UID, crictlCalls, installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
-import { test as base } from './test-support/scratch-node.ts'
+import { runComposer } from './test-support/run-composer.ts'
+import { CORE, test as base } from './test-support/scratch-node.ts'
 import { dumpingProcess } from './test-support/scratch-proc.ts'
 
 const PID = 4711
@@ -63,6 +64,21 @@ describe('told the host pid', () => {
     ])
     expect(await bundle.text('-process/environ')).toBe(`environ of ${PID}\n`)
     expect(await bundle.text('-0-proc/environ')).toBe(`environ of ${PID}\n`)
+  })
+
+  test('proves nothing when the kernel did not say when it was', async ({ node, dir }) => {
+    const root = join(dir, 'proc')
+    await dumpingProcess(root, PID, IN_POD, [PID, 1])
+    const env = { COMPOSER_HOME: node.home, CORE_DIR: node.cores, CRI_CLIENT: 'crictl' }
+    await runComposer({
+      args: [...ARGS, '-p=1'],
+      env: { ...env, OVERRIDE_PROC_FOLDER_PATH: root },
+      core: CORE,
+    })
+    const { identity, crash } = (await onlyBundle(node.cores)).manifest
+    expect(identity).toMatchObject({ status: 'unverified', pod: 'web-1' })
+    expect(identity.reason).toContain('the time (%t) of the crash')
+    expect(Math.abs(Date.parse(crash.time) - Date.now())).toBeLessThan(60_000)
   })
 
   test('says unverified when the pod of the path is not the one of the runtime', async ({
