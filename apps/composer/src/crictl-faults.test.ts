@@ -1,10 +1,11 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
-import { installCrictl } from './test-support/crictl.ts'
+import { crictlCalls, installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
+import { startComposer } from './test-support/run-composer.ts'
 import { CORE, test } from './test-support/scratch-node.ts'
 
 describe('with a runtime that fails, hangs or knows nothing', () => {
@@ -34,6 +35,36 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
       '-runtime-info.json',
     ])
     expect(bundle.manifest.problems.length).toBeGreaterThan(0)
+  })
+
+  test('tells a log that cannot be had once', async ({ node }) => {
+    await rm(join(node.home, 'answers/logs'))
+    await node.run()
+    const { entries, manifest } = await onlyBundle(node.cores)
+    expect(entries).toContain('-0.log')
+    expect(manifest.problems).toMatchObject([{ message: expect.stringMatching(/crictl logs/) }])
+  })
+
+  test('tells how long the runtime took, however long the core did', async ({ node }) => {
+    const args = ['-e=web', '-p=1', '-s=6', '-t=1700000000', '-h=web-1']
+    const env = { COMPOSER_HOME: node.home, CORE_DIR: node.cores, CRI_CLIENT: 'crictl' }
+    const run = startComposer({ args, env })
+    run.stdin.write(CORE.subarray(0, 100_000))
+    while (!(await crictlCalls(node.home)).some((call) => call.startsWith('logs'))) await delay(50)
+    await delay(2500)
+    run.stdin.end(CORE.subarray(100_000))
+    expect(await run.ended).toMatchObject({ code: 0 })
+    const { lookupMs, heldMs } = (await onlyBundle(node.cores)).manifest.timings
+    expect(lookupMs).toBeGreaterThan(0)
+    expect(lookupMs).toBeLessThan(heldMs - 2000)
+  })
+
+  test('a crash that became no bundle is named in the log', async ({ node }) => {
+    const { code } = await node.run({ CORE_DIR: '/proc/nowhere' })
+    expect(code).toBe(1)
+    expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain(
+      'Could not make a bundle of `web`, signal 6, host name `web-1`, at 1700000000: ',
+    )
   })
 
   test('leaves a pod without the label alone, unread and unwritten', async ({ node }) => {

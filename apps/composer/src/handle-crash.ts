@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Arguments } from './arguments/parse.ts'
 import { compose } from './compose.ts'
+import { ofWhichCrash } from './crash.ts'
 import { Log } from './log.ts'
 import { offerToOomKiller } from './priority.ts'
 import { Problems, messageOf } from './problems.ts'
@@ -61,11 +62,12 @@ export async function handleCrash(args: Arguments, home: string | undefined): Pr
 }
 
 async function attempt(task: Task): Promise<Outcome> {
-  const { source, stop, log } = task
+  const { args, source, stop, log } = task
   try {
     return await compose(task)
   } catch (error) {
-    log.write('error', `Could not make a bundle: ${messageOf(error)}`)
+    // the only record there will be
+    log.write('error', `Could not make a bundle${ofWhichCrash(args)}: ${messageOf(error)}`)
     return { exitCode: stop.cause?.exitCode ?? 1 }
   } finally {
     // whatever happened: nobody is held by a composer that has given up

@@ -19,7 +19,8 @@ export class Problems {
     // one line: what it quotes was chosen by others
     const line = escapeControls(message.slice(0, MAX_MESSAGE)).slice(0, MAX_MESSAGE)
     const problem = { code, message: line.toWellFormed() }
-    if (this.list.some((known) => known.code === code && known.message === problem.message)) return
+    // the same thing is one problem, whoever tells it under which code
+    if (this.list.some((known) => known.message === problem.message)) return
     this.list.push(problem)
     this.#onProblem(problem)
   }

@@ -13,7 +13,7 @@ export class Question {
   readonly #subject: LookUpSubject
   readonly #task: Task
   #search: Promise<LookUp> | undefined
-  #startedMs = 0
+  #result: Promise<LookUpResult> = Promise.resolve(NOTHING)
   #tookMs = 0
 
   constructor(subject: LookUpSubject, task: Task) {
@@ -22,6 +22,7 @@ export class Question {
     this.#task = task
   }
 
+  /** How long the look-up took, not how long it was waited for; 0 before its end. */
   get tookMs(): number {
     return this.#tookMs
   }
@@ -30,10 +31,12 @@ export class Question {
   startSoon(released: Promise<unknown>): void {
     if (!this.asked) return
     const timer = setTimeout(() => void this.#start(), HEAD_START_MS)
-    void released.finally(() => {
+    const start = (): void => {
       clearTimeout(timer)
       void this.#start()
-    })
+    }
+    // why it failed is told to whoever waits for it
+    released.then(start, start)
   }
 
   /** The pod, when the file name or the selector needs it; no longer than one call's limit. */
@@ -48,9 +51,8 @@ export class Question {
   async result(): Promise<LookUpResult> {
     if (!this.asked) return NOTHING
     try {
-      const result = await (await this.#start()).result
-      this.#tookMs = now() - this.#startedMs
-      return result
+      void this.#start()
+      return await this.#result
     } catch (error) {
       this.#task.problems.add('LOOK_UP_FAILED', messageOf(error))
       return { ...NOTHING, identity: { status: 'unverified', reason: 'the look-up failed' } }
@@ -63,12 +65,15 @@ export class Question {
 
   #start(): Promise<LookUp> {
     if (!this.#search) {
-      this.#startedMs = now()
+      const startedMs = now()
       this.#search = import('./look-up.ts').then(({ beginLookUp }) =>
         beginLookUp(this.#subject, this.#task),
       )
+      this.#result = this.#search
+        .then(({ result }) => result)
+        .finally(() => (this.#tookMs = now() - startedMs))
       // whoever waits for it hears of a failure
-      this.#search.catch(() => {})
+      this.#result.catch(() => {})
     }
     return this.#search
   }
