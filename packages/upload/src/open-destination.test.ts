@@ -41,6 +41,8 @@ test.for<DestinationOptions['s3']>([
   { endpoint: 'https://user:canary@store.example' },
   { credentials: { accessKeyId: 'x', secretAccessKey: '' } },
   { credentials: { accessKeyId: '', secretAccessKey: 'canary' } },
+  { proxyEnv: { HTTPS_PROXY: 'user:canary@proxy.example' } },
+  { proxyEnv: { http_proxy: 'socks5://canary@proxy.example' } },
   { tags: Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v'])) },
 ])('the setting %o is refused before anything is sent', (s3 = {}) => {
   const attempt = (): unknown => openDestination('s3://bucket', { s3 })

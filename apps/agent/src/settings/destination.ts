@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs'
-import type { S3Credentials } from '@core-dump-handler/upload'
-import type { SettingProblem } from './problem.ts'
+import type { S3Options } from '@core-dump-handler/upload'
 import type { DestinationSettings } from './settings.ts'
 import type { Variables } from './variables.ts'
 
 /** Where bundles go: `DESTINATION`, else the S3 variables of version 9. */
 export function destinationSettings(
   variables: Variables,
-  credentials: S3Credentials | undefined,
+  credentials: S3Options['credentials'],
+  proxyEnv: Readonly<Record<string, string>> | undefined,
 ): DestinationSettings | undefined {
   const { S3_BUCKET_NAME: bucket, S3_PREFIX: prefix } = variables
   const url =
@@ -25,6 +24,7 @@ export function destinationSettings(
         // a store that is not AWS rarely has a host name for each bucket
         pathStyle: variables.S3_PATH_STYLE ?? (sdkEndpoint ? true : undefined),
         credentials,
+        proxyEnv,
         caFile: variables.S3_CA_FILE,
         serverSideEncryption: variables.S3_SSE,
         kmsKeyId: variables.S3_KMS_KEY_ID,
@@ -34,43 +34,6 @@ export function destinationSettings(
       }),
     },
   }
-}
-
-/** Both keys, from files or variables, or neither: half a pair would only hide the node's own role. */
-export function s3Credentials(variables: Variables): {
-  readonly credentials?: S3Credentials
-  readonly problems: readonly SettingProblem[]
-} {
-  const problems: SettingProblem[] = []
-  const fromFile = (variable: 'S3_ACCESS_KEY_FILE' | 'S3_SECRET_FILE'): string | undefined => {
-    const path = variables[variable]
-    if (path === undefined) return undefined
-    try {
-      const value = readFileSync(path, 'utf8').trim()
-      if (/^[!-~]+$/.test(value)) return value
-      const found = value === '' ? 'the file is empty' : 'the file holds blanks or control bytes'
-      problems.push({ variable, got: path, message: `${found}; taken as not set` })
-    } catch (error) {
-      const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-      problems.push({ variable, got: path, message: `cannot read it: ${why}; taken as not set` })
-    }
-    return undefined
-  }
-  const accessKeyId = fromFile('S3_ACCESS_KEY_FILE') ?? variables.S3_ACCESS_KEY
-  const secretAccessKey = fromFile('S3_SECRET_FILE') ?? variables.S3_SECRET
-
-  // the service account's own role wins, as it did in version 9
-  if (variables.AWS_WEB_IDENTITY_TOKEN_FILE) return { problems }
-  if (accessKeyId && secretAccessKey) {
-    return { credentials: { accessKeyId, secretAccessKey }, problems }
-  }
-  if (accessKeyId || secretAccessKey) {
-    problems.push({
-      variable: accessKeyId ? 'S3_SECRET' : 'S3_ACCESS_KEY',
-      message: 'is missing, so the other key is not used either; the SDK looks for credentials',
-    })
-  }
-  return { problems }
 }
 
 /** Version 9 took a region it did not know for the host name of the store. */

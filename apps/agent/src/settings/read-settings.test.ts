@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import type { S3Credentials } from '@core-dump-handler/upload'
 import { expect, test } from 'vitest'
+import { redactor } from '../log/redact.ts'
 import { readSettings } from './read-settings.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
@@ -185,10 +187,20 @@ test('keys come from files too, trimmed; a file that cannot be used is named, no
     await writeFile(secret!, '  secret-of-file  \n')
     await writeFile(broken!, 'torn\nsecret-of-file')
     const env = { S3_BUCKET_NAME: 'b', S3_ACCESS_KEY_FILE: access, S3_SECRET_FILE: secret }
-    expect(readSettings(env).settings.destination?.s3.credentials).toEqual({
+    const read = readSettings(env).settings
+    const keys = read.destination?.s3.credentials as () => Promise<S3Credentials>
+    expect(await keys()).toEqual({
       accessKeyId: 'access-of-file',
       secretAccessKey: 'secret-of-file',
     })
+    // a Secret that is rotated changes under the running agent
+    await writeFile(secret!, 'secret-of-next-year')
+    const redact = redactor(read.secrets)
+    expect(redact('secret-of-file secret-of-next-year')).toBe('[redacted] secret-of-next-year')
+    expect(await keys()).toMatchObject({ secretAccessKey: 'secret-of-next-year' })
+    expect(redact('secret-of-file secret-of-next-year')).toBe('[redacted] [redacted]')
+    await writeFile(secret!, '')
+    await expect(keys()).rejects.toThrow(`\`${secret}\` is empty`)
     for (const file of [broken, join(dir, 'absent')]) {
       const { settings, problems } = readSettings({ ...env, S3_SECRET_FILE: file })
       expect(settings.destination?.s3.credentials).toBeUndefined()
@@ -215,4 +227,22 @@ test('B27: no complaint repeats a secret', () => {
   ])
   expect(JSON.stringify(problems)).not.toMatch(/canary/)
   expect(settings.secrets).toContain('canary\nsecret')
+})
+
+test('proxies are those everybody knows; one that makes no sense is told without its password', () => {
+  const { settings, problems } = readSettings({
+    DESTINATION: 's3://b',
+    INTERVAL: '1000',
+    https_proxy: 'http://u:canary-word@proxy:3128',
+    HTTP_PROXY: 'canary-word@proxy',
+    NO_PROXY: '.cluster.local',
+    HTTPS_PROXY: '',
+  })
+  expect(settings.destination?.s3.proxyEnv).toEqual({
+    https_proxy: 'http://u:canary-word@proxy:3128',
+    NO_PROXY: '.cluster.local',
+  })
+  expect(problems.map(({ variable }) => variable)).toEqual(['HTTP_PROXY'])
+  expect(JSON.stringify(problems)).not.toContain('canary')
+  expect(settings.secrets).toContain('canary-word')
 })

@@ -1,7 +1,10 @@
+import type { S3Options } from '@core-dump-handler/upload'
 import { composerEnv } from './composer-env.ts'
-import { destinationSettings, s3Credentials } from './destination.ts'
+import { destinationSettings } from './destination.ts'
 import { parseVariables } from './parse-variables.ts'
 import type { SettingProblem } from './problem.ts'
+import { proxySettings } from './proxy-env.ts'
+import { type S3Keys, s3Keys } from './s3-keys.ts'
 import type { AgentSettings, Trigger } from './settings.ts'
 import type { Variables } from './variables.ts'
 
@@ -15,9 +18,10 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   readonly problems: readonly SettingProblem[]
 } {
   const { variables, problems } = parseVariables(env)
-  const { credentials, problems: keyProblems } = s3Credentials(variables)
+  const keys = s3Keys(variables)
   const { HOST_DIR: hostDir, CORE_DIR: coreDir } = variables
-  const all = [...problems, ...keyProblems]
+  const proxy = proxySettings(env)
+  const all = [...problems, ...keys.problems, ...proxy.problems]
   const composer = composerEnv(env, {
     USE_CRIO_CONF: String(variables.DEPLOY_CRIO_CONFIG),
     CORE_DIR: coreDir,
@@ -27,7 +31,11 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   })
   all.push(...composer.problems)
   const trigger = chooseTrigger(variables, all)
-  const destination = destinationSettings(variables, credentials)
+  const secrets = secretsOf(env, variables, [
+    ...Object.values(keys.credentials ?? {}),
+    ...proxy.secrets,
+  ])
+  const destination = destinationSettings(variables, credentialsOf(keys, secrets), proxy.proxyEnv)
   if (destination === undefined && trigger.kind !== 'none') {
     all.push({
       variable: 'DESTINATION',
@@ -59,9 +67,22 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',
     podEvents: variables.POD_EVENTS,
     tamper: variables.TAMPER,
-    secrets: secretsOf(env, variables, credentials && Object.values(credentials)),
+    secrets,
   }
   return { settings, problems: all }
+}
+
+/** Keys of files are read when they are asked for, and from then on never told either. */
+function credentialsOf(
+  { credentials, again }: S3Keys,
+  secrets: string[],
+): S3Options['credentials'] {
+  if (again === undefined) return credentials
+  return async () => {
+    const keys = again()
+    secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
+    return keys
+  }
 }
 
 /** INTERVAL wins over SCHEDULE, which wins over USE_INOTIFY. */
@@ -88,6 +109,10 @@ function secretsOf(
   // also those that could not be used: a broken secret is a secret
   const raw = [env['S3_ACCESS_KEY'], env['S3_SECRET']].map((value) => value?.trim())
   const all = [S3_ACCESS_KEY, S3_SECRET, ...aws, ...raw, ...more]
-  // shorter ones would take harmless text with them, and are none
-  return [...new Set(all.filter((value) => value !== undefined && value.length >= 6))] as string[]
+  return [...new Set(all)].filter(isSecret)
+}
+
+/** Shorter ones would take harmless text with them, and are none. */
+function isSecret(value: string | undefined): value is string {
+  return value !== undefined && value.length >= 6
 }

@@ -4,11 +4,15 @@ import { MIN_PART_BYTES } from './part-size.ts'
 
 /** Refuse settings that could never work; a secret is never repeated. */
 export function checkS3Options(options: S3Options): void {
-  const { endpoint, credentials, workers, maxAttempts, tags = {} } = options
+  const { endpoint, credentials, workers, maxAttempts, tags = {}, proxyEnv = {} } = options
   if (endpoint !== undefined) checkEndpoint(endpoint)
-  if (credentials && (!credentials.accessKeyId || !credentials.secretAccessKey)) {
+  if (
+    typeof credentials === 'object' &&
+    (!credentials.accessKeyId || !credentials.secretAccessKey)
+  ) {
     throw invalid('credentials', 'both an access key and a secret, or neither', 'one of them empty')
   }
+  for (const [name, value] of Object.entries(proxyEnv)) checkProxy(name, value)
   atLeast('partBytes', options.partBytes, MIN_PART_BYTES)
   atLeast('workers', workers, 1)
   atLeast('maxAttempts', maxAttempts, 1)
@@ -27,6 +31,15 @@ function checkEndpoint(endpoint: string): void {
   if (url.username !== '' || url.password !== '') {
     throw invalid('endpoint', 'no user and password in the URL: use `credentials`', 'both')
   }
+}
+
+function checkProxy(name: string, value: string): void {
+  if (
+    /^no_proxy$/i.test(name) ||
+    (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol))
+  )
+    return
+  throw invalid(`proxyEnv.${name}`, 'a URL such as `http://proxy.example:3128`', 'something else')
 }
 
 function atLeast(option: string, value: number | undefined, least: number): void {

@@ -23,17 +23,25 @@ export async function makeClient(options: S3Options): Promise<S3Client> {
     responseChecksumValidation: checksums,
     requestHandler: new StoreHandler({
       ca: options.caFile === undefined ? undefined : await trusted(options.caFile),
+      proxyEnv: options.proxyEnv,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
     }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(options.region === undefined ? {} : { region: options.region }),
-    ...(credentials === undefined ? {} : { credentials: { ...credentials } }),
+    ...(credentials === undefined ? {} : { credentials: copyOf(credentials) }),
   }
   const client = new S3Client(config)
   // a region is part of every signature, also where the store has none
   const known = await client.config.region().catch(() => undefined)
   return known === undefined ? new S3Client({ ...config, region: FALLBACK_REGION }) : client
+}
+
+/** The SDK writes into what it is given. */
+function copyOf(
+  credentials: NonNullable<S3Options['credentials']>,
+): NonNullable<S3Options['credentials']> {
+  return typeof credentials === 'function' ? credentials : { ...credentials }
 }
 
 async function trusted(caFile: string): Promise<string[]> {

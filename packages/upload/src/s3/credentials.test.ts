@@ -71,6 +71,33 @@ async function putWith(w: World, env: Readonly<Record<string, string>>): Promise
   return out + err
 }
 
+describeS3('keys that a function gives', (world) => {
+  test('are asked for again once the store has refused them: a rotation needs no new destination', async () => {
+    await using w = await world()
+    const file = await randomFile(join(w.dir, 'x.zip'), 1000)
+    const rotated = { accessKeyId, secretAccessKey: 'the-secret-of-last-year' }
+    let asked = 0
+    const store = w.open({
+      credentials: async () => (++asked === 1 ? rotated : { accessKeyId, secretAccessKey }),
+    })
+    await expect(store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'WRONG_SECRET' })
+    expect(await store.put(file, 'x.zip')).toMatchObject({ outcome: 'stored' })
+    await store.check()
+    expect(asked).toBe(2)
+  })
+
+  test('and that cannot be given are a failure that is tried again', async () => {
+    await using w = await world()
+    const store = w.open({ credentials: async () => Promise.reject(new Error('no such file')) })
+    await expect(store.check()).rejects.toMatchObject({
+      name: 'UploadError',
+      code: 'NO_CREDENTIALS',
+      retryable: true,
+      message: expect.stringContaining('no such file'),
+    })
+  })
+})
+
 describeS3('without keys of ours, credentials come from', (world) => {
   test('the environment', async () => {
     await using w = await world()

@@ -9,6 +9,7 @@ type Handle = NodeHttpHandler['handle']
 
 export interface HandlerOptions {
   readonly ca?: readonly string[] | undefined
+  readonly proxyEnv?: Readonly<Record<string, string>> | undefined
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
 }
@@ -20,12 +21,13 @@ export interface HandlerOptions {
 export class StoreHandler extends NodeHttpHandler {
   readonly #patient: NodeHttpHandler
 
-  constructor({ ca, connectTimeoutMs, idleTimeoutMs }: HandlerOptions) {
+  constructor({ ca, proxyEnv, connectTimeoutMs, idleTimeoutMs }: HandlerOptions) {
+    const agent = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) }
     const shared = {
       connectionTimeout: connectTimeoutMs,
       throwOnRequestTimeout: true,
-      httpAgent: new HttpAgent({ keepAlive: true }),
-      httpsAgent: new HttpsAgent({ keepAlive: true, ...(ca ? { ca: [...ca] } : {}) }),
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...(ca ? { ca: [...ca] } : {}) }),
     }
     super({ ...shared, socketTimeout: idleTimeoutMs })
     this.#patient = new NodeHttpHandler(shared)

@@ -13,9 +13,15 @@ export interface S3Options {
   readonly region?: string
   /** Bucket in the path rather than in the host name. @default true when an `endpoint` is given */
   readonly pathStyle?: boolean
-  readonly credentials?: S3Credentials
+  /** Keys, or who gives them: asked at the first use, and anew once the store has refused them. */
+  readonly credentials?: S3Credentials | (() => Promise<S3Credentials>)
   /** PEM file with the certificates to trust besides the system's. */
   readonly caFile?: string
+  /**
+   * Proxies, by the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or in lower case) as
+   * Node's agents read them; needs Node 24.5, an earlier one goes without. @default none
+   */
+  readonly proxyEnv?: Readonly<Record<string, string>>
   /** `AES256`, `aws:kms` or `aws:kms:dsse`. */
   readonly serverSideEncryption?: string
   /** Key id or ARN for `aws:kms`. */

@@ -1,11 +1,10 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { abortable, throwIfAborted } from '../abortable.ts'
-import { isUploadError } from '../error.ts'
-import type { UploadError } from '../error.ts'
-import { show } from '../show.ts'
+import { UploadError, isUploadError } from '../error.ts'
+import { plain, show } from '../show.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { makeClient } from './client.ts'
-import type { S3Options } from './options.ts'
+import type { S3Credentials, S3Options } from './options.ts'
 import { MIN_PART_BYTES } from './part-size.ts'
 import { fromStoreError } from './store-error.ts'
 
@@ -34,6 +33,7 @@ export class Store {
   /** Until the store answers 501 to `If-None-Match`. */
   takesConditions = true
   #client: Promise<S3Client> | undefined
+  readonly #secrets = new Set<string>()
 
   constructor(bucket: string, prefix: string, options: S3Options) {
     this.bucket = bucket
@@ -41,6 +41,7 @@ export class Store {
     this.options = options
     this.partBytes = Math.max(options.partBytes ?? DEFAULT_PART_BYTES, MIN_PART_BYTES)
     this.pool = new BufferPool(options.workers ?? 2, this.partBytes)
+    if (typeof options.credentials === 'object') this.#remember(options.credentials)
   }
 
   /** Bucket and where it is, as a resume record names them. */
@@ -55,7 +56,7 @@ export class Store {
 
   /** The client, made at first use and anew after its credentials or certificates were refused. */
   async client(): Promise<S3Client> {
-    this.#client ??= makeClient(this.options)
+    this.#client ??= makeClient(this.#clientOptions())
     try {
       return await this.#client
     } catch (error) {
@@ -80,15 +81,35 @@ export class Store {
       // the signal may have ended a connection that reports itself as broken
       throwIfAborted(signal)
       const subject = this.url(key)
-      const secrets = Object.values(this.options.credentials ?? {}).filter(isSecret)
       const error = fromStoreError(cause, {
         what: `${verb} ${show(subject)}`,
         subject,
-        secrets,
+        secrets: [...this.#secrets],
       })
       if (isStale(error)) this.#client = undefined
       throw error
     }
+  }
+
+  /** The options, with an ear on the keys that are given. */
+  #clientOptions(): S3Options {
+    const { credentials } = this.options
+    if (typeof credentials !== 'function') return this.options
+    const ask = async (): Promise<S3Credentials> => {
+      try {
+        return this.#remember(await credentials())
+      } catch (cause) {
+        const why = plain(cause instanceof Error ? cause.message : String(cause))
+        const message = `Cannot get the keys of the bucket ${show(this.bucket)}: ${why}; they are asked for again`
+        throw new UploadError('NO_CREDENTIALS', message, { cause })
+      }
+    }
+    return { ...this.options, credentials: ask }
+  }
+
+  #remember(keys: S3Credentials): S3Credentials {
+    for (const key of Object.values(keys)) if (isSecret(key)) this.#secrets.add(key)
+    return keys
   }
 
   async close(): Promise<void> {

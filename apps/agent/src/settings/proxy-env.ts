@@ -1,0 +1,46 @@
+import type { SettingProblem } from './problem.ts'
+
+const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+])
+
+/** Proxies for the way to the store, by the variables that everybody knows; lower case wins, as in curl(1). */
+export function proxySettings(env: Readonly<NodeJS.ProcessEnv>): {
+  readonly proxyEnv?: Readonly<Record<string, string>>
+  /** Passwords in the URLs. */
+  readonly secrets: readonly string[]
+  readonly problems: readonly SettingProblem[]
+} {
+  const proxyEnv: Record<string, string> = {}
+  const secrets: string[] = []
+  const problems: SettingProblem[] = []
+  for (const variable of NAMES) {
+    const value = env[variable]?.trim() ?? ''
+    if (value === '') continue
+    const url = /^no_proxy$/i.test(variable) ? undefined : parse(value)
+    if (url === null) {
+      const message = 'expected a URL such as `http://proxy.example:3128`; taken as not set'
+      problems.push({ variable, message })
+      continue
+    }
+    if (url?.password)
+      secrets.push(url.password, decode(url.password), `${url.username}:${url.password}`)
+    proxyEnv[variable] = value
+  }
+  return { ...(Object.keys(proxyEnv).length > 0 && { proxyEnv }), secrets, problems }
+}
+
+/** `null`: none that an agent of Node takes. */
+function parse(value: string): URL | null {
+  const url = URL.canParse(value) ? new URL(value) : null
+  return url && /^https?:$/.test(url.protocol) ? url : null
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
