@@ -85,11 +85,25 @@ test('the preStop of version 9 that comes late is repaired, and what it gave bac
 })
 
 test('`remove` beside a living agent is not taken for tampering', async ({ node }) => {
-  const agent = await node.daemon()
+  const port = await freePort()
+  const agent = await node.daemon({ HEALTH_PORT: String(port), USE_INOTIFY: 'false' })
   expect(await node.agent(['remove']).ended).toBe(0)
   await agent.line(/gave this node back/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
   expect(agent.output()).not.toContain('somebody else')
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('gave this')])
+})
+
+test('a destination that can be none is told by the readiness', async ({ node }) => {
+  const port = await freePort()
+  const agent = await node.daemon({ HEALTH_PORT: String(port), DESTINATION: 's3://b' })
+  await agent.line(/the destination cannot be used/)
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+  expect([ready.status, await ready.text()]).toEqual([
+    503,
+    expect.stringContaining('not ok destination: `s3://b` is no destination'),
+  ])
 })
 
 test('answers for its health, its readiness and its figures', async ({ node }) => {

@@ -24,6 +24,7 @@ export async function run(context: CommandContext): Promise<number> {
   })
   const answers = answer(context)
   let release: (() => void) | undefined
+  let failure = 'cannot prepare this node; its sysctls are as they were'
   try {
     // where it cannot be made, preparing the node says why
     await mkdir(settings.hostDir, { recursive: true, mode: 0o700 }).catch(() => undefined)
@@ -31,11 +32,12 @@ export async function run(context: CommandContext): Promise<number> {
       answers.readiness.nodeUnprepared(detail),
     )
     await prepareOrExplain(context, answers)
+    failure = 'cannot carry bundles any more; the node goes on making them'
     void watchDrops(settings.hostDir, log, signal, (reason) => answers.metrics.countDrop(reason))
     await carryBundles(context, answers)
   } catch (err) {
     if (!signal.aborted) {
-      log.fatal({ err }, 'cannot prepare this node; its sysctls are as they were')
+      log.fatal({ err }, failure)
       return 1
     }
   } finally {
@@ -89,21 +91,32 @@ async function prepare(context: CommandContext, answers: Answers): Promise<void>
       else readiness.nodeUnprepared(`changed by somebody else: ${foreign.join(', ')}`)
     },
   })
+    .catch(async (err: unknown) => {
+      if (signal.aborted) return 'ended' as const
+      // such as a full disk: the backups that were deleted cannot be written again
+      log.error({ err, retryInMs: RETRY_MS }, 'cannot look after this node')
+      readiness.nodeUnprepared(err instanceof Error ? err.message : String(err))
+      await sleep(RETRY_MS, undefined, { signal, ref: false })
+      return (await wasRemoved(settings.hostDir)) ? 'ended' : 'deleted'
+    })
     .then(async (end) => {
       if (end === 'deleted') await prepareOrExplain(context, answers, false)
+      else
+        readiness.nodeUnprepared('`remove` gave this node back; delete this pod to take it again')
     })
-    .catch((err: unknown) => {
-      if (!signal.aborted) log.error({ err }, 'this node is no longer looked after')
-    })
+    .catch(() => undefined) // aborted
 }
 
 async function carryBundles(context: CommandContext, answers: Answers): Promise<void> {
   const { settings, log, signal } = context
   const { metrics } = answers
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
-  const carrier = openCarrier(settings, log, (event) => {
-    spool.onQueueEvent(event)
-    answers.onQueueEvent(event)
+  const carrier = openCarrier(settings, log, {
+    onEvent: (event) => {
+      spool.onQueueEvent(event)
+      answers.onQueueEvent(event)
+    },
+    onUnusable: (error) => answers.readiness.destinationFailed(error),
   })
   if (carrier !== undefined) answers.watch(carrier)
   const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))

@@ -14,11 +14,17 @@ export interface Carrier {
   readonly queue: UploadQueue
 }
 
+export interface CarrierListeners {
+  readonly onEvent?: (event: QueueEvent) => void
+  /** The settings name a destination that cannot be one. */
+  readonly onUnusable?: (error: Error) => void
+}
+
 /** `undefined` where the settings name no usable destination: said in the log, and bundles stay on the node. */
 export function openCarrier(
   { destination: where, coreDir }: AgentSettings,
   log: Log,
-  onEvent: (event: QueueEvent) => void = () => undefined,
+  { onEvent, onUnusable }: CarrierListeners = {},
 ): Carrier | undefined {
   if (where === undefined) return undefined
   try {
@@ -26,12 +32,13 @@ export function openCarrier(
     const queue = new UploadQueue(coreDir, destination, {
       onEvent: (event) => {
         logQueueEvent(log, event)
-        onEvent(event)
+        onEvent?.(event)
       },
     })
     return { destination, queue }
   } catch (err) {
     log.error({ err }, 'the destination cannot be used; bundles stay on the node')
+    onUnusable?.(err instanceof Error ? err : new Error(String(err)))
     return undefined
   }
 }
