@@ -3,13 +3,14 @@ import { type Arguments, parseArguments } from './arguments/parse.ts'
 import { rawArguments } from './arguments/raw.ts'
 import { handleCrash } from './handle-crash.ts'
 import { findHome } from './home.ts'
+import { leave } from './leave.ts'
 import { say } from './say.ts'
 
 /** The whole program: command line, environment and fd 0 in, one bundle and an exit code out. */
 export async function main(): Promise<never> {
   const args = parseArguments(rawArguments(process.argv.slice(2)))
   const home = findHome({ execPath: process.execPath, script: process.argv[1], env: process.env })
-  process.exit((await answer(args, home)) ?? (await handleCrash(args, home)))
+  return leave((await answer(args, home)) ?? (await handleCrash(args, home)))
 }
 
 /** `--help` and the like, and a terminal where a core should be: the exit code, or undefined. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Arguments } from './arguments/parse.ts'
 import { compose } from './compose.ts'
 import { ofWhichCrash } from './crash.ts'
+import { leave } from './leave.ts'
 import { Log } from './log.ts'
 import { offerToOomKiller } from './priority.ts'
 import { Problems, messageOf } from './problems.ts'
@@ -35,7 +36,7 @@ export async function handleCrash(args: Arguments, home: string | undefined): Pr
     log.write('error', stop.cause?.message ?? '')
     setTimeout(() => {
       log.flush()
-      process.exit(stop.cause?.exitCode)
+      void leave(stop.cause?.exitCode ?? 1)
     }, GRACE_MS)
   })
   const byKernel = process.ppid === KTHREADD

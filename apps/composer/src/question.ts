@@ -2,6 +2,7 @@ import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump
 import { needsLookup } from './bundle/template.ts'
 import { messageOf } from './problems.ts'
 import type { Task } from './task.ts'
+import { within } from './within.ts'
 
 // a core that takes longer than this is drained while the runtime is asked
 const HEAD_START_MS = 150
@@ -45,7 +46,7 @@ export class Question {
     const selecting = podSelectorLabel !== '' && !ignoreCrio
     if (!this.asked || !(selecting || needsLookup(filenameTemplate))) return undefined
     const first = this.#start().then((search) => search.identified)
-    return (await within(criCallTimeoutMs, first)) ?? LATE
+    return (await within(criCallTimeoutMs, first).catch(() => undefined)) ?? LATE
   }
 
   async result(): Promise<LookUpResult> {
@@ -60,7 +61,9 @@ export class Question {
   }
 
   async close(): Promise<void> {
-    if (this.#search) await this.#search.then((search) => search.close()).catch(() => {})
+    const { criCallTimeoutMs } = this.#task.settings
+    const closing = this.#search?.then((search) => search.close())
+    await within(criCallTimeoutMs, Promise.resolve(closing)).catch(() => {})
   }
 
   #start(): Promise<LookUp> {
@@ -91,12 +94,4 @@ const LATE: Identified = {
 
 function now(): number {
   return Math.round(process.uptime() * 1000)
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => late.resolve(undefined), ms)
-  return Promise.race([promise.catch(() => undefined), late.promise]).finally(() =>
-    clearTimeout(timer),
-  )
 }

@@ -1,12 +1,19 @@
-import { type LookUpSubject, type ProcessSnapshot, snapshotProcess } from '@core-dump-handler/cri'
+import {
+  type LookUpSubject,
+  type ProcessSnapshot,
+  snapshotProcessWithin,
+} from '@core-dump-handler/cri'
 import type { Crash } from './crash.ts'
 import { PROCESS_FILES } from './process-files.ts'
 import type { Task } from './task.ts'
 
 /** `/proc/<host pid>` as it is now; undefined when no host pid was given. */
-export function snapshotCrash(crash: Crash, { settings }: Task): ProcessSnapshot | undefined {
+export async function snapshotCrash(
+  crash: Crash,
+  { settings }: Task,
+): Promise<ProcessSnapshot | undefined> {
   if (crash.hostPid === undefined) return undefined
-  return snapshotProcess(crash.hostPid, {
+  return snapshotProcessWithin(crash.hostPid, {
     root: settings.procRoot,
     includeFiles: settings.includeProcInfo ? PROCESS_FILES : [],
     ...(crash.hostTid !== undefined && { tid: crash.hostTid }),

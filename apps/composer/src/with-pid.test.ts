@@ -7,6 +7,7 @@ import { onlyBundle } from './test-support/read-bundle.ts'
 import { runComposer } from './test-support/run-composer.ts'
 import { CORE, test as base } from './test-support/scratch-node.ts'
 import { dumpingProcess } from './test-support/scratch-proc.ts'
+import { canMountSilentFiles, silence } from '../../../packages/cri/src/testing/silent-file.ts'
 
 const PID = 4711
 const ARGS = [`-P=${PID}`, `-I=${PID}`, '-u=1000', '-g=1000', '-M=1']
@@ -91,6 +92,33 @@ describe('told the host pid', () => {
     expect(identity.status).toBe('unverified')
     expect(identity.reason).toEqual(expect.stringContaining(other))
   })
+
+  test.skipIf(!canMountSilentFiles())(
+    'is not kept by a process whose memory never comes',
+    async ({ node, dir }) => {
+      const root = join(dir, 'proc')
+      await dumpingProcess(root, PID, IN_POD, [PID, 1])
+      const { release } = await silence(join(root, String(PID), 'environ'))
+      try {
+        const env = { OVERRIDE_PROC_FOLDER_PATH: root, INCLUDE_PROC_INFO: 'true' }
+        const { code, signal } = await node.start(env, [...ARGS, '-p=1']).ended
+        // a thread of it is in that read for ever
+        expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' })
+      } finally {
+        await release()
+      }
+      const { entries, manifest } = await onlyBundle(node.cores)
+      expect(manifest.core.complete).toBe(true)
+      expect(manifest.identity.status).toBe('verified')
+      expect(manifest.timings.heldMs).toBeGreaterThan(1000)
+      expect(manifest.timings.heldMs).toBeLessThan(5000)
+      const own = entries.filter((entry) => entry.startsWith('-process/'))
+      expect(own).toEqual(['auxv', 'cmdline', 'maps', 'status'].map((file) => `-process/${file}`))
+      expect(manifest.problems.map(({ message }) => message)).toContainEqual(
+        expect.stringMatching(/Cannot read `environ` of process 4711: not done within 1000 ms/),
+      )
+    },
+  )
 
   test('says host of a process in no container, and that is no failure', async ({
     node,

@@ -19,7 +19,13 @@ export type {
 export type { Problem, ProblemCode } from './problem.ts'
 export { containerIds, podUid } from './process/cgroup.ts'
 export { snapshotProcess } from './process/snapshot.ts'
-export type { ProcessSnapshot, ProcessStatus, SnapshotOptions } from './process/types.ts'
+export { snapshotProcessWithin } from './process/snapshot-within.ts'
+export type {
+  ProcessSnapshot,
+  ProcessStatus,
+  SnapshotOptions,
+  SnapshotWithinOptions,
+} from './process/types.ts'
 export { openRuntime } from './runtime/open.ts'
 export type { RuntimeOptions } from './runtime/options.ts'
 export type { CallOptions, Inspection, Runtime } from './runtime/runtime.ts'

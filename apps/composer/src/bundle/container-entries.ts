@@ -1,18 +1,23 @@
 import type { ContainerDetails, ProcessSnapshot } from '@core-dump-handler/cri'
 import { messageOf } from '../problems.ts'
 import type { Task } from '../task.ts'
+import { within } from '../within.ts'
 
 /** The log tail of a container; as in version 9, '' where there is none. */
 export async function readLog(
   container: ContainerDetails,
-  { stop, problems }: Task,
+  { settings, stop, problems }: Task,
 ): Promise<Uint8Array | string> {
   if (stop.cause) return ''
+  const name = container.name ?? container.id
   try {
-    const tail = await Promise.race([container.readLog(), stop.stopped])
-    if (tail === undefined) return ''
+    const reading = within(settings.criCallTimeoutMs, container.readLog())
+    const tail = await Promise.race([reading, stop.stopped])
+    if (tail === undefined) {
+      if (!stop.cause) problems.add('LOG_UNREADABLE', `Reading the log of \`${name}\` hangs`)
+      return ''
+    }
     if (tail.truncated) {
-      const name = container.name ?? container.id
       problems.add('LOG_TRUNCATED', `The log of \`${name}\` is longer than what is kept of it`)
     }
     return tail.bytes

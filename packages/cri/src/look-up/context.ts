@@ -1,5 +1,6 @@
 import { isCriError } from '../error.ts'
 import { type Problem, problemOf } from '../problem.ts'
+import type { MemoryReader } from '../process/memory-reader.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Deadline } from './deadline.ts'
 import type { OpenLogs } from './open-logs.ts'
@@ -10,6 +11,7 @@ export interface Context {
   readonly options: Required<Omit<LookUpOptions, 'signal' | 'totalTimeoutMs' | 'maxLogBytes'>>
   readonly deadline: Deadline
   readonly logs: OpenLogs
+  readonly memory: MemoryReader
   readonly problems: Problem[]
 }
 

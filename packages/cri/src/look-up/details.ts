@@ -25,7 +25,7 @@ export async function detailsOf(
     imageOf(item, asking),
   ])
   const initPid = numberAt(inspection?.info, 'pid')
-  const initFiles = initFilesOf(id, initPid, snapshot, asking)
+  const initFiles = await initFilesOf(id, initPid, snapshot, asking)
   return {
     id,
     ...(name !== undefined && { name }),

@@ -3,6 +3,7 @@ import type { LogTail } from '../log/container-log.ts'
 import { type Problem, problem } from '../problem.ts'
 import type { Inspection } from '../runtime/runtime.ts'
 import { type Asking, complain, complainOf } from './context.ts'
+import { before } from './deadline.ts'
 
 type ReadLog = () => Promise<LogTail>
 
@@ -20,7 +21,7 @@ export async function openLogOf(
   let why = problem('LOG_MISSING', `The runtime names no log of container ${id}`)
   if (path !== undefined) {
     try {
-      const log = await logs.open(path)
+      const log = await before(deadline.signal, logs.open(path))
       return () => log.tail(lines)
     } catch (error) {
       why = problemOfLog(id, path, error)

@@ -14,6 +14,7 @@ import {
 import { type Cluster, type FakeContainer, serveCri } from '../testing/cri-server.ts'
 import { BOOT_TIME, type FakeProcess, fakeProc } from '../testing/fake-proc.ts'
 import { test as base } from '../testing/scratch.ts'
+import { canMountSilentFiles, silence } from '../testing/silent-file.ts'
 
 const WEB = 'a'.repeat(64)
 const DB = 'b'.repeat(64)
@@ -392,3 +393,26 @@ describe('files of the first process of a container', () => {
     })
   })
 })
+
+test.skipIf(!canMountSilentFiles())(
+  'a log on a file system that does not answer costs only itself',
+  async ({ world }) => {
+    const { release } = await silence(join(world.dir, 'pods/shop_web_uid/main/2.log'))
+    try {
+      const search = lookUp(world.subject(), world.runtime, { totalTimeoutMs: 400 })
+      const { identity, containers, problems } = await search.result
+      expect(identity.status).toBe('verified')
+      expect(containers).toHaveLength(2)
+      await expect(containers[0]?.readLog()).rejects.toThrow(/not done within 400 ms/)
+      const told = problems.filter(
+        ({ code }) => code === 'LOG_UNREADABLE' || code === 'CRI_TIMEOUT',
+      )
+      expect(told.map(({ message }) => message)).toContainEqual(
+        expect.stringContaining('not done within 400 ms'),
+      )
+      await search.close()
+    } finally {
+      await release()
+    }
+  },
+)

@@ -1,4 +1,5 @@
 import { objectsAt } from '../json.ts'
+import { createMemoryReader } from '../process/memory-reader.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { byHostName } from './by-host-name.ts'
 import { byProcess } from './by-process.ts'
@@ -29,6 +30,7 @@ export function lookUp(
     },
     deadline: startDeadline(options.totalTimeoutMs ?? 15_000, options.signal),
     logs: createOpenLogs(options.maxLogBytes ?? 1 << 20),
+    memory: createMemoryReader(),
     problems: [],
   }
   const { deadline } = context

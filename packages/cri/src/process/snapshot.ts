@@ -2,26 +2,33 @@ import { existsSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Problem, problem } from '../problem.ts'
 import { pidOfPidfd } from './pidfd.ts'
+import { truncated, unreadable } from './file-problems.ts'
 import { type ProcFile, readProcFile } from './read-proc-file.ts'
 import { parseStartTime, secondsSinceEpoch } from './start-time.ts'
 import { parseStatus } from './status.ts'
+import { threadDirectory } from './thread-directory.ts'
 import type { ProcessSnapshot, SnapshotOptions } from './types.ts'
 
 // far above what the kernel writes: 64 hierarchies with paths of 4096 bytes
 const MAX_KERNEL_TEXT = 262_144
-const MAX_CMDLINE = 65_536
+export const MAX_FILE_BYTES = 2_097_152
 
 /**
  * Everything that has to be known of a crashing process, read at once: synchronous, because it has
- * to be done before the first byte of the core is taken. Never throws; takes a few milliseconds.
+ * to be done before the first byte of the core is taken. Never throws; takes a few milliseconds, but
+ * for `cmdline` and `environ` of a process that means harm: see `snapshotProcessWithin`.
  */
 export function snapshotProcess(pid: number, options: SnapshotOptions = {}): ProcessSnapshot {
-  const { root = '/proc', tid = pid, pidfd, includeFiles = [], maxFileBytes = 2 << 20 } = options
+  const {
+    root = '/proc',
+    tid = pid,
+    pidfd,
+    includeFiles = [],
+    maxFileBytes = MAX_FILE_BYTES,
+  } = options
   const problems: Problem[] = []
   const process = join(root, String(pid))
-  // a process whose first thread has ended has its memory, and on cgroup v1 its path, here only
-  const task = join(process, 'task', String(tid))
-  const thread = tid !== pid && existsSync(task) ? task : process
+  const thread = threadDirectory(root, pid, tid)
 
   const startTime = parseStartTime(text(join(process, 'stat')) ?? '')
   // a directory without `stat` is no procfs, and nothing is reused there; nothing is proven either
@@ -33,7 +40,6 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     problems.push(unreadable('cgroup', pid, why)),
   )
   const exe = link(join(thread, 'exe'))
-  const cmdline = keep(join(thread, 'cmdline'), MAX_CMDLINE)
   const files = new Map<string, Buffer>()
   for (const name of includeFiles) {
     // a name, not a path: what is kept is of this process
@@ -64,7 +70,6 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     ...(pidfdMatches !== undefined && { pidfdMatches }),
     ...(cgroup !== undefined && { cgroup }),
     ...(exe !== undefined && { exe }),
-    ...(cmdline !== undefined && { cmdline: cmdline.bytes }),
     ...(status !== undefined && { status }),
     files,
     problems,
@@ -100,14 +105,4 @@ function link(path: string): Buffer | undefined {
 
 function nothing(pid: number, why: Problem): ProcessSnapshot {
   return { pid, stable: false, coreDumping: false, files: new Map(), problems: [why] }
-}
-
-function unreadable(name: string, pid: number, why: unknown): Problem {
-  const reason = why instanceof Error ? why.message : String(why)
-  return problem('PROCESS_FILE_UNREADABLE', `Cannot read \`${name}\` of process ${pid}: ${reason}`)
-}
-
-function truncated(name: string, pid: number, maxBytes: number): Problem {
-  const message = `\`${name}\` of process ${pid} is larger than ${maxBytes} bytes; the rest is cut off`
-  return problem('PROCESS_FILE_TRUNCATED', message)
 }

@@ -25,6 +25,14 @@ export interface SnapshotOptions {
   readonly maxFileBytes?: number
 }
 
+export interface SnapshotWithinOptions extends SnapshotOptions {
+  /**
+   * Limit of each of `cmdline` and `environ`; after one that was not done in time no other is tried.
+   * @default 1000
+   */
+  readonly memoryTimeoutMs?: number | undefined
+}
+
 /** One process at one moment; every part is of the same process, or absent. */
 export interface ProcessSnapshot {
   readonly pid: number
@@ -45,8 +53,6 @@ export interface ProcessSnapshot {
   readonly cgroup?: string
   /** Bytes of the link /proc/<pid>/exe. */
   readonly exe?: Buffer
-  /** Bytes of /proc/<pid>/cmdline, arguments separated by NUL, at most 64 KiB. */
-  readonly cmdline?: Buffer
   readonly status?: ProcessStatus
   /** The files asked for that could be read, in the order asked for. */
   readonly files: ReadonlyMap<string, Buffer>
