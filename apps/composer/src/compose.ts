@@ -17,7 +17,7 @@ import { randomUuid } from './uuid.ts'
 export async function compose(task: Task): Promise<Outcome> {
   // who crashed: everything that vanishes with the process, before its first byte is read
   const crash = readCrash(task.args, task.problems)
-  const snapshot = snapshotCrash(crash, task)
+  const snapshot = await snapshotCrash(crash, task)
   const rate = limitRate(crash, snapshot, task)
   if (rate.take === 'nothing') return leaveAlone(rate.reason, task)
 
@@ -53,6 +53,8 @@ export async function compose(task: Task): Promise<Outcome> {
     const path = await handOver(bundle, crash, found, task)
     return { exitCode: exitCodeOf(crash, taken, found, task), path }
   } finally {
+    // where a step has failed: nobody is held for what is to be ended yet
+    task.source.release()
     await question.close()
     await gate.leave()
   }
