@@ -38,6 +38,11 @@ test('status tells what is set up, with an exit code', async ({ node }) => {
   await after.ended
   expect(after.output()).toMatch(/ok {6}agent: running/)
   expect(after.output()).toMatch(/ok {6}waiting: 0 bundles/)
+  expect(after.output()).toMatch(/ok {6}disk: \d+ bytes free in /)
+
+  const full = node.agent(['status'], { COMP_MIN_FREE_BYTES: String(2 ** 52) })
+  expect(await full.ended).toBe(1)
+  expect(full.output()).toMatch(/not ok {2}disk: .*below MIN_FREE_BYTES no core/)
 })
 
 test('B27: canary secrets are in no output, whatever goes wrong', async ({ node }) => {

@@ -1,4 +1,4 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl } from '@core-dump-handler/sysctl'
@@ -42,6 +42,7 @@ async function status(
     ...(await sysctlLines(settings)),
     kernelLine(settings.hostDir),
     await spoolLine(settings.coreDir),
+    await diskLine(settings),
     await destinationLine(settings, signal),
   ]
 }
@@ -108,6 +109,18 @@ async function spoolLine(coreDir: string): Promise<StatusLine> {
   }
   const age = files > 0 ? `, the oldest for ${Math.round((Date.now() - oldestMs) / 1000)} s` : ''
   return { ok: true, text: `waiting: ${files} bundles, ${bytes} bytes in ${coreDir}${age}` }
+}
+
+async function diskLine({ coreDir, minFreeBytes }: AgentSettings): Promise<StatusLine> {
+  try {
+    const { bavail, bsize } = await statfs(coreDir)
+    const free = bavail * bsize
+    const ok = free >= minFreeBytes
+    const why = ok ? '' : `: below MIN_FREE_BYTES no core is written any further (${minFreeBytes})`
+    return { ok, text: `disk: ${free} bytes free in ${coreDir}${why}` }
+  } catch (error) {
+    return { ok: false, text: `disk: ${messageOf(error)}` }
+  }
 }
 
 async function destinationLine(

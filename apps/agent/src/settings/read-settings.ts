@@ -55,6 +55,7 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     trigger,
     ...(destination && { destination }),
     composerEnv: composer.text,
+    minFreeBytes: composer.settings.minFreeBytes,
     composerTimeoutMs: composer.settings.timeoutMs,
     procRoot: composer.settings.procRoot,
     spool: {

@@ -33,6 +33,8 @@ export interface AgentSettings {
   readonly destination?: DestinationSettings
   /** Text of the composer's `.env`. */
   readonly composerEnv: string
+  /** The composer writes no core where less than this would be left free in CORE_DIR. */
+  readonly minFreeBytes: number
   /** After so long a composer ends, done or not. */
   readonly composerTimeoutMs: number
   /** Where the processes of the node are seen, by composer and agent. */
