@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs'
+import { ANCESTRAL_BUGS } from './ancestral-bugs.ts'
+import { COMPOSER_FAULTS, LEFT_OVERS } from './composer.ts'
+import { AGENT_FAULTS, NODE_FAULTS, STORE_FAULTS } from './delivery.ts'
+import { IDENTITY_FAULTS } from './identity.ts'
+import { NOT_TESTED } from './not-tested.ts'
+import type { FaultRow, FaultSection } from './row.ts'
+import { SECURITY } from './security.ts'
+
+/** In the order of the way of a crash, then what others have met before us. */
+export const SECTIONS: readonly FaultSection[] = [
+  COMPOSER_FAULTS,
+  LEFT_OVERS,
+  IDENTITY_FAULTS,
+  AGENT_FAULTS,
+  STORE_FAULTS,
+  NODE_FAULTS,
+  SECURITY,
+  ANCESTRAL_BUGS,
+]
+
+interface IdentityRun {
+  readonly seed: number
+  readonly crashes: number
+  readonly pods: number
+  readonly verified: number
+  readonly unverified: number
+  readonly host: number
+  readonly wrong: number
+  readonly kinds: Readonly<Record<string, Omit<IdentityRun, 'seed' | 'crashes' | 'pods' | 'kinds'>>>
+}
+
+/** `integration/faults.md`. */
+export function faultMatrix(): string {
+  const rows = SECTIONS.reduce((sum, section) => sum + section.rows.length, 0)
+  return [
+    '# What fails, and what becomes of the crash',
+    '',
+    `${rows} faults. Each row names the tests that hold us to it; \`faults.test.ts\` sees that they exist and that this page is what \`node integration/faults/write.ts\` prints from \`integration/faults/\`.`,
+    ...SECTIONS.flatMap(table),
+    ...identityRun(),
+    '',
+    '## Not tested',
+    '',
+    ...NOT_TESTED.map((each) => `- ${each}`),
+    '',
+  ].join('\n')
+}
+
+function table({ title, rows }: FaultSection): string[] {
+  return [
+    '',
+    `## ${title}`,
+    '',
+    '| id | what fails | when | promised | seen | test |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...rows.map(line),
+  ]
+}
+
+function line({ id, fails, when, promised, seen, tests }: FaultRow): string {
+  const links = tests.map((test) => {
+    const [file = '', name = ''] = test.split(' › ')
+    const target = file.startsWith('integration/')
+      ? file.slice('integration/'.length)
+      : `../${file}`
+    return `[${escape(name)}](${target})`
+  })
+  return `| ${[id, fails, when, promised, seen].map(escape).join(' | ')} | ${links.join('<br>')} |`
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[|<>[\]]/g, (character) => `\\${character}`)
+}
+
+function identityRun(): string[] {
+  const path = new URL('identity-run.json', import.meta.url)
+  const run = JSON.parse(readFileSync(path, 'utf8')) as IdentityRun
+  return [
+    '',
+    '## The longest run of crashes under attack',
+    '',
+    `\`IDENTITY_CRASHES=${run.crashes} npx vitest run --config integration/vitest.config.ts identity-run\`, seed ${run.seed}: ${run.crashes} crashes in ${run.pods} pods and those made for one crash, containerd restarted in every third batch of 25. Wrong owner: ${run.wrong}. Verified: ${run.verified}, unverified: ${run.unverified}, taken for the host: ${run.host}, lost: ${run.crashes - run.verified - run.unverified - run.host}.`,
+    '',
+    '| process | verified | unverified | wrong |',
+    '| --- | --: | --: | --: |',
+    ...Object.entries(run.kinds).map(
+      ([kind, { verified, unverified, wrong }]) =>
+        `| ${kind} | ${verified} | ${unverified} | ${wrong} |`,
+    ),
+  ]
+}
