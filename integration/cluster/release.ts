@@ -31,13 +31,13 @@ export class Release {
   }
 
   async install(...set: string[]): Promise<void> {
-    await this.#makeDirectories()
+    await this.makeDirectories()
     await this.#helm('install', CHART, await this.#values(set))
   }
 
   /** The same release as version 9 would have made it: its objects, a stand-in for its agent. */
   async installVersion9(): Promise<void> {
-    await this.#makeDirectories()
+    await this.makeDirectories()
     mkdirSync(this.hostDir)
     const set = [`hostDirectory=${this.hostDir}`, `coreDirectory=${this.coreDir}`]
     await this.#helm('install', VERSION_9, set)
@@ -76,7 +76,8 @@ export class Release {
     removeScratch(this.directory)
   }
 
-  async #makeDirectories(): Promise<void> {
+  /** On a mount of their own. */
+  async makeDirectories(): Promise<void> {
     // as systemd makes the root of a real node: mounts of the host reach into pods
     await run('mount', ['--bind', this.directory, this.directory])
     await run('mount', ['--make-rshared', this.directory])

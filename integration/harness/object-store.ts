@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import {
   CreateBucketCommand,
+  DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
@@ -33,31 +34,41 @@ export const REGION = 'us-east-1'
 export const BUCKET = 'core-dumps'
 
 /** What a test asks the store itself, beside the product. */
-export function storeClient(account: S3Account): {
+export function storeClient(
+  account: S3Account,
+  { bucket: Bucket, region } = { bucket: BUCKET, region: REGION },
+): {
   createBucket(): Promise<void>
-} & Pick<ObjectStore, 'keys' | 'uploads' | 'fetch'> {
+  keys(prefix?: string): Promise<string[]>
+  /** Delete the objects below `prefix`. */
+  deleteAll(prefix: string): Promise<void>
+} & Pick<ObjectStore, 'uploads' | 'fetch'> {
   const s3 = new S3Client({
     endpoint: account.endpoint,
-    region: REGION,
+    region,
     forcePathStyle: true,
     credentials: { accessKeyId: account.accessKey, secretAccessKey: account.secret },
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   })
+  const keys = async (Prefix = ''): Promise<string[]> => {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix }))
+    return Contents.map(({ Key = '' }) => Key)
+  }
   return {
+    keys,
     async createBucket() {
-      await s3.send(new CreateBucketCommand({ Bucket: BUCKET }))
+      await s3.send(new CreateBucketCommand({ Bucket }))
     },
-    async keys() {
-      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET }))
-      return Contents.map(({ Key = '' }) => Key)
+    async deleteAll(prefix) {
+      for (const Key of await keys(prefix)) await s3.send(new DeleteObjectCommand({ Bucket, Key }))
     },
     async uploads() {
-      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket: BUCKET }))
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }))
       return Uploads.map(({ UploadId = '' }) => UploadId)
     },
     async fetch(key, path) {
-      const { Body } = await s3.send(new GetObjectCommand({ Bucket: BUCKET, Key: key }))
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }))
       await pipeline(Body as Readable, createWriteStream(path))
     },
   }

@@ -1,0 +1,75 @@
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { findTool } from '../scripts/tools/index.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { Release } from './cluster/release.ts'
+import { coreSysctls, withKernel } from './harness/kernel.ts'
+import { REGION } from './harness/object-store.ts'
+import { freePorts } from './harness/ports.ts'
+import { run } from './harness/program.ts'
+import { realParts } from './harness/requirements.ts'
+import { startVersitygw } from './harness/versitygw.ts'
+
+const ROOT = new URL('..', import.meta.url).pathname
+const command = ['run', '--silent', 'test:cluster', '--']
+
+realParts('npm run test:cluster', () => {
+  test('without its variables touches nothing and names each', async () => {
+    const env = { PATH: process.env['PATH'], IMAGE: 'x', S3_REGION: 'r' }
+    const refused = await run('npm', command, { cwd: ROOT, env }).catch((error: unknown) => error)
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/KUBECONFIG: .*\n +S3_BUCKET_NAME: .*\n +S3_ACCESS_KEY: /),
+    })
+  })
+
+  test('crashes a pod of the cluster it is given, finds its object, and leaves nothing', async () => {
+    const store = await startVersitygw()
+    onTestFinished(async () => store.stop())
+    const cluster = new Cluster()
+    const release = new Release(cluster, store)
+    onTestFinished(async () => {
+      await cluster.stop()
+      release.dispose()
+    })
+    await cluster.start()
+    await release.importImage()
+    await release.makeDirectories()
+    const env = {
+      ...cluster.env,
+      PATH: [await findTool('helm'), await findTool('kubeone')]
+        .map(dirname)
+        .concat(cluster.env['PATH'] ?? '')
+        .join(':'),
+      IMAGE: 'localhost/core-dump-handler:0.1.0',
+      S3_BUCKET_NAME: store.bucket,
+      S3_REGION: REGION,
+      S3_ENDPOINT: store.endpoint,
+      S3_ACCESS_KEY: store.accessKey,
+      S3_SECRET: store.secret,
+      HOST_DIRECTORY: release.hostDir,
+    }
+    const here = {
+      hostNetwork: true,
+      'image.pullPolicy': 'Never',
+      'metrics.port': await freePorts(),
+      'daemonset.crioEndpoint': `unix://${cluster.containerd.socket}`,
+      'limits.minFreeBytes': 0,
+    }
+    const options = Object.entries(here).flatMap(([key, value]) => ['--set', `${key}=${value}`])
+    await withKernel(async (before) => {
+      const { stdout } = await run('npm', [...command, ...options], {
+        cwd: ROOT,
+        env,
+        timeout: 120_000,
+      })
+      expect(stdout).toMatch(/its object: core-dump-test-.*crasher.*\n.*are gone.*\npassed\n$/s)
+      expect(coreSysctls()).toEqual(before)
+    })
+    expect(await store.keys()).toEqual([])
+    expect(await cluster.kubectl('get', 'namespaces', '-o', 'name')).not.toContain('core-dump-test')
+    expect(readdirSync(release.hostDir)).toEqual(['cores'])
+    expect(readdirSync(join(release.hostDir, 'cores'))).toEqual([])
+  }, 180_000)
+})
