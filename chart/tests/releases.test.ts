@@ -70,7 +70,7 @@ test('the roles allow the calls that are made and no other', async () => {
   const all = await objects()
   const rules = all.filter(({ kind }) => kind.endsWith('Role')).flatMap(({ rules: each }) => each)
   expect(rules).toEqual([
-    { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    { apiGroups: [''], resources: ['events'], verbs: ['create'] },
     {
       apiGroups: ['apps'],
       resources: ['daemonsets'],

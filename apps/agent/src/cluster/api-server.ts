@@ -13,7 +13,7 @@ export interface ApiAnswer {
 }
 
 export interface ApiCall {
-  readonly method: 'GET' | 'POST' | 'PATCH'
+  readonly method: 'GET' | 'POST'
   /** Such as `/apis/apps/v1/namespaces/x/daemonsets/y`. */
   readonly path: string
   readonly body?: unknown
@@ -59,8 +59,7 @@ export async function callApiServer(
     headers: {
       authorization: `Bearer ${token}`,
       accept: 'application/json',
-      'content-type':
-        method === 'PATCH' ? 'application/strategic-merge-patch+json' : 'application/json',
+      'content-type': 'application/json',
     },
   })
   const answered = new Promise<ApiAnswer>((resolve, reject) => {
