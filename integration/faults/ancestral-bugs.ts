@@ -119,8 +119,8 @@ export const ANCESTRAL_BUGS: FaultSection = named('What version 9 did', {
     'every preset, example and value passes and arrives',
     'all presets and README values render, unknown keys are refused',
     'chart/tests/renders.test.ts › the presets of version 9 are all here under their names',
-    'chart/tests/kubeconform.test.ts › finds nothing in the preset %s',
-    'chart/tests/variables.test.ts › %s arrives as %s',
+    'chart/tests/renders.test.ts › finds nothing in the preset %s',
+    'chart/tests/values.test.ts › %s arrives as %s',
   ],
   B15: [
     'INTERVAL of 7000, 90000, 0, x',
