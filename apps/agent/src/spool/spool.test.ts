@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -153,4 +154,17 @@ test('crashes that a composer suppressed are told when their window is over', as
   })
   await closeWindows({ hostDir, coreDir, nodeName: 'n', all: true, onSuppressed })
   expect(await readdir(join(hostDir, 'rate'))).toEqual([])
+})
+
+test('many bundles that go at once are read one after the other', async () => {
+  for (let i = 0; i < 300; i++) await bundle(`a${i}`, 'a', 400 - i)
+  const openFiles = (): number => readdirSync('/proc/self/fd').length
+  const before = openFiles()
+  let most = 0
+  const sampling = setInterval(() => (most = Math.max(most, openFiles())), 1)
+  await open({ maxAgeMs: 1000 }).look()
+  clearInterval(sampling)
+  expect(dropped).toHaveLength(299)
+  expect(most).toBeGreaterThan(0)
+  expect(most - before).toBeLessThan(30)
 })
