@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { describe, expect } from 'vitest'
 import { elfCore } from './test-support/elf-core.ts'
@@ -120,6 +121,42 @@ describe('the floor of free space', () => {
     expect(problems).toMatchObject([{ code: 'CORE_CUT' }])
   })
 })
+
+describe('a disk that is full', () => {
+  test('before the core, within it, or exactly behind it has room for the record', async ({
+    dir,
+  }) => {
+    const file = join(dir, 'core')
+    const taken: number[] = []
+    // 245 pages are 1,003,520 bytes: the core takes the last of them up to its last bytes, or not quite
+    for (const [index, bytes] of [...steps(1_002_300, 1_003_500, 200), 900_000].entries()) {
+      const out = join(dir, `out-${index}`)
+      await mkdir(out)
+      await writeFile(file, randomBytes(bytes))
+      const { manifest, entries } = await onDiskOf(245, file, out)
+      expect(entries.at(-1), `${bytes} bytes`).toBe('-manifest.json')
+      expect([0, bytes]).toContain(manifest.core.bytes)
+      taken.push(manifest.core.bytes)
+    }
+    expect(taken.at(-2)).toBe(0)
+    expect(taken.at(-1)).toBe(900_000)
+  })
+})
+
+function steps(from: number, to: number, by: number): number[] {
+  return Array.from({ length: (to - from) / by + 1 }, (_, index) => from + index * by)
+}
+
+/** A composer on a disk of so many pages. */
+async function onDiskOf(pages: number, core: string, out: string): Promise<ReadBundle> {
+  const disk = `${out}-disk`
+  await mkdir(disk)
+  const script = `mount -t tmpfs -o size=${pages * 4096} none "$1" && { "$4" "$5" < "$2"; cp "$1"/*.zip "$3"; }`
+  const args = ['-m', 'sh', '-c', script, 'sh', disk, core, out, process.execPath, MAIN]
+  const env = { PATH: process.env['PATH'], CORE_DIR: disk, MIN_FREE_BYTES: '0' }
+  await promisify(execFile)('unshare', args, { env })
+  return onlyBundle(out)
+}
 
 /** A composer on a disk of 24 MiB of which 8 are to stay free. */
 async function onSmallDisk(dir: string, core: Buffer): Promise<ReadBundle> {

@@ -7,6 +7,7 @@ import { makeDirectory } from '../make-directory.ts'
 import type { Task } from '../task.ts'
 import { formatDumpInfo } from './dump-info.ts'
 import { bundleName } from './name.ts'
+import { reserveRoom } from './reserve-room.ts'
 
 /** A bundle being written. */
 export interface Bundle {
@@ -15,6 +16,8 @@ export interface Bundle {
   readonly name: string
   readonly part: PartFile
   readonly zip: ZipWriter
+  /** Gives back the room that was kept for the manifest and the central directory. */
+  readonly giveRoom: () => void
 }
 
 const MAX_EQUAL_NAMES = 100
@@ -54,7 +57,7 @@ export async function openBundle(
   const dumpInfo = formatDumpInfo({ ...crash, uuid, name, nodeHostname: nodeHostname() })
   // a write that fails once must not cost the core
   await task.problems.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}-dump-info.json`, dumpInfo))
-  return { uuid, name, part, zip }
+  return { uuid, name, part, zip, giveRoom: reserveRoom(directory) }
 }
 
 function nameFields(directory: string, crash: Crash, uuid: string, identity: Identity | undefined) {

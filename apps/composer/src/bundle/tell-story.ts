@@ -46,6 +46,7 @@ export async function tellStory(bundle: Bundle, story: Story, task: Task): Promi
   for (const [file, bytes] of snapshot?.files ?? []) await add(`-process/${file}`, bytes)
 
   if (stop.cause) problems.add(stop.cause.code, stop.cause.message)
+  bundle.giveRoom()
   // without it nobody could tell a whole core from a cut one: what is there is left to be salvaged
   await bundle.zip.add(`${bundle.name}-manifest.json`, manifestOf(bundle, story, task))
 }
