@@ -1,4 +1,4 @@
-import type { QueueEvent } from '@core-dump-handler/upload'
+import type { QueueEvent, UploadError } from '@core-dump-handler/upload'
 import { BundleBook, type Delivery } from './bundle-book.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
@@ -19,7 +19,7 @@ export function queueCounter(
         metrics.uploads.inc()
         metrics.uploadedBytes.inc(stored.bytes)
         void book.close(event.file).then((manifest) => manifest && onDelivery({ manifest, stored }))
-        return readiness.destinationAnswered()
+        return readiness.uploadStored()
       }
       case 'skipped':
         return void book.close(event.file)
@@ -27,10 +27,16 @@ export function queueCounter(
         book.putBack(event.file)
         metrics.uploadFailures.inc({ code: event.error.code })
         if (event.error.scope === 'destination') readiness.destinationFailed(event.error)
+        if (isRefusal(event.error)) readiness.uploadRefused(event.error)
         return
       case 'progress':
         return readiness.destinationAnswered()
       default:
     }
   }
+}
+
+/** A right that is missing, or a setting that this store does not take: the next bundle fares no better. */
+function isRefusal({ code }: UploadError): boolean {
+  return code === 'DENIED' || code === 'REFUSED'
 }

@@ -14,6 +14,7 @@ export class Readiness {
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
   #answeredMs: number | undefined
   #failure: Error | undefined
+  #refusal: Error | undefined
   readonly #usesDestination: boolean
 
   constructor({ usesDestination }: { readonly usesDestination: boolean }) {
@@ -33,6 +34,16 @@ export class Readiness {
     this.#failure = undefined
   }
 
+  uploadStored(): void {
+    this.#refusal = undefined
+    this.destinationAnswered()
+  }
+
+  /** It answers, but takes no bundle: not what a look at the bucket would tell. Until one is stored. */
+  uploadRefused(error: Error): void {
+    this.#refusal = error
+  }
+
   destinationFailed(error: Error): void {
     this.#failure = error
   }
@@ -43,6 +54,7 @@ export class Readiness {
 
   #destination(): Check {
     const name = 'destination'
+    if (this.#refusal) return { name, ok: false, detail: this.#refusal.message }
     const agoMs = this.#answeredMs === undefined ? Infinity : performance.now() - this.#answeredMs
     if (agoMs <= LATELY_MS) return { name, ok: true, detail: 'reachable' }
     return { name, ok: false, detail: this.#failure?.message ?? 'has not answered yet' }

@@ -47,6 +47,7 @@ function open(limits: { maxBytes?: number; maxFiles?: number; maxAgeMs?: number 
   })
 }
 
+const openFiles = (): number => readdirSync('/proc/self/fd').length
 const list = async (): Promise<string[]> => (await readdir(dir)).toSorted()
 
 test('what is dropped is told by one record for each workload, and counted', async () => {
@@ -158,7 +159,6 @@ test('crashes that a composer suppressed are told when their window is over', as
 
 test('many bundles that go at once are read one after the other', async () => {
   for (let i = 0; i < 300; i++) await bundle(`a${i}`, 'a', 400 - i)
-  const openFiles = (): number => readdirSync('/proc/self/fd').length
   const before = openFiles()
   let most = 0
   const sampling = setInterval(() => (most = Math.max(most, openFiles())), 1)
