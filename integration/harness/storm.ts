@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KernelLog } from '../../apps/agent/src/node/kernel-log.ts'
 import { gate } from './gate.ts'
@@ -84,15 +85,19 @@ async function watch(
   for (;;) {
     const last = over
     const pids = processesOf(hostDir)
-    const mebibytes = pids.map(pssOf).reduce((sum, pss) => sum + pss, 0) / 1024
+    let mebibytes = 0
+    // not at once and not waited for in one piece: deaths are to be noticed meanwhile
+    for (const pid of pids) mebibytes += (await pssOf(pid)) / 1024
     if (mebibytes > peak.mebibytes) Object.assign(peak, { mebibytes, composers: pids.length })
     if (last && pids.length === 0) return peak
     await sleep(SAMPLE_EVERY_MS)
   }
 }
 
-function pssOf(pid: number): number {
-  return Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0)
+/** In KiB; 0 when it is gone. */
+async function pssOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => '')
+  return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0)
 }
 
 function read(path: string): string {

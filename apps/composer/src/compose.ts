@@ -44,7 +44,7 @@ export async function compose(task: Task): Promise<Outcome> {
     const taken = await taking
 
     // tell the story: nobody is held any more
-    if (task.byKernel && !gate.isNeeded) yieldToOthers()
+    if (task.byKernel && gate.isAlone) yieldToOthers()
     await turn
     const found = await question.result()
     await tellStory(bundle, { crash, snapshot, found, question, core: taken.core }, task)

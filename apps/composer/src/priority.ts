@@ -11,7 +11,7 @@ export function offerToOomKiller(): void {
   quietly(() => writeFileSync('/proc/self/oom_score_adj', String(OOM_SCORE_ADJ)))
 }
 
-/** Once nobody is held, everybody else comes first: those that still hold a process, too. */
+/** Once nobody is held, everybody else comes first. */
 export function yieldToOthers(): void {
   quietly(() => setPriority(NICE))
 }

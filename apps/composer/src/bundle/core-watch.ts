@@ -13,7 +13,8 @@ export function freeBytes(path: string): number {
 
 /**
  * Watches a core being written: refuses one whose ELF headers promise too much, as soon as they are
- * read and before anything but them is kept; tells `onFull` when the disk comes down to its floor.
+ * read and before anything but them is kept; tells `onFull` when the disk comes down to its floor,
+ * or would be full before the next look: a write that fails costs the whole core, not its tail.
  */
 export function watchCore(
   directory: string,
@@ -21,7 +22,8 @@ export function watchCore(
   onFull: (reason: string) => void,
 ): (progress: DrainProgress) => void {
   let full = false
-  return ({ expectedBytes = 0 }) => {
+  let seenBytes = 0
+  return ({ expectedBytes = 0, storedBytes }) => {
     if (oversizedCore === 'refuse' && maxCoreBytes > 0 && expectedBytes > maxCoreBytes) {
       throw new CoreRefused(
         `The core has ${expectedBytes} bytes, MAX_CORE_BYTES is ${maxCoreBytes} and OVERSIZED_CORE is \`refuse\``,
@@ -29,8 +31,14 @@ export function watchCore(
     }
     if (minFreeBytes === 0 || full) return
     const free = freeBytes(directory)
-    if (free >= minFreeBytes) return
+    const pace = storedBytes - seenBytes
+    seenBytes = storedBytes
+    if (free >= Math.max(minFreeBytes, pace)) return
     full = true
-    onFull(`\`${directory}\` came down to ${free} bytes free, MIN_FREE_BYTES is ${minFreeBytes}`)
+    const limit =
+      free < minFreeBytes
+        ? `MIN_FREE_BYTES is ${minFreeBytes}`
+        : `the core took ${pace} since the last look`
+    onFull(`\`${directory}\` came down to ${free} bytes free, ${limit}`)
   }
 }

@@ -3,7 +3,7 @@ import type { Pass } from './pass.ts'
 
 /** A composer that asks the keeper: a byte from there is a turn, a byte to there says that it has drained. */
 export class Guest implements Pass {
-  readonly isNeeded: boolean = false
+  readonly isAlone: boolean = false
   readonly #socket: Socket
   #turns = 0
   #gone = false

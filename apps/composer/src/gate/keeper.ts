@@ -36,8 +36,8 @@ export class Keeper implements Pass {
     })
   }
 
-  get isNeeded(): boolean {
-    return this.#admission.size > 1
+  get isAlone(): boolean {
+    return this.#admission.size <= 1
   }
 
   turn(): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** A way through the gate, by being its keeper or by asking it. */
 export interface Pass {
-  /** Others depend on this composer. */
-  readonly isNeeded: boolean
+  /** No other composer is about, as far as this one knows. */
+  readonly isAlone: boolean
   /** Resolves when this composer may go on; false: the gate is gone, ask again. */
   turn(): Promise<boolean>
   /** The process is released, and a second turn is wanted. */
@@ -12,7 +12,7 @@ export interface Pass {
 
 /** To go on alone: there is no gate. */
 export const FREE: Pass = {
-  isNeeded: false,
+  isAlone: true,
   turn: () => Promise.resolve(true),
   drained() {},
   leave: () => Promise.resolve(),

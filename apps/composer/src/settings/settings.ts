@@ -49,7 +49,7 @@ export interface ComposerSettings {
   /** Crashes of one workload that are taken in each window of time; 0: all. */
   readonly rateCrashes: number
   readonly rateWindowSeconds: number
-  /** Composers that copy memory at the same time, the others wait; 0: one per CPU, 2 at least. */
+  /** Composers that copy memory at the same time, the others wait; 0: one per CPU, 8 at least. */
   readonly concurrentDrains: number
   /** Where the host's `/proc` is. */
   readonly procRoot: string
