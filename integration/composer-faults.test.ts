@@ -32,13 +32,13 @@ async function halfFed(
   workshop: Workshop,
   options: { env?: Record<string, string>; under?: readonly string[] } = {},
 ): Promise<ReturnType<Workshop['start']>> {
-  const run = workshop.start({ name: 'half', ...options })
+  const running = workshop.start({ name: 'half', ...options })
   const part = workshop.partPath('half')
   const stored = (): boolean => existsSync(part) && statSync(part).size > 10_000
-  run.child.stdin?.write(HALF)
+  running.child.stdin?.write(HALF)
   // some of it is in the file, the rest on its way
   await until('the first half is being written', stored)
-  return run
+  return running
 }
 
 realParts('a composer started by hand', () => {

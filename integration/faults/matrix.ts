@@ -1,15 +1,21 @@
 import { readFileSync } from 'node:fs'
+import { MORE_ANCESTRAL_BUGS } from './ancestral-bugs-more.ts'
 import { ANCESTRAL_BUGS } from './ancestral-bugs.ts'
-import { COMPOSER_FAULTS, LEFT_OVERS } from './composer.ts'
-import { AGENT_FAULTS, NODE_FAULTS, STORE_FAULTS } from './delivery.ts'
+import { AGENT_FAULTS } from './agent.ts'
+import { COMPOSER_FAULTS } from './composer.ts'
 import { IDENTITY_FAULTS } from './identity.ts'
+import { LEFT_OVERS } from './left-overs.ts'
+import { NODE_FAULTS } from './node.ts'
 import { NOT_TESTED } from './not-tested.ts'
 import type { FaultRow, FaultSection } from './row.ts'
 import { SECURITY } from './security.ts'
+import { STORE_FAULTS } from './store.ts'
+import { STORM_FAULTS } from './storm.ts'
 
 /** In the order of the way of a crash, then what others have met before us. */
 export const SECTIONS: readonly FaultSection[] = [
   COMPOSER_FAULTS,
+  STORM_FAULTS,
   LEFT_OVERS,
   IDENTITY_FAULTS,
   AGENT_FAULTS,
@@ -17,6 +23,7 @@ export const SECTIONS: readonly FaultSection[] = [
   NODE_FAULTS,
   SECURITY,
   ANCESTRAL_BUGS,
+  MORE_ANCESTRAL_BUGS,
 ]
 
 interface IdentityRun {

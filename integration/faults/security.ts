@@ -55,7 +55,8 @@ export const SECURITY: FaultSection = numbered('Attacks', 'attack', [
     'handler that crashes itself',
     'while it handles',
     'no recursion, no secrets',
-    'the kernel runs no handler for a handler; the agent’s core would hold no memory',
+    'a composer that crashes starts no other; the agent’s core would hold no memory',
+    'integration/storm.test.ts › of a composer itself start no other',
     'apps/agent/src/prepare.test.ts › B18: a core of the agent itself would hold no memory',
   ],
   [
