@@ -30,7 +30,7 @@ export function watchCore(
       )
     }
     if (minFreeBytes === 0 || full) return
-    const free = freeBytes(directory)
+    const free = freeOrAll(directory)
     const pace = storedBytes - seenBytes
     seenBytes = storedBytes
     if (free >= Math.max(minFreeBytes, pace)) return
@@ -40,5 +40,14 @@ export function watchCore(
         ? `MIN_FREE_BYTES is ${minFreeBytes}`
         : `the core took ${pace} since the last look`
     onFull(`\`${directory}\` came down to ${free} bytes free, ${limit}`)
+  }
+}
+
+/** What cannot be told is no reason to lose a core: a disk that is full will say so itself. */
+function freeOrAll(directory: string): number {
+  try {
+    return freeBytes(directory)
+  } catch {
+    return Infinity
   }
 }
