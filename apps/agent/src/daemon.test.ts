@@ -91,6 +91,8 @@ test('`remove` beside a living agent is not taken for tampering', async ({ node 
   await agent.line(/gave this node back/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
   expect(agent.output()).not.toContain('somebody else')
+  // and whoever comes next finds the node free
+  await node.daemon({ HOST_DIR: join(node.dir, 'other') })
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
   expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('gave this')])
 })

@@ -31,7 +31,7 @@ export async function run(context: CommandContext): Promise<number> {
     release = await awaitClaim(settings, log, signal, (detail) =>
       answers.readiness.nodeUnprepared(detail),
     )
-    await prepareOrExplain(context, answers)
+    await prepareOrExplain(context, answers, { isStart: true, release })
     failure = 'cannot carry bundles any more; the node goes on making them'
     void watchDrops(settings.hostDir, log, signal, (reason) => answers.metrics.countDrop(reason))
     await carryBundles(context, answers)
@@ -54,15 +54,18 @@ export async function run(context: CommandContext): Promise<number> {
 async function prepareOrExplain(
   context: CommandContext,
   answers: Answers,
-  isStart = true,
+  { isStart, release }: { readonly isStart: boolean; readonly release: () => void },
 ): Promise<void> {
   const { settings, log, signal } = context
   try {
-    await prepare(context, answers)
+    await prepare(context, answers, release)
   } catch (err) {
     if (signal.aborted || (isStart && settings.healthPort === 0)) throw err
     answers.readiness.nodeUnprepared(err instanceof Error ? err.message : String(err))
-    if (err instanceof AgentError && err.code === 'REMOVED') return log.info(err.message)
+    if (err instanceof AgentError && err.code === 'REMOVED') {
+      release()
+      return log.info(err.message)
+    }
     const wasThere = !(await wasRemoved(settings.hostDir))
     log.error(
       { err, retryInMs: RETRY_MS },
@@ -70,14 +73,18 @@ async function prepareOrExplain(
     )
     void sleep(RETRY_MS, undefined, { signal, ref: false })
       .then(async () => {
-        if (wasThere && (await wasRemoved(settings.hostDir))) return
-        await prepareOrExplain(context, answers, false)
+        if (wasThere && (await wasRemoved(settings.hostDir))) return release()
+        await prepareOrExplain(context, answers, { isStart: false, release })
       })
       .catch(() => undefined) // aborted
   }
 }
 
-async function prepare(context: CommandContext, answers: Answers): Promise<void> {
+async function prepare(
+  context: CommandContext,
+  answers: Answers,
+  release: () => void,
+): Promise<void> {
   const { settings, log, signal } = context
   const { readiness, metrics, canaries } = answers
   const isDelivered = (canary: string): boolean => canaries.find(canary) !== undefined
@@ -92,17 +99,21 @@ async function prepare(context: CommandContext, answers: Answers): Promise<void>
     },
   })
     .catch(async (err: unknown) => {
-      if (signal.aborted) return 'ended' as const
+      if (signal.aborted) return 'aborted' as const
       // such as a full disk: the backups that were deleted cannot be written again
       log.error({ err, retryInMs: RETRY_MS }, 'cannot look after this node')
       readiness.nodeUnprepared(err instanceof Error ? err.message : String(err))
       await sleep(RETRY_MS, undefined, { signal, ref: false })
-      return (await wasRemoved(settings.hostDir)) ? 'ended' : 'deleted'
+      return (await wasRemoved(settings.hostDir)) ? ('removed' as const) : ('deleted' as const)
     })
     .then(async (end) => {
-      if (end === 'deleted') await prepareOrExplain(context, answers, false)
-      else
-        readiness.nodeUnprepared('`remove` gave this node back; delete this pod to take it again')
+      if (end === 'deleted') {
+        await prepareOrExplain(context, answers, { isStart: false, release })
+      }
+      if (end !== 'removed') return
+      readiness.nodeUnprepared('`remove` gave this node back; delete this pod to take it again')
+      // whoever comes next finds the node free, also while we go on carrying
+      release()
     })
     .catch(() => undefined) // aborted
 }

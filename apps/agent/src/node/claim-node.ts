@@ -22,7 +22,7 @@ export function claimNode({
   sysctlRoot,
 }: ClaimedPlaces): Claim & { readonly on?: string } {
   const releases: (() => void)[] = []
-  const release = (): void => releases.forEach((each) => each())
+  const release = (): void => releases.splice(0).forEach((each) => each())
   let unknown: Extract<Claim, { outcome: 'unknown' }> | undefined
   for (const on of [hostDir, sysctlPath(CORE_PATTERN, { root: sysctlRoot })]) {
     const claim = claimPath(on)

@@ -29,7 +29,7 @@ export async function guardNode(
   log: Log,
   signal: AbortSignal,
   watcher: Watcher,
-): Promise<'ended' | 'deleted'> {
+): Promise<'aborted' | 'removed' | 'deleted'> {
   const { hostDir, sysctlRoot: root, tamper } = settings
   const known = new Map<string, string>(Object.entries(sysctls))
   let missing: readonly string[] = []
@@ -42,7 +42,7 @@ export async function guardNode(
     // before the sysctls: a pattern that points to nothing is worse than somebody else's
     const gone = await missingFiles(hostDir)
     if (!signal.aborted && gone.join() !== missing.join()) {
-      if (gone.length > 0 && (await saidRemoved(hostDir, log))) return 'ended'
+      if (gone.length > 0 && (await saidRemoved(hostDir, log))) return 'removed'
       missing = gone
       tellForeign()
       if (gone.length > 0) {
@@ -58,7 +58,7 @@ export async function guardNode(
       if (signal.aborted || found === undefined || found === known.get(key)) continue
       known.set(key, found)
       if (found !== expected) {
-        if (await saidRemoved(hostDir, log)) return 'ended'
+        if (await saidRemoved(hostDir, log)) return 'removed'
         // two agents that put their own pattern back would never end
         const rival = key === CORE_PATTERN ? hostDirOf(found) : undefined
         const restored =
@@ -72,7 +72,7 @@ export async function guardNode(
       tellForeign()
     }
   }
-  return 'ended'
+  return 'aborted'
 }
 
 async function saidRemoved(hostDir: string, log: Log): Promise<boolean> {
