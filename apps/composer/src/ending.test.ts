@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -53,6 +53,24 @@ describe('ended before it was done', () => {
     expect(stdout).toBe(`${bundle.path}\n`)
     expect(bundle.manifest.core).toMatchObject({ complete: false, reason: `Ended by ${signal}` })
     expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+  })
+
+  test('closes a valid bundle on a fault of its own, and names it', async ({ dir }) => {
+    const fault = join(dir, 'fault.cjs')
+    await writeFile(fault, "setTimeout(() => { throw new Error('a bug') }, 1500)")
+    const run = startComposer({
+      env: { COMPOSER_HOME: dir, CORE_DIR: dir, NODE_OPTIONS: `--require ${fault}` },
+    })
+    run.stdin.write(HALF)
+    expect(await run.ended).toMatchObject({ code: 1, stderr: '' })
+    const bundle = await onlyBundle(dir)
+    const { manifest } = bundle
+    expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+    expect(manifest.core.complete).toBe(false)
+    expect(manifest.problems).toMatchObject([
+      { code: 'FAULT', message: expect.stringContaining('a bug') },
+    ])
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/^ERROR .*a bug/m)
   })
 
   test('says how much is missing when the writer was killed (B19)', async ({ dir }) => {

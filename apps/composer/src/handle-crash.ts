@@ -23,6 +23,7 @@ const KTHREADD = 2
 export async function handleCrash(args: Arguments, home: string | undefined): Promise<number> {
   const stop = new Stop()
   stop.onSignals()
+  stop.onFaults()
   // libuv reads it once, before its first use: a thread per compressor, and one for the file
   process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 1)
   const log = new Log({ path: home === undefined ? undefined : join(home, 'composer.log') })

@@ -1,6 +1,6 @@
 /** Why the composer was told to end before it was done. */
 export interface StopCause {
-  readonly code: 'TIMEOUT' | 'INTERRUPTED'
+  readonly code: 'TIMEOUT' | 'INTERRUPTED' | 'FAULT'
   readonly exitCode: number
   readonly message: string
 }
@@ -10,7 +10,7 @@ export const TIMEOUT_EXIT_CODE = 32
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
-/** One switch for the time limit and for signals: whoever waits listens to `signal`. */
+/** One switch for the time limit, for signals and for faults: whoever waits listens to `signal`. */
 export class Stop {
   /** Resolves once stopped. */
   readonly stopped: Promise<undefined>
@@ -40,6 +40,14 @@ export class Stop {
         this.#stop({ code: 'INTERRUPTED', exitCode, message: `Ended by ${name}` })
       })
     }
+  }
+
+  /** From now on an error that nobody caught ends the work, and what there is becomes a bundle. */
+  onFaults(): void {
+    process.on('uncaughtException', (error) => {
+      const message = `A fault of the composer itself: ${error?.stack ?? String(error)}`
+      this.#stop({ code: 'FAULT', exitCode: 1, message })
+    })
   }
 
   onTimeout(timeoutMs: number): void {
