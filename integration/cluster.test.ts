@@ -61,9 +61,7 @@ realParts('the chart on a real cluster', () => {
         await losesNothingWhileUpgraded(inbox)
         expect(await release.test()).toMatch(/Phase:\s+Succeeded/)
         await release.uninstall()
-        await until('our files are gone', () => release.leftOver().length === 0).catch(() =>
-          expect(release.leftOver()).toEqual([]),
-        )
+        expect(release.leftOver()).toEqual([])
         expect(coreSysctls()).toEqual(before)
       } catch (error) {
         throw new Error(await release.describe(), { cause: error })

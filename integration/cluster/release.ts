@@ -52,7 +52,8 @@ export class Release {
   }
 
   async uninstall(): Promise<void> {
-    await this.#cluster.helm('uninstall', this.name, '--wait', '--timeout', '120s')
+    const untilPodsAreGone = ['--wait', '--cascade', 'foreground', '--timeout', '120s']
+    await this.#cluster.helm('uninstall', this.name, ...untilPodsAreGone)
   }
 
   /** What the agent's pod says about itself, for a failing test. */
@@ -107,6 +108,8 @@ export class Release {
       's3.accessKeyId': this.#store.accessKey,
       's3.secretAccessKey': this.#store.secret,
       'limits.minFreeBytes': '0',
+      // a crash loop is what these tests are about
+      'limits.rateCrashes': '0',
     }
     return [...Object.entries(values).map(([key, value]) => `${key}=${value}`), ...set]
   }
