@@ -74,7 +74,7 @@ test.for([
         await mkdir(join(scratch, dir), { recursive: true })
       }
       await writeFile(join(sys, 'kernel/core_pattern'), `|${host}/cdc -c=%c\n`)
-      for (const name of ['cdc', '.env', 'lib-0123456789ab', 'composer.log']) {
+      for (const name of ['cdc', '.env', 'lib-0123456789ab']) {
         await writeFile(join(host, name), '')
       }
       for (const name of backups) await writeFile(join(host, `${name}.bak`), `|old ${name} %p`)
