@@ -28,8 +28,9 @@ export async function livingComposers(procRoot: string): Promise<ReadonlySet<Pro
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
     try {
       const dir = join(procRoot, name)
-      if (!isComposer(await readFile(join(dir, 'cmdline'), 'latin1'))) continue
+      // first: a command line is read from the memory of the process, and a hostile one's never comes
       if (isContained(await readFile(join(dir, 'status'), 'latin1'))) continue
+      if (!isComposer(await readFile(join(dir, 'cmdline'), 'latin1'))) continue
       found.add(`${Number(name)}:${startTime(await readFile(join(dir, 'stat'), 'latin1'))}`)
     } catch {
       // it has ended meanwhile

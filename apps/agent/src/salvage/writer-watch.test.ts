@@ -4,6 +4,7 @@ import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
+import { canMountSilentFiles, silence } from '../../../../packages/cri/src/testing/silent-file.ts'
 import { test } from '../test-support/scratch-node.ts'
 import { listParts } from './list-parts.ts'
 import { livingComposers } from './living-composers.ts'
@@ -48,6 +49,21 @@ test('a process in a container that calls itself a composer keeps nothing from b
     .trim()
   expect(await pids()).not.toContain(Number(contained))
 })
+
+test.skipIf(!canMountSilentFiles())(
+  'the command line of a process in a container, which may never come, is not asked for',
+  async ({ node }) => {
+    const procRoot = join(node.dir, 'proc')
+    await mkdir(join(procRoot, '4711'), { recursive: true })
+    await writeFile(join(procRoot, '4711/status'), 'NSpid:\t4711\t1\n')
+    await writeFile(join(procRoot, '4711/cmdline'), '')
+    const { release } = await silence(join(procRoot, '4711/cmdline'))
+    // before the fixture removes what it is mounted on
+    await livingComposers(procRoot)
+      .then((living) => expect(living.size).toBe(0))
+      .finally(release)
+  },
+)
 
 test('the writer is among those that lived when the file was first seen; later ones do not count', async ({
   node,
