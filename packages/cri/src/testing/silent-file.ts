@@ -4,7 +4,10 @@ import { accessSync, constants } from 'node:fs'
 
 // rootmode makes the mount point itself a regular file; no request is ever answered
 const MOUNT = `
-import ctypes, os, sys
+import ctypes, os, signal, sys
+# it ends with its stdin, and never without taking the mount away
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 libc = ctypes.CDLL(None, use_errno=True)
 fuse = os.open('/dev/fuse', os.O_RDWR)
 options = f'fd={fuse},rootmode=100000,user_id=0,group_id=0'.encode()
