@@ -1,14 +1,9 @@
-import { openBundle, outputDirectory } from './bundle/open.ts'
-import { refuseCore, takeCore } from './bundle/take-core.ts'
-import { tellStory } from './bundle/tell-story.ts'
 import { readCrash } from './crash.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { Gate } from './gate/gate.ts'
-import { handOver } from './hand-over.ts'
 import { yieldToOthers } from './priority.ts'
 import { Question } from './question.ts'
 import { limitRate } from './rate/limit-rate.ts'
-import { select } from './selection.ts'
 import { snapshotCrash, subjectOf } from './snapshot.ts'
 import type { Outcome, Task } from './task.ts'
 import { randomUuid } from './uuid.ts'
@@ -24,6 +19,8 @@ export async function compose(task: Task): Promise<Outcome> {
   // one crash of many: wait for a turn, before anything more is loaded
   const gate = new Gate(task)
   await gate.toDrain()
+  const steps = await import('./with-a-turn.ts')
+  const { openBundle, outputDirectory, select, takeCore, refuseCore, tellStory, handOver } = steps
 
   // ask the runtime, but wait only for what the selector or the file name needs
   const question = new Question(subjectOf(crash, snapshot), task)

@@ -1,3 +1,5 @@
+import { now } from './clock.ts'
+
 /** Where a composer is on its way: it waits, copies memory, waits to tell, tells. */
 type Stage = 'queued' | 'draining' | 'drained' | 'telling'
 
@@ -35,7 +37,7 @@ export class Admission {
   }
 
   arrive(onTurn: () => void): Visit {
-    const visit: Visit = { stage: 'queued', arrivedMs: performance.now(), onTurn }
+    const visit: Visit = { stage: 'queued', arrivedMs: now(), onTurn }
     this.#visits.add(visit)
     this.settle()
     return visit
@@ -65,7 +67,7 @@ export class Admission {
 
   #hasRoom({ arrivedMs }: Visit): boolean {
     const grown = this.#count('drained') + this.#count('telling')
-    return grown < this.#limits.backlog || performance.now() - arrivedMs > BACKLOG_PATIENCE_MS
+    return grown < this.#limits.backlog || now() - arrivedMs > BACKLOG_PATIENCE_MS
   }
 
   #admit(visit: Visit, stage: Stage): void {

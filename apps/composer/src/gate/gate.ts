@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { messageOf } from '../problems.ts'
 import type { Task } from '../task.ts'
 import { Admission } from './admission.ts'
+import { now } from './clock.ts'
 import { Door } from './door.ts'
 import { Guest } from './guest.ts'
 import { Keeper } from './keeper.ts'
@@ -57,7 +58,7 @@ export class Gate {
   }
 
   #deadline(): number {
-    return performance.now() + Math.min(MAX_WAIT_MS, this.#task.settings.timeoutMs / 4)
+    return now() + Math.min(MAX_WAIT_MS, this.#task.settings.timeoutMs / 4)
   }
 
   /** False: the gate has gone, and another must be asked. */
@@ -67,7 +68,7 @@ export class Gate {
     const timer = setTimeout(() => {
       problems.add('GATE_TIMEOUT', 'Too many crashes at once: went on without a turn')
       late.resolve(true)
-    }, deadline - performance.now())
+    }, deadline - now())
     const stopped = stop.stopped.then(() => true)
     return Promise.race([this.#pass.turn(), late.promise, stopped]).finally(() =>
       clearTimeout(timer),

@@ -1,4 +1,3 @@
-import { crc32 } from 'node:zlib'
 import { type ProcessSnapshot, containerIds, podUid } from '@core-dump-handler/cri'
 import type { Crash } from '../crash.ts'
 
@@ -20,8 +19,15 @@ export function workloadOf(crash: Crash, snapshot: ProcessSnapshot | undefined):
 
 /**
  * A file name for it. The executable is chosen by the process: it can collide with another of its
- * own scope only, so a checksum will do, and costs no loading of a hash.
+ * own scope only, so a checksum will do.
  */
 export function keyOf({ scope, exe, signal }: Workload, anyExe = false): string {
-  return `${scope}-${signal}-${anyExe ? 'any' : crc32(exe).toString(16).padStart(8, '0')}`
+  return `${scope}-${signal}-${anyExe ? 'any' : checksum(exe)}`
+}
+
+/** FNV-1a, 32 bits: node:zlib and node:crypto are not loaded by who may have to wait. */
+function checksum(text: string): string {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return (hash >>> 0).toString(16).padStart(8, '0')
 }
