@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from './cluster/cluster.ts'
 import { Release } from './cluster/release.ts'
@@ -59,16 +60,22 @@ realParts('a release of version 9 on a real cluster', () => {
         expect(coreSysctls()).toEqual(FOUND)
       } catch (error) {
         throw new Error(await release.describe(), { cause: error })
+      } finally {
+        // no preStop may come when the kernel is somebody else's again
+        await release.uninstall().catch(() => undefined)
       }
     })
   }, 300_000)
 
   async function upgradesUnderCrashes(): Promise<void> {
-    const { crashes, patterns } = await crashingDuring(() => release.upgrade())
+    const { crashes, patterns } = await crashingDuring(async () => {
+      await sleep(1000)
+      await release.upgrade()
+      await sleep(1000)
+    })
     const gap = gapIn(patterns, (value) => value.includes(' -P='))
     const inGap = ({ startMs, endMs }: Crash): boolean =>
       endMs > gap.startMs - SLACK_MS && startMs < gap.endMs
-    const pids = (some: readonly Crash[]): number[] => some.map(({ pid }) => pid)
     const safe = crashes.filter((crash) => !inGap(crash))
     const before = safe.filter(({ endMs }) => endMs < gap.startMs)
     const after = safe.filter(({ startMs }) => startMs >= gap.endMs)
@@ -91,6 +98,7 @@ realParts('a release of version 9 on a real cluster', () => {
     )
     const seconds = ((gap.endMs - gap.startMs) / 1000).toFixed(1)
     const missed = crashes.length - before.length - after.length
+    if (Number(seconds) > 5) process.stderr.write(`${await release.describe()}\n`)
     process.stderr.write(
       `${seconds} s between version 9's preStop and our pattern: at most ${missed} of ${crashes.length} crashes missed\n`,
     )
@@ -106,3 +114,4 @@ realParts('a release of version 9 on a real cluster', () => {
 
 const pattern = (): string => coreSysctls()['kernel.core_pattern']
 const isOurs = (key: string): boolean => !key.startsWith('version-9-')
+const pids = (some: readonly Crash[]): number[] => some.map(({ pid }) => pid)

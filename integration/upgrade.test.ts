@@ -32,10 +32,10 @@ realParts('upgrading the composer', () => {
       setCoreSysctl('kernel.core_pipe_limit', '128')
       setCoreSysctl('kernel.core_pattern', corePattern(hostDir).pattern)
       const dying = Array.from({ length: CRASHES }, async () =>
-        runToDeath(victim('crasher'), ['-m', '8', ...hostArgs]),
+        runToDeath(victim('crasher'), ['-m', '24', ...hostArgs]),
       )
       open()
-      await until('composers are at work', () => processesOf(hostDir).length > 2)
+      await until('composers are at work', () => processesOf(hostDir).length > 0)
       // what version 9 did: the kernel refuses to write to a program that runs
       expect(() => openSync(join(hostDir, 'cdc'), 'r+')).toThrow(/ETXTBSY/)
       const late: Promise<number>[] = []
@@ -51,9 +51,8 @@ realParts('upgrading the composer', () => {
     const bundles = await Promise.all(
       readdirSync(coreDir).map(async (name) => Bundle.open(join(coreDir, name))),
     )
-    expect(bundles.map(({ manifest }) => manifest.crash.hostPid).toSorted()).toEqual(
-      pids.toSorted(),
-    )
+    expect(bundles).toHaveLength(pids.length)
+    expect(new Set(bundles.map(({ manifest }) => manifest.crash.hostPid))).toEqual(new Set(pids))
     for (const { manifest } of bundles) expect(manifest.core.complete).toBe(true)
     const libraries = readdirSync(hostDir).filter((name) => name.startsWith('lib-'))
     expect(libraries, 'the new one and the one it replaced').toHaveLength(2)

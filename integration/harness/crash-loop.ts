@@ -27,10 +27,10 @@ export async function crashingDuring(
     const pattern = readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trimEnd()
     if (patterns.at(-1)?.pattern !== pattern) patterns.push({ pattern, atMs: performance.now() })
   }, 5)
-  let over = false
-  const done = task().finally(() => (over = true))
+  const over = new AbortController()
+  const done = task().finally(() => over.abort())
   try {
-    while (!over) {
+    while (!over.signal.aborted) {
       const startMs = performance.now()
       const pid = await runToDeath(victim('crasher'), ['-m', '1'])
       crashes.push({ pid, startMs, endMs: performance.now() })

@@ -113,13 +113,19 @@ export class Trial {
   async remove(): Promise<void> {
     const steps = await Promise.allSettled([
       this.#store.deleteAll(`${this.name}/`),
-      helm('uninstall', this.name, '-n', this.name, '--ignore-not-found', '--wait').finally(() =>
-        kubectl('delete', 'namespace', this.name, '--ignore-not-found', '--timeout=120s'),
-      ),
+      this.#uninstall(),
     ])
     rmSync(this.directory, { recursive: true })
     const failed = steps.flatMap((step) => (step.status === 'rejected' ? [step.reason] : []))
     if (failed.length > 0) throw new AggregateError(failed, `Not all of ${this.name} is gone`)
+  }
+
+  async #uninstall(): Promise<void> {
+    try {
+      await helm('uninstall', this.name, '-n', this.name, '--ignore-not-found', '--wait')
+    } finally {
+      await kubectl('delete', 'namespace', this.name, '--ignore-not-found', '--timeout=120s')
+    }
   }
 }
 
