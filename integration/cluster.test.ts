@@ -65,6 +65,9 @@ realParts('the chart on a real cluster', () => {
         expect(coreSysctls()).toEqual(before)
       } catch (error) {
         throw new Error(await release.describe(), { cause: error })
+      } finally {
+        // no preStop may come when the kernel is somebody else's again
+        await release.uninstall().catch(() => undefined)
       }
     })
   }, 600_000)

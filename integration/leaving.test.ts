@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from './harness/agent.ts'
 import { coreSysctls, setCoreSysctl, withKernel } from './harness/kernel.ts'
+import { run } from './harness/program.ts'
 import { realParts } from './harness/requirements.ts'
 
 realParts('leaving a node', () => {
@@ -53,6 +54,23 @@ realParts('leaving a node', () => {
       expect(await agent.command('remove')).toMatchObject({ code: 0 })
       expect(await agent.command('remove')).toMatchObject({ code: 0 })
       expect(coreSysctls()).toEqual(before)
+    })
+  })
+
+  test('by the commands that the documents give for a node without our programs', async () => {
+    const agent = newAgent()
+    const text = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8')
+    const [, script = ''] = /without any of our programs:\n+```sh\n(.*?)```/s.exec(text) ?? []
+    expect(script).toContain('cd /var/mnt/core-dump-handler')
+    await withKernel(async (before) => {
+      await agent.start()
+      await agent.daemon.stop('SIGKILL')
+      for (const _ of ['first', 'again']) {
+        const commands = script.replace('/var/mnt/core-dump-handler', agent.hostDir)
+        await run('/bin/sh', ['-ec', commands])
+        expect(coreSysctls()).toEqual(before)
+        expect(readdirSync(agent.hostDir)).toEqual([])
+      }
     })
   })
 
