@@ -33,7 +33,9 @@ export async function run(context: CommandContext): Promise<number> {
     )
     await prepareOrExplain(context, answers, { isStart: true, release })
     failure = 'cannot carry bundles any more; the node goes on making them'
-    void watchDrops(settings.hostDir, log, signal, (reason) => answers.metrics.countDrop(reason))
+    void watchDrops(settings.hostDir, log, signal, (reason, crashes) =>
+      answers.metrics.countDrop(reason, crashes),
+    )
     await carryBundles(context, answers)
   } catch (err) {
     if (!signal.aborted) {

@@ -6,11 +6,12 @@ const HOST_DIR = '/var/mnt/core-dump-handler'
 // as kernels, SELinux and AppArmor print them; the last two are not to be had on the test machine
 test.for([
   ['coredump: 4711(web): over core_pipe_limit, skipping core dump', 'CORE_PIPE_LIMIT'],
+  ['coredump_pipe: 359 callbacks suppressed', 'CORE_PIPE_LIMIT', 359],
   ['Pid 4711(web) over core_pipe_limit', 'CORE_PIPE_LIMIT'],
   ['coredump: 370(canary-3f835fd4): |/tmp/host/cdc pipe failed', 'PIPE_FAILED'],
   ['Core dump to |/var/mnt/core-dump-handler/cdc pipe failed', 'PIPE_FAILED'],
-] as const)('%s', ([text, reason]) => {
-  expect(readKernelLine(text)).toEqual({ kind: 'drop', reason, text })
+] as const)('%s', ([text, reason, crashes = 1]) => {
+  expect(readKernelLine(text)).toEqual({ kind: 'drop', reason, text, crashes })
 })
 
 test.for([

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log/open-log.ts'
 import { KernelLog } from './kernel-log.ts'
-import { readKernelLine, type DropReason } from './kernel-log-lines.ts'
+import { readKernelLine, type DropLine, type DropReason } from './kernel-log-lines.ts'
 
 const LOOK_MS = 5000
 
@@ -13,7 +13,7 @@ export async function watchDrops(
   hostDir: string,
   log: Log,
   signal: AbortSignal,
-  onDrop: (reason: DropReason) => void,
+  onDrop: (reason: DropReason, crashes: number) => void,
 ): Promise<void> {
   const kernelLog = new KernelLog()
   if (kernelLog.unreadable !== undefined) {
@@ -23,10 +23,11 @@ export async function watchDrops(
   while (!signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
     for (const text of kernelLog.read()) {
-      const reason = ourDrop(text, hostDir)
-      if (reason === undefined) continue
-      log.error({ reason, kernel: text }, 'the kernel dropped a core')
-      onDrop(reason)
+      const drop = ourDrop(text, hostDir)
+      if (drop === undefined) continue
+      const { reason, crashes } = drop
+      log.error({ reason, crashes, kernel: text }, 'the kernel dropped a core')
+      onDrop(reason, crashes)
     }
   }
   kernelLog.close()
@@ -39,8 +40,8 @@ export function countDrops(hostDir: string): Readonly<Record<DropReason, number>
     if (log.unreadable !== undefined) throw new Error(log.unreadable)
     const counts = { CORE_PIPE_LIMIT: 0, PIPE_FAILED: 0 }
     for (const text of log.read()) {
-      const reason = ourDrop(text, hostDir)
-      if (reason !== undefined) counts[reason]++
+      const drop = ourDrop(text, hostDir)
+      if (drop !== undefined) counts[drop.reason] += drop.crashes
     }
     return counts
   } finally {
@@ -49,9 +50,9 @@ export function countDrops(hostDir: string): Readonly<Record<DropReason, number>
 }
 
 /** A handler that fails may be another's; the limit is the kernel's own. */
-function ourDrop(text: string, hostDir: string): DropReason | undefined {
+function ourDrop(text: string, hostDir: string): DropLine | undefined {
   const line = readKernelLine(text)
   if (line?.kind !== 'drop') return undefined
   const isOurs = line.reason === 'CORE_PIPE_LIMIT' || text.includes(`|${hostDir}/cdc `)
-  return isOurs ? line.reason : undefined
+  return isOurs ? line : undefined
 }
