@@ -58,10 +58,12 @@ test.skipIf(!canMountSilentFiles())(
     await writeFile(join(procRoot, '4711/status'), 'NSpid:\t4711\t1\n')
     await writeFile(join(procRoot, '4711/cmdline'), '')
     const { release } = await silence(join(procRoot, '4711/cmdline'))
-    // before the fixture removes what it is mounted on
-    await livingComposers(procRoot)
-      .then((living) => expect(living.size).toBe(0))
-      .finally(release)
+    try {
+      expect((await livingComposers(procRoot)).size).toBe(0)
+    } finally {
+      // before the fixture removes what it is mounted on
+      await release()
+    }
   },
 )
 
