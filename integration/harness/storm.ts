@@ -48,7 +48,15 @@ export async function storm(options: StormOptions): Promise<Storm> {
   const pids = victims.map(({ pid }) => pid ?? 0)
   const log = new KernelLog()
   try {
-    await until('all victims have their memory', () => pids.every(isAtGate), 60_000)
+    const waiting = new Set<number>()
+    await until(
+      'all victims have their memory',
+      () => {
+        for (const pid of pids) if (isAtGate(pid)) waiting.add(pid)
+        return waiting.size === pids.length
+      },
+      60_000,
+    )
     log.read()
     const opened = performance.now()
     const exits = victims.map(async (child) => {
