@@ -1,7 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
-  statSync,
   mkdir,
   mkdtemp,
   readdir,
@@ -95,7 +94,10 @@ test.for(['deflate', 'store', 'adaptive', 'zstd'])(
     const parts = (await readdir(node.coreDir)).filter((name) => name.endsWith('.part'))
     expect(parts.length).toBeGreaterThan(2)
     // killed before its first entry, it told nobody what had crashed
-    const silent = parts.filter((name) => statSync(join(node.coreDir, name)).size < 300)
+    const sizes = await Promise.all(
+      parts.map(async (name) => (await stat(join(node.coreDir, name))).size),
+    )
+    const silent = parts.filter((_, index) => (sizes[index] ?? 0) < 300)
     const outcomes = await scanOnce(node)
     expect(outcomes).toHaveLength(parts.length)
     expect(outcomes).not.toContain('failed')
