@@ -34,6 +34,28 @@ const CRASHER = {
   },
 }
 
+// its children crash one after the other; each line it prints is a crash that is over
+const CRASHING_POD = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'looper', namespace: 'default' },
+  spec: {
+    containers: [
+      {
+        name: 'loop',
+        image: 'test.local/crasher:1',
+        imagePullPolicy: 'Never',
+        command: [
+          '/bin/busybox',
+          'sh',
+          '-c',
+          'n=0; while :; do /bin/crasher -m 1 >/dev/null 2>&1; n=$((n+1)); echo $n; done 2>/dev/null',
+        ],
+      },
+    ],
+  },
+}
+
 realParts('the chart on a real cluster', () => {
   let store: ObjectStore
   let cluster: Cluster
@@ -114,6 +136,8 @@ realParts('the chart on a real cluster', () => {
   }
 
   async function losesNothingWhileUpgraded(inbox: Inbox): Promise<void> {
+    await cluster.apply(CRASHING_POD)
+    await cluster.kubectl('wait', '--for=condition=Ready', 'pod/looper', '--timeout=60s')
     const progress = { upgrading: true }
     const crashed: number[] = []
     const upgrade = release
@@ -121,6 +145,17 @@ realParts('the chart on a real cluster', () => {
       .finally(() => (progress.upgrading = false))
     while (progress.upgrading) crashed.push(await runToDeath(victim('crasher'), ['-m', '1']))
     await upgrade
+    const inPod = Number((await cluster.kubectl('logs', 'looper', '--tail=1')).trim())
+    expect(inPod).toBeGreaterThan(5)
+    const ofPod = await inbox.collect(
+      ({ manifest }) => manifest.identity.pod === 'looper' && manifest.core.complete,
+      inPod,
+      120_000,
+    )
+    expect(new Set(ofPod.map(({ manifest }) => manifest.identity.status))).toEqual(
+      new Set(['verified']),
+    )
+    await cluster.kubectl('delete', 'pod', 'looper', '--grace-period=0', '--force')
     const bundles = await inbox.collect(
       ({ manifest }) => crashed.includes(manifest.crash.hostPid ?? 0),
       crashed.length,
