@@ -10,6 +10,8 @@ const config: ViteUserConfig = defineConfig({
     include: ['{packages,apps}/*/src/**/*.test.ts', 'scripts/**/*.test.ts', 'src/**/*.test.ts'],
     setupFiles: [new URL('./vitest.setup.ts', import.meta.url).pathname],
     restoreMocks: true,
+    // zip readers print names in the locale of who called them
+    env: { LC_ALL: 'C.UTF-8' },
     // much of the time goes into waiting: for disks, for timers, for children
     maxWorkers: '100%',
     // against what hangs: a busy machine is not a failure

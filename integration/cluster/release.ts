@@ -52,15 +52,27 @@ export class Release {
   }
 
   async uninstall(): Promise<void> {
-    const untilPodsAreGone = ['--wait', '--cascade', 'foreground', '--timeout', '120s']
-    await this.#cluster.helm('uninstall', this.name, ...untilPodsAreGone)
+    const timeout = ['--timeout', '120s']
+    await this.#cluster.helm(
+      'uninstall',
+      this.name,
+      '--wait',
+      '--cascade',
+      'foreground',
+      ...timeout,
+    )
+    // the garbage collector may let the DaemonSet go before a pod it has not heard of yet
+    const ours = 'name in (core-dump-ds, core-dump-handler)'
+    await this.#cluster.kubectl('wait', '--for=delete', 'pods', '-l', ours, '--timeout=120s')
   }
 
   /** What the agent's pod says about itself, for a failing test. */
   async describe(): Promise<string> {
     const say = (...args: string[]): Promise<string> => this.#cluster.kubectl(...args).catch(String)
     return [
-      await say('get', 'pods,events', '-A', '-o', 'wide'),
+      await say('get', 'pods', '-A', '-o', 'wide'),
+      // a loop of crashes has hundreds of ours
+      await say('get', 'events', '-A', '--field-selector', 'reason!=CoreDump'),
       await say('logs', `daemonset/${this.name}`, '--tail=100'),
       await say('logs', `daemonset/${this.name}`, '--tail=100', '--previous'),
     ].join('\n')
