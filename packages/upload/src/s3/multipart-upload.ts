@@ -101,9 +101,10 @@ export async function discardUpload(store: Store, file: string, sending: Sending
   await removeRecord(file)
 }
 
-async function listParts(
+/** What the store has of an upload, page by page. */
+export async function listParts(
   store: Store,
-  { key: Key, uploadId: UploadId }: ResumeRecord,
+  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
   sending: Sending,
 ): Promise<Map<number, StoredPart>> {
   const parts = new Map<number, StoredPart>()

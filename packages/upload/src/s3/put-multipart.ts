@@ -3,6 +3,7 @@ import type { Progress } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { writeRecord } from '../resume-record.ts'
+import type { ResumeRecord } from '../resume-record.ts'
 import { conditionally } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { beginUpload, discardUpload, resumeUpload } from './multipart-upload.ts'
@@ -35,7 +36,14 @@ export async function putMultipart(
   const { upload, sent } = await transfer(store, source, key, sending, onProgress)
   // a file that was written to meanwhile is never completed
   await source.assertUnchanged()
-  const etag = await complete(store, upload, sent, source.size, condition, sending)
+  const etag = await completeUpload(
+    store,
+    upload.record,
+    sent.etags,
+    source.size,
+    condition,
+    sending,
+  )
   await writeRecord(source.path, { ...upload.record, completed: true })
   return { etag, parts: sent.etags.length, keptParts: sent.kept }
 }
@@ -61,16 +69,16 @@ async function transfer(
   }
 }
 
-async function complete(
+/** Join the parts; resolves with the ETag of the object, '' where the verification has to tell. */
+export async function completeUpload(
   store: Store,
-  { record }: MultipartUpload,
-  { etags }: SentParts,
+  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
+  etags: readonly string[],
   size: number,
   condition: Condition,
   sending: Sending,
 ): Promise<string> {
   const Parts = etags.map((ETag, index) => ({ PartNumber: index + 1, ETag: `"${ETag}"` }))
-  const { key: Key, uploadId: UploadId } = record
   const patient = {
     ...sending,
     timeoutMs: COMPLETE_BASE_MS + Math.ceil((size / GIB) * COMPLETE_PER_GIB_MS),

@@ -3,6 +3,7 @@ import { UploadPartCommand } from '@aws-sdk/client-s3'
 import type { Progress } from '../destination.ts'
 import { UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
+import type { ResumeRecord } from '../resume-record.ts'
 import { show } from '../show.ts'
 import type { MultipartUpload, StoredPart } from './multipart-upload.ts'
 import { bareEtag } from './object-info.ts'
@@ -41,7 +42,9 @@ export async function sendParts(
     const body = await source.read(loan.buffer, Math.min(partBytes, source.size - start), start)
     const earlier = upload.parts.get(index + 1)
     const keep = earlier !== undefined && isKept(earlier, body, etagIsMd5)
-    const etag = keep ? earlier.etag : await sendPart(store, upload, index + 1, body, sending)
+    const etag = keep
+      ? earlier.etag
+      : await sendPart(store, upload.record, index + 1, body, sending)
     // only looked at when two parts have one ETag: an MD5 of everything would cost a second per GiB
     if (etagIsMd5 && firstOf.has(etag) && isMd5(etag) && etag !== md5(body)) {
       throw mixedUp(store.url(upload.record.key), index + 1)
@@ -65,17 +68,18 @@ export async function sendParts(
   return { etags, kept }
 }
 
-async function sendPart(
+/** Send one part; resolves with its ETag. */
+export async function sendPart(
   store: Store,
-  { record }: MultipartUpload,
+  { key, uploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
   PartNumber: number,
   Body: Buffer,
   sending: Sending,
 ): Promise<string> {
   const request = new UploadPartCommand({
     Bucket: store.bucket,
-    Key: record.key,
-    UploadId: record.uploadId,
+    Key: key,
+    UploadId: uploadId,
     PartNumber,
     // a Buffer: its SHA-256 is signed, and the store checks it
     Body,
@@ -83,12 +87,12 @@ async function sendPart(
   })
   const answer = await store.send(
     `send part ${PartNumber} of`,
-    record.key,
+    key,
     (client, options) => client.send(request, options),
     sending,
   )
   const etag = bareEtag(answer.ETag)
-  if (etag === '') throw mixedUp(store.url(record.key), PartNumber)
+  if (etag === '') throw mixedUp(store.url(key), PartNumber)
   return etag
 }
 
