@@ -3,6 +3,7 @@ import { numbered, type FaultSection } from './row.ts'
 const QUEUE = 'packages/upload/src/queue/queue.test.ts'
 const S3 = 'packages/upload/src/s3'
 const AGENT = 'integration/agent-faults.test.ts'
+const CONNECTION = 'integration/store-connection.test.ts'
 const ANSWERS = 'integration/store-answers.test.ts › $on, $kind: the bundle arrives whole'
 
 export const AGENT_FAULTS: FaultSection = numbered('The agent, carrying', 'agent', [
@@ -179,5 +180,40 @@ export const AGENT_FAULTS: FaultSection = numbered('The agent, carrying', 'agent
     'seeded fuzzing',
     'integration/fuzz/fuzz.test.ts › $name: $what',
     `${QUEUE} › finished bundles are carried, whatever else lies around stays`,
+  ],
+  [
+    'TLS connection cut in mid-body',
+    'three times in one upload',
+    'the part under way is sent again',
+    'arrives, no failure told',
+    `${CONNECTION} › a TLS connection cut in mid-body, now and then, costs the part under way`,
+  ],
+  [
+    'TLS cut in every handshake',
+    'in mid-upload',
+    'named with host and cause, the parts are kept',
+    'ECONNRESET or no secure connection; goes on in the third part',
+    `${CONNECTION} › TLS connections cut in every handshake: said, and gone on with`,
+  ],
+  [
+    'certificate expired',
+    'in mid-upload',
+    'named with host and cause, the parts are kept',
+    'goes on in the third part within seconds after it is renewed',
+    `${CONNECTION} › a certificate that has expired under way: said, and gone on with once it is renewed`,
+  ],
+  [
+    'certificate of another authority',
+    'in mid-upload',
+    'named with host and cause, the parts are kept',
+    'goes on once the CA file has it, without a restart',
+    `${CONNECTION} › a certificate of another authority under way: said, and gone on with once the CA file has it`,
+  ],
+  [
+    'DNS: no such name, a failure, no answer',
+    'in mid-upload, a name server of the test’s own',
+    'named with host and cause, the parts are kept',
+    'ENOTFOUND, EAI_AGAIN; goes on in the third part',
+    `${CONNECTION} › DNS that answers with %s in mid-upload: said, and gone on with`,
   ],
 ])

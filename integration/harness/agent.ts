@@ -21,6 +21,7 @@ export class Agent {
   readonly coreDir: string = join(this.directory, 'cores')
   readonly #env: Record<string, string>
   #daemon: Program | undefined
+  #wrapper: readonly string[] = []
 
   constructor(env: Readonly<Record<string, string>> = {}) {
     if (!existsSync(BUILT)) throw new Error('the agent is not built: run `npm run build` first')
@@ -57,6 +58,20 @@ export class Agent {
     return this
   }
 
+  /** Let it resolve names by this name server alone, in a mount namespace of its own. */
+  resolveBy(nameServer: string): this {
+    const files = { 'resolv.conf': `nameserver ${nameServer}\noptions timeout:1 attempts:1\n` }
+    const mounts = Object.entries({ ...files, hosts: '127.0.0.1 localhost\n' }).map(
+      ([name, content]) => {
+        writeFileSync(join(this.directory, name), content)
+        return `mount --bind '${join(this.directory, name)}' /etc/${name}`
+      },
+    )
+    const script = `set -e; ${mounts.join('; ')}; exec "$0" "$@"`
+    this.#wrapper = ['unshare', '--mount', 'sh', '-c', script]
+    return this
+  }
+
   /** Whether the kernel, or what stands for it, has been told to run its composer. */
   get prepared(): boolean {
     const read = (path: string): string =>
@@ -87,7 +102,8 @@ export class Agent {
   }
 
   launch(): Program {
-    this.#daemon = startProgram(process.execPath, [AGENT], {
+    const [program, ...args] = [...this.#wrapper, process.execPath, AGENT]
+    this.#daemon = startProgram(program, args, {
       log: join(this.directory, 'agent.log'),
       env: { ...this.#env },
       cwd: this.directory,

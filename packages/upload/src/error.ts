@@ -45,6 +45,8 @@ const RETRYABLE: ReadonlySet<UploadErrorCode> = new Set([
   'EXPIRED',
   'CLOCK',
   'UNREACHABLE',
+  // certificates and CA files are renewed by robots
+  'TLS',
   'THROTTLED',
   'STORE',
   'FULL',

@@ -33,12 +33,28 @@ export class StoreHandler extends NodeHttpHandler {
     this.#patient = new NodeHttpHandler(shared)
   }
 
-  override handle(...args: Parameters<Handle>): ReturnType<Handle> {
+  override async handle(...args: Parameters<Handle>): ReturnType<Handle> {
     const [request, options] = args
     const completes = request.method === 'POST' && request.query?.['uploadId'] !== undefined
     const sent = sliced(request)
-    return completes ? this.#patient.handle(sent, options) : super.handle(sent, options)
+    try {
+      return await (completes ? this.#patient.handle(sent, options) : super.handle(sent, options))
+    } catch (error) {
+      if (error instanceof Error) HOSTS.set(error, hostOf(request))
+      throw error
+    }
   }
+}
+
+const HOSTS = new WeakMap<Error, string>()
+
+/** Whom an error of a connection is about: most say `ECONNRESET` and no more. */
+export function hostBehind(error: Error): string | undefined {
+  return HOSTS.get(error)
+}
+
+function hostOf({ hostname, port }: Parameters<Handle>[0]): string {
+  return port === undefined ? hostname : `${hostname}:${port}`
 }
 
 /**

@@ -76,7 +76,7 @@ export const TODO: Partial<Readonly<Record<UploadErrorCode, string>>> = {
     'Allow s3:PutObject, s3:GetObject (to verify), s3:AbortMultipartUpload and s3:ListMultipartUploadParts on the objects',
   UNREACHABLE:
     'Check the endpoint, DNS, network policy and whether the store runs; it is tried again',
-  TLS: "Give the store's certificate authority as CA file, or correct the endpoint's host name",
+  TLS: "Give the store's certificate authority as CA file, renew its certificate or correct the endpoint's host name; it is tried again",
   THROTTLED: 'The store asks for patience; it is tried again',
   REFUSED:
     'The store does not take this request: check the storage class, encryption, tags and checksum settings',

@@ -2,6 +2,7 @@ import { errnoOf } from '../errno.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { UploadErrorCode } from '../error.ts'
 import { plain } from '../show.ts'
+import { hostBehind } from './handler.ts'
 import { CODES, NETWORK, TLS, TODO } from './store-codes.ts'
 
 interface Answer {
@@ -40,13 +41,19 @@ export function fromStoreError(
     .join(': ')
   const facts = [httpStatus >= 300 ? ` (HTTP ${httpStatus})` : '', region(error, say)].join('')
   const todo = TODO[code] ?? 'It is tried again'
-  return new UploadError(code, `Cannot ${what}: ${said || 'no reason given'}${facts}. ${todo}`, {
-    subject,
-    ...(answer.httpStatusCode === undefined ? {} : { httpStatus }),
-    ...(storeCode === '' ? {} : { storeCode }),
-    ...(answer.requestId === undefined ? {} : { requestId: say(answer.requestId) }),
-    cause: bare(error, say),
-  })
+  const host = httpStatus === 0 ? hostBehind(error) : undefined
+  const at = host === undefined ? '' : ` at ${say(host)}`
+  return new UploadError(
+    code,
+    `Cannot ${what}${at}: ${said || 'no reason given'}${facts}. ${todo}`,
+    {
+      subject,
+      ...(answer.httpStatusCode === undefined ? {} : { httpStatus }),
+      ...(storeCode === '' ? {} : { storeCode }),
+      ...(answer.requestId === undefined ? {} : { requestId: say(answer.requestId) }),
+      cause: bare(error, say),
+    },
+  )
 }
 
 function withoutKeys(text: string, secrets: readonly string[]): string {
