@@ -131,9 +131,9 @@ export const MORE_ANCESTRAL_BUGS: FaultSection = named('What version 9 did, furt
   B33: [
     'the k-th write fails',
     'for every k',
-    'no entry holds the bytes of another',
+    'no entry holds the bytes of another, and the core its beginning',
     'for every k all entries that are there are their own',
-    'packages/ingest/src/drain/drain-failures.test.ts › whichever write fails, no entry holds the bytes of another',
+    'packages/ingest/src/drain/drain-failures.test.ts › whichever write fails, no entry holds the bytes of another, and the core its beginning',
   ],
   B34: [
     '`sweep` against a dead store; strangers in CORE_DIR',

@@ -59,9 +59,9 @@ export const ANCESTRAL_BUGS: FaultSection = named('What version 9 did', {
     'time limit, full disk, hung runtime',
     'anywhere',
     'a valid zip marked incomplete, exit 32',
-    'stalled stdin, `crictl` hung at each command, disk refused at every write: what is there opens in readers that are not ours',
+    'stalled stdin, `crictl` hung at each command, disk refused at every write and full at any place: what is there opens in readers that are not ours',
     `${COMPOSER}/ending.test.ts › closes a valid bundle when stdin stalls, and exits with 32 (B7)`,
-    `${COMPOSER}/ending.test.ts › leaves a record when the core does not fit, and lets the process go (B7)`,
+    `${COMPOSER}/ending.test.ts › leaves a record when no part of the core fits, and lets the process go (B7)`,
     `${COMPOSER}/crictl-faults.test.ts › keeps the whole core when crictl %s hangs: 32 in time, no child left`,
   ],
   B8: [

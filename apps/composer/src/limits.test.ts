@@ -132,14 +132,52 @@ describe('a disk that is full', () => {
     for (const [index, bytes] of [...steps(1_002_300, 1_003_500, 200), 900_000].entries()) {
       const out = join(dir, `out-${index}`)
       await mkdir(out)
-      await writeFile(file, randomBytes(bytes))
-      const { manifest, entries } = await onDiskOf(245, file, out)
-      expect(entries.at(-1), `${bytes} bytes`).toBe('-manifest.json')
-      expect([0, bytes]).toContain(manifest.core.bytes)
-      taken.push(manifest.core.bytes)
+      const whole = randomBytes(bytes)
+      await writeFile(file, whole)
+      const bundle = await onDiskOf(245, file, out)
+      expect(bundle.entries, `${bytes} bytes`).toEqual([
+        '-dump-info.json',
+        '.core',
+        '-manifest.json',
+      ])
+      const { core, problems } = bundle.manifest
+      const kept = await bundle.bytes('.core')
+      expect(kept.equals(whole.subarray(0, core.bytes))).toBe(true)
+      expect([kept.length, core.complete]).toEqual([core.bytes, core.bytes === bytes])
+      const codes = problems.map(({ code }) => code)
+      expect(codes).toEqual(core.complete ? ['NOT_AN_ELF'] : ['DISK_FULL', 'NOT_AN_ELF'])
+      taken.push(core.bytes)
     }
-    expect(taken.at(-2)).toBe(0)
+    expect(taken.at(-2)).toBeLessThan(900_000)
     expect(taken.at(-1)).toBe(900_000)
+  })
+
+  test('long before the end of the core keeps its beginning, of disks that hold 10 pages to 1000', async ({
+    dir,
+  }) => {
+    const file = join(dir, 'core')
+    const whole = elfCore(8_000_000)
+    randomBytes(whole.length - 4096).copy(whole, 4096)
+    await writeFile(file, whole)
+    const kept: number[] = []
+    for (const pages of [10, 40, 100, 300, 1000]) {
+      const out = join(dir, `out-${pages}`)
+      await mkdir(out)
+      const bundle = await onDiskOf(pages, file, out)
+      const { core, problems } = bundle.manifest
+      expect(core).toMatchObject({ complete: false, reason: expect.stringContaining('ENOSPC') })
+      expect(problems).toMatchObject([
+        { code: core.bytes === 0 ? 'CORE_NOT_WRITTEN' : 'DISK_FULL' },
+      ])
+      kept.push(core.bytes)
+      if (core.bytes === 0) continue
+      expect(core.expectedBytes).toBe(whole.length)
+      const bytes = await bundle.bytes('.core')
+      expect(bytes.equals(whole.subarray(0, core.bytes))).toBe(true)
+    }
+    expect(kept[0]).toBe(0)
+    expect(kept[2]).toBeGreaterThan(100_000)
+    expect(kept[4]).toBeGreaterThan(3_000_000)
   })
 })
 

@@ -14,7 +14,7 @@ export function freeBytes(path: string): number {
 /**
  * Watches a core being written: refuses one whose ELF headers promise too much, as soon as they are
  * read and before anything but them is kept; tells `onFull` when the disk comes down to its floor,
- * or would be full before the next look: a write that fails costs the whole core, not its tail.
+ * or would be full before the next look: others on this disk need not see it full.
  */
 export function watchCore(
   directory: string,

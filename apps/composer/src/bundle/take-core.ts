@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
+import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
 import { messageOf } from '../problems.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
@@ -12,6 +12,8 @@ export interface TakenCore {
   /** The core could not be read or written as it should. */
   readonly failed: boolean
 }
+
+const FAILED: readonly DrainCut[] = ['read-error', 'no-space', 'write-error']
 
 /** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
 export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise<TakenCore> {
@@ -35,12 +37,14 @@ export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise
       },
     })
     source.markReleased()
-    if (result.cut === 'limit') problems.add('CORE_CUT', result.reason ?? 'MAX_CORE_BYTES')
-    return { core: describeCore(result, task), failed: result.cut === 'read-error' }
+    const { cut, reason = 'The core was cut' } = result
+    if (cut === 'no-space') problems.add('DISK_FULL', reason)
+    if (cut === 'limit' || cut === 'write-error') problems.add('CORE_CUT', reason)
+    return { core: describeCore(result, task), failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {
     source.release()
     if (isRefusal(error)) return refuseCore('CORE_OVERSIZED', messageOf(error.cause), task)
-    // the entry was taken back: what remains is the record that says why
+    // not even its beginning found room: what remains is the record that says why
     const reason = messageOf(error)
     problems.add('CORE_NOT_WRITTEN', reason)
     return { core: { bytes: 0, complete: false, reason }, failed: true }

@@ -1,7 +1,10 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { mixedContent } from '../../testing/content.ts'
 import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
@@ -9,7 +12,15 @@ import { Random } from '../../testing/random.ts'
 import { readersHere } from '../../testing/readers.ts'
 import { test } from '../../testing/scratch.ts'
 import { smallDisk } from '../../testing/small-disk.ts'
-import { createPartFile, drain, ZipWriter, type PartFile, type ZipSink } from '../index.ts'
+import {
+  createPartFile,
+  drain,
+  ZipWriter,
+  type DrainMode,
+  type DrainResult,
+  type PartFile,
+  type ZipSink,
+} from '../index.ts'
 
 const CONTENT = mixedContent(new Random(7), 6_000_000)
 const ENTRIES = { 'a.json': '{"first":1}', 'b.log': 'last words\n'.repeat(50) }
@@ -31,25 +42,76 @@ function failingAt(file: PartFile, k: number): { sink: ZipSink; calls: () => num
   return { sink, calls: () => calls }
 }
 
-/** Writes a bundle as a composer does: what fails costs its own entry. Returns the entries that are there. */
-async function bundle(sink: ZipSink): Promise<string[]> {
-  const zip = new ZipWriter(sink)
-  const kept: string[] = []
-  const attempt = async (name: string, work: () => Promise<unknown>): Promise<void> => {
-    await work().then(
-      () => kept.push(name),
-      () => {},
-    )
+/** A file on a disk that has so much room: a write takes what there is before it fails. */
+function onDiskOf(file: PartFile, room: number): ZipSink {
+  return {
+    write: (chunks) => {
+      const bytes = Buffer.concat(chunks)
+      const left = room - file.bytes
+      if (bytes.length <= left) return file.write([bytes])
+      const before = file.bytes
+      file.write([bytes.subarray(0, left)])
+      // what a failed write has left is behind the end, as far as the writer knows
+      file.truncate(before)
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+    },
+    patch: (bytes, position) => file.patch(bytes, position),
+    truncate: (length) => file.truncate(length),
   }
-  await attempt('a.json', () => zip.add('a.json', ENTRIES['a.json']))
-  await attempt('x.core', () => drain(Readable.from([CONTENT]), zip, { entryName: 'x.core' }))
-  await attempt('b.log', () => zip.add('b.log', ENTRIES['b.log']))
-  await zip.finish()
-  return kept
 }
 
-test('whichever write fails, no entry holds the bytes of another', async ({ dir }) => {
-  const readers = readersHere().filter(({ name }) => /jszip|bsdtar/.test(name))
+interface Kept {
+  readonly names: readonly string[]
+  readonly core: DrainResult | undefined
+}
+
+/** Writes a bundle as a composer does: what fails costs its own entry. */
+async function bundle(sink: ZipSink, mode: DrainMode = 'deflate'): Promise<Kept> {
+  const zip = new ZipWriter(sink)
+  const names: string[] = []
+  const attempt = async <T>(name: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      const done = await work()
+      names.push(name)
+      return done
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'IngestError' })
+      return undefined
+    }
+  }
+  const options = { entryName: 'x.core', mode }
+  await attempt('a.json', () => zip.add('a.json', ENTRIES['a.json']))
+  const core = await attempt('x.core', () => drain(Readable.from([CONTENT]), zip, options))
+  await attempt('b.log', () => zip.add('b.log', ENTRIES['b.log']))
+  await zip.finish()
+  return { names, core }
+}
+
+/** Readers that are not ours find what is said to be there; the core is a beginning of what came. */
+async function expectSound(path: string, { names, core }: Kept, mode?: DrainMode): Promise<void> {
+  const wanted = mode === 'zstd' ? /bsdtar/ : /jszip|bsdtar/
+  for (const reader of readersHere().filter(({ name }) => wanted.test(name))) {
+    await reader.test(path)
+    for (const name of names) {
+      const bytes = await reader.extract(path, name)
+      if (name !== 'x.core') expect(String(bytes)).toBe(ENTRIES[name as 'a.json'])
+      else {
+        expect(bytes.equals(CONTENT.subarray(0, core?.bytes))).toBe(true)
+        expect(bytes.length).toBe(core?.bytes)
+        expect(crc32(bytes)).toBe(core?.crc32)
+      }
+    }
+  }
+  if (core === undefined) return
+  const { zeroBytes, storedBytes, compressedBytes } = core.treated
+  expect(zeroBytes + storedBytes + compressedBytes).toBe(core.bytes)
+  expect(core.complete).toBe(core.bytes === CONTENT.length)
+}
+
+test('whichever write fails, no entry holds the bytes of another, and the core its beginning', async ({
+  dir,
+}) => {
+  let cut = 0
   // how many writes there are depends on how the lanes run: until there is no k-th one
   for (let k = 1; ; k++) {
     const path = join(dir, `${k}.zip`)
@@ -62,46 +124,144 @@ test('whichever write fails, no entry holds the bytes of another', async ({ dir 
     if (kept === undefined) continue
     if (calls() < k) {
       expect(k).toBeGreaterThan(10)
-      expect(kept).toHaveLength(3)
+      expect(kept.core).toMatchObject({ complete: true })
       break
     }
     await file.publish()
-    expect(kept, `write ${k}`).toHaveLength(2)
-    for (const reader of readers) {
-      await reader.test(path)
-      for (const name of kept) {
-        const wanted = name === 'x.core' ? CONTENT : Buffer.from(ENTRIES[name as 'a.json'])
-        expect(wanted.equals(await reader.extract(path, name)), `${k} ${name}`).toBe(true)
-      }
+    await expectSound(path, kept)
+    if (kept.core?.complete === false) {
+      cut++
+      expect(kept.core).toMatchObject({
+        cut: 'write-error',
+        reason: expect.stringMatching(/^Cut after \d+ bytes: Cannot write .*EIO/),
+      })
     }
+    // the entry whose write failed, and where nothing of the core was in place
+    if (kept.core?.complete !== false) expect(kept.names, `write ${k}`).toHaveLength(2)
+    else expect(kept.names, `write ${k}`).toHaveLength(3)
   }
+  expect(cut).toBeGreaterThan(3)
 }, 60_000)
 
 describe('a disk that is full', () => {
-  test('frees the process at once and leaves nothing under the final name', async ({ dir }) => {
+  test.for(['deflate', 'store', 'adaptive', 'zstd'] as const)(
+    'keeps the beginning of the core, wherever it is full (%s)',
+    { timeout: 60_000 },
+    async (mode, { dir }) => {
+      const whole = createPartFile(join(dir, 'whole.zip'))
+      await bundle(whole, mode)
+      const most = whole.bytes
+      await whole.discard()
+      let kept = 0
+      for (let room = 1000; room < most; room += Math.ceil(most / 12)) {
+        const path = join(dir, `${room}.zip`)
+        await using file = createPartFile(path)
+        const result = await bundle(onDiskOf(file, room), mode)
+        await file.publish()
+        await expectSound(path, result, mode)
+        expect(result.names).toContain('b.log')
+        if (result.core === undefined) continue
+        kept++
+        expect(result.core).toMatchObject({
+          complete: false,
+          cut: 'no-space',
+          reason: expect.stringContaining('ENOSPC'),
+        })
+        // what was given back is the spare room, a write's worth and a part of it
+        const given = Math.min(room / 2, 256 * 1024) + 640 * 1024
+        expect(room - result.core.storedBytes).toBeLessThan(given)
+      }
+      expect(kept).toBeGreaterThan(8)
+    },
+  )
+
+  test('frees the process at once and publishes the beginning of its core', async ({ dir }) => {
     await using disk = smallDisk(dir, 3)
     if (disk === undefined) return
     const path = join(disk.path, 'a.zip')
     const file = createPartFile(path)
     const zip = new ZipWriter(file)
     const { fd, writer } = pipeFrom(dir, 'cat /dev/urandom')
-    const failure = drain(fd, zip, { entryName: 'x.core' })
-    await expect(failure).rejects.toMatchObject({
+    let open: boolean | undefined
+    const onRelease = (): void => void (open = isOpen(fd))
+    const core = await drain(fd, zip, { entryName: 'x.core', onRelease })
+    expect(open).toBe(false)
+    await exited(writer)
+    expect(core).toMatchObject({ complete: false, cut: 'no-space' })
+    expect(core.bytes).toBeGreaterThan(2_000_000)
+
+    // room for a log of 200 KiB that nothing makes smaller
+    const log = randomBytes(200 * 1024)
+    await zip.add('a.log', log)
+    await zip.add('record.json', '{"core":"no space"}')
+    await zip.finish()
+    expect(existsSync(path)).toBe(false)
+    await file.publish()
+    for (const reader of readersHere()) {
+      await reader.test(path)
+      expect(crc32(await reader.extract(path, 'x.core'))).toBe(core.crc32)
+    }
+    expect(readdirSync(disk.path)).toEqual(['a.zip'])
+  })
+
+  test('that has no room for the beginning either leaves it to the record', async ({ dir }) => {
+    await using file = createPartFile(join(dir, 'a.zip'))
+    const zip = new ZipWriter(onDiskOf(file, 20_000))
+    const { fd, writer } = pipeFrom(dir, 'cat /dev/urandom')
+    await expect(drain(fd, zip, { entryName: 'x.core' })).rejects.toMatchObject({
       name: 'IngestError',
       code: 'NO_SPACE',
       subject: 'x.core',
     })
     expect(isOpen(fd)).toBe(false)
     await exited(writer)
-
-    // what the core took is free again: the record of it has room
+    // what the core took is free again
     await zip.add('record.json', '{"core":"no space"}')
     await zip.finish()
-    expect(existsSync(path)).toBe(false)
     await file.publish()
-    for (const reader of readersHere()) await reader.test(path)
-    expect(readdirSync(disk.path)).toEqual(['a.zip'])
+    for (const reader of readersHere()) await reader.test(join(dir, 'a.zip'))
   })
+})
+
+test('a file that may not grow any more ends with the beginning of the core', async ({ dir }) => {
+  const path = join(dir, 'a.zip')
+  const program = `
+    import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'
+    const file = createPartFile(process.argv[1])
+    const zip = new ZipWriter(file)
+    const core = await drain(0, zip, { entryName: 'x.core' })
+    await zip.add('record.json', JSON.stringify(core))
+    await zip.finish()
+    await file.publish()
+    console.log(JSON.stringify(core))`
+  const limited = `head -c 9M /dev/urandom | prlimit --fsize=3000000 "$0" --input-type=module -e "$1" "$2"`
+  const output = execFileSync('sh', ['-c', limited, process.execPath, program, path])
+  const core = JSON.parse(String(output)) as DrainResult
+  expect(core).toMatchObject({ cut: 'no-space', reason: expect.stringContaining('EFBIG') })
+  expect(core.bytes).toBeGreaterThan(2_000_000)
+  for (const reader of readersHere()) {
+    await reader.test(path)
+    expect(crc32(await reader.extract(path, 'x.core'))).toBe(core.crc32)
+  }
+})
+
+test('a sink that answers later keeps the beginning as well', async ({ dir }) => {
+  const path = join(dir, 'a.zip')
+  await using file = createPartFile(path)
+  const zip = new ZipWriter({
+    write: async (chunks) => {
+      await sleep(5)
+      if (file.bytes > 1_000_000) throw Object.assign(new Error('quota'), { code: 'EDQUOT' })
+      file.write(chunks)
+    },
+    patch: (bytes, position) => file.patch(bytes, position),
+    truncate: (length) => file.truncate(length),
+  })
+  const core = await drain(Readable.from([CONTENT]), zip, { entryName: 'x.core' })
+  expect(core).toMatchObject({ complete: false, cut: 'no-space' })
+  await zip.finish()
+  await file.publish()
+  await expectSound(path, { names: ['x.core'], core })
 })
 
 test('a stream that takes no more fails the drain and closes the source', async ({ dir }) => {

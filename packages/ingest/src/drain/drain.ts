@@ -5,7 +5,7 @@ import type { ZipWriter } from '../zip/zip-writer.ts'
 import { BlockPool } from './block-pool.ts'
 import { codecOf } from './encode/codec-of.ts'
 import { Encoder } from './encode/encoder.ts'
-import { judge } from './ending.ts'
+import { cutShort, judge } from './ending.ts'
 import type { DrainOptions, DrainSource } from './options.ts'
 import { progressReporter } from './progress.ts'
 import { readAll } from './read-all.ts'
@@ -18,9 +18,10 @@ import { storingPolicy } from './storing-policy.ts'
 /**
  * Reads `source` to its end as fast as `zip` takes it, into one entry.
  * A source that stops early, or is stopped, is a result (`complete: false`), not an error. A write
- * that fails closes the source at once, takes the entry back and throws an `IngestError`. Bad
- * options and names (`INVALID_OPTION`, `INVALID_NAME`, `DUPLICATE_NAME`, `MISUSE`) throw before the
- * source is touched.
+ * that fails closes the source at once; the entry keeps the beginning that is in place, less
+ * `spareBytes` of it on a full disk. Where that cannot be, it is taken back and an `IngestError`
+ * thrown. Bad options and names (`INVALID_OPTION`, `INVALID_NAME`, `DUPLICATE_NAME`, `MISUSE`)
+ * throw before the source is touched.
  */
 export async function drain(
   source: DrainSource,
@@ -29,7 +30,7 @@ export async function drain(
 ): Promise<DrainResult> {
   const started = performance.now()
   const settings = settingsOf(options)
-  const { entryName, mode, level, lanes, maxBytes, blockBytes } = settings
+  const { entryName, mode, level, lanes, maxBytes, blockBytes, spareBytes } = settings
   const kind = kindOfSource(source)
   const codec = codecOf(mode, level)
   const pool = new BlockPool(blockBytes, blocksFor(settings))
@@ -41,6 +42,7 @@ export async function drain(
   const encoder = new Encoder(entry, codec, pool, {
     lanes,
     blockBytes,
+    spareBytes,
     stores: storingPolicy(settings, started),
     onError: (error) => {
       failure ??= error
@@ -49,7 +51,7 @@ export async function drain(
   })
   try {
     const report = progressReporter(options.onProgress, entry)
-    const ending = await readAll(blocks, {
+    const read = await readAll(blocks, {
       maxBytes,
       signal: options.signal,
       onBlock: (block) => encoder.push(block),
@@ -57,10 +59,9 @@ export async function drain(
     })
     const heldMs = (blocks.closedAt ?? performance.now()) - started
     options.onRelease?.(heldMs)
-    await encoder.finish()
-    if (failure !== undefined) throw failure
-    const { bytes, elf } = ending
-    const { crc32, compressedBytes } = await entry.finish({ bytes, crc32: encoder.crc.value })
+    const { bytes, crc32, treated } = await encoder.finish()
+    const ending = failure === undefined ? read : cutShort(read, bytes, failure)
+    const { compressedBytes } = await entry.finish({ bytes, crc32 })
     return {
       entryName,
       bytes,
@@ -68,10 +69,10 @@ export async function drain(
       crc32,
       method: codec.name,
       mode,
-      elf,
+      elf: ending.elf,
       ...judge(ending),
       heldMs,
-      treated: { ...encoder.treated },
+      treated,
     }
   } catch (error) {
     encoder.close()

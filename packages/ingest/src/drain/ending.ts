@@ -1,4 +1,5 @@
 import type { ElfFacts } from '../elf/elf-facts.ts'
+import { isIngestError } from '../error.ts'
 import type { DrainCut } from './result.ts'
 
 /** How the reading ended. */
@@ -7,7 +8,16 @@ export interface Ending {
   readonly maxBytes: number
   readonly elf: ElfFacts
   /** What stopped it before the end of the source. */
-  readonly stopped?: { readonly cut: 'aborted' | 'limit' | 'read-error'; readonly why: unknown }
+  readonly stopped?: {
+    readonly cut: Exclude<DrainCut, 'truncated' | 'empty'>
+    readonly why: unknown
+  }
+}
+
+/** The same where only the first `bytes` could be written. */
+export function cutShort(ending: Ending, bytes: number, why: unknown): Ending {
+  const full = isIngestError(why) && why.code === 'NO_SPACE'
+  return { ...ending, bytes, stopped: { cut: full ? 'no-space' : 'write-error', why } }
 }
 
 /** Whether all came that should have, and if not, why. */
@@ -32,6 +42,8 @@ function reasonOf(cut: DrainCut, { bytes, maxBytes, elf, stopped }: Ending): str
     aborted: `Stopped ${so}: ${messageOf(stopped?.why)}`,
     limit: `Cut ${so}: the limit is ${maxBytes} bytes`,
     'read-error': `Reading failed ${so}: ${messageOf(stopped?.why)}`,
+    'no-space': `Cut ${so}, so that the rest of the archive has room: ${messageOf(stopped?.why)}`,
+    'write-error': `Cut ${so}: ${messageOf(stopped?.why)}`,
     truncated: `The source ended ${so}: whoever wrote it was stopped, as by SIGKILL`,
     empty: 'The source ended without a byte',
   }

@@ -50,6 +50,12 @@ export interface DrainOptions {
    * @default 131072
    */
   readonly blockBytes?: number
+  /**
+   * When the disk is full, so many of the bytes that the entry takes in the archive are given back,
+   * at most half of them, if a beginning remains: room for what follows it.
+   * @default 262144
+   */
+  readonly spareBytes?: number
   /** Modification time of the entry. @default that of the archive writer */
   readonly mtime?: Date
   /** Ends the reading; what came so far becomes a valid entry with `complete: false`. */

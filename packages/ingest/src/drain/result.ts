@@ -1,4 +1,5 @@
 import type { ElfFacts } from '../elf/elf-facts.ts'
+import type { Treated } from './encode/checkpoints.ts'
 import type { DrainMode } from './options.ts'
 
 /**
@@ -6,10 +7,19 @@ import type { DrainMode } from './options.ts'
  * - `aborted`: the signal ended it.
  * - `limit`: there was more than `maxBytes`.
  * - `read-error`: the source failed.
+ * - `no-space`: the disk is full, or the quota, or the file as large as it may be.
+ * - `write-error`: the archive could not be written any further.
  * - `truncated`: it ended before the length its ELF headers promise, as when the kernel stops writing.
  * - `empty`: it ended without a byte.
  */
-export type DrainCut = 'aborted' | 'limit' | 'read-error' | 'truncated' | 'empty'
+export type DrainCut =
+  | 'aborted'
+  | 'limit'
+  | 'read-error'
+  | 'no-space'
+  | 'write-error'
+  | 'truncated'
+  | 'empty'
 
 export interface DrainResult {
   readonly entryName: string
@@ -33,9 +43,5 @@ export interface DrainResult {
   /** Milliseconds from the call until the source was closed. */
   readonly heldMs: number
   /** How the bytes kept were treated; the three add up to `bytes`. */
-  readonly treated: {
-    readonly zeroBytes: number
-    readonly storedBytes: number
-    readonly compressedBytes: number
-  }
+  readonly treated: Treated
 }

@@ -9,7 +9,14 @@ const MAX_LANES = 8
 export type DrainSettings = Required<
   Pick<
     DrainOptions,
-    'entryName' | 'mode' | 'level' | 'lanes' | 'holdBudgetMs' | 'maxBytes' | 'blockBytes'
+    | 'entryName'
+    | 'mode'
+    | 'level'
+    | 'lanes'
+    | 'holdBudgetMs'
+    | 'maxBytes'
+    | 'blockBytes'
+    | 'spareBytes'
   >
 >
 
@@ -23,6 +30,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     holdBudgetMs = 0,
     maxBytes = Infinity,
     blockBytes = 128 * 1024,
+    spareBytes = 256 * 1024,
   } = options
   if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, mode)
   assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
@@ -31,7 +39,8 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   if (blockBytes % PAGE !== 0) throw invalid('blockBytes', `a multiple of ${PAGE}`, `${blockBytes}`)
   if (!(holdBudgetMs >= 0)) throw invalid('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
   if (!(maxBytes >= 0)) throw invalid('maxBytes', '0 or more', `${maxBytes}`)
-  return { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes }
+  if (!(spareBytes >= 0)) throw invalid('spareBytes', '0 or more', `${spareBytes}`)
+  return { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes, spareBytes }
 }
 
 /** How many blocks are read into: those in the lanes, and those being filled, ahead of it and written. */

@@ -61,6 +61,12 @@ export class ZipEntryWriter {
     return this.#output.write(chunks, this.name)
   }
 
+  /** Forgets all but its first `compressedBytes`: it can go on from there after a write that failed. */
+  async truncate(compressedBytes: number): Promise<void> {
+    this.#assertOpen('truncate')
+    await this.#output.truncate(this.#dataOffset + compressedBytes, this.name)
+  }
+
   /** Ends the entry; `plain` tells length and CRC-32 of what its bytes expand to. */
   async finish(plain: { readonly bytes: number; readonly crc32: number }): Promise<ZipEntry> {
     this.#assertOpen('finish')

@@ -3,6 +3,7 @@ import type { Block, BlockPool } from '../block-pool.ts'
 import { isIncompressible } from '../classify/incompressible.ts'
 import { splitZeroRuns } from '../classify/split-zero-runs.ts'
 import type { StoringPolicy } from '../storing-policy.ts'
+import type { Checkpoint, Plain } from './checkpoints.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
 import { Lanes } from './lanes.ts'
@@ -11,6 +12,7 @@ import { OrderedOutput, type Piece } from './ordered-output.ts'
 export interface EncoderOptions {
   readonly lanes: number
   readonly blockBytes: number
+  readonly spareBytes: number
   readonly stores: StoringPolicy
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
@@ -23,8 +25,7 @@ const MAX_QUEUED = 64
 
 /** Turns blocks into the compressed data of one entry: each part of a block in the way that suits it. */
 export class Encoder {
-  readonly crc: Crc = new Crc()
-  readonly treated = { zeroBytes: 0, storedBytes: 0, compressedBytes: 0 }
+  readonly #crc = new Crc()
   readonly #pool: BlockPool
   readonly #codec: Codec
   readonly #options: EncoderOptions
@@ -38,8 +39,10 @@ export class Encoder {
     this.#pool = pool
     this.#codec = codec
     this.#options = options
-    this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, options.onError)
+    const failed = (error: unknown): void => this.#output.fail(error)
+    this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, failed)
     this.#output = new OrderedOutput(entry, codec, {
+      spareBytes: options.spareBytes,
       onWritten: () => this.#settle(),
       onError: options.onError,
     })
@@ -55,11 +58,10 @@ export class Encoder {
     this.#settle()
   }
 
-  /** Resolves when everything is written, or nothing more will be. */
-  async finish(): Promise<void> {
+  /** Resolves with what the entry holds: everything or, when it failed, the beginning that is in place. */
+  finish(): Promise<Checkpoint> {
     this.#endZeros()
-    this.#output.add({ chunks: [this.#codec.tail] })
-    await this.#output.drained()
+    return this.#output.end()
   }
 
   close(): void {
@@ -67,25 +69,33 @@ export class Encoder {
   }
 
   #zero(length: number): void {
-    this.crc.zeros(length)
+    this.#crc.zeros(length)
     this.#zeros += length
-    this.treated.zeroBytes += length
     if (this.#zeros >= MAX_ZEROS) this.#endZeros()
   }
 
   #endZeros(): void {
     if (this.#zeros === 0) return
-    for (const part of this.#codec.zeros(this.#zeros)) this.#output.add({ chunks: [part] })
+    const plain = this.#plain(this.#zeros, 'zeroBytes')
+    const parts = this.#codec.zeros(this.#zeros)
+    for (const [i, part] of parts.entries()) {
+      // the CRC is known at the end of the run
+      this.#output.add({ chunks: [part], ...(i === parts.length - 1 && { plain }) })
+    }
     this.#zeros = 0
   }
 
   #data(bytes: Buffer, block: Block): void {
     this.#endZeros()
-    this.crc.bytes(bytes)
-    if (!this.#isStored(bytes)) return this.#compress(bytes, block)
-    const piece: Piece = {}
+    this.#crc.bytes(bytes)
+    const piece: Piece = { plain: this.#plain(bytes.length, 'compressedBytes') }
     this.#output.add(piece)
-    this.#store(piece, bytes, block)
+    if (this.#isStored(bytes)) this.#store(piece, bytes, block)
+    else this.#compress(piece, bytes, block)
+  }
+
+  #plain(bytes: number, treated: Plain['treated']): Plain {
+    return { bytes, crc32: this.#crc.value, treated }
   }
 
   #isStored(bytes: Buffer): boolean {
@@ -97,18 +107,15 @@ export class Encoder {
     block.hold()
     piece.block = block
     piece.chunks = this.#codec.stored?.(bytes) ?? []
-    this.treated.storedBytes += bytes.length
+    if (piece.plain !== undefined) piece.plain.treated = 'storedBytes'
   }
 
-  #compress(bytes: Uint8Array, block: Block): void {
-    const piece: Piece = {}
-    this.#output.add(piece)
+  #compress(piece: Piece, bytes: Uint8Array, block: Block): void {
     this.#pending.set(piece, { bytes, block })
     block.hold()
     this.#lanes.run(bytes, ({ chunks, held }) => {
       this.#pending.delete(piece)
       if (piece.chunks === undefined) {
-        this.treated.compressedBytes += bytes.length
         piece.chunks = chunks
         piece.held = held
         if (this.#output.length > MAX_QUEUED) piece.block = block

@@ -1,4 +1,6 @@
+import { isIngestError } from '../../error.ts'
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
+import { type Checkpoint, Checkpoints, type Plain } from './checkpoints.ts'
 import type { Codec } from './codec.ts'
 import type { Held } from './part-memory.ts'
 
@@ -9,12 +11,18 @@ export interface Piece {
   held?: readonly Held[]
   /** A block that must stay as well: others may be waiting for it. */
   block?: Held
+  /** What it expands to, with those before it that have none; the entry can end behind it. */
+  readonly plain?: Plain
 }
 
 const WRITE_BYTES = 256 * 1024
+/** Of the first one; the next ones double what is there: a disk that is full at once still has a beginning. */
+const FIRST_WRITE_BYTES = 32 * 1024
 const WRITE_CHUNKS = 512
 
-export interface OutputEvents {
+export interface OutputOptions {
+  /** What is given back when the disk is full, so that the rest of the archive has room. */
+  readonly spareBytes: number
   /** A write that had to be waited for is done: there may be something to pump, and to release. */
   readonly onWritten: () => void
   /** Called once: nothing more is written. */
@@ -24,21 +32,23 @@ export interface OutputEvents {
 /** Writes pieces in the order of their places, several in one write. */
 export class OrderedOutput {
   readonly #entry: ZipEntryWriter
-  readonly #padding: Codec['padding']
-  readonly #events: OutputEvents
+  readonly #codec: Codec
+  readonly #options: OutputOptions
+  readonly #checkpoints: Checkpoints
   readonly #pieces: Piece[] = []
   #chunks: Uint8Array[] = []
   #bytes = 0
   #held: Held[] = []
   #blocks: Held[] = []
   #writing = false
-  #failed = false
+  #failure: { readonly error: unknown } | undefined
   #onDrained: (() => void) | undefined
 
-  constructor(entry: ZipEntryWriter, { padding }: Codec, events: OutputEvents) {
+  constructor(entry: ZipEntryWriter, codec: Codec, options: OutputOptions) {
     this.#entry = entry
-    this.#padding = padding
-    this.#events = events
+    this.#codec = codec
+    this.#options = options
+    this.#checkpoints = new Checkpoints(options.spareBytes)
   }
 
   /** The piece everything behind waits for. */
@@ -57,34 +67,67 @@ export class OrderedOutput {
 
   /** Takes what is ready; writes once enough has come together. */
   pump(): void {
-    while (!this.#writing && !this.#failed && this.#pieces[0]?.chunks !== undefined) {
-      const { chunks, held, block } = this.#pieces.shift() as Required<Piece>
+    while (!this.#writing && !this.#failure && this.#pieces[0]?.chunks !== undefined) {
+      const { chunks, held, block, plain } = this.#pieces.shift() as PieceAtHand
       this.#gather(chunks)
+      if (plain !== undefined)
+        this.#checkpoints.add(this.#entry.compressedBytes + this.#bytes, plain)
       if (held !== undefined) this.#held.push(...held)
       if (block !== undefined) this.#blocks.push(block)
-      if (this.#bytes >= WRITE_BYTES || this.#chunks.length >= WRITE_CHUNKS) this.#write()
+      if (this.#bytes >= this.#writeBytes || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
     if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
   }
 
   /** Writes what has come together, however little, when a block is held for it. */
   releaseBlocks(): void {
-    if (this.#blocks.length > 0 && !this.#writing && !this.#failed) this.#write()
+    if (this.#blocks.length > 0 && !this.#writing && !this.#failure) this.#write()
   }
 
-  /** Resolves when all is written, or nothing more will be. */
-  drained(): Promise<void> {
-    return new Promise((resolve) => {
+  /**
+   * Writes the rest and what ends the data. Resolves with what the entry holds then: everything or,
+   * when it failed, the beginning that is in place. Rejects when that cannot be, or is nothing.
+   */
+  async end(): Promise<Checkpoint> {
+    this.add({ chunks: [this.#codec.tail] })
+    await new Promise<void>((resolve) => {
       this.#onDrained = resolve
       this.pump()
     })
+    return this.#failure === undefined ? this.#checkpoints.last : this.#cut(this.#failure.error)
+  }
+
+  /** Nothing more is written. */
+  fail(error: unknown): void {
+    if (this.#failure === undefined) {
+      this.#failure = { error }
+      this.#options.onError(error)
+    }
+    if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
+  }
+
+  async #cut(error: unknown): Promise<Checkpoint> {
+    const spare = isIngestError(error) && error.code === 'NO_SPACE'
+    const checkpoint = this.#checkpoints.inPlace({ spare })
+    if (checkpoint.bytes === 0) throw error
+    await this.#entry.truncate(checkpoint.compressedBytes)
+    this.#chunks = []
+    this.#bytes = 0
+    this.#gather([this.#codec.tail])
+    await this.#entry.write(this.#chunks)
+    return checkpoint
+  }
+
+  get #writeBytes(): number {
+    return Math.min(Math.max(FIRST_WRITE_BYTES, this.#entry.compressedBytes), WRITE_BYTES)
   }
 
   #gather(part: readonly Uint8Array[]): void {
-    if (this.#padding !== undefined) {
+    const { padding: paddingOf } = this.#codec
+    if (paddingOf !== undefined) {
       const start = this.#entry.position + this.#bytes
       const end = part.reduce((at, chunk) => at + chunk.length, start)
-      const padding = this.#padding(start, end)
+      const padding = paddingOf(start, end)
       if (padding !== undefined) this.#gather([padding])
     }
     for (const chunk of part) {
@@ -94,8 +137,10 @@ export class OrderedOutput {
   }
 
   #drain(resolve: () => void): void {
-    if (this.#pieces.length === 0 && this.#chunks.length > 0 && !this.#writing) this.#write()
-    if (this.#failed || (this.#pieces.length === 0 && !this.#writing)) resolve()
+    if (this.#writing) return
+    if (this.#failure !== undefined) return resolve()
+    if (this.#pieces.length === 0 && this.#chunks.length > 0) this.#write()
+    if (this.#failure || (this.#pieces.length === 0 && !this.#writing)) resolve()
   }
 
   #write(): void {
@@ -105,30 +150,29 @@ export class OrderedOutput {
     this.#held = []
     this.#blocks = []
     this.#bytes = 0
-    const release = (): void => {
+    const written = (): void => {
+      this.#checkpoints.written(this.#entry.compressedBytes)
       for (const thing of held) thing.release()
     }
     try {
       const writing = this.#entry.write(chunks)
-      if (writing === undefined) return release()
+      if (writing === undefined) return written()
       this.#writing = true
       writing.then(
         () => {
           this.#writing = false
-          release()
-          this.#events.onWritten()
+          written()
+          this.#options.onWritten()
         },
-        (error: unknown) => this.#fail(error),
+        (error: unknown) => {
+          this.#writing = false
+          this.fail(error)
+        },
       )
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
-
-  #fail(error: unknown): void {
-    this.#writing = false
-    this.#failed = true
-    this.#events.onError(error)
-    this.#onDrained?.()
-  }
 }
+
+type PieceAtHand = Piece & Required<Pick<Piece, 'chunks'>>
