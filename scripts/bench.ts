@@ -1,47 +1,68 @@
-import { globSync } from 'node:fs'
-import { availableParallelism, cpus, loadavg, release } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { handOver } from './set-up/pinned-node.mjs'
-import { ROOT } from './set-up/root.mjs'
-
-/** What can be measured, and the program that does: a package's own, or one of the whole chain. */
-const PROGRAMS = new Map(
-  globSync(['{packages,apps}/*/bench/main.ts', 'integration/bench/*.ts'], { cwd: ROOT })
-    .toSorted()
-    .map((path) => [nameOf(path), join(ROOT, path)]),
-)
+import { budgetTable, judge } from './bench/judge.ts'
+import { machine, machineLine } from './bench/machine.ts'
+import { PROGRAMS, WHOLE_SET } from './bench/programs.ts'
+import { runProgram, type Ran } from './bench/run-program.ts'
 
 const USAGE = `Usage: npm run bench [-- NAME [options of its program]]
 
-Runs one benchmark, or all: ${[...PROGRAMS.keys()].join(', ')}.
-\`npm run bench -- NAME --help\` tells the options of one.
+Without a NAME: the figures that matter most, in less than five minutes on two CPUs, and beside each
+its budget. What needs root, or a program that is not installed, is left out by name.
+
+  --json           one JSON document on standard output: every report, and the budgets
+  --help           this
+
+Programs, each with options of its own (\`npm run bench -- NAME --help\`), --json and --report FILE:
+
+  ${[...PROGRAMS.keys()].join(', ')}
+
+The whole set is:
+
+${WHOLE_SET.map((command) => `  npm run bench -- ${command}`).join('\n')}
 `
 
 const [first = '', ...rest] = process.argv.slice(2)
-const chosen = PROGRAMS.get(first)
 
-if (chosen !== undefined) {
-  process.exitCode = await bench(chosen, rest)
-} else if (first === '' || (first.startsWith('-') && first !== '--help')) {
-  for (const program of PROGRAMS.values()) {
-    process.exitCode = await bench(program, process.argv.slice(2))
-    if (process.exitCode !== 0) break
-  }
+if (PROGRAMS.has(first)) {
+  process.exitCode = await one(first, rest)
+} else if (first === '' || (first === '--json' && rest.length === 0)) {
+  process.exitCode = await wholeSet(first === '--json')
 } else {
-  process.stderr.write(USAGE)
-  process.exitCode = first === '--help' ? 0 : 2
+  const asked = first === '--help' || first === '-h'
+  if (!asked) process.stderr.write(`Nothing is called ${first} here.\n\n`)
+  process[asked ? 'stdout' : 'stderr'].write(USAGE)
+  process.exitCode = asked ? 0 : 2
 }
 
-async function bench(program: string, args: readonly string[]): Promise<number> {
-  const load = loadavg()[0]?.toFixed(1)
-  // on standard error: a program's --json stays clean
-  process.stderr.write(
-    `── ${nameOf(program)}: ${availableParallelism()} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.version}, load ${load}\n`,
-  )
-  return handOver(process.execPath, ['--conditions=@core-dump-handler/source', program, ...args])
+/** One program and, of the budgets, those that it measures. */
+async function one(name: string, args: readonly string[]): Promise<number> {
+  const { exitCode, report } = await runProgram(name, args, { quiet: false })
+  const judged = judge(report?.figures ?? {}).filter(({ value }) => value !== undefined)
+  if (judged.length > 0 && !args.includes('--json')) process.stdout.write(budgetTable(judged))
+  return exitCode
 }
 
-function nameOf(path: string): string {
-  const name = basename(path, '.ts')
-  return name === 'main' ? basename(dirname(dirname(path))) : name
+/** One after another: they would disturb each other. A program that fails is named, the others run. */
+async function wholeSet(json: boolean): Promise<number> {
+  const programs: Ran[] = []
+  for (const command of WHOLE_SET) {
+    const [name = '', ...args] = command.split(' ')
+    const ran = await runProgram(name, args, { quiet: json })
+    programs.push(ran)
+    // whoever interrupts one means all
+    if (ran.exitCode >= 128) return ran.exitCode
+  }
+  const figures = Object.assign({}, ...programs.map(({ report }) => report?.figures ?? {}))
+  const budgets = judge(figures)
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ machine: machine(), programs, budgets })}\n`)
+  } else {
+    const seconds = programs.reduce((sum, each) => sum + each.seconds, 0)
+    process.stdout.write(`\n${machineLine(machine())}; ${seconds.toFixed(0)} s\n`)
+    process.stdout.write(budgetTable(budgets))
+    const missing = new Set(programs.flatMap(({ report }) => report?.missing ?? []))
+    for (const line of missing) process.stdout.write(`left out: ${line}\n`)
+  }
+  const failed = programs.filter(({ exitCode }) => exitCode !== 0)
+  for (const { name } of failed) process.stderr.write(`failed: ${name}\n`)
+  return failed.length === 0 ? 0 : 1
 }

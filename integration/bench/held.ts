@@ -5,31 +5,48 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
+import { median } from '../../scripts/bench/median.ts'
+import { positiveInteger } from '../../scripts/bench/parse.ts'
+import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
 import { Agent } from '../harness/agent.ts'
 import { coreSysctls, setCoreSysctl, withKernel } from '../harness/kernel.ts'
 import { processesOf } from '../harness/scratch.ts'
 import { until } from '../harness/until.ts'
 import { victim } from '../harness/victims.ts'
+import { whyNoKernel } from '../harness/why-no-kernel.ts'
 
-const USAGE = `Usage: npm run bench -- held [--rounds 15] [--mib 1]
+const USAGE = `Usage: npm run bench -- held [options]
 
-Needs root: it crashes a program of --mib MiB, --rounds times for each handler.
-`
+How long a crash holds its process, through the real kernel and with default settings, beside handlers
+that do nothing. Needs root: while it runs, all crashes of this machine come here.
+
+  --rounds N       crashes for each handler, after one that does not count (default 15)
+  --mib N          memory of the program that crashes; its core has half a MiB more (default 1)
+  --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
+${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
-  strict: false,
   options: {
+    ...COMMON_OPTIONS,
     rounds: { type: 'string', default: '15' },
     mib: { type: 'string', default: '1' },
-    help: { type: 'boolean' },
+    setting: { type: 'string', multiple: true, default: [] },
   },
 })
-const rounds = Number(options.rounds)
-const mebibytes = String(options.mib)
+const rounds = positiveInteger('--rounds', options.rounds)
+const mebibytes = String(positiveInteger('--mib', options.mib))
+
+interface Held {
+  readonly name: string
+  readonly ms: readonly number[]
+  /** Median, over that of a crash that nobody handles. */
+  readonly overNoneMs: number
+}
 
 /** Milliseconds from the start of a program to its death by a crash. */
 async function crash(): Promise<number> {
@@ -67,11 +84,13 @@ function field(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
 }
 
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
-
-async function main(): Promise<void> {
-  const agent = new Agent({ INTERVAL: '600000' })
+async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: number }> {
+  const settings = options.setting.map((text) => text.split('=', 2) as [string, string])
+  const agent = new Agent({
+    INTERVAL: '600000',
+    COMP_RATE_CRASHES: '0',
+    ...Object.fromEntries(settings),
+  })
   agent.set({ DESTINATION: `file:${agent.directory}/out` })
   const empty = join(agent.directory, 'empty')
   writeFileSync(empty, `#!${process.execPath}\nprocess.stdin.on('data', () => {})\n`, {
@@ -81,7 +100,7 @@ async function main(): Promise<void> {
   writeFileSync(shell, '#!/bin/sh\nexec cat >/dev/null\n', { mode: 0o755 })
 
   try {
-    await withKernel(async () => {
+    return await withKernel(async () => {
       await agent.start()
       const handlers = {
         'no handler': 'core',
@@ -90,40 +109,50 @@ async function main(): Promise<void> {
         composer: coreSysctls()['kernel.core_pattern'],
       }
       const times: Record<string, number[]> = {}
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round <= rounds; round++) {
         for (const [name, pattern] of Object.entries(handlers)) {
           setCoreSysctl('kernel.core_pattern', pattern)
-          ;(times[name] ??= []).push(await crash())
+          const ms = await crash()
+          if (round > 0) (times[name] ??= []).push(ms)
           await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
         }
       }
       const [memory] = await Promise.all([watchMemory(agent.hostDir), crash()])
       const none = median(times['no handler'] ?? [])
-      process.stdout.write(`${rounds} crashes of ${mebibytes} MiB each, in turns; milliseconds\n`)
-      for (const [name, values] of Object.entries(times)) {
-        const held = (median(values) - none).toFixed(0)
-        process.stdout.write(
-          `${name.padEnd(12)} median ${median(values).toFixed(0).padStart(5)}  least ${Math.min(
-            ...values,
-          )
-            .toFixed(0)
-            .padStart(5)}  over no handler ${held.padStart(5)}\n`,
-        )
-      }
-      process.stdout.write(
-        `composer     RSS ${memory.rss.toFixed(0)} MiB, RssAnon ${memory.anonymous.toFixed(0)} MiB; ${readdirSync(agent.coreDir).length} bundles\n`,
-      )
       await agent.command('remove')
+      const held = Object.entries(times).map(([name, ms]) => {
+        return { name, ms, overNoneMs: median(ms) - none }
+      })
+      return { handlers: held, rssMib: memory.rss, anonMib: memory.anonymous }
     })
   } finally {
     await agent.dispose()
   }
 }
 
-if (options.help) {
-  process.stdout.write(USAGE)
-} else if (process.getuid?.() === 0) {
-  await main()
+const COLUMNS: readonly Column<Held>[] = [
+  ['ms', ({ name }) => name],
+  ['median', ({ ms }) => median(ms).toFixed(0)],
+  ['least', ({ ms }) => Math.min(...ms).toFixed(0)],
+  ['most', ({ ms }) => Math.max(...ms).toFixed(0)],
+  ['over no handler', ({ overNoneMs }) => overNoneMs.toFixed(0)],
+]
+
+const why = whyNoKernel()
+if (options.help) process.stdout.write(USAGE)
+else if (why !== undefined) {
+  tell(`Left out: held: ${why}`)
+  publish(options, { figures: {}, missing: [`held: ${why}`] })
 } else {
-  process.stdout.write('left out: only root may say what the kernel does with cores\n')
+  const { handlers, rssMib, anonMib } = await main()
+  const title = `a program of ${mebibytes} MiB from start to death, ${rounds} crashes in turns`
+  if (!options.json) {
+    process.stdout.write(markdownTable(title, COLUMNS, handlers))
+    const memory = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
+    process.stdout.write(`composer: ${memory}\n`)
+  }
+  const figures = Object.fromEntries(
+    handlers.map(({ name, overNoneMs }) => [`held ${mebibytes} ${name} ms`, overNoneMs]),
+  )
+  publish(options, { figures, rounds, handlers, rssMib, anonMib })
 }

@@ -6,30 +6,62 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
+import { median } from '../../scripts/bench/median.ts'
+import { list } from '../../scripts/bench/parse.ts'
+import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
 import { Agent } from '../harness/agent.ts'
 import { Bundle } from '../harness/bundle.ts'
 import { withKernel } from '../harness/kernel.ts'
-import { storm } from '../harness/storm.ts'
+import { storm, type Storm } from '../harness/storm.ts'
+import { whyNoKernel } from '../harness/why-no-kernel.ts'
 
-const USAGE = `Usage: npm run bench -- storm [--runs 128x1,500x1,32x100] [--set NAME=value …]
+const USAGE = `Usage: npm run bench -- storm [options]
 
-Needs root: so many programs of so many MiB crash at once. --set gives the composer a setting,
-such as COMP_CONCURRENT_DRAINS=4 or COMP_COMPRESSION_MODE=store.
-`
+So many programs of so many MiB crash at one moment. Needs root: while it runs, all crashes of this
+machine come here.
+
+  --runs LIST      CRASHESxMIB (default 128x1,500x1,32x100)
+  --setting N=V    of the agent, such as COMP_CONCURRENT_DRAINS=4 (repeatable); --set is the same
+${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
-  strict: false,
   options: {
+    ...COMMON_OPTIONS,
     runs: { type: 'string', default: '128x1,500x1,32x100' },
+    setting: { type: 'string', multiple: true, default: [] },
     set: { type: 'string', multiple: true, default: [] },
-    help: { type: 'boolean' },
   },
 })
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`
+/** What became of the crashes of one run. */
+interface Run extends Storm {
+  readonly name: string
+  readonly whole: number
+  readonly records: number
+  readonly lost: number
+  readonly medianHeldMs: number
+  readonly problems: Readonly<Record<string, number>>
+}
 
-async function run(crashes: number, mebibytes: number): Promise<void> {
-  const settings = (options.set as string[]).map((text) => text.split('=', 2) as [string, string])
+const COLUMNS: readonly Column<Run>[] = [
+  ['crashes x MiB', ({ name }) => name],
+  ['first released s', ({ firstReleasedMs }) => (firstReleasedMs / 1000).toFixed(1)],
+  ['last s', ({ lastReleasedMs }) => (lastReleasedMs / 1000).toFixed(1)],
+  ['over s', ({ overMs }) => (overMs / 1000).toFixed(1)],
+  ['median held ms', ({ medianHeldMs }) => medianHeldMs.toFixed(0)],
+  ['peak PSS MiB', ({ peakPssMiB }) => peakPssMiB.toFixed(0)],
+  ['composers', ({ peakComposers }) => String(peakComposers)],
+  ['whole', ({ whole }) => String(whole)],
+  ['without core', ({ records }) => String(records)],
+  ['dropped by kernel', ({ dropped }) => String(dropped)],
+  ['lost', ({ lost }) => String(lost)],
+]
+
+async function run(crashes: number, mebibytes: number): Promise<Run> {
+  const settings = [...options.set, ...options.setting].map(
+    (text) => text.split('=', 2) as [string, string],
+  )
   const agent = new Agent({ COMP_RATE_CRASHES: '0', ...Object.fromEntries(settings) })
   try {
     const result = await withKernel(async () => {
@@ -54,24 +86,38 @@ async function run(crashes: number, mebibytes: number): Promise<void> {
       held.push(manifest.timings.heldMs)
       for (const { code } of manifest.problems) problems.set(code, (problems.get(code) ?? 0) + 1)
     }
-    const lost = crashes - whole - records - result.dropped
-    process.stdout.write(
-      `${crashes} x ${mebibytes} MiB: first released ${seconds(result.firstReleasedMs)}, last ${seconds(result.lastReleasedMs)}, over ${seconds(result.overMs)}; ` +
-        `peak PSS ${result.peakPssMiB.toFixed(0)} MiB of ${result.peakComposers} composers; ` +
-        `${whole} whole, ${records} without a whole core, ${result.dropped} dropped by the kernel, ${lost} lost; ` +
-        `median held ${held.toSorted((a, b) => a - b)[held.length >> 1] ?? 0} ms ${JSON.stringify(Object.fromEntries(problems))}\n`,
-    )
+    return {
+      ...result,
+      name: `${crashes}x${mebibytes}`,
+      whole,
+      records,
+      lost: crashes - whole - records - result.dropped,
+      medianHeldMs: median(held),
+      problems: Object.fromEntries(problems),
+    }
   } finally {
     await agent.dispose()
   }
 }
 
+const why = whyNoKernel()
 if (options.help) process.stdout.write(USAGE)
-else if (process.getuid?.() !== 0) {
-  process.stdout.write('left out: only root may say what the kernel does with cores\n')
+else if (why !== undefined) {
+  tell(`Left out: storm: ${why}`)
+  publish(options, { figures: {}, missing: [`storm: ${why}`] })
 } else {
-  for (const text of String(options.runs).split(',')) {
+  const runs: Run[] = []
+  const figures: Record<string, number> = {}
+  for (const text of list(options.runs)) {
+    tell(`storm of ${text}`)
     const [crashes = 0, mebibytes = 0] = text.split('x').map(Number)
-    await run(crashes, mebibytes)
+    const done = await run(crashes, mebibytes)
+    runs.push(done)
+    figures[`storm ${text} last released s`] = done.lastReleasedMs / 1000
+    figures[`storm ${text} lost`] = done.lost
+    figures[`storm ${text} peak PSS MiB`] = done.peakPssMiB
+    for (const [code, count] of Object.entries(done.problems)) tell(`${text}: ${count} × ${code}`)
   }
+  if (!options.json) process.stdout.write(markdownTable('storms', COLUMNS, runs))
+  publish(options, { figures, runs })
 }

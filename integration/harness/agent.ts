@@ -72,6 +72,12 @@ export class Agent {
     return this
   }
 
+  /** Let it live in a cgroup from its first page on; the path is that of the `cgroup.procs`. */
+  within(procs: string): this {
+    this.#wrapper = ['sh', '-c', 'echo 0 > "$0" && exec "$@"', procs]
+    return this
+  }
+
   /** Whether the kernel, or what stands for it, has been told to run its composer. */
   get prepared(): boolean {
     const read = (path: string): string =>

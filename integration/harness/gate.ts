@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Victims wait behind a gate, so that they crash at one moment of the test's choosing. */
@@ -18,5 +18,14 @@ export function gate(directory: string): Gate {
     hostArgs: ['-g', join(place, 'open')],
     mounts: { '/gate': place },
     open: () => writeFileSync(join(place, 'open'), ''),
+  }
+}
+
+/** It sleeps between two looks for the gate: its memory is filled. */
+export function isAtGate(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/wchan`, 'latin1').includes('nanosleep')
+  } catch {
+    return false
   }
 }

@@ -7,6 +7,8 @@ export interface MemoryCgroup {
   add(pid: number): void
   /** Processes that the kernel has killed in it. */
   kills(): number
+  /** The most it had at any time, page cache included. */
+  peakMiB(): number
   /** Once they have all ended. */
   remove(): void
 }
@@ -23,10 +25,12 @@ export function memoryCgroup(mebibytes: number): MemoryCgroup {
   write(isV1 ? 'memory.limit_in_bytes' : 'memory.max', String(mebibytes * 2 ** 20))
   const procs = join(directory, 'cgroup.procs')
   const events = join(directory, isV1 ? 'memory.oom_control' : 'memory.events')
+  const peak = join(directory, isV1 ? 'memory.max_usage_in_bytes' : 'memory.peak')
   return {
     procs,
     add: (pid) => writeFileSync(procs, String(pid)),
     kills: () => Number(/^oom_kill (\d+)$/m.exec(readFileSync(events, 'utf8'))?.[1]),
+    peakMiB: () => Number(readFileSync(peak, 'utf8')) / 2 ** 20,
     remove: () => rmdirSync(directory),
   }
 }

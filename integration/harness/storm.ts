@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KernelLog } from '../../apps/agent/src/node/kernel-log.ts'
-import { gate } from './gate.ts'
+import { gate, isAtGate } from './gate.ts'
 import { coreSysctls, setCoreSysctl } from './kernel.ts'
 import { processesOf } from './scratch.ts'
 import { until } from './until.ts'
@@ -95,11 +94,6 @@ async function countDropped(log: KernelLog): Promise<number> {
   return told + untold.reduce((sum, count) => sum + Number(count ?? 0), 0)
 }
 
-/** It sleeps between two looks for the gate: its memory is filled. */
-function isAtGate(pid: number): boolean {
-  return read(`/proc/${pid}/wchan`).includes('nanosleep')
-}
-
 /** Until all victims are gone and then all composers. */
 async function watch(
   hostDir: string,
@@ -124,12 +118,4 @@ async function watch(
 async function pssOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1').catch(() => '')
   return Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0)
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return ''
-  }
 }

@@ -1,8 +1,13 @@
-import { statSync } from 'node:fs'
+import { statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { median } from '../../../scripts/bench/median.ts'
+import { publish, tell } from '../../../scripts/bench/publish.ts'
+import { hasOwnSize, kindsToHave } from './cores.ts'
+import { figuresOf } from './figures.ts'
 import { measure, type Run } from './measure.ts'
 import { parseOptions, USAGE, type BenchOptions } from './options.ts'
-import { machine, table } from './report.ts'
-import { summarize, type Summary } from './summarize.ts'
+import { summarize, type Result } from './summarize.ts'
+import { drainTable, growthTable } from './tables.ts'
 import { variantsOf, type Variant } from './variants.ts'
 import { openWorkshop, type Workshop } from './workshop.ts'
 
@@ -10,20 +15,30 @@ const options = parseOptions(process.argv.slice(2))
 if (options.help) process.stdout.write(USAGE)
 else await bench(options)
 
-async function bench({ dir, json, kinds, mib, rounds, ...rest }: BenchOptions): Promise<void> {
-  using workshop = await openWorkshop(dir)
-  const { variants, missing } = variantsOf({ dir, json, kinds, mib, rounds, ...rest }, workshop)
-  if (missing.length > 0) tell(`Not installed, so not compared with: ${missing.join(', ')}`)
-  const results: { core: string; bytes: number; summaries: Summary[] }[] = []
-  for (const kind of kinds) {
-    const core = kind.includes('/') ? kind : workshop.core(kind, mib)
-    const bytes = statSync(core).size
-    const summaries = summarize(interleave(workshop, core, variants, rounds), bytes)
-    results.push({ core: kind, bytes, summaries })
-    const title = `${kind}, ${Math.round(bytes / 2 ** 20)} MiB, median of ${rounds} (memory: most)`
-    if (!json) process.stdout.write(table(title, summaries))
+async function bench(chosen: BenchOptions): Promise<void> {
+  const { kinds, sizes, rounds, json } = chosen
+  using workshop = await openWorkshop(chosen.dir, chosen.heapMib)
+  const { variants, missing } = variantsOf(chosen, workshop)
+  const { present, missing: withoutKinds } = kindsToHave(kinds)
+  missing.push(...withoutKinds)
+  for (const line of missing) tell(`Left out: ${line}`)
+  const startMs = sizes.length > 1 ? starts(workshop, variants, rounds) : undefined
+  const results: Result[] = []
+  for (const kind of present) {
+    const ofKind: Result[] = []
+    for (const mib of hasOwnSize(kind) ? sizes.slice(0, 1) : sizes) {
+      const core = await workshop.cores.of(kind, mib)
+      const { size: bytes } = statSync(core)
+      const summaries = summarize(interleave(workshop, core, variants, rounds), bytes)
+      const name = hasOwnSize(kind) ? kind : `${kind} ${mib}`
+      ofKind.push({ name, kind, bytes, summaries, ...(startMs && { startMs }) })
+      workshop.cores.drop(core)
+      if (!json) process.stdout.write(drainTable(ofKind.at(-1) as Result, rounds))
+    }
+    if (ofKind.length > 1 && !json) process.stdout.write(growthTable(ofKind))
+    results.push(...ofKind)
   }
-  if (json) process.stdout.write(`${JSON.stringify({ machine: machine(), missing, results })}\n`)
+  publish(chosen, { figures: figuresOf(results), missing, rounds, results })
 }
 
 /** Each variant once in each round, so that what the machine does meanwhile hits all of them. */
@@ -44,7 +59,19 @@ function interleave(
   return runs
 }
 
-/** Progress is for people: never in the way of `--json`. */
-function tell(line: string): void {
-  process.stderr.write(`${line}\n`)
+// what fits into the pipe is taken before anybody reads
+const START_BYTES = 4 * 65536
+
+/** Until each variant has started: what it takes for hardly any core. */
+function starts(
+  workshop: Workshop,
+  variants: readonly Variant[],
+  rounds: number,
+): Record<string, number> {
+  const core = join(workshop.out, '../start.core')
+  writeFileSync(core, Buffer.alloc(START_BYTES))
+  const runs = interleave(workshop, core, variants, rounds)
+  return Object.fromEntries(
+    [...runs].map(([name, all]) => [name, median(all.map((run) => run.drainSeconds)) * 1000]),
+  )
 }

@@ -15,32 +15,21 @@ export interface Run {
   readonly outBytes: number
 }
 
-export function measure(workshop: Workshop, core: string, variant: Variant): Run {
-  const out = join(workshop.dir, 'out')
-  clear(workshop.dir)
+export function measure({ feeder, out }: Workshop, core: string, variant: Variant): Run {
   // what the run before has written must not be written during this one
   spawnSync('sync')
-  const args = [core, '--', 'sh', '-c', variant.command, out]
-  const fed = spawnSync(workshop.feeder, args, {
+  const args = [core, '--', 'sh', '-c', variant.command, join(out, 'core')]
+  const fed = spawnSync(feeder, args, {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
     encoding: 'utf8',
   })
-  const seen = JSON.parse(fed.output[3] ?? '{}') as Run & { status: number; errno: number }
+  const seen = JSON.parse(fed.output[3] || '{}') as Run & { status: number; errno: number }
   if (seen.status !== 0 || seen.errno !== 0) {
     throw new Error(`${variant.name} failed on ${core}: exit ${seen.status}, errno ${seen.errno}`)
   }
   const { drainSeconds, totalSeconds, cpuSeconds, rssMib, rssAnonMib } = seen
-  const outBytes = outputs(workshop.dir).reduce((sum, path) => sum + statSync(path).size, 0)
-  clear(workshop.dir)
+  const written = readdirSync(out).map((name) => join(out, name))
+  const outBytes = written.reduce((sum, path) => sum + statSync(path).size, 0)
+  for (const path of written) rmSync(path)
   return { drainSeconds, totalSeconds, cpuSeconds, rssMib, rssAnonMib, outBytes }
-}
-
-function outputs(dir: string): string[] {
-  return readdirSync(dir)
-    .filter((name) => name === 'out' || name === '.out.part')
-    .map((name) => join(dir, name))
-}
-
-function clear(dir: string): void {
-  for (const path of outputs(dir)) rmSync(path)
 }

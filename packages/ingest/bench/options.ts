@@ -1,29 +1,39 @@
 import { parseArgs } from 'node:util'
+import { list, mebibytes, positiveInteger } from '../../../scripts/bench/parse.ts'
+import { COMMON_OPTIONS, COMMON_USAGE } from '../../../scripts/bench/publish.ts'
 
 export const USAGE = `Usage: npm run bench -- ingest [options]
 
 How long a crashed process would be held while its core is drained, beside the tools one could use
 instead. Each core is fed page by page into a pipe of 64 KiB, as the kernel does it.
 
-  --size SIZE      of each core, such as 64MiB or 5GiB (default 512MiB)
+  --sizes LIST     of each core, such as 64MiB,512MiB,5GiB (default 512MiB); with more than one a
+                   table tells how the speed grows; --size is the same
   --rounds N       runs of each variant, after one that does not count (default 5)
-  --kinds LIST     half-zero, compressible, random, or a path (default half-zero,random)
-  --modes LIST     deflate, store, adaptive, zstd (default deflate,store,adaptive)
-  --peers LIST     cat, pigz, gzip, zip, zstd, or none (default cat,pigz,zip,zstd)
+  --kinds LIST     made: half-zero, compressible, random; dumped by the kernel from a program that
+                   crashed (as root): c-core, node-core, node-heap (the same without the half GiB
+                   that V8 reserves for its code); or a path (default half-zero,random)
+  --heap SIZE      of the Node process of node-core, node-heap (default 430MiB, whatever --sizes)
+  --modes LIST     of ours: deflate, store, adaptive, zstd; composer is the whole program as the
+                   agent installs it, with its default settings (default deflate,store,adaptive)
+  --peers LIST     cat, pigz, gzip, zip, zip-1, zstd, or none (default cat,pigz,zip-1,zstd)
   --set NAME=N     passed to drain, such as lanes=2, blockBytes=262144 (repeatable)
+  --setting N=V    of the composer, such as COMPRESSION_MODE=store (repeatable)
   --dir DIR        where cores and archives are written (default the system's temporary directory)
-  --json           one JSON document instead of tables
-`
+${COMMON_USAGE}`
 
 export interface BenchOptions {
-  readonly mib: number
+  readonly sizes: readonly number[]
+  readonly heapMib: number
   readonly rounds: number
   readonly kinds: readonly string[]
   readonly modes: readonly string[]
   readonly peers: readonly string[]
   readonly set: readonly string[]
+  readonly setting: readonly string[]
   readonly dir: string | undefined
   readonly json: boolean
+  readonly report: string | undefined
   readonly help: boolean
 }
 
@@ -31,43 +41,29 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      size: { type: 'string', default: '512MiB' },
+      ...COMMON_OPTIONS,
+      sizes: { type: 'string' },
+      size: { type: 'string' },
+      heap: { type: 'string', default: '430MiB' },
       rounds: { type: 'string', default: '5' },
       kinds: { type: 'string', default: 'half-zero,random' },
       modes: { type: 'string', default: 'deflate,store,adaptive' },
-      peers: { type: 'string', default: 'cat,pigz,zip,zstd' },
+      peers: { type: 'string', default: 'cat,pigz,zip-1,zstd' },
       set: { type: 'string', multiple: true, default: [] },
+      setting: { type: 'string', multiple: true, default: [] },
       dir: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
     },
   })
-  const { size, rounds, kinds, modes, peers, set, dir, json, help } = values
+  const { sizes, size, heap, rounds, kinds, modes, peers } = values
   return {
-    mib: mebibytes(size),
-    rounds: positive('--rounds', rounds),
+    ...values,
+    sizes: list(sizes ?? size ?? '512MiB').map((each) => mebibytes('--sizes', each)),
+    heapMib: mebibytes('--heap', heap),
+    rounds: positiveInteger('--rounds', rounds),
     kinds: list(kinds),
     modes: list(modes),
     peers: peers === 'none' ? [] : list(peers),
-    set,
-    dir,
-    json,
-    help,
+    dir: values.dir,
+    report: values.report,
   }
-}
-
-function mebibytes(size: string): number {
-  const match = /^(\d+)(MiB|GiB)$/.exec(size)
-  if (match === null) throw new TypeError(`Expected --size to be like 512MiB or 5GiB, got ${size}`)
-  return Number(match[1]) * (match[2] === 'GiB' ? 1024 : 1)
-}
-
-function positive(option: string, value: string): number {
-  const number = Number(value)
-  if (Number.isInteger(number) && number > 0) return number
-  throw new TypeError(`Expected ${option} to be a positive integer, got ${value}`)
-}
-
-function list(values: string): string[] {
-  return values.split(',').filter((value) => value !== '')
 }

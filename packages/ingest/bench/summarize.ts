@@ -1,3 +1,4 @@
+import { median } from '../../../scripts/bench/median.ts'
 import type { Run } from './measure.ts'
 
 /** The middle of several runs of one variant, and how it compares within them. */
@@ -12,31 +13,37 @@ export interface Summary extends Run {
   readonly runs: readonly Run[]
 }
 
+/** What came of one core. */
+export interface Result {
+  /** Kind, and its size where it can be chosen. */
+  readonly name: string
+  readonly kind: string
+  readonly bytes: number
+  readonly summaries: readonly Summary[]
+  /** Of each variant, for hardly any core; where sizes are compared. */
+  readonly startMs?: Readonly<Record<string, number>>
+}
+
 export function summarize(runs: ReadonlyMap<string, readonly Run[]>, bytes: number): Summary[] {
   const medians = new Map([...runs].map(([name, each]) => [name, medianRun(each)]))
   const cat = medians.get('cat')
   const pigz = medians.get('pigz -1')
-  return [...medians].map(([name, median]) => ({
+  return [...medians].map(([name, middle]) => ({
     name,
-    ...median,
-    mibPerSecond: bytes / 2 ** 20 / median.drainSeconds,
-    ...(cat && { timesCat: median.drainSeconds / cat.drainSeconds }),
+    ...middle,
+    mibPerSecond: bytes / 2 ** 20 / middle.drainSeconds,
+    ...(cat && { timesCat: middle.drainSeconds / cat.drainSeconds }),
     ...(pigz && {
-      timesPigz: median.drainSeconds / pigz.drainSeconds,
-      cpuTimesPigz: median.cpuSeconds / pigz.cpuSeconds,
+      timesPigz: middle.drainSeconds / pigz.drainSeconds,
+      cpuTimesPigz: middle.cpuSeconds / pigz.cpuSeconds,
     }),
-    outShare: median.outBytes / bytes,
+    outShare: middle.outBytes / bytes,
     runs: runs.get(name) ?? [],
   }))
 }
 
 function medianRun(runs: readonly Run[]): Run {
-  const of = (field: keyof Run): number => {
-    const sorted = runs.map((run) => run[field]).toSorted((a, b) => a - b)
-    const middle = sorted.length >> 1
-    const upper = sorted[middle] ?? 0
-    return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
-  }
+  const of = (field: keyof Run): number => median(runs.map((run) => run[field]))
   return {
     drainSeconds: of('drainSeconds'),
     totalSeconds: of('totalSeconds'),

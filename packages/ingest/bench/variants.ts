@@ -1,46 +1,42 @@
-import { spawnSync } from 'node:child_process'
 import type { BenchOptions } from './options.ts'
+import { peersNamed } from './peers.ts'
 import type { Workshop } from './workshop.ts'
 
 /** One way to take a core from a pipe to a file. */
 export interface Variant {
   readonly name: string
-  /** For sh; `$0` is the path to write. */
+  /** For sh; `$0` is the path to write, in a directory of its own. */
   readonly command: string
 }
 
-const PEERS: Readonly<Record<string, { probe: string; command: string }>> = {
-  cat: { probe: 'cat', command: 'exec cat > "$0"' },
-  pigz: { probe: 'pigz', command: 'exec pigz -1 -c > "$0"' },
-  gzip: { probe: 'gzip', command: 'exec gzip -6 -c > "$0"' },
-  zip: { probe: 'zip', command: 'exec zip -6 -q - - > "$0"' },
-  zstd: { probe: 'zstd', command: 'exec zstd -1 -q -c > "$0"' },
-}
+const MODES = ['deflate', 'store', 'adaptive', 'zstd', 'composer']
+/** As the kernel calls it, of the process that feeds it: so that it looks for its container. */
+const CRASH = '-c=unlimited -e=bench -p=1 -s=11 -t=1763900000 -E=!bench -P=$PPID'
 
-const LABELS: Readonly<Record<string, string>> = {
-  cat: 'cat',
-  pigz: 'pigz -1',
-  gzip: 'gzip -6',
-  zip: 'zip -6',
-  zstd: 'zstd -1',
-}
-
-/** Ours and the others that are installed; the names of those that are not. */
+/** The others that are installed, and ours; of those that are missing how to have them. */
 export function variantsOf(
-  { modes, peers, set }: BenchOptions,
-  { drainProcess }: Workshop,
+  { modes, peers: names, set, setting }: BenchOptions,
+  workshop: Workshop,
 ): { variants: Variant[]; missing: string[] } {
-  const missing: string[] = []
-  const variants: Variant[] = []
-  for (const name of peers) {
-    const peer = PEERS[name]
-    if (peer === undefined || spawnSync(peer.probe, ['--version']).error !== undefined) {
-      missing.push(name)
-    } else variants.push({ name: LABELS[name] ?? name, command: peer.command })
-  }
+  const { peers, missing } = peersNamed(names)
+  const variants = [...peers]
   for (const mode of modes) {
-    const words = [process.execPath, drainProcess, '"$0"', mode, ...set]
-    variants.push({ name: `ingest ${mode}`, command: `exec ${words.join(' ')} > /dev/null` })
+    if (!MODES.includes(mode)) {
+      throw new TypeError(`Expected --modes to be of ${MODES.join(', ')}; got ${mode}`)
+    }
+    if (mode === 'composer') {
+      const { composer } = workshop
+      if (composer === undefined) missing.push('composer: not built; npm run build')
+      else {
+        // of a run of the same crash again and again none is to be suppressed
+        const variables = ['CORE_DIR="${0%/*}"', 'RATE_CRASHES=0', ...setting].join(' ')
+        const command = `export ${variables}; exec ${composer} ${CRASH} > /dev/null`
+        variants.push({ name: 'composer', command })
+      }
+    } else {
+      const words = [process.execPath, workshop.drainProcess, '"$0"', mode, ...set]
+      variants.push({ name: `ingest ${mode}`, command: `exec ${words.join(' ')} > /dev/null` })
+    }
   }
   return { variants, missing }
 }

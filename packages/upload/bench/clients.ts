@@ -1,5 +1,6 @@
-import { accessSync, constants, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findProgram } from '../../../scripts/bench/find-program.ts'
 import { CREDENTIALS } from '../src/testing/versitygw.ts'
 
 export interface Client {
@@ -8,83 +9,97 @@ export interface Client {
   readonly env: Readonly<Record<string, string>>
 }
 
+interface Peer {
+  readonly args: (endpoint: string, file: string, key: string) => string[]
+  readonly env?: (endpoint: string) => Readonly<Record<string, string>>
+  readonly install: string
+}
+
 const MIB = 1024 * 1024
+const REGION = 'us-east-1'
 const KEYS = {
   AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
   AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-  AWS_REGION: 'us-east-1',
-  AWS_DEFAULT_REGION: 'us-east-1',
+  AWS_REGION: REGION,
+  AWS_DEFAULT_REGION: REGION,
 }
 
-/** Ours, in the shapes that matter, and whatever of the others is installed. */
-export function clients(endpoint: string): { present: Client[]; absent: string[] } {
-  const ours = (workers: number, partMiB: number, flags: readonly string[] = []): Client => {
-    const s3 = {
-      endpoint,
-      region: 'us-east-1',
-      credentials: CREDENTIALS,
-      workers,
-      partBytes: partMiB * MIB,
-    }
-    return {
-      name: `ours ${partMiB} MiB x ${workers}${flags.length > 0 ? ' (small heap)' : ''}`,
-      command: (file, key) => [
-        process.execPath,
-        ...flags,
-        new URL('put.mjs', import.meta.url).pathname,
-        file,
-        key,
-      ],
-      env: { BENCH_S3: JSON.stringify(s3) },
-    }
-  }
-  const small = ['--max-semi-space-size=2', '--max-old-space-size=64']
-  const present = [ours(2, 8), ours(1, 8), ours(2, 5), ours(2, 8, small), ours(4, 16)]
-  const absent: string[] = []
-  const peer = (program: string, args: (file: string, key: string) => string[], env = {}): void => {
-    const path = find(program)
-    if (path === undefined) absent.push(program)
-    else
-      present.push({
-        name: program,
-        command: (file, key) => [path, ...args(file, key)],
-        env: { ...KEYS, ...env },
-      })
-  }
-  peer('s5cmd', (file, key) => ['--endpoint-url', endpoint, 'cp', file, `s3://bucket/${key}`])
-  const rclone = {
-    RCLONE_S3_PROVIDER: 'Other',
-    RCLONE_S3_ENV_AUTH: 'true',
-    RCLONE_S3_ENDPOINT: endpoint,
-  }
-  peer(
-    'rclone',
-    (file, key) => ['copyto', file, `:s3:bucket/${key}`, '--s3-no-check-bucket'],
-    rclone,
-  )
-  peer('aws', (file, key) => ['--endpoint-url', endpoint, 's3', 'cp', file, `s3://bucket/${key}`])
-  return { present, absent }
+const PEERS: Readonly<Record<string, Peer>> = {
+  rclone: {
+    args: (_, file, key) => ['copyto', file, `:s3:bucket/${key}`, '--s3-no-check-bucket'],
+    env: (endpoint) => ({
+      RCLONE_S3_PROVIDER: 'Other',
+      RCLONE_S3_ENV_AUTH: 'true',
+      RCLONE_S3_ENDPOINT: endpoint,
+      RCLONE_CONFIG: '/dev/null',
+      // with one, version 1.60 fails before it sends anything
+      AWS_CA_BUNDLE: '',
+    }),
+    install: 'as root: apt-get install rclone',
+  },
+  aws: {
+    args: (endpoint, file, key) => ['--endpoint-url', endpoint, 's3', 'cp', file, uri(key)],
+    install: 'as root: apt-get install awscli',
+  },
+  s5cmd: {
+    args: (endpoint, file, key) => ['--endpoint-url', endpoint, 'cp', file, uri(key)],
+    install: 'node scripts/tools/main.ts s5cmd',
+  },
 }
 
-function find(program: string): string | undefined {
+/** Ours with so many workers and parts of so many MiB, `2x8`. */
+export function ourClient(endpoint: string, shape: string): Client {
+  const [, workers = '', partMiB = ''] = /^(\d+)x(\d+)$/.exec(shape) ?? []
+  if (workers === '') throw new TypeError(`Expected --ours to be like 2x8,4x16; got ${shape}`)
+  const s3 = {
+    endpoint,
+    region: REGION,
+    credentials: CREDENTIALS,
+    workers: Number(workers),
+    partBytes: Number(partMiB) * MIB,
+  }
+  const put = new URL('put.mjs', import.meta.url).pathname
+  return {
+    name: `ours ${shape} MiB`,
+    command: (file, key) => [process.execPath, put, file, key],
+    env: { BENCH_S3: JSON.stringify(s3) },
+  }
+}
+
+/** The others that are installed; of those that are not how to have them. */
+export function peersNamed(
+  endpoint: string,
+  names: readonly string[],
+): { peers: Client[]; missing: string[] } {
+  const peers: Client[] = []
+  const missing: string[] = []
+  for (const name of names) {
+    const peer = PEERS[name]
+    if (peer === undefined) {
+      const known = Object.keys(PEERS).join(', ')
+      throw new TypeError(`Expected --peers to be of ${known}; got ${name}`)
+    }
+    const path = findProgram(name) ?? findMade(name)
+    if (path === undefined) missing.push(`${name}: not installed; ${peer.install}`)
+    else {
+      const env = { ...KEYS, ...peer.env?.(endpoint) }
+      peers.push({ name, command: (...its) => [path, ...peer.args(endpoint, ...its)], env })
+    }
+  }
+  return { peers, missing }
+}
+
+/** A tool that `scripts/tools` has made. */
+function findMade(name: string): string | undefined {
   const tools = new URL('../../../.cache/tools/', import.meta.url).pathname
-  const made = list(tools).map((name) => join(tools, name))
-  return [...(process.env['PATH'] ?? '').split(delimiter), ...made]
-    .map((dir) => join(dir, program))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
+  try {
+    const folder = readdirSync(tools).find((each) => each.startsWith(`${name}-`))
+    return folder === undefined ? undefined : join(tools, folder, name)
+  } catch {
+    return undefined // nothing was made yet
+  }
 }
 
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return []
-  }
+function uri(key: string): string {
+  return `s3://bucket/${key}`
 }

@@ -1,0 +1,125 @@
+/**
+ * From a crash to its verified object: through the real kernel, the composer and the agent with their
+ * default settings, to an S3 server on this machine; and where the time goes.
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
+import { median } from '../../scripts/bench/median.ts'
+import { mebibytes, positiveInteger } from '../../scripts/bench/parse.ts'
+import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { Agent, s3Settings } from '../harness/agent.ts'
+import { follow, type Arrival } from '../harness/arrival.ts'
+import { Inbox } from '../harness/inbox.ts'
+import { withKernel } from '../harness/kernel.ts'
+import { processesOf } from '../harness/scratch.ts'
+import { until } from '../harness/until.ts'
+import { startVersitygw } from '../harness/versitygw.ts'
+import { whyNoKernel } from '../harness/why-no-kernel.ts'
+
+const USAGE = `Usage: npm run bench -- arrival [options]
+
+How long it takes from a crash until its bundle is verified in the store, and in which stage. Needs
+root: while it runs, all crashes of this machine come here.
+
+  --size SIZE      of each core, about (default 10MiB)
+  --rounds N       crashes, after one that does not count (default 7)
+  --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
+${COMMON_USAGE}`
+
+const { values: options } = parseArgs({
+  options: {
+    ...COMMON_OPTIONS,
+    size: { type: 'string', default: '10MiB' },
+    rounds: { type: 'string', default: '7' },
+    setting: { type: 'string', multiple: true, default: [] },
+  },
+})
+
+/** With what the composer's own clock says, from its manifest. */
+interface Told extends Arrival {
+  readonly ownHeldMs: number
+  readonly ownLookUpMs: number
+  readonly ownTotalMs: number
+}
+
+const STAGES: readonly [keyof Told, string][] = [
+  ['heldMs', 'crash, composer started, core copied: the process is gone'],
+  ['ownHeldMs', '  by the composer, from its start'],
+  ['composedMs', 'story, manifest, flush: the bundle has its name'],
+  ['ownLookUpMs', '  the look-up in it'],
+  ['ownTotalMs', '  by the composer, from its start to its manifest'],
+  ['wokenMs', 'agent woken by the watch, bundle locked and opened'],
+  ['uploadedMs', 'upload, verified by HEAD, deleted here'],
+  ['totalMs', 'crash to verified object'],
+]
+
+async function main(): Promise<Told[]> {
+  const rounds = positiveInteger('--rounds', options.rounds)
+  const mib = mebibytes('--size', options.size)
+  const settings = options.setting.map((text) => text.split('=', 2) as [string, string])
+  const store = await startVersitygw()
+  // the chart's own trigger; the log tells when an upload starts
+  const agent = new Agent({
+    ...s3Settings(store),
+    USE_INOTIFY: 'true',
+    LOG_LEVEL: 'debug',
+    COMP_RATE_CRASHES: '0',
+    ...Object.fromEntries(settings),
+  })
+  try {
+    const inbox = new Inbox(store, join(agent.directory, 'inbox'))
+    const arrivals = await withKernel(async () => {
+      await agent.start()
+      try {
+        const all: Arrival[] = []
+        for (let round = 0; round <= rounds; round++) {
+          const arrival = await follow(agent, mib)
+          if (round > 0) all.push(arrival)
+          await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
+        }
+        return all
+      } finally {
+        await agent.command('remove')
+      }
+    })
+    const told: Told[] = []
+    for (const arrival of arrivals) {
+      const { hostPid } = arrival
+      const { manifest } = await inbox.one((each) => each.manifest.crash.hostPid === hostPid)
+      if (!manifest.core.complete) throw new Error(`The core of ${hostPid} is not complete`)
+      const { heldMs, lookupMs, totalMs } = manifest.timings
+      told.push({ ...arrival, ownHeldMs: heldMs, ownLookUpMs: lookupMs, ownTotalMs: totalMs })
+    }
+    return told
+  } finally {
+    await agent.dispose()
+    await store.stop()
+  }
+}
+
+if (options.help) process.stdout.write(USAGE)
+else {
+  const why = whyNoKernel()
+  if (why !== undefined) tell(`Left out: arrival: ${why}`)
+  const arrivals = why === undefined ? await main() : []
+  const of = (stage: keyof Told): number[] => arrivals.map((each) => each[stage])
+  const columns: Column<(typeof STAGES)[number]>[] = [
+    ['ms', ([, text]) => text],
+    ['median', ([stage]) => median(of(stage)).toFixed(0)],
+    ['least', ([stage]) => Math.min(...of(stage)).toFixed(0)],
+    ['most', ([stage]) => Math.max(...of(stage)).toFixed(0)],
+  ]
+  const title = `crash to verified object, ${options.size}, ${arrivals.length} crashes`
+  if (!options.json && arrivals.length > 0)
+    process.stdout.write(markdownTable(title, columns, STAGES))
+  const seconds = of('totalMs').map((ms) => ms / 1000)
+  const figures: Record<string, number> =
+    arrivals.length === 0
+      ? {}
+      : {
+          [`arrival ${options.size} median s`]: median(seconds),
+          [`arrival ${options.size} most s`]: Math.max(...seconds),
+        }
+  publish(options, { figures, missing: why === undefined ? [] : [`arrival: ${why}`], arrivals })
+}

@@ -1,0 +1,38 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+const HERE = import.meta.dirname
+const COMPOSER = join(HERE, '../../../apps/composer/dist/cdc.cjs')
+
+/** A program of this directory in C. */
+export function compile(dir: string, name: string): string {
+  const program = join(dir, name)
+  const source = join(HERE, `${name}.c`)
+  execFileSync('cc', ['-O2', '-w', '-o', program, source], { stdio: 'inherit' })
+  return program
+}
+
+/** One file without type stripping at its start, as what is installed on a node. */
+export async function bundle(dir: string): Promise<string> {
+  const outfile = join(dir, 'drain-process.mjs')
+  await build({
+    entryPoints: [join(HERE, 'drain-process.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    conditions: ['@core-dump-handler/source'],
+  })
+  return outfile
+}
+
+/** The composer in a home of its own, as the agent puts it there; undefined where it is not built. */
+export function installComposer(dir: string): string | undefined {
+  if (!existsSync(COMPOSER)) return undefined
+  const program = join(dir, 'cdc')
+  const text = readFileSync(COMPOSER, 'utf8').replace(/^#!.*\n/, '')
+  writeFileSync(program, `#!${process.execPath}\n${text}`, { mode: 0o700 })
+  return program
+}

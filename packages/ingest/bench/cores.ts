@@ -1,0 +1,74 @@
+import { execFileSync } from 'node:child_process'
+import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { coresByKernel } from '../../../integration/harness/core-by-kernel.ts'
+import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
+import { compile } from './compile.ts'
+
+const HERE = import.meta.dirname
+const MADE = ['half-zero', 'compressible', 'random']
+const DUMPED = ['c-core', 'node-core', 'node-heap']
+// without a just-in-time compiler V8 reserves no range for its code, half a GiB of zeros in a core
+const NODE_FLAGS: Readonly<Record<string, string[]>> = { 'node-heap': ['--jitless'] }
+
+/** Makes what is to be drained, each core once. */
+export class Cores {
+  readonly #dir: string
+  readonly #heapMib: number
+
+  constructor(dir: string, heapMib: number) {
+    this.#dir = dir
+    this.#heapMib = heapMib
+  }
+
+  /** Path of a core of that kind; `kindsToHave` tells beforehand what this machine can give. */
+  async of(kind: string, mib: number): Promise<string> {
+    if (kind.includes('/')) return kind
+    const path = join(this.#dir, `${kind}-${mib}.core`)
+    if (existsSync(path)) return path
+    if (MADE.includes(kind)) this.#make(kind, mib, path)
+    else if (kind === 'c-core') await this.#dump([compile(this.#dir, 'crash-c'), `${mib}`], path)
+    else {
+      const flags = NODE_FLAGS[kind] ?? []
+      const program = join(HERE, 'crash-node.mjs')
+      await this.#dump([process.execPath, ...flags, program, `${this.#heapMib}`], path)
+    }
+    return path
+  }
+
+  /** It is not needed any more; one that was given by its path stays. */
+  drop(path: string): void {
+    if (path.startsWith(this.#dir)) rmSync(path)
+  }
+
+  #make(kind: string, mib: number, path: string): void {
+    const makeCore = join(this.#dir, 'make-core')
+    if (!existsSync(makeCore)) compile(this.#dir, 'make-core')
+    const fd = openSync(path, 'wx')
+    execFileSync(makeCore, [kind, `${mib}`, '1'], { stdio: ['ignore', fd, 'inherit'] })
+    closeSync(fd)
+  }
+
+  async #dump(command: readonly string[], path: string): Promise<void> {
+    await coresByKernel(this.#dir, [{ command, path }])
+  }
+}
+
+/** Of one size, whatever is asked for: that of `--heap`, or of a core that somebody gave. */
+export function hasOwnSize(kind: string): boolean {
+  return kind.includes('/') || kind.startsWith('node-')
+}
+
+/** Kinds that can be had here; of the others why not. */
+export function kindsToHave(kinds: readonly string[]): { present: string[]; missing: string[] } {
+  const unknown = kinds.find((kind) => !kind.includes('/') && ![...MADE, ...DUMPED].includes(kind))
+  if (unknown !== undefined) {
+    const known = [...MADE, ...DUMPED].join(', ')
+    throw new TypeError(`Expected --kinds to be of ${known}, or a path; got ${unknown}`)
+  }
+  const why = kinds.some((kind) => DUMPED.includes(kind)) ? whyNoKernel() : undefined
+  if (why === undefined) return { present: [...kinds], missing: [] }
+  const present = kinds.filter((kind) => !DUMPED.includes(kind))
+  const missing = kinds.filter((kind) => DUMPED.includes(kind)).map((kind) => `${kind}: ${why}`)
+  return { present, missing }
+}

@@ -1,0 +1,77 @@
+import { renameSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent } from '../../../integration/harness/agent.ts'
+import { memoryCgroup } from '../../../integration/harness/memory-cgroup.ts'
+import { until } from '../../../integration/harness/until.ts'
+import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
+import { tell, type Published } from '../../../scripts/bench/publish.ts'
+import { CREDENTIALS, type Versitygw } from '../src/testing/versitygw.ts'
+import { makeFile } from './make-file.ts'
+import type { UploadBenchOptions } from './options.ts'
+import { ProcessCost } from './process-cost.ts'
+
+const SAMPLE_MS = 20
+
+/** The agent, alone in a memory cgroup, carries one bundle of any size. */
+export async function carryByAgent(
+  server: Versitygw,
+  { mib, limitMib, setting, json }: UploadBenchOptions,
+): Promise<Published> {
+  // whoever may set core patterns may make cgroups
+  const why = whyNoKernel()
+  if (why !== undefined) {
+    tell(`Left out: the agent in a memory cgroup: ${why}`)
+    return { figures: {}, missing: [`agent: ${why}`] }
+  }
+  const agent = new Agent({
+    S3_ENDPOINT: server.url,
+    S3_REGION: 'us-east-1',
+    S3_BUCKET_NAME: 'bucket',
+    S3_ACCESS_KEY: CREDENTIALS.accessKeyId,
+    S3_SECRET: CREDENTIALS.secretAccessKey,
+    USE_INOTIFY: 'true',
+    ...Object.fromEntries(setting.map((text) => text.split('=', 2) as [string, string])),
+  }).spareKernel()
+  const cgroup = memoryCgroup(limitMib)
+  try {
+    tell(`writing ${mib} MiB`)
+    const part = await makeFile(join(agent.coreDir, '.bundle.zip.part'), mib)
+    const daemon = agent.within(cgroup.procs).launch()
+    await until('the agent prepares the node', () => agent.prepared)
+    const cost = new ProcessCost(daemon.pid)
+    cost.look()
+    const { cpuS: cpuBefore, rssMiB: idleRssMiB } = cost.seen
+    const started = performance.now()
+    renameSync(part, join(agent.coreDir, 'bundle.zip'))
+    tell('uploading')
+    while (agent.waiting.includes('bundle.zip')) {
+      if (!daemon.running()) {
+        throw new Error(`The agent ended, ${cgroup.kills()} OOM kills:\n${agent.output}`)
+      }
+      cost.look()
+      await sleep(SAMPLE_MS)
+    }
+    const wallS = (performance.now() - started) / 1000
+    cost.look()
+    const { size } = await stat(join(server.bucket, 'bundle.zip'))
+    if (size !== mib * 2 ** 20) throw new Error(`The agent stored ${size} bytes`)
+    const { rssMiB, anonMiB } = cost.seen
+    const cpuPerGib = ((cost.seen.cpuS - cpuBefore) * 1024) / mib
+    const [kills, peakMiB] = [cgroup.kills(), cgroup.peakMiB()]
+    if (!json) {
+      process.stdout.write(
+        `\nagent, ${mib} MiB in a cgroup of ${limitMib} MiB: stored and verified, ${kills} OOM kills; ` +
+          `peak RSS ${rssMiB.toFixed(0)} MiB (${idleRssMiB.toFixed(0)} before), anonymous ${anonMiB.toFixed(0)} MiB, ` +
+          `cgroup with page cache ${peakMiB.toFixed(0)} MiB; ${wallS.toFixed(1)} s, ` +
+          `${(mib / wallS).toFixed(0)} MiB/s, ${cpuPerGib.toFixed(2)} CPU-s per GiB\n`,
+      )
+    }
+    const figures = { [`agent ${mib} RSS MiB`]: rssMiB, [`agent ${mib} OOM kills`]: kills }
+    return { figures, mib, limitMib, wallS, cpuPerGib, rssMiB, anonMiB, idleRssMiB, peakMiB, kills }
+  } finally {
+    await agent.dispose()
+    cgroup.remove()
+  }
+}

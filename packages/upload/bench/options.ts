@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util'
+import { list, mebibytes, positiveInteger } from '../../../scripts/bench/parse.ts'
+import { COMMON_OPTIONS, COMMON_USAGE } from '../../../scripts/bench/publish.ts'
+
+export const USAGE = `Usage: npm run bench -- upload [options]
+
+What an upload costs the program that does it, beside other clients, to an S3 server on this machine.
+With --agent: the agent as a process of its own, in a cgroup with little memory (as root).
+
+  --size SIZE      of the file, such as 512MiB or 5GiB (default 1GiB; 5GiB with --agent)
+  --rounds N       runs of each client, after one that does not count (default 3)
+  --ours LIST      workers x MiB of a part; 2x8 is the default of the product (default 2x8,4x16)
+  --peers LIST     rclone, aws, s5cmd, or none (default rclone,aws,s5cmd)
+  --agent          let the agent carry one bundle instead
+  --limit SIZE     memory that it has, page cache included (default 128MiB)
+  --setting N=V    of the agent, such as S3_WORKERS=1 (repeatable)
+  --dir DIR        where the file is written (default the system's temporary directory)
+${COMMON_USAGE}`
+
+export interface UploadBenchOptions {
+  readonly mib: number
+  readonly rounds: number
+  readonly ours: readonly string[]
+  readonly peers: readonly string[]
+  readonly agent: boolean
+  readonly limitMib: number
+  readonly setting: readonly string[]
+  readonly dir: string | undefined
+  readonly json: boolean
+  readonly report: string | undefined
+  readonly help: boolean
+}
+
+export function parseOptions(args: readonly string[]): UploadBenchOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...COMMON_OPTIONS,
+      size: { type: 'string' },
+      rounds: { type: 'string', default: '3' },
+      ours: { type: 'string', default: '2x8,4x16' },
+      peers: { type: 'string', default: 'rclone,aws,s5cmd' },
+      agent: { type: 'boolean', default: false },
+      limit: { type: 'string', default: '128MiB' },
+      setting: { type: 'string', multiple: true, default: [] },
+      dir: { type: 'string' },
+    },
+  })
+  const { size, agent, rounds, ours, peers, limit } = values
+  return {
+    ...values,
+    mib: mebibytes('--size', size ?? (agent ? '5GiB' : '1GiB')),
+    rounds: positiveInteger('--rounds', rounds),
+    ours: list(ours),
+    peers: peers === 'none' ? [] : list(peers),
+    limitMib: mebibytes('--limit', limit),
+    dir: values.dir,
+    report: values.report,
+  }
+}
