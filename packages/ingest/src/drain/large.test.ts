@@ -30,7 +30,7 @@ test(
     await file.publish()
 
     expect(result).toMatchObject({ bytes: length, complete: true })
-    expect(result.storedBytes).toBeLessThan(length / 700)
+    expect(result.storedBytes).toBeLessThan(length / 900)
     const [unzip] = readersHere().filter(({ name }) => name === 'unzip')
     await unzip?.test(path)
     expect(String(await unzip?.extract(path, 'after'))).toBe('the core')
