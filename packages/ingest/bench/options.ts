@@ -15,7 +15,8 @@ instead. Each core is fed page by page into a pipe of 64 KiB, as the kernel does
                    that V8 reserves for its code); or a path (default half-zero,random)
   --heap SIZE      of the Node process of node-core, node-heap (default 430MiB, whatever --sizes)
   --modes LIST     of ours: deflate, store, adaptive, zstd; composer is the whole program as the
-                   agent installs it, with its default settings (default deflate,store,adaptive)
+                   agent installs it, with its default settings (default deflate,store,adaptive);
+                   options of one mode alone follow colons: adaptive:holdBudgetMs=250
   --peers LIST     cat, pigz, gzip, zip, zip-1, zstd, or none (default cat,pigz,zip-1,zstd)
   --set NAME=N     passed to drain, such as lanes=2, blockBytes=262144 (repeatable)
   --setting N=V    of the composer, such as COMPRESSION_MODE=store (repeatable)

@@ -20,7 +20,8 @@ export function variantsOf(
 ): { variants: Variant[]; missing: string[] } {
   const { peers, missing } = peersNamed(names)
   const variants = [...peers]
-  for (const mode of modes) {
+  for (const spec of modes) {
+    const [mode = '', ...own] = spec.split(':')
     if (!MODES.includes(mode)) {
       throw new TypeError(`Expected --modes to be of ${MODES.join(', ')}; got ${mode}`)
     }
@@ -34,8 +35,8 @@ export function variantsOf(
         variants.push({ name: 'composer', command })
       }
     } else {
-      const words = [process.execPath, workshop.drainProcess, '"$0"', mode, ...set]
-      variants.push({ name: `ingest ${mode}`, command: `exec ${words.join(' ')} > /dev/null` })
+      const words = [process.execPath, workshop.drainProcess, '"$0"', mode, ...set, ...own]
+      variants.push({ name: `ingest ${spec}`, command: `exec ${words.join(' ')} > /dev/null` })
     }
   }
   return { variants, missing }

@@ -12,6 +12,8 @@ export type IngestErrorCode =
   | 'NOT_FOUND'
   | 'DENIED'
   | 'NAME_TOO_LONG'
+  | 'UNSUPPORTED'
+  | 'DAMAGED'
   | 'NO_SPACE'
   | 'IO'
 

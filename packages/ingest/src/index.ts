@@ -12,6 +12,14 @@ export { drain } from './drain/drain.ts'
 export type { DrainMode, DrainOptions, DrainProgress, DrainSource } from './drain/options.ts'
 export type { DrainCut, DrainResult } from './drain/result.ts'
 export type { ElfFacts } from './elf/elf-facts.ts'
+export { recompressZip } from './recompress/recompress-zip.ts'
+export { removeRecompressLeftOvers } from './recompress/left-overs.ts'
+export type {
+  RecompressedEntry,
+  RecompressedZip,
+  RecompressOptions,
+  RewriteEntry,
+} from './recompress/options.ts'
 export { salvageZip } from './salvage/salvage-zip.ts'
 export type {
   SalvageAddition,

@@ -100,6 +100,21 @@ export class ZipWriter {
     return new ZipEntryWriter(name, this.#output, record, (whole) => this.#release(name, whole))
   }
 
+  /** Not called by users: an entry of another archive, its header and data (`chunks`) as they are there. */
+  async copy(record: EntryRecord, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const name = record.name.toString()
+    this.#claim(name)
+    const offset = this.#output.position
+    try {
+      for await (const chunk of chunks) await this.#output.write([chunk], name)
+    } catch (error) {
+      await this.#output.truncate(offset, name).catch(() => {})
+      this.#release(name, undefined)
+      throw error
+    }
+    this.#release(name, { ...record, offset })
+  }
+
   /** Writes the central directory: the archive is whole then; its sink stays open. */
   async finish(): Promise<ZipSummary> {
     this.#assertIdle('finish the archive', 'central directory')
