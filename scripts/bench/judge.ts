@@ -24,7 +24,10 @@ export function judge(figures: Readonly<Record<string, number>>): Judged[] {
 export function budgetTable(judged: readonly Judged[]): string {
   const columns: Column<Judged>[] = [
     ['figure', ({ what }) => what],
-    ['measured', ({ value, unit }) => (value === undefined ? '-' : `${short(value)} ${unit}`)],
+    [
+      'measured',
+      ({ value, unit }) => (value === undefined ? '-' : `${short(value)} ${unit}`.trimEnd()),
+    ],
     ['budget', (each) => limit(each, each.must)],
     ['aim', (each) => limit(each, each.aim)],
     ['', ({ verdict }) => verdict],

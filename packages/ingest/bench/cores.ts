@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { coresByKernel } from '../../../integration/harness/core-by-kernel.ts'
 import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
 import { compile } from './compile.ts'
+import type { BenchOptions } from './options.ts'
 
 const HERE = import.meta.dirname
 const MADE = ['half-zero', 'compressible', 'random']
@@ -11,23 +12,30 @@ const DUMPED = ['c-core', 'node-core', 'node-heap']
 // without a just-in-time compiler V8 reserves no range for its code, half a GiB of zeros in a core
 const NODE_FLAGS: Readonly<Record<string, string[]>> = { 'node-heap': ['--jitless'] }
 
+export type CoreOptions = Pick<BenchOptions, 'heapMib' | 'cores'>
+
 /** Makes what is to be drained, each core once. */
 export class Cores {
+  readonly #programs: string
   readonly #dir: string
   readonly #heapMib: number
 
-  constructor(dir: string, heapMib: number) {
-    this.#dir = dir
+  /** Programs that make them go to `programs`; with `keep` the cores go there and stay. */
+  constructor(programs: string, { heapMib, cores: keep }: CoreOptions) {
+    this.#programs = programs
+    this.#dir = resolve(keep ?? programs)
     this.#heapMib = heapMib
+    mkdirSync(this.#dir, { recursive: true })
   }
 
   /** Path of a core of that kind; `kindsToHave` tells beforehand what this machine can give. */
   async of(kind: string, mib: number): Promise<string> {
     if (kind.includes('/')) return kind
-    const path = join(this.#dir, `${kind}-${mib}.core`)
+    const path = join(this.#dir, `${kind}-${hasOwnSize(kind) ? this.#heapMib : mib}.core`)
     if (existsSync(path)) return path
     if (MADE.includes(kind)) this.#make(kind, mib, path)
-    else if (kind === 'c-core') await this.#dump([compile(this.#dir, 'crash-c'), `${mib}`], path)
+    else if (kind === 'c-core')
+      await this.#dump([compile(this.#programs, 'crash-c'), `${mib}`], path)
     else {
       const flags = NODE_FLAGS[kind] ?? []
       const program = join(HERE, 'crash-node.mjs')
@@ -36,17 +44,17 @@ export class Cores {
     return path
   }
 
-  /** It is not needed any more; one that was given by its path stays. */
+  /** It is not needed any more; one that was given by its path, or is to be kept, stays. */
   drop(path: string): void {
-    if (path.startsWith(this.#dir)) rmSync(path)
+    if (path.startsWith(this.#programs)) rmSync(path)
   }
 
   #make(kind: string, mib: number, path: string): void {
-    const makeCore = join(this.#dir, 'make-core')
-    if (!existsSync(makeCore)) compile(this.#dir, 'make-core')
-    const fd = openSync(path, 'wx')
+    const makeCore = compile(this.#programs, 'make-core')
+    const fd = openSync(`${path}.part`, 'w')
     execFileSync(makeCore, [kind, `${mib}`, '1'], { stdio: ['ignore', fd, 'inherit'] })
     closeSync(fd)
+    renameSync(`${path}.part`, path)
   }
 
   async #dump(command: readonly string[], path: string): Promise<void> {

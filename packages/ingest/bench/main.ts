@@ -17,19 +17,19 @@ else await bench(options)
 
 async function bench(chosen: BenchOptions): Promise<void> {
   const { kinds, sizes, rounds, json } = chosen
-  using workshop = await openWorkshop(chosen.dir, chosen.heapMib)
+  using workshop = await openWorkshop(chosen)
   const { variants, missing } = variantsOf(chosen, workshop)
   const { present, missing: withoutKinds } = kindsToHave(kinds)
   missing.push(...withoutKinds)
   for (const line of missing) tell(`Left out: ${line}`)
-  const startMs = sizes.length > 1 ? starts(workshop, variants, rounds) : undefined
+  const startMs = sizes.length > 1 ? starts(workshop, variants, chosen) : undefined
   const results: Result[] = []
   for (const kind of present) {
     const ofKind: Result[] = []
     for (const mib of hasOwnSize(kind) ? sizes.slice(0, 1) : sizes) {
       const core = await workshop.cores.of(kind, mib)
       const { size: bytes } = statSync(core)
-      const summaries = summarize(interleave(workshop, core, variants, rounds), bytes)
+      const summaries = summarize(interleave(workshop, core, variants, chosen), bytes)
       const name = hasOwnSize(kind) ? kind : `${kind} ${mib}`
       ofKind.push({ name, kind, bytes, summaries, ...(startMs && { startMs }) })
       workshop.cores.drop(core)
@@ -46,11 +46,11 @@ function interleave(
   workshop: Workshop,
   core: string,
   variants: readonly Variant[],
-  rounds: number,
+  { rounds, warmUp }: Pick<BenchOptions, 'rounds' | 'warmUp'>,
 ): Map<string, Run[]> {
   const runs = new Map<string, Run[]>(variants.map(({ name }) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
-    tell(round === 0 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
+  for (let round = 1 - warmUp; round <= rounds; round++) {
+    tell(round < 1 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
     for (const variant of variants) {
       const run = measure(workshop, core, variant)
       if (round > 0) runs.get(variant.name)?.push(run)
@@ -66,11 +66,11 @@ const START_BYTES = 4 * 65536
 function starts(
   workshop: Workshop,
   variants: readonly Variant[],
-  rounds: number,
+  often: Pick<BenchOptions, 'rounds' | 'warmUp'>,
 ): Record<string, number> {
   const core = join(workshop.out, '../start.core')
   writeFileSync(core, Buffer.alloc(START_BYTES))
-  const runs = interleave(workshop, core, variants, rounds)
+  const runs = interleave(workshop, core, variants, often)
   return Object.fromEntries(
     [...runs].map(([name, all]) => [name, median(all.map((run) => run.drainSeconds)) * 1000]),
   )

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundle, compile, installComposer } from './compile.ts'
 import { Cores } from './cores.ts'
+import type { BenchOptions } from './options.ts'
 
 /** Programs and inputs of one run, in a directory that is removed at its end. */
 export interface Workshop extends Disposable {
@@ -17,10 +18,8 @@ export interface Workshop extends Disposable {
   readonly cores: Cores
 }
 
-export async function openWorkshop(
-  parent: string = tmpdir(),
-  heapMib: number = 430,
-): Promise<Workshop> {
+export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
+  const parent = options.dir ?? tmpdir()
   mkdirSync(parent, { recursive: true })
   const dir = mkdtempSync(join(parent, 'ingest-bench-'))
   const remove = (): void => rmSync(dir, { recursive: true, force: true })
@@ -41,7 +40,7 @@ export async function openWorkshop(
       feeder: compile(dir, 'feeder'),
       drainProcess: await bundle(dir),
       composer: installComposer(dir),
-      cores: new Cores(dir, heapMib),
+      cores: new Cores(dir, options),
       [Symbol.dispose]: remove,
     }
   } catch (error) {
