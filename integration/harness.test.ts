@@ -1,16 +1,19 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
+import { podsCgroup, removeCgroups } from './harness/cgroups.ts'
 import { CONTAINERD_VERSIONS } from './harness/containerd-config.ts'
 import { Containerd } from './harness/containerd.ts'
 import { coreSysctls, withKernel } from './harness/kernel.ts'
 import { runPod } from './harness/pod.ts'
 import { realParts } from './harness/requirements.ts'
-import { processesOf } from './harness/scratch.ts'
+import { everyProcessOf, killProcessesOf, processesOf, removeScratch } from './harness/scratch.ts'
 import { until } from './harness/until.ts'
 
-const KERNEL = new URL('./harness/kernel.ts', import.meta.url).pathname
+const HARNESS = new URL('./harness/', import.meta.url).pathname
 
 realParts('the harness', () => {
   test('puts the core dump settings back when a test that changed them is killed', async () => {
@@ -18,7 +21,7 @@ realParts('the harness', () => {
     const careless = spawn(process.execPath, [
       '--input-type=module-typescript',
       '--eval',
-      `import { setCoreSysctl, withKernel } from '${KERNEL}'
+      `import { setCoreSysctl, withKernel } from '${HARNESS}kernel.ts'
        await withKernel(async () => {
          setCoreSysctl('kernel.core_pattern', 'careless')
          setCoreSysctl('fs.suid_dumpable', '2')
@@ -27,6 +30,42 @@ realParts('the harness', () => {
     ])
     await once(careless, 'exit')
     expect(await withKernel(async (values) => values)).toEqual(before)
+  })
+
+  test('keeps them so when a pod of the killed test goes on to change them', async () => {
+    const before = await withKernel(async (values) => values)
+    const careless = spawn(
+      process.execPath,
+      [
+        '--input-type=module-typescript',
+        '--eval',
+        `import { Containerd } from '${HARNESS}containerd.ts'
+         import { withKernel } from '${HARNESS}kernel.ts'
+         import { runPod } from '${HARNESS}pod.ts'
+         const containerd = await new Containerd('2').start()
+         await withKernel(async () => {
+           const mounts = { '/kernel': '/proc/sys/kernel' }
+           const loop = 'while :; do echo careless > /kernel/core_pattern; busybox usleep 1000; done'
+           const pod = await runPod(containerd, { name: 'c', containers: [{ command: ['sh', '-c', loop], args: [], mounts }] })
+           console.log(containerd.directory, pod.uid)
+           setInterval(() => {}, 1000)
+         })`,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    const [line] = (await once(createInterface(careless.stdout), 'line')) as [string]
+    const [directory = '', uid] = line.split(' ')
+    onTestFinished(async () => {
+      killProcessesOf(directory)
+      await until('they are gone', () => everyProcessOf(directory).length === 0)
+      removeScratch(directory)
+      removeCgroups(`${podsCgroup()}/pod${uid}`)
+    })
+    await until('the pod has changed them', () => pattern() === 'careless')
+    careless.kill('SIGKILL')
+    expect(await withKernel(async (values) => values)).toEqual(before)
+    await sleep(200)
+    expect(pattern()).not.toBe('careless')
   })
 
   test.for(CONTAINERD_VERSIONS)(
@@ -59,3 +98,5 @@ realParts('the harness', () => {
     await Promise.all([withKernel(enter), withKernel(enter), withKernel(enter)])
   })
 })
+
+const pattern = (): string => coreSysctls()['kernel.core_pattern']

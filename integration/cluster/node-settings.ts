@@ -1,5 +1,6 @@
-import { existsSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { removeEmptyCgroups } from '../harness/cgroups.ts'
 
 /** What a kubelet writes when it starts, whatever its configuration says. */
 const SYSCTLS = [
@@ -32,20 +33,6 @@ export function rememberNode(): () => void {
     for (const [path, value] of values)
       if (readFileSync(path, 'utf8') !== value) writeFileSync(path, value)
     for (const place of absent) rmSync(place, { recursive: true, force: true })
-    for (const controller of readdirSync('/sys/fs/cgroup'))
-      removeEmptyTree(join('/sys/fs/cgroup', controller, 'kubepods'))
-    removeEmptyTree('/sys/fs/cgroup/kubepods')
-  }
-}
-
-function removeEmptyTree(directory: string): void {
-  if (!existsSync(directory)) return
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeEmptyTree(join(directory, entry.name))
-  }
-  try {
-    rmdirSync(directory)
-  } catch {
-    // a cgroup that still has a process is not ours
+    globSync('/sys/fs/cgroup/{*/,}kubepods').forEach(removeEmptyCgroups)
   }
 }

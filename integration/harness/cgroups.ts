@@ -1,23 +1,40 @@
-import { globSync, rmdirSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { globSync, readdirSync, rmdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+const OURS = 'core-dump-handler-test'
 
 /**
  * Cgroup of our pods in every hierarchy, shaped as the kubelet's own of a nested node is. Not the
  * plain `/kubepods`: a kubelet on this machine kills whatever runs there in pods it does not know.
  */
-export const CGROUP = 'core-dump-handler-test/kubepods/burstable'
+export function podsCgroup(inside?: string): string {
+  return [OURS, inside, 'kubepods/burstable'].filter((part) => part !== undefined).join('/')
+}
 
-/** Remove a pod's cgroups, and those above it that are empty by then. */
+/** Remove a pod's cgroup, and those above it that are empty by then. */
 export function removeCgroups(pod: string): void {
-  for (const cgroup of globSync(`/sys/fs/cgroup/{*/,}${CGROUP}/${pod}`)) {
-    rmdirSync(cgroup)
-    for (let parent = dirname(cgroup); parent.includes('core-dump-handler-test');) {
-      try {
-        rmdirSync(parent)
-      } catch {
-        break // another pod is there
-      }
+  for (const cgroup of globSync(`/sys/fs/cgroup/{*/,}${pod}`)) {
+    removeEmptyCgroups(cgroup)
+    for (let parent = dirname(cgroup); parent.includes(OURS);) {
+      if (!remove(parent)) break // another pod is there
       parent = dirname(parent)
     }
+  }
+}
+
+/** Remove a cgroup and all below it, as far as no process is in them. */
+export function removeEmptyCgroups(cgroup: string): void {
+  for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeEmptyCgroups(join(cgroup, entry.name))
+  }
+  remove(cgroup)
+}
+
+function remove(cgroup: string): boolean {
+  try {
+    rmdirSync(cgroup)
+    return true
+  } catch {
+    return false
   }
 }

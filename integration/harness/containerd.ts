@@ -11,7 +11,7 @@ import { containerdPrograms } from './containerd-programs.ts'
 import { CriClient, type RuntimeCalls } from './cri-client.ts'
 import { writeOciImage, type ImageSpec } from './oci-image.ts'
 import { run, startProgram, type Program } from './program.ts'
-import { processesOf, removeScratch, scratchDirectory } from './scratch.ts'
+import { everyProcessOf, killProcessesOf, removeScratch, scratchDirectory } from './scratch.ts'
 import { until } from './until.ts'
 import { victim } from './victims.ts'
 
@@ -95,8 +95,8 @@ export class Containerd {
   async stop(): Promise<void> {
     this.#client.close()
     await this.#daemon?.stop()
-    for (const pid of processesOf(this.directory)) process.kill(pid, 'SIGKILL')
-    await until('shims are gone', () => processesOf(this.directory).length === 0)
+    killProcessesOf(this.directory)
+    await until('shims are gone', () => everyProcessOf(this.directory).length === 0)
     removeScratch(this.directory)
     for (const directory of SHARED_DIRECTORIES) removeIfEmpty(directory)
   }

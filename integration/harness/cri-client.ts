@@ -9,6 +9,9 @@ export interface RuntimeCalls {
   RunPodSandbox(request: object): Promise<{ podSandboxId: string }>
   StopPodSandbox(request: { podSandboxId: string }): Promise<object>
   RemovePodSandbox(request: { podSandboxId: string }): Promise<object>
+  PodSandboxStatus(request: { podSandboxId: string; verbose?: boolean }): Promise<{
+    info: Record<string, string>
+  }>
   CreateContainer(request: object): Promise<{ containerId: string }>
   StartContainer(request: { containerId: string }): Promise<object>
   ContainerStatus(request: { containerId: string; verbose?: boolean }): Promise<{

@@ -1,5 +1,12 @@
 import { withKernel } from './kernel.ts'
-import { mountsBelow, processesOf, removeScratch, scratchOf, staleScratch } from './scratch.ts'
+import {
+  everyProcessOf,
+  killProcessesOf,
+  mountsBelow,
+  removeScratch,
+  scratchOf,
+  staleScratch,
+} from './scratch.ts'
 
 /** Clear away what killed runs left; at the end, see that this one leaves nothing. */
 export default async function setup(): Promise<() => Promise<void>> {
@@ -8,7 +15,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   return async () => {
     const left = scratchOf(process.pid).flatMap((directory) => [
       directory,
-      ...processesOf(directory).map((pid) => `process ${pid} of ${directory}`),
+      ...everyProcessOf(directory).map((pid) => `process ${pid} of ${directory}`),
       ...mountsBelow(directory).map((mount) => `mount ${mount}`),
     ])
     for (const directory of scratchOf(process.pid)) clear(directory)
@@ -24,6 +31,6 @@ async function sysctls(): Promise<string> {
 }
 
 function clear(directory: string): void {
-  for (const pid of processesOf(directory)) process.kill(pid, 'SIGKILL')
+  killProcessesOf(directory)
   removeScratch(directory)
 }

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { SCRATCH_PREFIX } from './scratch.ts'
 
 export const CORE_SYSCTLS = [
   'kernel.core_pattern',
@@ -30,10 +31,11 @@ export function setCoreSysctl(key: keyof CoreSysctls, value: string): void {
 /**
  * Have the kernel's core dump settings to ourselves while `task` runs.
  * They are one for the whole machine: others wait for the same lock. A process of its own holds it and
- * puts the values back, so that neither a failing test nor `kill -9` leaves a pattern behind.
+ * puts the values back, so that neither a failing test nor `kill -9` leaves a pattern behind; and it
+ * ends the containers of a test that was killed, since an agent in one would take the kernel again.
  */
 export async function withKernel<T>(task: (before: CoreSysctls) => Promise<T>): Promise<T> {
-  const guard = spawn('/bin/sh', [GUARD, LOCK], {
+  const guard = spawn('/bin/sh', [GUARD, LOCK, SCRATCH_PREFIX], {
     detached: true,
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -45,7 +47,7 @@ export async function withKernel<T>(task: (before: CoreSysctls) => Promise<T>): 
   try {
     return await task(before)
   } finally {
-    guard.stdin.end()
+    guard.stdin.end('done')
     await ended
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { CGROUP, removeCgroups } from './cgroups.ts'
+import { podsCgroup, removeCgroups } from './cgroups.ts'
 import { CRASHER_IMAGE, type Containerd } from './containerd.ts'
 import { until } from './until.ts'
 
@@ -12,6 +12,8 @@ export interface PodSpec {
   readonly hostname?: string
   /** Namespaces of this machine that it shares, as `hostNetwork` and `hostPID` have it. */
   readonly shares?: readonly ('network' | 'pid')[]
+  /** Cgroup of a cluster around this one, as a node in a container has it; without slashes at its ends. */
+  readonly inside?: string
   readonly containers: readonly ContainerSpec[]
 }
 
@@ -32,6 +34,9 @@ export interface Pod {
   readonly namespace: string
   readonly uid: string
   readonly containerIds: readonly string[]
+  readonly sandboxId: string
+  /** Pid of the sandbox (pause) process on this machine. */
+  sandboxPid(): Promise<number>
   /** Pid of a container's first process on this machine. */
   hostPid(index?: number): Promise<number>
   /** Wait for the end of a container; resolves with its exit code. */
@@ -48,10 +53,11 @@ const masked = {
 /** Run a pod as the kubelet would: its labels, its cgroup, its log directory. */
 export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod> {
   const { runtime } = containerd
-  const { name, namespace = 'default', shares = [] } = spec
+  const { name, namespace = 'default', shares = [], inside } = spec
   // a node's own host name cannot be set from a pod
   const hostname = shares.includes('network') ? '' : (spec.hostname ?? name)
   const uid = randomUUID()
+  const cgroup = `${podsCgroup(inside)}/pod${uid}`
   const logDirectory = join(containerd.directory, 'pods', `${namespace}_${name}_${uid}`)
   const labels = {
     'io.kubernetes.pod.name': name,
@@ -68,7 +74,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     hostname,
     logDirectory,
     labels: { ...labels, app: name },
-    linux: { cgroupParent: `/${CGROUP}/pod${uid}`, securityContext: { namespaceOptions } },
+    linux: { cgroupParent: `/${cgroup}`, securityContext: { namespaceOptions } },
   }
   const { podSandboxId } = await runtime.RunPodSandbox({ config: sandboxConfig })
   const containerIds: string[] = []
@@ -106,6 +112,11 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     namespace,
     uid,
     containerIds,
+    sandboxId: podSandboxId,
+    async sandboxPid() {
+      const { info } = await runtime.PodSandboxStatus({ podSandboxId, verbose: true })
+      return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid
+    },
     async hostPid(index = 0) {
       const containerId = containerIds[index] ?? ''
       const { info } = await runtime.ContainerStatus({ containerId, verbose: true })
@@ -122,7 +133,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     async remove() {
       await runtime.StopPodSandbox({ podSandboxId })
       await runtime.RemovePodSandbox({ podSandboxId })
-      removeCgroups(`pod${uid}`)
+      removeCgroups(cgroup)
     },
   }
 }

@@ -7,9 +7,12 @@ const PREFIX = 'cdh-'
 // of the test run, whose workers end before it: so a later run knows what is nobody's any more
 const OWNER = process.env['VITEST_POOL_ID'] ? process.ppid : process.pid
 
+/** What every scratch directory of this run begins with. */
+export const SCRATCH_PREFIX: string = join(tmpdir(), `${PREFIX}${OWNER}-`)
+
 /** A new directory with a short path: sockets and `core_pattern` have no room for a long one. */
 export function scratchDirectory(): string {
-  return mkdtempSync(join(tmpdir(), `${PREFIX}${OWNER}-`))
+  return mkdtempSync(SCRATCH_PREFIX)
 }
 
 /** Remove it with whatever is still mounted below. */
@@ -45,18 +48,51 @@ function scratchDirectories(wanted: (owner: number) => boolean): string[] {
     .map((name) => join(tmpdir(), name))
 }
 
-/** Processes one of whose arguments names something below `directory`, this one excepted. */
-export function processesOf(directory: string): number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((pid) => pid && pid !== process.pid && commandLine(pid).includes(`${directory}/`))
+/**
+ * Processes of which one argument names something below `directory`, or whose root is an image
+ * there: of containers that outlived their runtime. This one excepted.
+ */
+export function everyProcessOf(directory: string): number[] {
+  return processes((pid) => mentions(pid, directory) || isRootedIn(pid, directory))
 }
 
-function commandLine(pid: number): string {
+/** Kill every process of `directory`; resolves at once, they may take a moment. */
+export function killProcessesOf(directory: string): void {
+  for (const pid of everyProcessOf(directory)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+}
+
+/** Processes one of whose arguments names something below `directory`, this one excepted. */
+export function processesOf(directory: string): number[] {
+  return processes((pid) => mentions(pid, directory))
+}
+
+function processes(wanted: (pid: number) => boolean): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => pid && pid !== process.pid && wanted(pid))
+}
+
+function mentions(pid: number, directory: string): boolean {
+  return readIfThere(`/proc/${pid}/cmdline`).includes(`${directory}/`)
+}
+
+function isRootedIn(pid: number, directory: string): boolean {
+  const mounts = readIfThere(`/proc/${pid}/mountinfo`).split('\n')
+  const root = mounts.find((line) => line.split(' ')[4] === '/')
+  return root?.includes(`=${directory}/`) ?? false
+}
+
+function readIfThere(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'latin1')
+    return readFileSync(path, 'latin1')
   } catch {
-    return ''
+    return '' // it has ended
   }
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, globSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { CGROUP } from '../harness/cgroups.ts'
+import { podsCgroup } from '../harness/cgroups.ts'
 import type { Containerd } from '../harness/containerd.ts'
 import { runPod, type ContainerSpec, type Pod, type PodSpec } from '../harness/pod.ts'
 
@@ -18,6 +18,8 @@ export interface Home {
   order(line: string): void
   /** Its cgroups as the pods see them: one in version 2, one per controller in version 1. */
   readonly cgroups: readonly string[]
+  /** The same as this machine sees them. */
+  readonly hostCgroups: readonly string[]
 }
 
 // names repeat over namespaces and host names over pods: only ids tell them apart
@@ -36,9 +38,13 @@ const SPECS: readonly Omit<PodSpec, 'containers'>[] = [
 ]
 
 /** Start the pods, every fifth with a second container of its own. */
-export async function startHomes(containerd: Containerd, directory: string): Promise<Home[]> {
+export async function startHomes(
+  containerd: Containerd,
+  directory: string,
+  specs: readonly Omit<PodSpec, 'containers'>[] = SPECS,
+): Promise<Home[]> {
   const homes: Home[] = []
-  for (const [index, spec] of SPECS.entries()) {
+  for (const [index, spec] of specs.entries()) {
     const places = [0, 1].slice(0, index % 5 === 0 ? 2 : 1).map((which) => {
       const place = join(directory, `orders-${index}-${which}`)
       mkdirSync(place)
@@ -55,9 +61,8 @@ export async function startHomes(containerd: Containerd, directory: string): Pro
 }
 
 /** Remove the cgroups that crashes made inside those of a container: the pod's removal stops at them. */
-export function removeInner({ pod, containerId }: Home): void {
-  const inner = `${CGROUP_ROOT}/{*/,}${CGROUP}/pod${pod.uid}/${containerId}/*/`
-  for (const cgroup of globSync(inner)) rmdirSync(cgroup)
+export function removeInner({ hostCgroups }: Home): void {
+  for (const cgroup of hostCgroups.flatMap((path) => globSync(`${path}/*/`))) rmdirSync(cgroup)
 }
 
 function obedient(place: string): ContainerSpec {
@@ -71,12 +76,14 @@ function obedient(place: string): ContainerSpec {
 }
 
 function homeOf(pod: Pod, spec: PodSpec, containerId: string, orders: string): Home {
-  const found = globSync(`${CGROUP_ROOT}/{*/,}${CGROUP}/pod${pod.uid}/${containerId}`)
+  const path = `${podsCgroup(spec.inside)}/pod${pod.uid}/${containerId}`
+  const hostCgroups = globSync(`${CGROUP_ROOT}/{*/,}${path}`).toSorted()
   return {
     pod,
     spec,
     containerId,
     order: (line) => appendFileSync(orders, `${line}\n`),
-    cgroups: found.map((path) => path.replace(CGROUP_ROOT, SEEN_AT)).toSorted(),
+    cgroups: hostCgroups.map((cgroup) => cgroup.replace(CGROUP_ROOT, SEEN_AT)),
+    hostCgroups,
   }
 }
