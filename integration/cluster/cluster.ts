@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { findTool } from '../../scripts/tools/index.ts'
@@ -30,11 +30,14 @@ export class Cluster {
   readonly containerd: Containerd
   /** What `kubectl` and `helm` need to speak to this cluster and to leave no file elsewhere. */
   readonly env: Record<string, string>
+  /** What is written here as `<name>.json` becomes a static pod. */
+  readonly manifests: string = join(this.directory, 'manifests')
   readonly #programs: Program[] = []
   readonly #restoreNode = rememberNode()
   #apiAddress: Server | undefined
   #binaries = ''
   #helm = ''
+  #stopped = false
 
   constructor(version: ContainerdVersion = '2') {
     this.containerd = new Containerd(version)
@@ -50,7 +53,7 @@ export class Cluster {
   async start(): Promise<this> {
     this.#binaries = dirname(await findTool('kubeone'))
     this.#helm = await findTool('helm')
-    for (const name of ['home', 'log', 'pki']) mkdirSync(join(this.directory, name))
+    for (const name of ['home', 'log', 'manifests', 'pki']) mkdirSync(join(this.directory, name))
     await this.containerd.start()
     const port = await freePorts(8)
     const pki = join(this.directory, 'pki')
@@ -103,11 +106,25 @@ export class Cluster {
     await this.kubectl('apply', '-f', file)
   }
 
+  /** One field of an object such as `pod/shop`, by its JSONPath. */
+  async field(object: string, path: string, namespace = 'default'): Promise<string> {
+    return this.kubectl('get', object, '-n', namespace, '-o', `jsonpath={${path}}`)
+  }
+
   async helm(...args: string[]): Promise<string> {
     return (await run(this.#helm, args, { env: this.env, maxBuffer: 64 << 20 })).stdout
   }
 
+  /** Commands as a person types them, with `kubectl` and `helm` at hand; ends at the first that fails. */
+  async shell(commands: string, cwd: string): Promise<string> {
+    const path = [this.#binaries, dirname(this.#helm), this.env['PATH']].join(':')
+    const env = { ...this.env, PATH: path }
+    return (await run('/bin/sh', ['-ec', commands], { env, cwd, maxBuffer: 64 << 20 })).stdout
+  }
+
   async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
     try {
       await this.#deletePods()
     } finally {
@@ -122,6 +139,8 @@ export class Cluster {
 
   async #deletePods(): Promise<void> {
     if (!this.#programs.some((program) => program.running())) return
+    // the kubelet makes a mirror pod anew for as long as there is a manifest
+    for (const name of readdirSync(this.manifests)) rmSync(join(this.manifests, name))
     const kinds = 'daemonset,deployment,statefulset,job,replicaset'
     await this.kubectl('delete', kinds, '-A', '--all', '--wait=false', '--cascade=foreground')
     await this.kubectl('delete', 'pod', '-A', '--all', '--grace-period=5', '--timeout=60s')
@@ -130,7 +149,10 @@ export class Cluster {
   #startKubelet(place: Place): void {
     const config = join(this.directory, 'kubelet.json')
     const { socket } = this.containerd
-    writeFileSync(config, kubeletConfiguration(this.directory, socket, kubeletPort(place)))
+    writeFileSync(
+      config,
+      kubeletConfiguration(this.directory, this.manifests, socket, kubeletPort(place)),
+    )
     this.#launch('kubelet', kubeletFlags(place, config))
   }
 

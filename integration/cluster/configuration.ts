@@ -11,7 +11,12 @@ export function kubeconfig(url: string, caFile: string, token: string): string {
 }
 
 /** A kubelet that works as root in a virtual machine with cgroup v1 and keeps below `directory`. */
-export function kubeletConfiguration(directory: string, socket: string, firstPort: number): string {
+export function kubeletConfiguration(
+  directory: string,
+  manifests: string,
+  socket: string,
+  firstPort: number,
+): string {
   return JSON.stringify({
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
@@ -28,6 +33,8 @@ export function kubeletConfiguration(directory: string, socket: string, firstPor
     readOnlyPort: 0,
     healthzPort: firstPort + 1,
     healthzBindAddress: '127.0.0.1',
+    staticPodPath: manifests,
+    fileCheckFrequency: '1s',
     podLogsDir: `${directory}/pod-logs`,
     volumePluginDir: `${directory}/volume-plugins`,
     evictionHard: {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { builtImage } from '../image/artefact.ts'
 import { REGION, type ObjectStore } from '../harness/object-store.ts'
@@ -7,7 +7,9 @@ import { run } from '../harness/program.ts'
 import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
 import type { Cluster } from './cluster.ts'
 
-const CHART = new URL('../../chart', import.meta.url).pathname
+const CHECKOUT = new URL('../../', import.meta.url).pathname
+const CHART = join(CHECKOUT, 'chart')
+const GUIDE = join(CHECKOUT, 'docs/upgrading-from-ibm.md')
 const VERSION_9 = new URL('./version-9', import.meta.url).pathname
 
 /** The chart, installed with the image of this checkout, a store, and directories of its own. */
@@ -18,9 +20,11 @@ export class Release {
   readonly coreDir: string = join(this.directory, 'cores')
   readonly #cluster: Cluster
   readonly #store: ObjectStore
+  readonly #namespace: string
   #metricsPort = 0
 
-  constructor(cluster: Cluster, store: ObjectStore) {
+  constructor(cluster: Cluster, store: ObjectStore, namespace = 'default') {
+    this.#namespace = namespace
     this.#cluster = cluster
     this.#store = store
   }
@@ -32,23 +36,39 @@ export class Release {
 
   async install(...set: string[]): Promise<void> {
     await this.makeDirectories()
-    await this.#helm('install', CHART, await this.#values(set))
+    const [, options] = await this.#values(set)
+    await this.#helm('install', CHART, ...options)
   }
 
   /** The same release as version 9 would have made it: its objects, a stand-in for its agent. */
   async installVersion9(): Promise<void> {
     await this.makeDirectories()
     mkdirSync(this.hostDir)
-    const set = [`hostDirectory=${this.hostDir}`, `coreDirectory=${this.coreDir}`]
-    await this.#helm('install', VERSION_9, set)
+    const set = `hostDirectory=${this.hostDir},coreDirectory=${this.coreDir}`
+    await this.#helm('install', VERSION_9, '--set', set, '--create-namespace')
+  }
+
+  /** Upgrade from version 9 by the very commands of the guide; returns what they print. */
+  async upgradeByGuide(): Promise<string> {
+    const commands = /```sh\n([^`]+)```/.exec(readFileSync(GUIDE, 'utf8'))?.[1] ?? ''
+    const [file] = await this.#values()
+    const script = commands.replace('YOUR-VALUES.yaml', file).replace('REGISTRY', 'localhost')
+    return this.#cluster.shell(script, CHECKOUT)
   }
 
   async upgrade(...set: string[]): Promise<void> {
-    await this.#helm('upgrade', CHART, await this.#values(set))
+    const [, options] = await this.#values(set)
+    await this.#helm('upgrade', CHART, ...options)
   }
 
   async test(): Promise<string> {
-    return this.#cluster.helm('test', this.name, '--timeout', '180s', '--logs')
+    return this.#cluster.helm('test', this.name, ...this.#where, '--timeout', '180s', '--logs')
+  }
+
+  async isInstalled(): Promise<boolean> {
+    return (await this.#cluster.helm('list', ...this.#where, '--short'))
+      .split('\n')
+      .includes(this.name)
   }
 
   async uninstall(): Promise<void> {
@@ -56,6 +76,7 @@ export class Release {
     await this.#cluster.helm(
       'uninstall',
       this.name,
+      ...this.#where,
       '--wait',
       '--cascade',
       'foreground',
@@ -63,7 +84,15 @@ export class Release {
     )
     // the garbage collector may let the DaemonSet go before a pod it has not heard of yet
     const ours = 'name in (core-dump-ds, core-dump-handler)'
-    await this.#cluster.kubectl('wait', '--for=delete', 'pods', '-l', ours, '--timeout=120s')
+    await this.#cluster.kubectl(
+      'wait',
+      '--for=delete',
+      'pods',
+      '-l',
+      ours,
+      ...this.#where,
+      '--timeout=120s',
+    )
   }
 
   /** What the agent's pod says about itself, for a failing test. */
@@ -73,8 +102,8 @@ export class Release {
       await say('get', 'pods', '-A', '-o', 'wide'),
       // a loop of crashes has hundreds of ours
       await say('get', 'events', '-A', '--field-selector', 'reason!=CoreDump'),
-      await say('logs', `daemonset/${this.name}`, '--tail=100'),
-      await say('logs', `daemonset/${this.name}`, '--tail=100', '--previous'),
+      await say('logs', `daemonset/${this.name}`, ...this.#where, '--tail=100'),
+      await say('logs', `daemonset/${this.name}`, ...this.#where, '--tail=100', '--previous'),
     ].join('\n')
   }
 
@@ -97,32 +126,37 @@ export class Release {
     mkdirSync(this.coreDir, { mode: 0o700 })
   }
 
-  async #helm(verb: 'install' | 'upgrade', chart: string, set: readonly string[]): Promise<void> {
-    const values = set.flatMap((each) => ['--set', each])
-    await this.#cluster.helm(verb, this.name, chart, ...values, '--wait', '--timeout', '180s')
+  async #helm(verb: 'install' | 'upgrade', chart: string, ...options: string[]): Promise<void> {
+    const how = [...this.#where, ...options, '--wait', '--timeout', '180s']
+    await this.#cluster.helm(verb, this.name, chart, ...how)
   }
 
-  async #values(set: readonly string[]): Promise<string[]> {
+  get #where(): string[] {
+    return ['--namespace', this.#namespace]
+  }
+
+  /** Path of a file of values, and more of them as options. */
+  async #values(set: readonly string[] = []): Promise<[file: string, options: string[]]> {
     this.#metricsPort ||= await freePorts()
+    const { accessKey: accessKeyId, secret: secretAccessKey, endpoint, bucket } = this.#store
     const values = {
-      'image.registry': 'localhost',
-      'image.pullPolicy': 'Never',
+      image: { registry: 'localhost', pullPolicy: 'Never' },
       // the test cluster's pods have no network of their own
-      hostNetwork: 'true',
-      'metrics.port': String(this.#metricsPort),
-      'daemonset.hostDirectory': this.hostDir,
-      'daemonset.coreDirectory': this.coreDir,
-      'daemonset.eventDirectory': join(this.hostDir, 'events'),
-      'daemonset.crioEndpoint': `unix://${this.#cluster.containerd.socket}`,
-      destination: `s3://${this.#store.bucket}`,
-      's3.endpoint': this.#store.endpoint,
-      's3.region': REGION,
-      's3.accessKeyId': this.#store.accessKey,
-      's3.secretAccessKey': this.#store.secret,
-      'limits.minFreeBytes': '0',
+      hostNetwork: true,
+      metrics: { port: this.#metricsPort },
+      daemonset: {
+        hostDirectory: this.hostDir,
+        coreDirectory: this.coreDir,
+        eventDirectory: join(this.hostDir, 'events'),
+        crioEndpoint: `unix://${this.#cluster.containerd.socket}`,
+      },
+      destination: `s3://${bucket}`,
+      s3: { endpoint, region: REGION, accessKeyId, secretAccessKey },
       // a crash loop is what these tests are about
-      'limits.rateCrashes': '0',
+      limits: { minFreeBytes: 0, rateCrashes: 0 },
     }
-    return [...Object.entries(values).map(([key, value]) => `${key}=${value}`), ...set]
+    const file = join(this.directory, 'values.yaml')
+    writeFileSync(file, JSON.stringify(values), { mode: 0o600 })
+    return [file, ['-f', file, ...set.flatMap((each) => ['--set', each])]]
   }
 }

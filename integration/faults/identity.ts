@@ -3,6 +3,9 @@ import { numbered, type FaultSection } from './row.ts'
 const RUN = 'integration/identity-run.test.ts › no crash of ${CRASHES} is given to another owner'
 const LOOK_UP = 'packages/cri/src/look-up/look-up.test.ts'
 const WHOSE = 'integration/whose-crash.test.ts'
+const ATTACKS = 'integration/identity-attacks.test.ts'
+const CLUSTER = 'integration/identity-cluster.test.ts'
+const LATE = 'integration/identity-late.test.ts'
 
 /** Whose crash it was, under attack. */
 export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'identity', [
@@ -14,6 +17,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     RUN,
     `${WHOSE} › a forked child that crashes is its container, which lives on`,
     `${WHOSE} › a thread that crashes is its process`,
+    `${ATTACKS} › an exec’d process is its container’s`,
   ],
   [
     'names and host names of other pods',
@@ -22,6 +26,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'none wrong',
     RUN,
     `${WHOSE} › two pods of one host name in two namespaces are told apart, crashing at once`,
+    `${ATTACKS} › a process that has its host name and its own name from another pod is its container’s`,
   ],
   [
     'hostNetwork, hostPID',
@@ -29,6 +34,8 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'its pod',
     'verified unless the runtime is restarted meanwhile, none wrong',
     RUN,
+    `${ATTACKS} › a pod on the host’s network, which has the node’s host name, is itself`,
+    `${ATTACKS} › a pod among the host’s pids is itself`,
   ],
   [
     'cgroup of its own named after another container',
@@ -37,6 +44,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'verified unless the runtime is restarted meanwhile, none wrong',
     RUN,
     `${LOOK_UP} › made inside the container are not believed`,
+    `${ATTACKS} › a process in a cgroup that it named after another container is its container’s`,
   ],
   [
     'moved to another container’s cgroup in some hierarchies',
@@ -46,6 +54,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     RUN,
     `${LOOK_UP} › that name another container on another line prove nothing`,
     'packages/cri/src/process/cgroup.test.ts › lines in two pods: neither is told',
+    `${ATTACKS} › a process that moved into another container’s cgroup in some hierarchies is given to neither`,
   ],
   [
     'moved out of all containers in some hierarchies',
@@ -54,6 +63,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'none wrong',
     RUN,
     `${LOOK_UP} › who left its cgroup is not taken for the host`,
+    `${ATTACKS} › a process that moved out of all containers in some hierarchies is its container’s`,
   ],
   [
     'ids of an outer cluster in the path',
@@ -61,6 +71,7 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'passed over',
     'verified',
     `${LOOK_UP} › of a layer outside are passed over`,
+    `${ATTACKS} › the id of a container around this node is passed over`,
   ],
   [
     'pod uid of the path is not the runtime’s',
@@ -78,11 +89,27 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
   ],
   [
     'container removed',
-    'before the look-up',
-    'unverified',
+    'after the composer has seen its process, before the runtime is asked',
+    'unverified, with the ids of its cgroup',
     'none wrong, the core kept',
     RUN,
     `${LOOK_UP} › that no runtime knows are said`,
+    `${LATE} › a container that was removed is told by its cgroup, unproven`,
+  ],
+  [
+    'container removed',
+    'before the composer has seen its process',
+    'unverified, and nobody is named',
+    'its kind in the run: none wrong',
+    `${LATE} › a container that was removed before anything was looked at is nobody’s`,
+    RUN,
+  ],
+  [
+    'runtime restarted',
+    'between crash and look-up',
+    'verified',
+    'its pod',
+    `${LATE} › a runtime that was restarted still knows its container`,
   ],
   [
     'runtime restarted',
@@ -93,10 +120,34 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     'packages/cri/src/runtime/grpc/broken.test.ts › a runtime that was restarted is connected to anew',
   ],
   [
-    'pause process',
+    'init container',
+    'crashes while its pod is made, by a real kubelet',
+    'verified',
+    'its pod, its name and image',
+    `${CLUSTER} › an init container that crashes while its pod is made is itself`,
+  ],
+  [
+    'ephemeral container',
+    'crashes beside the one that it debugs',
+    'verified',
+    'its pod, its name and image',
+    `${CLUSTER} › an ephemeral container that crashes beside the one it debugs is itself`,
+  ],
+  [
+    'static pod',
     'crashes',
-    'its pod, no container',
-    'told so',
+    'verified: the mirror pod’s name, the kubelet’s uid',
+    'so, and `kubectl describe` shows the event',
+    `${CLUSTER} › a static pod is its mirror pod by name, and by uid what the kubelet made of its manifest`,
+    'packages/cri/src/process/cgroup.test.ts › a static pod, whose uid is a hash',
+  ],
+  [
+    'pause process',
+    'crashes, in a pod of containerd 1.6, 1.7 and 2, and of a kubelet',
+    'verified: its pod, no container',
+    'told so; the containers live on',
+    'integration/identity-sandbox.test.ts › is told as the pod’s and no container’s, by containerd %s',
+    `${CLUSTER} › the sandbox (pause) process of a pod is the pod’s, which is made anew`,
     `${LOOK_UP} › a crash of the pause process is the pod’s, and no container’s`,
   ],
   [
@@ -105,6 +156,13 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
     '`host`',
     'and nobody is asked',
     'integration/host-crash.test.ts › a process in no container is said to be of the host',
+  ],
+  [
+    'pid used again by a crashing process of another pod',
+    'by the time of the look-up, its first owner killed while it dumped',
+    'the first unverified, the second its own',
+    'both told so',
+    `${LATE} › a pid that a crashing process of another pod has by then names only that one`,
   ],
   [
     'pid reused, forged cgroups',

@@ -7,7 +7,11 @@ const USAGE = `Usage: npm run fuzz -- [--seconds N] [--seed S] [--target T]... [
 Feeds each part with hostile input for N seconds (default 60); what is found is
 seen again with the same seed, target and round.
 
-${TARGETS.map(({ name, what }) => `  ${name.padEnd(16)} ${what}`).join('\n')}
+${listed(false)}
+
+Only when named by --target, since it takes the whole machine's crashes meanwhile:
+
+${listed(true)}
 `
 
 const { values } = parseArgs({
@@ -20,8 +24,8 @@ const { values } = parseArgs({
   },
 })
 const [seconds, seed, round] = [values.seconds, values.seed, values.round ?? '0'].map(Number)
-const wanted = TARGETS.filter(
-  ({ name }) => values.target.length === 0 || values.target.includes(name),
+const wanted = TARGETS.filter(({ name, onRequest }) =>
+  values.target.length === 0 ? onRequest !== true : values.target.includes(name),
 )
 const unknown = values.target.filter((name) => !TARGETS.some((target) => target.name === name))
 const numbers = [seconds, seed, round].every((number) => Number.isSafeInteger(number))
@@ -45,11 +49,18 @@ async function runAll(): Promise<number> {
         ...(values.round !== undefined && { round: round ?? 0 }),
       })
       const took = `${report.rounds} rounds in ${report.seconds.toFixed(0)} s`
-      process.stdout.write(`${target.name.padEnd(16)} ${took}, seed ${seed}\n`)
+      const came = report.summary === undefined ? '' : `: ${report.summary}`
+      process.stdout.write(`${target.name.padEnd(16)} ${took}, seed ${seed}${came}\n`)
     } catch (error) {
       failed++
       process.stdout.write(`${target.name.padEnd(16)} FAILED: ${String(error)}\n`)
     }
   }
   return failed === 0 ? 0 : 1
+}
+
+function listed(onRequest: boolean): string {
+  return TARGETS.filter((target) => (target.onRequest ?? false) === onRequest)
+    .map(({ name, what }) => `  ${name.padEnd(16)} ${what}`)
+    .join('\n')
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BundleManifest } from '@core-dump-handler/composer'
 import jszip from 'jszip'
 import { Agent } from '../harness/agent.ts'
@@ -21,28 +22,32 @@ export class Catcher {
     await this.agent.daemon.stop()
   }
 
-  /** Have the kernel while `task` makes crashes and until `count` bundles of them are there. */
+  /**
+   * Have the kernel while `task` makes crashes and until `count` bundles of them are there; gives
+   * fewer when the others have not come within `limitMs`.
+   */
   async catch(
     task: () => Promise<void>,
     isOurs: (manifest: BundleManifest) => boolean,
     count: number,
+    limitMs = 60_000,
   ): Promise<BundleManifest[]> {
     const caught: BundleManifest[] = []
     await withKernel(async () => {
       setCoreSysctl('kernel.core_pipe_limit', '128')
       setCoreSysctl('kernel.core_pattern', this.#pattern)
       await task()
-      const limitMs = 240_000
-      await until(
-        `${count} bundles`,
-        async () => {
-          caught.push(...(await this.#newManifests()).filter(isOurs))
-          return caught.length >= count
-        },
-        limitMs,
-      )
+      for (const end = performance.now() + limitMs; performance.now() < end; await sleep(20)) {
+        caught.push(...(await this.#newManifests()).filter(isOurs))
+        if (caught.length >= count) break
+      }
     })
     return caught
+  }
+
+  /** Bundles that nobody has looked at. */
+  get waiting(): number {
+    return readdirSync(this.agent.coreDir).filter(isBundle).length
   }
 
   async dispose(): Promise<void> {
@@ -56,8 +61,7 @@ export class Catcher {
 
   async #newManifests(): Promise<BundleManifest[]> {
     const manifests: BundleManifest[] = []
-    for (const name of readdirSync(this.agent.coreDir)) {
-      if (name.startsWith('.') || !name.endsWith('.zip')) continue
+    for (const name of readdirSync(this.agent.coreDir).filter(isBundle)) {
       const path = join(this.agent.coreDir, name)
       const zip = await jszip.loadAsync(readFileSync(path))
       const text = await zip.file(/-manifest\.json$/)[0]?.async('string')
@@ -67,3 +71,5 @@ export class Catcher {
     return manifests
   }
 }
+
+const isBundle = (name: string): boolean => !name.startsWith('.') && name.endsWith('.zip')

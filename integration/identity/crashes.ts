@@ -43,30 +43,33 @@ export interface Scene {
   readonly passing: Pod[]
 }
 
-/** Make a crash happen; resolves once it is under way. */
+/** Make some crash happen in some pod; resolves once it is under way. */
 export async function crash(scene: Scene, random: Random, serial: number): Promise<Crash> {
   const home = random.pick(scene.homes)
-  const others = scene.homes.filter(({ pod }) => pod.uid !== home.pod.uid)
-  const other = random.pick(others)
   const kind = pickKind(random, home, scene.restarts)
-  const comm = `crash-${String(serial).padStart(5, '0')}`
-  const crasher = `/bin/crasher -l 0 -n ${Buffer.from(comm).toString('hex')} -w ${random.below(400)}`
+  return crashAs(kind, home, `crash-${String(serial).padStart(5, '0')}`, scene, random)
+}
+
+/** Make a crash of that kind happen in `home`, by a process that carries the name `comm`. */
+export async function crashAs(
+  kind: CrashKind,
+  home: Home,
+  comm: string,
+  scene: Scene,
+  random: Random,
+): Promise<Crash> {
   const { pod, containerId } = home
-  const truth = {
-    comm,
-    kind,
-    podUid: pod.uid,
-    pod: pod.name,
-    namespace: pod.namespace,
-    containerId,
-  }
+  const { name, namespace, uid: podUid } = pod
+  const truth = { comm, kind, podUid, pod: name, namespace, containerId }
   if (kind === 'first' || kind === 'removed')
     return { ...truth, ...(await newPod(scene, home, comm, kind)) }
+  const crasher = `/bin/crasher -l 0 -n ${Buffer.from(comm).toString('hex')} -w ${random.below(400)}`
   if (kind === 'exec') {
     // answers when the process has died, that is when its composer has read the core
     const cmd = crasher.split(' ')
     scene.containerd.runtime.ExecSync({ containerId, cmd }).catch(() => {})
   } else {
+    const other = random.pick(scene.homes.filter((each) => each.pod.uid !== podUid))
     home.order(orderOf(kind, crasher, home, other, random))
   }
   return truth

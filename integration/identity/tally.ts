@@ -22,6 +22,9 @@ export class Tally {
   /** Each that could not be proven though nothing about it gave reason to doubt. */
   readonly doubted: string[] = []
 
+  /** Names of those that no bundle told of. */
+  readonly lost: string[] = []
+
   add(crash: Crash, { identity }: BundleManifest, mayDoubt: boolean): void {
     const told = this.kinds.get(crash.kind)
     if (!told) throw new Error(`no such kind: ${crash.kind}`)
@@ -42,6 +45,14 @@ export class Tally {
     }
     return sum
   }
+}
+
+/** How a run went, for people. */
+export function inWords({ sum, lost, doubted }: Tally): string {
+  const { verified, unverified, host, wrong } = sum
+  const counts = { verified, unverified, host, wrong, lost: lost.length }
+  const words = Object.entries(counts).map(([what, count]) => `${count} ${what}`)
+  return doubted.length === 0 ? words.join(', ') : `${words.join(', ')}; ${doubted.length} doubted`
 }
 
 /** Kinds of which nobody can prove the owner: the runtime does not know it, or the cgroups disagree. */

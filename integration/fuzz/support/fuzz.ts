@@ -17,6 +17,7 @@ export interface FuzzOptions {
 export interface FuzzReport {
   readonly rounds: number
   readonly seconds: number
+  readonly summary?: string
 }
 
 /** A round takes milliseconds, a program a second: what takes so long hangs. */
@@ -28,7 +29,8 @@ const SPARE_DESCRIPTORS = 8
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const directory = scratchDirectory()
   const started = performance.now()
-  const watchdog = startWatchdog(2 * ROUND_MS)
+  const { roundMs = ROUND_MS } = target
+  const watchdog = startWatchdog(2 * roundMs)
   using strays = new Strays()
   let fuzzing: Fuzzing | undefined
   let round = options.round ?? 0
@@ -37,14 +39,17 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     const before = descriptors()
     do {
       watchdog.pat(again(target, options.seed, round))
-      await once(fuzzing, new Random(seedOf(options.seed, round)), join(directory, 'round'))
+      const random = new Random(seedOf(options.seed, round))
+      await once(fuzzing, random, join(directory, 'round'), roundMs)
       await turn()
       strays.assertNone()
       round++
     } while (options.round === undefined && since(started) < options.seconds)
     const left = descriptors() - before
     if (left > SPARE_DESCRIPTORS) throw new Error(`${left} descriptors were left open`)
-    return { rounds: options.round === undefined ? round : 1, seconds: since(started) }
+    const rounds = options.round === undefined ? round : 1
+    const summary = fuzzing.summary?.()
+    return { rounds, seconds: since(started), ...(summary !== undefined && { summary }) }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new Error(`${why}\nsee it again by: ${again(target, options.seed, round)}`, { cause })
@@ -54,10 +59,15 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
   }
 }
 
-async function once(fuzzing: Fuzzing, random: Random, directory: string): Promise<void> {
+async function once(
+  fuzzing: Fuzzing,
+  random: Random,
+  directory: string,
+  limitMs: number,
+): Promise<void> {
   mkdirSync(directory)
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`hangs for ${ROUND_MS} ms`)), ROUND_MS)
+  const timer = setTimeout(() => late.reject(new Error(`hangs for ${limitMs} ms`)), limitMs)
   try {
     await Promise.race([fuzzing.round(random, directory), late.promise])
   } finally {

@@ -9,6 +9,7 @@ import { crictl } from './crictl.ts'
 import { elf } from './elf.ts'
 import { envFile } from './env-file.ts'
 import { http } from './http.ts'
+import { identity } from './identity.ts'
 import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { owners } from './owners.ts'
@@ -22,6 +23,7 @@ export const TARGETS: readonly Target[] = [
   envFile,
   proc,
   owners,
+  identity,
   criGrpc,
   crictl,
   bundle,

@@ -47,12 +47,14 @@ export interface ManifestCrash {
 export interface ManifestIdentity {
   /** `verified`: proven from the process itself; `host`: in no container; else a guess or nothing. */
   readonly status: 'verified' | 'unverified' | 'host'
-  /** Why it is not verified. */
+  /** Why it is not verified, or that the crash was in the pod's sandbox (pause) process. */
   readonly reason?: string
   readonly containerId?: string
+  /** Its name in the pod, be it an init, ephemeral or plain container; absent for the sandbox. */
   readonly container?: string
   readonly pod?: string
   readonly namespace?: string
+  /** As the kubelet has it: of a static pod the `kubernetes.io/config.hash` of its mirror pod. */
   readonly podUid?: string
   readonly image?: string
   readonly imageRef?: string

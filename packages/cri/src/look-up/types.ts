@@ -70,6 +70,7 @@ export interface Identity {
   readonly container?: string
   readonly pod?: string
   readonly namespace?: string
+  /** As the kubelet has it: of a static pod the `kubernetes.io/config.hash` of its mirror pod. */
   readonly podUid?: string
   readonly image?: string
   readonly imageRef?: string

@@ -1,0 +1,130 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { gate } from './harness/gate.ts'
+import { runPod, type Pod } from './harness/pod.ts'
+import { realParts } from './harness/requirements.ts'
+import { removeScratch, scratchDirectory } from './harness/scratch.ts'
+import { until } from './harness/until.ts'
+import { victim } from './harness/victims.ts'
+import { holdComposers, type HeldComposers } from './identity/held-composers.ts'
+import { Stage } from './identity/stage.ts'
+
+realParts('whose crash it was, when much happens before it is asked', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.start([{ name: 'later', namespace: 'bank' }])
+  })
+  afterAll(() => stage.stop())
+
+  test('a container that was removed is told by its cgroup, unproven', async () => {
+    const { pod, open, hostPid } = await waitingPod('gone')
+    const [manifest] = await stage.catchOf(hostPid, async () => {
+      const runtime = stage.runtime.shut()
+      onTestFinished(runtime.open)
+      open()
+      await runtime.asked
+      await pod.remove()
+      runtime.open()
+    })
+    expect(manifest?.identity).toEqual({
+      status: 'unverified',
+      reason: expect.stringContaining('knows no container'),
+      containerId: pod.containerIds[0],
+      podUid: pod.uid,
+    })
+  })
+
+  test('a container that was removed before anything was looked at is nobody’s', async () => {
+    const { pod, open, hostPid } = await waitingPod('lost')
+    const [manifest] = await stage.catchOf(hostPid, () =>
+      holding(async (composers) => {
+        open()
+        const letGo = await composers.of(hostPid)
+        await pod.remove()
+        letGo()
+      }),
+    )
+    const reason = expect.stringMatching(/^No process/)
+    expect(manifest?.identity).toEqual({ status: 'unverified', reason })
+  })
+
+  test('a runtime that was restarted still knows its container', async () => {
+    const { pod, open, hostPid } = await waitingPod('steady')
+    onTestFinished(() => pod.remove())
+    const [manifest] = await stage.catchOf(hostPid, () =>
+      holding(async (composers) => {
+        open()
+        const letGo = await composers.of(hostPid)
+        await stage.containerd.daemon.stop()
+        await stage.containerd.launch()
+        letGo()
+      }),
+    )
+    expect(manifest?.identity).toMatchObject({ status: 'verified', pod: 'steady', podUid: pod.uid })
+  })
+
+  test('a pid that a crashing process of another pod has by then names only that one', async () => {
+    const { pod, open, hostPid } = await waitingPod('first')
+    onTestFinished(() => pod.remove())
+    const manifests = await stage.catchOf(
+      hostPid,
+      () =>
+        holding(async (composers) => {
+          open()
+          const letFirstGo = await composers.of(hostPid)
+          // the kernel keeps the pid until the core is read, unless the process is killed
+          process.kill(hostPid, 'SIGKILL')
+          await until('its pid is free', () => !existsSync(`/proc/${hostPid}`))
+          crashAs(hostPid, stage.home('later').hostCgroups)
+          const letSecondGo = await composers.of(hostPid)
+          letFirstGo()
+          await until('the first is told', () => stage.catcher.waiting === 1)
+          letSecondGo()
+        }),
+      2,
+    )
+    const [first, second] = ['crasher', 'second'].map((name) =>
+      manifests.find(({ crash }) => crash.comm === name),
+    )
+    expect(first?.identity).toEqual({
+      status: 'unverified',
+      reason: expect.stringMatching(/not the one of pidfd|started after the crash/),
+    })
+    expect(first?.core.complete).toBe(false)
+    const { uid: podUid } = stage.home('later').pod
+    expect(second?.identity).toMatchObject({ status: 'verified', pod: 'later', podUid })
+  })
+
+  /** A pod whose first process crashes when `open` is called. */
+  async function waitingPod(
+    name: string,
+  ): Promise<{ pod: Pod; hostPid: number; open: () => void }> {
+    const place = scratchDirectory()
+    onTestFinished(() => removeScratch(place))
+    const { podArgs, mounts, open } = gate(place)
+    // more than the pipe holds: the kernel waits for its composer
+    const containers = [{ args: [...podArgs, '-m', '24'], mounts }]
+    const pod = await runPod(stage.containerd, { name, containers })
+    return { pod, hostPid: await pod.hostPid(), open }
+  }
+
+  /** Have composers stop before they look at anything. */
+  async function holding(task: (composers: HeldComposers) => Promise<void>): Promise<void> {
+    const composers = holdComposers(stage.catcher.agent.hostDir)
+    try {
+      await task(composers)
+    } finally {
+      composers.end()
+    }
+  }
+})
+
+/** Crash a process called `second` that has that pid, in these cgroups. */
+function crashAs(pid: number, cgroups: readonly string[]): void {
+  const name = Buffer.from('second').toString('hex')
+  const enter = cgroups.map((path) => `echo $$ > ${path}/cgroup.procs && `).join('')
+  const crash = `exec ${victim('reuse')} ${pid} ${victim('crasher')} -n ${name} -m 24`
+  const shell = spawn('sh', ['-c', `${enter}${crash}`], { stdio: 'ignore' })
+  onTestFinished(() => void shell.kill('SIGKILL'))
+}

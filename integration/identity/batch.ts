@@ -1,0 +1,48 @@
+import type { BundleManifest } from '@core-dump-handler/composer'
+import type { Random } from '../fuzz/generate/random.ts'
+import { crash, type Crash } from './crashes.ts'
+import type { Stage } from './stage.ts'
+import type { Tally } from './tally.ts'
+
+/** As many as the kernel is taken for at a time: others wait for it. */
+export const BATCH = 25
+const LIMIT_MS = 240_000
+
+export interface BatchOptions {
+  /** Number of the first crash: it becomes part of the names of the processes. */
+  readonly first: number
+  readonly count?: number
+  /** Restart the runtime while composers ask it. */
+  readonly restarts: boolean
+}
+
+/** Crash processes in pods at random, and count whose crashes they were told to be. */
+export async function crashBatch(
+  stage: Stage,
+  tally: Tally,
+  random: Random,
+  { first, count = BATCH, restarts }: BatchOptions,
+): Promise<void> {
+  const { catcher, containerd } = stage
+  const scene = stage.scene(restarts)
+  const crashes = new Map<string, Crash>()
+  const makeAll = async (): Promise<void> => {
+    for (let serial = first; serial < first + count; serial++) {
+      const made = await crash(scene, random, serial)
+      crashes.set(made.comm, made)
+    }
+    if (!restarts) return
+    await containerd.daemon.stop()
+    await containerd.launch()
+  }
+  const isOurs = ({ crash: { comm } }: BundleManifest): boolean => crashes.has(comm ?? '')
+  for (const manifest of await catcher.catch(makeAll, isOurs, count, LIMIT_MS)) {
+    const comm = manifest.crash.comm ?? ''
+    const truth = crashes.get(comm)
+    if (truth) tally.add(truth, manifest, restarts)
+    crashes.delete(comm)
+  }
+  tally.lost.push(...crashes.keys())
+  for (const pod of scene.passing) await pod.remove()
+  stage.sweep()
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path'
+import type { BundleManifest } from '@core-dump-handler/composer'
+import { Containerd } from '../harness/containerd.ts'
+import type { PodSpec } from '../harness/pod.ts'
+import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
+import { Catcher } from './catcher.ts'
+import type { Scene } from './crashes.ts'
+import { GatedRuntime } from './gated-runtime.ts'
+import { removeInner, startHomes, type Home } from './pods.ts'
+
+/** A containerd with pods that crash on order, and a composer that the kernel is pointed at meanwhile. */
+export class Stage {
+  readonly directory: string = scratchDirectory()
+  readonly containerd: Containerd = new Containerd('2')
+  /** Through which composers ask containerd. */
+  readonly runtime: GatedRuntime = new GatedRuntime(
+    join(this.directory, 'cri.sock'),
+    this.containerd.socket,
+  )
+  readonly catcher: Catcher = new Catcher({
+    CRIO_ENDPOINT: `unix://${this.runtime.socket}`,
+    // a busy machine is no reason to doubt, and so many crashes of one image no storm
+    CRI_CALL_TIMEOUT_MS: '30000',
+    CRI_TOTAL_TIMEOUT_MS: '60000',
+    RATE_CRASHES: '0',
+  })
+  #homes: readonly Home[] = []
+
+  /** With the pods of `specs`, or with 24 whose names repeat. */
+  static async start(specs?: readonly Omit<PodSpec, 'containers'>[]): Promise<Stage> {
+    const stage = new Stage()
+    try {
+      await stage.containerd.start()
+      await stage.runtime.listen()
+      stage.#homes = await startHomes(stage.containerd, stage.directory, specs)
+      await stage.catcher.deploy()
+      return stage
+    } catch (error) {
+      await stage.stop()
+      throw error
+    }
+  }
+
+  get homes(): readonly Home[] {
+    return this.#homes
+  }
+
+  /** The first container of the pod of that name. */
+  home(name: string): Home {
+    const found = this.#homes.find(({ pod }) => pod.name === name)
+    if (!found) throw new Error(`no pod ${name}`)
+    return found
+  }
+
+  scene(restarts = false): Scene {
+    const { containerd, homes, directory } = this
+    const { hostDir } = this.catcher.agent
+    return { containerd, homes, directory, hostDir, restarts, passing: [] }
+  }
+
+  /** Catch the crashes of one process of this machine, or of two that had its pid. */
+  catchOf(hostPid: number, make: () => Promise<void>, count = 1): Promise<BundleManifest[]> {
+    return this.catcher.catch(make, ({ crash }) => crash.hostPid === hostPid, count)
+  }
+
+  /** Remove what crashes have left in the cgroups of the pods. */
+  sweep(): void {
+    this.#homes.forEach(removeInner)
+  }
+
+  async stop(): Promise<void> {
+    await this.catcher.dispose()
+    this.sweep()
+    for (const pod of new Set(this.#homes.map((home) => home.pod))) await pod.remove()
+    this.runtime.close()
+    await this.containerd.stop()
+    removeScratch(this.directory)
+  }
+}
