@@ -52,7 +52,7 @@ export class ZipWriter {
     return this.#records.length
   }
 
-  /** Adds an entry whose bytes are at hand; compressed when that makes it smaller. */
+  /** Adds an entry whose bytes are at hand; compressed from 1 KiB on, when that makes it smaller. */
   async add(
     name: string,
     data: Uint8Array | string,
