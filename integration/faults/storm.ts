@@ -48,4 +48,18 @@ export const STORM_FAULTS: FaultSection = numbered('Disk and storm', 'storm', [
     'all make bundles',
     `${COMPOSER}/gate/gate.test.ts › go on when the one that lets them in is killed`,
   ],
+  [
+    'the gate',
+    'its door is a link, a file, a directory',
+    'a composer goes on',
+    'a door in its place; with a directory `GATE_FAILED` in the manifest',
+    `${COMPOSER}/gate/gate.test.ts › such as %s for its door, a composer goes on`,
+  ],
+  [
+    'code of the composer',
+    'cannot be loaded behind the gate',
+    'process and other composers are let go',
+    'exit 1 with the reason; the door is gone',
+    `${COMPOSER}/gate/gate.test.ts › a composer whose code cannot be loaded lets its process and the others go`,
+  ],
 ])

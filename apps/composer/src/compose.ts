@@ -16,15 +16,15 @@ export async function compose(task: Task): Promise<Outcome> {
   const rate = limitRate(crash, snapshot, task)
   if (rate.take === 'nothing') return leaveAlone(rate.reason, task)
 
-  // one crash of many: wait for a turn, before anything more is loaded
   const gate = new Gate(task)
-  await gate.toDrain()
-  const steps = await import('./with-a-turn.ts')
-  const { openBundle, outputDirectory, select, takeCore, refuseCore, tellStory, handOver } = steps
-
-  // ask the runtime, but wait only for what the selector or the file name needs
   const question = new Question(subjectOf(crash, snapshot), task)
   try {
+    // one crash of many: wait for a turn, before anything more is loaded
+    await gate.toDrain()
+    const steps = await import('./with-a-turn.ts')
+    const { openBundle, outputDirectory, select, takeCore, refuseCore, tellStory, handOver } = steps
+
+    // ask the runtime, but wait only for what the selector or the file name needs
     const early = await question.asFarAsNeeded()
     const directory = outputDirectory(task)
     const selection = rate.take === 'core' ? select(crash, early, directory, task) : rate

@@ -16,8 +16,11 @@ export class Door {
     this.#path = join(this.#directory, 'door')
   }
 
-  get isThere(): boolean {
-    return lstatSync(this.#path, { throwIfNoEntry: false }) !== undefined
+  /** `door`: a keeper may be behind it. `other`: a link, a file: nobody is. */
+  look(): 'door' | 'other' | 'nothing' {
+    const there = lstatSync(this.#path, { throwIfNoEntry: false })
+    if (there === undefined) return 'nothing'
+    return there.isSocket() ? 'door' : 'other'
   }
 
   /** A connection to its keeper, as `connect` and `close` will tell. */
@@ -25,7 +28,7 @@ export class Door {
     return createConnection(this.#path)
   }
 
-  /** Puts an own door there, in the place of one whose keeper is dead if `replace`; undefined: somebody was quicker. */
+  /** Puts an own door there, in the place of what is nobody's if `replace`; undefined: somebody was quicker. */
   keep(onGuest: (guest: Socket) => void, replace: boolean): (() => void) | undefined {
     makeDirectory(this.#directory)
     const own = join(this.#directory, `.${process.pid}`)

@@ -1,11 +1,17 @@
-import { readdir } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { elfCore } from '../test-support/elf-core.ts'
 import { readBundle } from '../test-support/read-bundle.ts'
-import { type Running, runComposer, startComposer, test } from '../test-support/run-composer.ts'
+import {
+  MAIN,
+  type Running,
+  runComposer,
+  startComposer,
+  test,
+} from '../test-support/run-composer.ts'
 import { Admission } from './admission.ts'
 
 const CORE = elfCore(500_000)
@@ -88,6 +94,48 @@ describe('many composers at once', () => {
     const { core, problems } = (await readBundle(join(dir, 'cores', name))).manifest
     expect(core.complete).toBe(true)
     expect(problems).toMatchObject([{ code: 'GATE_TIMEOUT' }])
+  })
+})
+
+describe('whatever is wrong with the gate', () => {
+  test.for([
+    ['a link to nothing', (door: string) => symlink('/nowhere', door)],
+    ['a link to a door where somebody waits', (door: string) => symlink(`${door}-deaf`, door)],
+    ['a file', (door: string) => writeFile(door, '')],
+    ['a directory', (door: string) => mkdir(door)],
+  ] as const)('such as %s for its door, a composer goes on', async ([, make], { dir }) => {
+    const door = join(dir, 'gate/door')
+    await mkdir(join(dir, 'gate'))
+    const deaf = createServer(() => {}).listen(`${door}-deaf`)
+    await make(door)
+    try {
+      const running = start(dir, { TIMEOUT: '20' })
+      running.stdin.end(CORE)
+      expect((await running.ended).code).toBe(0)
+    } finally {
+      deaf.close()
+    }
+    const [name = ''] = await readdir(join(dir, 'cores'))
+    const { core, problems } = (await readBundle(join(dir, 'cores', name))).manifest
+    expect(core.complete).toBe(true)
+    expect(problems.map(({ code }) => code)).toEqual(
+      (await lstat(door).catch(() => undefined))?.isDirectory() ? ['GATE_FAILED'] : [],
+    )
+  })
+
+  test('a composer whose code cannot be loaded lets its process and the others go', async ({
+    dir,
+  }) => {
+    const broken = join(dir, 'broken.cjs')
+    const code = await readFile(MAIN, 'utf8')
+    const mark = '//# sourceURL=cdc/with-a-turn.ts'
+    expect(code).toContain(mark)
+    await writeFile(broken, code.replace(mark, 'throw new Error("half a file")'))
+    const running = startComposer({ env: { COMPOSER_HOME: dir }, main: broken })
+    running.stdin.end(CORE)
+    expect((await running.ended).code).toBe(1)
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain('half a file')
+    expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 })
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { messageOf } from '../problems.ts'
 import type { Task } from '../task.ts'
@@ -14,6 +15,7 @@ const MAX_WAIT_MS = 60_000
 const BACKLOG = 16
 // fewer would wait for each other's turns, not for a CPU: `npm run bench -- storm`
 const MIN_DRAINS = 8
+const MAX_TRIES = 100
 
 /**
  * Many crashes at once: a few composers copy memory at a time, the others wait with next to nothing
@@ -76,24 +78,31 @@ export class Gate {
   }
 }
 
+/** As a guest where somebody keeps the door, else as its keeper; others try the same at this moment. */
 async function enter(door: Door, concurrentDrains: number): Promise<Pass> {
-  let replace = false
-  if (door.isThere) {
-    const socket = door.knock()
-    const failure = await once(socket, 'connect').then(
-      () => undefined,
-      (error: NodeJS.ErrnoException) => error,
-    )
-    if (failure === undefined) return new Guest(socket)
-    if (!['ECONNREFUSED', 'ENOENT'].includes(failure.code ?? '')) throw failure
-    replace = failure.code === 'ECONNREFUSED'
-  }
   const drains = concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
-  const limits = { drains, stories: drains, backlog: BACKLOG }
-  const keeper = new Keeper(new Admission(limits))
-  const closeDoor = door.keep(keeper.onGuest, replace)
-  // somebody was quicker: ask again
-  if (closeDoor === undefined) return enter(door, concurrentDrains)
-  keeper.begin(closeDoor)
-  return keeper
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const found = door.look()
+    const socket = found === 'door' ? await connect(door) : undefined
+    if (socket instanceof Socket) return new Guest(socket)
+    const keeper = new Keeper(new Admission({ drains, stories: drains, backlog: BACKLOG }))
+    const closeDoor = door.keep(keeper.onGuest, found === 'other' || socket === 'ECONNREFUSED')
+    if (closeDoor === undefined) continue
+    keeper.begin(closeDoor)
+    return keeper
+  }
+  throw new Error(`the door was taken ${MAX_TRIES} times, and nobody was behind it`)
+}
+
+/** A connection, or why there is nobody. */
+async function connect(door: Door): Promise<Socket | 'ECONNREFUSED' | 'ENOENT'> {
+  const socket = door.knock()
+  try {
+    await once(socket, 'connect')
+    return socket
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : ''
+    if (code === 'ECONNREFUSED' || code === 'ENOENT') return code
+    throw error
+  }
 }

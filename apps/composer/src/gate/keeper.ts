@@ -9,7 +9,7 @@ const MAX_STAY_MS = 60_000
 /** The composer that came first: it lets itself and the others in, and stays until they are through. */
 export class Keeper implements Pass {
   readonly #admission: Admission
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout | undefined
   #closeDoor: () => void = () => {}
   #visit: Visit | undefined
   #turn = Promise.withResolvers<boolean>()
@@ -17,12 +17,12 @@ export class Keeper implements Pass {
 
   constructor(admission: Admission) {
     this.#admission = admission
-    this.#timer = setInterval(() => admission.settle(), SETTLE_MS).unref()
   }
 
   /** From now on it has a door, and is the first at it. */
   begin(closeDoor: () => void): void {
     this.#closeDoor = closeDoor
+    this.#timer = setInterval(() => this.#admission.settle(), SETTLE_MS).unref()
     this.#visit = this.#admission.arrive(() => this.#turn.resolve(true))
   }
 

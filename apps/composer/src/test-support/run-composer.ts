@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly cwd?: string
   /** The whole core; without one, stdin stays open and is the caller's. */
   readonly core?: Uint8Array
+  /** @default MAIN */
+  readonly main?: string
 }
 
 export interface Running {
@@ -37,8 +39,14 @@ export interface Ended {
 }
 
 /** The program as a child with an environment of its own. */
-export function startComposer({ args = [], env = {}, cwd, core }: RunOptions = {}): Running {
-  const node = [process.execPath, MAIN]
+export function startComposer({
+  args = [],
+  env = {},
+  cwd,
+  core,
+  main = MAIN,
+}: RunOptions = {}): Running {
+  const node = [process.execPath, main]
   // Node passes arguments as UTF-8 only: bytes that are none go through a shell's printf
   const raw = args.some((arg) => typeof arg !== 'string')
   const [command = '', ...rest] = raw
