@@ -3,7 +3,7 @@ import type { LookUpResult } from '@core-dump-handler/cri'
 import type { Bundle } from './bundle/open.ts'
 import type { Crash } from './crash.ts'
 import { formatEvent, writeEvent } from './event.ts'
-import { messageOf } from './problems.ts'
+import { messageOf } from './message-of.ts'
 import type { Task } from './task.ts'
 
 /** The bundle under its final name, whole and on the disk; then the event. Returns its path. */

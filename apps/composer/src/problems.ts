@@ -1,5 +1,6 @@
 import type { Problem } from './bundle/manifest-type.ts'
-import { escapeControls } from './log.ts'
+import { escapeControls } from './escape-controls.ts'
+import { messageOf } from './message-of.ts'
 
 // a hostile command line or runtime must not make the manifest large
 const MAX_PROBLEMS = 100
@@ -34,11 +35,4 @@ export class Problems {
       return undefined
     }
   }
-}
-
-/** The message of anything thrown, with those of its causes that it does not quote itself. */
-export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : messageOf(error.cause)
-  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }

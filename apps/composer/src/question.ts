@@ -1,6 +1,6 @@
 import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
 import { needsLookup } from './bundle/template.ts'
-import { messageOf } from './problems.ts'
+import { messageOf } from './message-of.ts'
 import type { Task } from './task.ts'
 import { within } from './within.ts'
 

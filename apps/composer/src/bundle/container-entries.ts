@@ -1,5 +1,5 @@
 import type { ContainerDetails, ProcessSnapshot } from '@core-dump-handler/cri'
-import { messageOf } from '../problems.ts'
+import { messageOf } from '../message-of.ts'
 import type { Task } from '../task.ts'
 import { within } from '../within.ts'
 

@@ -1,3 +1,5 @@
+import type { Identity } from '@core-dump-handler/cri'
+
 /** Something that went wrong beside the core; the dump goes on. */
 export interface Problem {
   /** Stable, upper case, such as `CRI_UNAVAILABLE`. */
@@ -43,23 +45,8 @@ export interface ManifestCrash {
   readonly coreLimit?: string
 }
 
-/** Whose process it was. */
-export interface ManifestIdentity {
-  /** `verified`: proven from the process itself; `host`: in no container; else a guess or nothing. */
-  readonly status: 'verified' | 'unverified' | 'host'
-  /** Why it is not verified, or that the crash was in the pod's sandbox (pause) process. */
-  readonly reason?: string
-  readonly containerId?: string
-  /** Its name in the pod, be it an init, ephemeral or plain container; absent for the sandbox. */
-  readonly container?: string
-  readonly pod?: string
-  readonly namespace?: string
-  /** As the kubelet has it: of a static pod the `kubernetes.io/config.hash` of its mirror pod. */
-  readonly podUid?: string
-  readonly image?: string
-  readonly imageRef?: string
-  readonly restartCount?: number
-}
+/** Whose process it was, as the look-up tells it. */
+export type ManifestIdentity = Identity
 
 /** What became of the core. */
 export interface ManifestCore {

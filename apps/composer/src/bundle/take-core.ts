@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
-import { messageOf } from '../problems.ts'
+import { messageOf } from '../message-of.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
 import { CoreRefused, watchCore } from './core-watch.ts'

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import type { ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Crash } from '../crash.ts'
-import { messageOf } from '../problems.ts'
+import { messageOf } from '../message-of.ts'
 import type { Selection } from '../selection.ts'
 import type { Task } from '../task.ts'
 import { countCrash } from './count-crash.ts'

@@ -63,10 +63,10 @@ export interface Identity {
    * `unverified`: anything else, whatever is filled in below.
    */
   readonly status: IdentityStatus
-  /** Why it is not verified, or what else there is to say. */
+  /** Why it is not verified, or that the crash was in the pod's sandbox (pause) process. */
   readonly reason?: string
   readonly containerId?: string
-  /** Name of the container in its pod; absent for the pod's sandbox itself. */
+  /** Its name in the pod, be it an init, ephemeral or plain container; absent for the sandbox. */
   readonly container?: string
   readonly pod?: string
   readonly namespace?: string
