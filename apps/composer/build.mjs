@@ -1,5 +1,6 @@
 // dist/: the library by tsc, and the program as one file by esbuild
 import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { bundleComposer } from './bundle.ts'
@@ -7,6 +8,8 @@ import { bundleComposer } from './bundle.ts'
 const { resolve } = createRequire(import.meta.url)
 const tsc = join(dirname(resolve('typescript/package.json')), 'bin/tsc')
 
+// tsc leaves what it made of files that are gone
+rmSync(join(import.meta.dirname, 'dist'), { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
   cwd: import.meta.dirname,
   stdio: 'inherit',

@@ -32,6 +32,15 @@ describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
     await expect(run(bin('attw'), args)).resolves.toContain(`${name} v`)
   })
 
+  test('ships nothing that was made of sources that are gone', async () => {
+    const listed = await run('tar', ['-tzf', join(project.tarballs, tarball)])
+    const files = listed.split('\n').filter((file) => /^package\/dist\/.*\.js$/.test(file))
+    expect(files.length).toBeGreaterThan(5)
+    for (const file of files) {
+      expect(listed).toContain(`${file.replace('/dist/', '/src/').replace(/\.js$/, '.ts')}\n`)
+    }
+  })
+
   test('ships its sources, licence and README, and no test', async () => {
     const files = await run('tar', ['-tzf', join(project.tarballs, tarball)])
     expect(files).toContain('package/src/index.ts')
