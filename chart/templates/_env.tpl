@@ -41,7 +41,7 @@
 {{- include "cdh.env" (list "COMP_COMPRESSION" .compression) }}
 {{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
 {{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
-{{- include "cdh.envUnlessZero" (list "COMP_HOLD_BUDGET_MS" .holdBudgetMs) }}
+{{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" (int64 .holdBudgetMs)) }}
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}
 {{- include "cdh.env" (list "COMP_SUID_CORES" .suidCores) }}
@@ -111,6 +111,10 @@
 {{- include "cdh.env" (list "HEALTH_PORT" (int64 .Values.metrics.port)) }}
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
+{{- if .Values.agent.recompress }}
+{{- include "cdh.env" (list "RECOMPRESS" "true") }}
+{{- include "cdh.env" (list "RECOMPRESS_MIN_BYTES" (include "cdh.bytes" .Values.agent.recompressMinBytes)) }}
+{{- end }}
 {{- end -}}
 
 {{- define "cdh.env.extra" -}}

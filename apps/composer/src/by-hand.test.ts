@@ -124,7 +124,9 @@ describe('called by hand', () => {
   })
 
   test.for([
-    [{}, 'deflate'],
+    [{}, 'adaptive'],
+    [{ HOLD_BUDGET_MS: '0' }, 'deflate'],
+    [{ COMPRESSION_MODE: 'deflate' }, 'deflate'],
     [{ COMPRESSION_MODE: 'store' }, 'store'],
     [{ COMPRESSION_MODE: 'adaptive' }, 'adaptive'],
     [{ HOLD_BUDGET_MS: '50' }, 'adaptive'],

@@ -181,17 +181,45 @@ describe('a disk that is full', () => {
   })
 })
 
+describe('compression yields to the process that waits', () => {
+  const env = { COMPRESSION_MODE: 'adaptive', HOLD_BUDGET_MS: '0' }
+
+  test('but not where the core would find no room as it is', async ({ dir }) => {
+    const file = join(dir, 'core')
+    const whole = elfCore(24_000_000)
+    // nothing zero: text, which shrinks
+    whole.fill('level=info msg="a line of a log" ', 4096)
+    await writeFile(file, whole)
+    const kept = async (pages: number): Promise<ReadBundle['manifest']['core']> => {
+      const out = join(dir, `out-${pages}`)
+      await mkdir(out)
+      const bundle = await onDiskOf(pages, file, out, env)
+      expect((await bundle.bytes('.core')).equals(whole)).toBe(true)
+      return bundle.manifest.core
+    }
+    const [tight, ample] = [await kept(2000), await kept(20_000)]
+    expect(tight).toMatchObject({ complete: true, mode: 'adaptive', holdBudgetMs: 0 })
+    expect(tight.treated?.storedBytes).toBe(0)
+    expect(ample.treated?.storedBytes).toBeGreaterThan(0)
+  })
+})
+
 function steps(from: number, to: number, by: number): number[] {
   return Array.from({ length: (to - from) / by + 1 }, (_, index) => from + index * by)
 }
 
 /** A composer on a disk of so many pages. */
-async function onDiskOf(pages: number, core: string, out: string): Promise<ReadBundle> {
+async function onDiskOf(
+  pages: number,
+  core: string,
+  out: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<ReadBundle> {
   const disk = `${out}-disk`
   await mkdir(disk)
   const script = `mount -t tmpfs -o size=${pages * 4096} none "$1" && { "$4" "$5" < "$2"; cp "$1"/*.zip "$3"; }`
   const args = ['-m', 'sh', '-c', script, 'sh', disk, core, out, process.execPath, MAIN]
-  const env = { PATH: process.env['PATH'], CORE_DIR: disk, MIN_FREE_BYTES: '0' }
+  const env = { PATH: process.env['PATH'], CORE_DIR: disk, MIN_FREE_BYTES: '0', ...more }
   await promisify(execFile)('unshare', args, { env })
   return onlyBundle(out)
 }

@@ -63,6 +63,12 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
       maxFiles: variables.SPOOL_MAX_FILES,
       maxAgeMs: variables.SPOOL_MAX_AGE_HOURS * HOUR_MS,
     },
+    ...(variables.RECOMPRESS && {
+      recompress: {
+        minBytes: variables.RECOMPRESS_MIN_BYTES,
+        maxDelayMs: variables.RECOMPRESS_MAX_DELAY_SECONDS * 1000,
+      },
+    }),
     healthPort: variables.HEALTH_PORT,
     // with a selector the canary's own pod may not be one whose crashes are kept
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',

@@ -15,6 +15,14 @@ export interface DestinationSettings {
   readonly s3: S3Options
 }
 
+/** Bundles whose core was stored in haste. */
+export interface RecompressSettings {
+  /** Smaller ones are sent as they are. */
+  readonly minBytes: number
+  /** Longest time for which a bundle is kept from being sent. */
+  readonly maxDelayMs: number
+}
+
 /** What an agent goes by, typed. */
 export interface AgentSettings {
   /** `cdc`, `.env`, `crictl`, `crictl.yaml`, `*.bak` and `composer.log` live here. */
@@ -41,6 +49,8 @@ export interface AgentSettings {
   readonly procRoot: string
   /** What may wait in CORE_DIR; 0: no limit. */
   readonly spool: SpoolLimits
+  /** Which bundles are compressed in full before they are sent; absent: none. */
+  readonly recompress?: RecompressSettings
   /** 0: no HTTP server. */
   readonly healthPort: number
   /** Let a process crash after the set-up, to see its bundle come. */

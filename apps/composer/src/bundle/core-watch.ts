@@ -43,6 +43,34 @@ export function watchCore(
   }
 }
 
+/**
+ * Whether the rest of a core would find room as it is, by what its ELF headers promise: where it may
+ * not, it is compressed in full, however long that holds the process. A lost core helps nobody.
+ */
+export class RoomWatch {
+  readonly #directory: string
+  readonly #settings: Pick<ComposerSettings, 'maxCoreBytes' | 'minFreeBytes'>
+  #hasRoom = true
+
+  constructor(
+    directory: string,
+    settings: Pick<ComposerSettings, 'maxCoreBytes' | 'minFreeBytes'>,
+  ) {
+    this.#directory = directory
+    this.#settings = settings
+  }
+
+  get hasRoom(): boolean {
+    return this.#hasRoom
+  }
+
+  look({ bytes, expectedBytes = 0 }: DrainProgress): void {
+    const { maxCoreBytes, minFreeBytes } = this.#settings
+    const wanted = maxCoreBytes > 0 ? Math.min(expectedBytes, maxCoreBytes) : expectedBytes
+    this.#hasRoom = freeOrAll(this.#directory) - minFreeBytes >= wanted - bytes
+  }
+}
+
 /** What cannot be told is no reason to lose a core: a disk that is full will say so itself. */
 function freeOrAll(directory: string): number {
   try {

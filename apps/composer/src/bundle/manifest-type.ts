@@ -65,19 +65,27 @@ export interface ManifestCore {
   readonly crc32?: string
   /** Zip method. */
   readonly method?: 'deflate' | 'zstd'
-  /** How it was packed: COMPRESSION_MODE, as it came out. */
+  /** How it was packed while the process was held: COMPRESSION_MODE, as it came out. */
   readonly mode?: 'deflate' | 'store' | 'adaptive' | 'zstd'
-  /** What became of the bytes kept: runs of zeros, stored as they were, compressed. */
+  /** In `adaptive`: for so many milliseconds everything was compressed, HOLD_BUDGET_MS. */
+  readonly holdBudgetMs?: number
+  /** What became of the bytes kept then: runs of zeros, stored as they were, compressed. */
   readonly treated?: {
     readonly zeroBytes: number
     readonly storedBytes: number
     readonly compressedBytes: number
   }
+  /** Set when the agent has compressed it in full afterwards; `storedBytes` is what it takes since. */
+  readonly recompressed?: {
+    /** What it took in the zip before. */
+    readonly fromBytes: number
+    readonly level: number
+  }
 }
 
 /** In whole milliseconds. */
 export interface ManifestTimings {
-  /** From the start of this process until the crashed one was released. */
+  /** From the start of the composer until the crashed process was released. */
   readonly heldMs: number
   readonly lookupMs: number
   readonly totalMs: number

@@ -3,7 +3,7 @@ import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-du
 import { messageOf } from '../message-of.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
-import { CoreRefused, watchCore } from './core-watch.ts'
+import { CoreRefused, RoomWatch, watchCore } from './core-watch.ts'
 import type { ManifestCore } from './manifest-type.ts'
 import type { Bundle } from './open.ts'
 
@@ -20,6 +20,8 @@ export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise
   const { settings, source, stop, problems, onProgress } = task
   const entryName = `${name}.core`
   const full = new AbortController()
+  const room = new RoomWatch(dirname(part.path), settings)
+  const packing = packingOf(settings, task.args.switches.has('disable-compression'))
   const watch = watchCore(dirname(part.path), settings, (reason) => {
     problems.add('CORE_CUT', reason)
     full.abort(new Error(reason))
@@ -27,12 +29,14 @@ export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise
   try {
     const result = await drain(source.fd, zip, {
       entryName,
-      ...packing(settings, task.args.switches.has('disable-compression')),
+      ...packing,
+      mayStore: () => room.hasRoom,
       signal: AbortSignal.any([stop.signal, full.signal]),
       onRelease: () => source.markReleased(),
       ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
       onProgress: (progress) => {
         watch(progress)
+        if (packing.mode === 'adaptive') room.look(progress)
         onProgress?.(progress.bytes)
       },
     })
@@ -40,7 +44,8 @@ export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise
     const { cut, reason = 'The core was cut' } = result
     if (cut === 'no-space') problems.add('DISK_FULL', reason)
     if (cut === 'limit' || cut === 'write-error') problems.add('CORE_CUT', reason)
-    return { core: describeCore(result, task), failed: cut !== undefined && FAILED.includes(cut) }
+    const core = describeCore(result, packing.holdBudgetMs, task)
+    return { core, failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {
     source.release()
     if (isRefusal(error)) return refuseCore('CORE_OVERSIZED', messageOf(error.cause), task)
@@ -66,18 +71,23 @@ function isRefusal(error: unknown): error is Error {
   return error instanceof Error && error.cause instanceof CoreRefused
 }
 
-function packing(
+/** In full, unless that holds the process for longer than its budget; told to deflate, in full. */
+function packingOf(
   settings: ComposerSettings,
   disabled: boolean,
 ): { mode: DrainMode; holdBudgetMs?: number } {
   if (disabled) return { mode: 'store' }
   const { compressionMode, holdBudgetMs } = settings
-  const mode = compressionMode !== '' ? compressionMode : settings.compression ? 'deflate' : 'store'
-  const bounded = holdBudgetMs > 0 && (mode === 'deflate' || mode === 'adaptive')
-  return bounded ? { mode: 'adaptive', holdBudgetMs } : { mode }
+  if (compressionMode === '' && !settings.compression) return { mode: 'store' }
+  const mode = compressionMode || (holdBudgetMs > 0 ? 'adaptive' : 'deflate')
+  return mode === 'adaptive' ? { mode, holdBudgetMs } : { mode }
 }
 
-function describeCore(result: DrainResult, { stop, problems }: Task): ManifestCore {
+function describeCore(
+  result: DrainResult,
+  holdBudgetMs: number | undefined,
+  { stop, problems }: Task,
+): ManifestCore {
   const { expectedBytes, isElf } = result.elf
   if (!isElf && result.bytes > 0)
     problems.add('NOT_AN_ELF', 'What came on stdin is not an ELF file')
@@ -92,6 +102,7 @@ function describeCore(result: DrainResult, { stop, problems }: Task): ManifestCo
     crc32: result.crc32.toString(16).padStart(8, '0'),
     method: result.method,
     mode: result.mode,
+    ...(holdBudgetMs !== undefined && { holdBudgetMs }),
     treated: result.treated,
   }
 }

@@ -78,7 +78,7 @@ export const SETTINGS_SCHEMA: Readonly<Record<ComposerSettingName, SettingRow>> 
   CRI_CALL_TIMEOUT_MS: ['criCallTimeoutMs', '5000', integer(1, DAY_MS)],
   CRI_TOTAL_TIMEOUT_MS: ['criTotalTimeoutMs', '15000', integer(1, DAY_MS)],
   COMPRESSION_MODE: ['compressionMode', '', oneOf('', 'deflate', 'store', 'adaptive', 'zstd')],
-  HOLD_BUDGET_MS: ['holdBudgetMs', '0', integer(0, DAY_MS)],
+  HOLD_BUDGET_MS: ['holdBudgetMs', '1000', integer(0, DAY_MS)],
   MAX_CORE_BYTES: ['maxCoreBytes', '0', integer(0, Number.MAX_SAFE_INTEGER)],
   // room for records: a full disk must not keep a crash from being told
   MIN_FREE_BYTES: ['minFreeBytes', '16777216', integer(0, Number.MAX_SAFE_INTEGER)],

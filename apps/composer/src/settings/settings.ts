@@ -36,9 +36,9 @@ export interface ComposerSettings {
   readonly criEndpoint: string
   readonly criCallTimeoutMs: number
   readonly criTotalTimeoutMs: number
-  /** Empty: `deflate`, or `store` when `compression` is off. */
+  /** Empty: `adaptive`, without a hold budget `deflate`; `store` when `compression` is off. */
   readonly compressionMode: CompressionSetting | ''
-  /** How long compression may keep a process waiting before blocks are stored; 0: no limit. */
+  /** `adaptive`: how long everything is compressed before what would wait for it is stored. */
   readonly holdBudgetMs: number
   /** A longer core is cut or refused; 0: no limit. */
   readonly maxCoreBytes: number

@@ -42,6 +42,12 @@ export interface DrainOptions {
    * @default 0
    */
   readonly holdBudgetMs?: number
+  /**
+   * `adaptive` only: asked once the budget is spent; as long as it says no, everything is compressed,
+   * as where data that is stored might not find room.
+   * @default yes
+   */
+  readonly mayStore?: () => boolean
   /** Keep at most this many bytes; the rest of the source is not read. @default Infinity */
   readonly maxBytes?: number
   /**

@@ -14,6 +14,7 @@ export type DrainSettings = Required<
     | 'level'
     | 'lanes'
     | 'holdBudgetMs'
+    | 'mayStore'
     | 'maxBytes'
     | 'blockBytes'
     | 'spareBytes'
@@ -28,6 +29,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     level = 1,
     lanes = Math.min(availableParallelism() + 1, MAX_LANES),
     holdBudgetMs = 0,
+    mayStore = () => true,
     maxBytes = Infinity,
     blockBytes = 128 * 1024,
     spareBytes = 256 * 1024,
@@ -40,7 +42,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   if (!(holdBudgetMs >= 0)) throw invalid('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
   if (!(maxBytes >= 0)) throw invalid('maxBytes', '0 or more', `${maxBytes}`)
   if (!(spareBytes >= 0)) throw invalid('spareBytes', '0 or more', `${spareBytes}`)
-  return { entryName, mode, level, lanes, holdBudgetMs, maxBytes, blockBytes, spareBytes }
+  return { entryName, mode, level, lanes, holdBudgetMs, mayStore, maxBytes, blockBytes, spareBytes }
 }
 
 /** How many blocks are read into: those in the lanes, and those being filled, ahead of it and written. */
