@@ -12,5 +12,11 @@ export type {
 export type { PartsState, PartsWriter, PutPartsOptions } from './parts-writer.ts'
 export type { S3Credentials, S3Options } from './s3/options.ts'
 export { UploadQueue } from './queue/queue.ts'
-export type { LockMode, QueueOptions, RunOptions, SweepOptions } from './queue/options.ts'
+export type {
+  LockMode,
+  QueueOptions,
+  RunOptions,
+  SweepOptions,
+  WaitingFile,
+} from './queue/options.ts'
 export type { QueueEvent, QueueStats, SweepResult } from './queue/events.ts'

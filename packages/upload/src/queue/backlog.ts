@@ -58,6 +58,11 @@ export class Backlog {
     this.#items.delete(item.name)
   }
 
+  /** The next scan finds it as a new one, unless it is on its way. */
+  forget(name: string): void {
+    if (this.#items.get(name)?.busy === false) this.#items.delete(name)
+  }
+
   /** Not now: back among the waiting until `notBefore`. */
   putBack(item: Item, notBefore: number): void {
     item.busy = false

@@ -3,6 +3,14 @@ import type { QueueEvent } from './events.ts'
 /** `auto`: use util-linux or busybox `flock` when it is there; `off`: a finished name is enough. */
 export type LockMode = 'auto' | 'off'
 
+/** A file that waits to be sent. */
+export interface WaitingFile {
+  readonly name: string
+  readonly bytes: number
+  /** Last write, ms since the epoch. */
+  readonly mtimeMs: number
+}
+
 /** Options of {@link UploadQueue}. */
 export interface QueueOptions {
   /** Files under way at once. @default 2 */
@@ -22,6 +30,12 @@ export interface QueueOptions {
   readonly key?: (name: string) => string
   /** What is appended to the key when another content has it. @default by content, see `PutOptions` */
   readonly uniqueId?: (name: string) => string | undefined
+  /**
+   * Asked whenever a file's turn has come, before it is opened: milliseconds for which it is left
+   * alone, as somebody is about to put a better one into its place; see `refresh()`. Must not throw.
+   * @default 0 for each
+   */
+  readonly holdBack?: (file: WaitingFile) => number
   /** Told of all that happens; must not throw. */
   readonly onEvent?: (event: QueueEvent) => void
 }

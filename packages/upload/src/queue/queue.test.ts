@@ -230,6 +230,69 @@ test('a file whose writer holds it with flock is left alone until it is released
   expect(await readFile(join(out, 'x.zip'), 'utf8')).toBe('beginend\n')
 })
 
+test('a file that is held back lets the others pass, and goes when it is released as what it is then', async ({
+  spool,
+  out,
+  events,
+  start,
+}) => {
+  for (const name of ['a.zip', 'b.zip', 'c.zip']) await writeFile(join(spool, name), name)
+  const asked: number[] = []
+  let held = true
+  const queue = start({
+    concurrency: 1,
+    holdBack: ({ name, bytes }) => {
+      if (name !== 'a.zip') return 0
+      asked.push(bytes)
+      return held ? 60_000 : 0
+    },
+  })
+  await vi.waitFor(async () => expect(await readdir(spool)).toEqual(['a.zip']))
+  expect((await readdir(out)).toSorted()).toEqual(['b.zip', 'c.zip'])
+  expect(asked).toEqual([5])
+
+  await writeFile(join(spool, '.better'), 'a better one')
+  await rename(join(spool, '.better'), join(spool, 'a.zip'))
+  held = false
+  queue.refresh('a.zip')
+  queue.refresh('absent.zip')
+  await empty(spool)
+  expect(asked.at(-1)).toBe(12)
+  expect(events).toContainEqual({ type: 'started', file: join(spool, 'a.zip'), bytes: 12 })
+})
+
+test('a file that is held back and not released goes when its time is over', async ({
+  spool,
+  start,
+}) => {
+  await writeFile(join(spool, 'a.zip'), 'a')
+  const until = performance.now() + 300
+  start({ holdBack: () => Math.max(0, until - performance.now()) })
+  await empty(spool)
+  expect(performance.now()).toBeGreaterThanOrEqual(until)
+})
+
+test('a file that is replaced while its lock is asked for is sent as the new one alone', async ({
+  dir,
+  spool,
+  out,
+  events,
+  start,
+}) => {
+  const file = join(spool, 'x.zip')
+  await writeFile(file, 'old')
+  await writeFile(join(dir, 'new'), 'the new one')
+  const flockPath = join(dir, 'flock')
+  await writeFile(flockPath, `#!/bin/sh\n[ -e ${dir}/new ] && mv ${dir}/new ${file}\nexit 0\n`, {
+    mode: 0o755,
+  })
+  start({ flockPath })
+  await empty(spool)
+  expect(await readdir(out)).toEqual(['x.zip'])
+  expect(events.filter(({ type }) => type === 'stored').length).toBe(1)
+  expect(events).toContainEqual({ type: 'started', file, bytes: 11 })
+})
+
 test('while a file is sent others cannot lock it for writing', async ({ spool, start }) => {
   const file = await randomFile(join(spool, 'x.zip'), 10)
   const { promise, resolve } = Promise.withResolvers<void>()

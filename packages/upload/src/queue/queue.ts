@@ -10,7 +10,7 @@ import type { Item } from './backlog.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import type { QueueEvent, QueueStats, SweepResult } from './events.ts'
 import { list, measure } from './list.ts'
-import type { QueueOptions, RunOptions, SweepOptions } from './options.ts'
+import type { QueueOptions, RunOptions, SweepOptions, WaitingFile } from './options.ts'
 import { Pause } from './pause.ts'
 import { Scanner } from './scanner.ts'
 import { Sender } from './sender.ts'
@@ -26,6 +26,7 @@ export class UploadQueue {
   readonly #concurrency: number
   readonly #delays: { readonly minDelayMs: number; readonly maxDelayMs: number }
   readonly #onEvent: (event: QueueEvent) => void
+  readonly #holdBack: (file: WaitingFile) => number
   readonly #backlog = new Backlog()
   readonly #alarm = new Alarm()
   readonly #pause: Pause
@@ -42,6 +43,7 @@ export class UploadQueue {
     this.#concurrency = concurrency
     this.#delays = { minDelayMs, maxDelayMs: Math.max(minDelayMs, maxDelayMs) }
     this.#onEvent = options.onEvent ?? (() => {})
+    this.#holdBack = options.holdBack ?? (() => 0)
     this.#pause = new Pause(this.#delays)
     this.#scanner = new Scanner(this.#directory, destination, this.#backlog, this.#onEvent)
     this.#sender = new Sender(destination, options, this.#onEvent)
@@ -75,6 +77,12 @@ export class UploadQueue {
     this.#alarm.ring()
   }
 
+  /** This file of the directory is another one now, or no longer held back: look at it anew, soon. */
+  refresh(name: string): void {
+    this.#backlog.forget(name)
+    this.wake()
+  }
+
   /** Try each bundle once, now, and tell how it went. Rejects only when the directory cannot be read. */
   async sweep({ signal, files }: SweepOptions = {}): Promise<SweepResult> {
     const paths = files ?? (await this.#byAge())
@@ -101,6 +109,11 @@ export class UploadQueue {
     while (this.#active.size < this.#pause.limit(performance.now(), this.#concurrency)) {
       const item = this.#backlog.next(performance.now())
       if (!item) return
+      const holdMs = this.#holdBack(item)
+      if (holdMs > 0) {
+        this.#putBack(item, holdMs)
+        continue
+      }
       const work = this.#carry(item, signal).finally(() => {
         this.#active.delete(work)
         this.#alarm.ring()

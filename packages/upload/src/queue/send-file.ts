@@ -58,6 +58,10 @@ async function send(
   const before = await handle.stat({ bigint: true })
   if (!before.isFile()) return { type: 'skipped', reason: 'not-a-file' }
   if ((await lock?.(handle)) === 'held') return { type: 'skipped', reason: 'locked' }
+  // its writer has put another one into its place before we had the lock: that one, then
+  if (!(await isStill(file, `${before.dev}:${before.ino}`))) {
+    return { type: 'skipped', reason: 'locked' }
+  }
   onStart?.(Number(before.size))
   const id = uniqueId?.(name)
   const stored = await destination.put(file, key(name), {
@@ -87,6 +91,12 @@ async function open(file: string): Promise<FileHandle | undefined> {
       { subject: file, cause: error },
     )
   }
+}
+
+async function isStill(file: string, inode: string): Promise<boolean> {
+  const now = await lstat(file, { bigint: true }).catch(() => undefined)
+  // gone altogether, it is sent all the same: we have it
+  return now === undefined || `${now.dev}:${now.ino}` === inode
 }
 
 /** Unlink what we have sent, not what may have got its name meanwhile. */
