@@ -160,9 +160,10 @@ export const IDENTITY_FAULTS: FaultSection = numbered('Whose crash it was', 'ide
   [
     'pid used again by a crashing process of another pod',
     'by the time of the look-up, its first owner killed while it dumped',
-    'the first unverified, the second its own',
-    'both told so',
-    `${LATE} › a pid that a crashing process of another pod has by then names only that one`,
+    'the first unverified, and no other named or read; the second its own',
+    'both told so, with the kernel’s descriptor and without',
+    `${LATE} › a pid that a crashing process of another pod has by then names only that one: told %s`,
+    'packages/cri/src/process/snapshot.test.ts › keeps nothing of a process that %s',
   ],
   [
     'pid reused, forged cgroups',

@@ -6,7 +6,7 @@ import type { Tally } from './tally.ts'
 
 /** As many as the kernel is taken for at a time: others wait for it. */
 export const BATCH = 25
-const LIMIT_MS = 240_000
+const LIMIT = { limitMs: 240_000 }
 
 export interface BatchOptions {
   /** Number of the first crash: it becomes part of the names of the processes. */
@@ -36,7 +36,7 @@ export async function crashBatch(
     await containerd.launch()
   }
   const isOurs = ({ crash: { comm } }: BundleManifest): boolean => crashes.has(comm ?? '')
-  for (const manifest of await catcher.catch(makeAll, isOurs, count, LIMIT_MS)) {
+  for (const manifest of await catcher.catch(makeAll, isOurs, count, LIMIT)) {
     const comm = manifest.crash.comm ?? ''
     const truth = crashes.get(comm)
     if (truth) tally.add(truth, manifest, restarts)

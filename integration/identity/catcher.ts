@@ -8,6 +8,12 @@ import { composersOf } from '../harness/composers.ts'
 import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
 import { until } from '../harness/until.ts'
 
+export interface CatchOptions {
+  readonly limitMs?: number
+  /** Whether the kernel hands over a descriptor of the process (`%F`), as old ones do not. @default true */
+  readonly pidfd?: boolean
+}
+
 /** The composer as an agent deploys it, with the kernel pointed at it for one batch of crashes at a time. */
 export class Catcher {
   readonly agent: Agent
@@ -30,12 +36,15 @@ export class Catcher {
     task: () => Promise<void>,
     isOurs: (manifest: BundleManifest) => boolean,
     count: number,
-    limitMs = 60_000,
+    { limitMs = 60_000, pidfd = true }: CatchOptions = {},
   ): Promise<BundleManifest[]> {
     const caught: BundleManifest[] = []
     await withKernel(async () => {
       setCoreSysctl('kernel.core_pipe_limit', '128')
-      setCoreSysctl('kernel.core_pattern', this.#pattern)
+      setCoreSysctl(
+        'kernel.core_pattern',
+        pidfd ? this.#pattern : this.#pattern.replace(/ -F=\S+/, ''),
+      )
       await task()
       for (const end = performance.now() + limitMs; performance.now() < end; await sleep(20)) {
         caught.push(...(await this.#newManifests()).filter(isOurs))

@@ -3,7 +3,7 @@ import type { BundleManifest } from '@core-dump-handler/composer'
 import { Containerd } from '../harness/containerd.ts'
 import type { PodSpec } from '../harness/pod.ts'
 import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { Catcher } from './catcher.ts'
+import { Catcher, type CatchOptions } from './catcher.ts'
 import type { Scene } from './crashes.ts'
 import { GatedRuntime } from './gated-runtime.ts'
 import { removeInner, startHomes, type Home } from './pods.ts'
@@ -59,8 +59,14 @@ export class Stage {
   }
 
   /** Catch the crashes of one process of this machine, or of two that had its pid. */
-  catchOf(hostPid: number, make: () => Promise<void>, count = 1): Promise<BundleManifest[]> {
-    return this.catcher.catch(make, ({ crash }) => crash.hostPid === hostPid, count)
+  catchOf(
+    hostPid: number,
+    make: () => Promise<void>,
+    count = 1,
+    options?: CatchOptions,
+  ): Promise<BundleManifest[]> {
+    const isOurs = ({ crash }: BundleManifest): boolean => crash.hostPid === hostPid
+    return this.catcher.catch(make, isOurs, count, options)
   }
 
   /** Remove what crashes have left in the cgroups of the pods. */

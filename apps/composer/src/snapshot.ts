@@ -1,4 +1,5 @@
 import {
+  type CrashFacts,
   type LookUpSubject,
   type ProcessSnapshot,
   snapshotProcessWithin,
@@ -15,6 +16,7 @@ export async function snapshotCrash(
   if (crash.hostPid === undefined) return undefined
   return snapshotProcessWithin(crash.hostPid, {
     root: settings.procRoot,
+    crash: factsOf(crash),
     includeFiles: settings.includeProcInfo ? PROCESS_FILES : [],
     ...(crash.hostTid !== undefined && { tid: crash.hostTid }),
     ...(crash.pidfd !== undefined && { pidfd: crash.pidfd }),
@@ -26,11 +28,10 @@ export function subjectOf(crash: Crash, snapshot: ProcessSnapshot | undefined): 
   return {
     snapshot,
     hostname: crash.hostname,
-    crash: {
-      timestamp: crash.timestampTold,
-      pid: crash.innerPid,
-      uid: crash.uid,
-      gid: crash.gid,
-    },
+    crash: factsOf(crash),
   }
+}
+
+function factsOf({ timestampTold: timestamp, innerPid: pid, uid, gid }: Crash): CrashFacts {
+  return { timestamp, pid, uid, gid }
 }

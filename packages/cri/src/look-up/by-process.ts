@@ -1,7 +1,7 @@
 import { textAt } from '../json.ts'
 import { problem } from '../problem.ts'
 import { cgroupLines, containerIds, podUid } from '../process/cgroup.ts'
-import { doubtOf } from '../process/proof.ts'
+import { doubtOf, whyAnother } from '../process/proof.ts'
 import type { ProcessSnapshot } from '../process/types.ts'
 import { type Asking, complain, complainOf, type Context } from './context.ts'
 import { type Found, unverified } from './found.ts'
@@ -17,6 +17,9 @@ export async function byProcess(
   context: Context,
   opening: Promise<Asking> | undefined,
 ): Promise<Found> {
+  const another = whyAnother(snapshot, crash)
+  // whose that one is matters to nobody
+  if (another !== undefined) return unverified(another)
   const doubt = doubtOf(snapshot, crash)
   const { cgroup } = snapshot
   if (cgroup === undefined) {

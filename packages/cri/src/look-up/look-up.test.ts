@@ -169,13 +169,6 @@ test('a host process is said to be one, and nobody is asked', async ({ world }) 
 
 const DOUBTS: readonly (readonly [string, Partial<FakeProcess>, CrashFacts, RegExp])[] = [
   ['does not dump core', { coreDumping: false }, CRASH, /is not dumping core/],
-  ['started after the crash', { startTicks: 30_000 }, CRASH, /started after the crash/],
-  [
-    'has another pid in its namespace',
-    { nspid: [42, 8] },
-    CRASH,
-    /pid in its namespace is 8.*said 1/,
-  ],
   ['has another user id', { uid: 0 }, CRASH, /user id is 0, the kernel said 1000/],
   ['has another group id', { gid: 0 }, CRASH, /group id is 0/],
   ['was told of without %p', {}, { timestamp: CRASH.timestamp }, /%p/],
@@ -191,6 +184,21 @@ test.for(DOUBTS)(
       pod: 'web',
       reason: expect.stringMatching(why),
     })
+  },
+)
+
+const OTHERS: readonly (readonly [string, Partial<FakeProcess>, RegExp])[] = [
+  ['started after the crash', { startTicks: 30_000 }, /started after the crash/],
+  ['has another pid in its namespace', { nspid: [42, 8] }, /pid in its namespace is 8.*said 1/],
+]
+
+test.for(OTHERS)(
+  'a process that %s is another: it names nobody',
+  async ([, process, why], { world }) => {
+    const { identity, containers } = await world.find(world.subject(process))
+    expect(identity).toEqual({ status: 'unverified', reason: expect.stringMatching(why) })
+    expect(containers).toEqual([])
+    expect(world.calls).toEqual([])
   },
 )
 

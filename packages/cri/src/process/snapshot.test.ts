@@ -80,6 +80,28 @@ test('keeps nothing when the descriptor is no pidfd', ({ dir }) => {
   expect(snapshotProcess(42, { root: dir, pidfd: 3 }).stable).toBe(false)
 })
 
+test.for([
+  ['started after the crash', { startTicks: 30_000 }, 'it started after the crash'],
+  [
+    'has another pid in its namespace',
+    { nspid: [42, 8] },
+    'the pid in its namespace is 8, the kernel said 1',
+  ],
+] as const)('keeps nothing of a process that %s', ([, process, why], { dir }) => {
+  fakeProc(dir, { pid: 42, files: { environ: 'SECRET=1' }, ...process })
+  const crash = { timestamp: BOOT_TIME + 200, pid: 1 }
+  const options = { root: dir, includeFiles: ['environ'] }
+  expect(snapshotProcess(42, options).files.size).toBe(1)
+  const message = `Process 42 is not the one that crashed: ${why}`
+  expect(snapshotProcess(42, { ...options, crash })).toEqual({
+    pid: 42,
+    stable: false,
+    coreDumping: false,
+    files: new Map(),
+    problems: [{ code: 'PROCESS_CHANGED', message }],
+  })
+})
+
 test('is not stopped by FIFOs, links and directories where files should be', ({ dir }) => {
   fakeProc(dir, { pid: 42 })
   const path = (name: string): string => join(dir, '42', name)

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { type Problem, problem } from '../problem.ts'
 import { pidOfPidfd } from './pidfd.ts'
 import { truncated, unreadable } from './file-problems.ts'
+import { whyAnother } from './proof.ts'
 import { type ProcFile, readProcFile } from './read-proc-file.ts'
 import { parseStartTime, secondsSinceEpoch } from './start-time.ts'
 import { parseStatus } from './status.ts'
@@ -23,6 +24,7 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     root = '/proc',
     tid = pid,
     pidfd,
+    crash,
     includeFiles = [],
     maxFileBytes = MAX_FILE_BYTES,
   } = options
@@ -61,6 +63,8 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
   }
   const bootTime = text(join(root, 'stat')) ?? ''
   const startedAt = startTime === undefined ? undefined : secondsSinceEpoch(startTime, bootTime)
+  const another = whyAnother({ pid, status, startedAt }, crash)
+  if (another !== undefined) return nothing(pid, problem('PROCESS_CHANGED', another))
   return {
     pid,
     stable: true,

@@ -1,3 +1,4 @@
+import type { CrashFacts } from '../look-up/types.ts'
 import type { Problem } from '../problem.ts'
 
 export interface SnapshotOptions {
@@ -13,6 +14,8 @@ export interface SnapshotOptions {
   readonly tid?: number
   /** The descriptor that the kernel passed for `%F`; its fdinfo must name the same pid. */
   readonly pidfd?: number
+  /** What the kernel said of the crash: nothing is kept of a process that cannot have been in it. */
+  readonly crash?: CrashFacts
   /**
    * More files of the process to keep, such as `auxv`, `cmdline`, `environ`, `maps`, `status`.
    * @default []
@@ -38,7 +41,8 @@ export interface ProcessSnapshot {
   readonly pid: number
   /**
    * The pid named the same process from the first read to the last: same start time before and
-   * after, and the pidfd, where one was given, names it. When false nothing below was kept.
+   * after, and the pidfd, where one was given, names it; nor is it another than the one of `crash`,
+   * by start and inner pid. When false nothing below was kept.
    */
   readonly stable: boolean
   /** Clock ticks after boot (proc_pid_stat(5), field 22). */
