@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { freePort } from './test-support/free-port.ts'
 import { test } from './test-support/scratch-node.ts'
@@ -34,10 +35,21 @@ test('what does not arrive is a failure that says what the agent says', async ({
   const env = { AGENT_URL: `http://127.0.0.1:${port}`, TEST_TIMEOUT_SECONDS: '2' }
   const nobody = node.agent(['test-crash'], env)
   expect(await nobody.ended).toBe(1)
-  expect(nobody.output()).toContain('ECONNREFUSED')
+  expect(nobody.output()).toMatch(/ECONNREFUSED.*not ready: nothing was made to crash/)
 
   await node.daemon({ HEALTH_PORT: port })
   const canary = node.agent(['test-crash'], env)
   expect(await canary.ended).toBe(1)
   expect(canary.output()).toMatch(/not delivered yet.*ok node: crashes become bundles/)
+})
+
+test('nothing is made to crash before the agent is there', async ({ node }) => {
+  const port = String(await freePort())
+  const env = { AGENT_URL: `http://127.0.0.1:${port}`, TEST_TIMEOUT_SECONDS: '20' }
+  const canary = node.agent(['test-crash'], env)
+  await sleep(1500)
+  expect(canary.output()).toBe('')
+  await node.daemon({ HEALTH_PORT: port })
+  await canary.line(/crashed; waiting/)
+  expect(await canary.kill('SIGTERM')).toBe(1)
 })
