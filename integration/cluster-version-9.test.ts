@@ -1,12 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { BundleManifest } from '@core-dump-handler/composer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from './cluster/cluster.ts'
 import { Release } from './cluster/release.ts'
+import { withRelease } from './cluster/with-release.ts'
+import { looping, podOf } from './cluster/workloads.ts'
 import { crashingDuring, gapIn, type Crash } from './harness/crash-loop.ts'
 import { Inbox } from './harness/inbox.ts'
-import { coreSysctls, setCoreSysctl, withKernel } from './harness/kernel.ts'
+import { coreSysctls, setCoreSysctl } from './harness/kernel.ts'
 import type { ObjectStore } from './harness/object-store.ts'
 import { realParts } from './harness/requirements.ts'
 import { until } from './harness/until.ts'
@@ -30,7 +33,7 @@ realParts('a release of version 9 on a real cluster', () => {
   beforeAll(async () => {
     store = await startVersitygw()
     cluster = await new Cluster().start()
-    release = new Release(cluster, store)
+    release = new Release(cluster, store, 'observe')
     await release.importImage()
   }, 900_000)
 
@@ -40,52 +43,57 @@ realParts('a release of version 9 on a real cluster', () => {
     await store.stop()
   })
 
-  test('is upgraded under crashes: only those between its preStop and our start are missed', async () => {
-    await withKernel(async () => {
-      try {
-        for (const [key, value] of Object.entries(FOUND)) {
-          setCoreSysctl(key as keyof typeof FOUND, value)
-        }
-        await release.installVersion9()
-        await until('version 9 has the node', () => pattern().includes(` -d=${release.coreDir} `))
-        await upgradesUnderCrashes()
-        await until('its claims and volumes are gone', async () => {
-          return (await cluster.kubectl('get', 'pv,pvc', '-A', '-o', 'name')) === ''
-        })
-        expect(backups()).toEqual(FOUND)
-        await release.uninstall()
-        await until('our files are gone', () => release.leftOver().length === 0).catch(() =>
-          expect(release.leftOver()).toEqual([]),
-        )
-        expect(coreSysctls()).toEqual(FOUND)
-      } catch (error) {
-        throw new Error(await release.describe(), { cause: error })
-      } finally {
-        // no preStop may come when the kernel is somebody else's again
-        await release.uninstall().catch(() => undefined)
+  test('is upgraded by the commands of the guide, under crashes: only those between its preStop and our start are missed', async () => {
+    await withRelease(cluster, release, async () => {
+      for (const [key, value] of Object.entries(FOUND)) {
+        setCoreSysctl(key as keyof typeof FOUND, value)
       }
+      await release.installVersion9()
+      await until('version 9 has the node', () => pattern().includes(` -d=${release.coreDir} `))
+      await cluster.apply(podOf('looper', { containers: [looping('loop')] }))
+      await cluster.kubectl('wait', '--for=condition=Ready', 'pod/looper', '--timeout=60s')
+      await upgradesUnderCrashes()
+      await until('its claims and volumes are gone', async () => {
+        return (await cluster.kubectl('get', 'pv,pvc', '-A', '-o', 'name')) === ''
+      })
+      expect(backups()).toEqual(FOUND)
+      await release.uninstall()
+      await until('our files are gone', () => release.leftOver().length === 0).catch(() =>
+        expect(release.leftOver()).toEqual([]),
+      )
+      expect(coreSysctls()).toEqual(FOUND)
     })
   }, 300_000)
 
   async function upgradesUnderCrashes(): Promise<void> {
     const { crashes, patterns } = await crashingDuring(async () => {
-      await sleep(1000)
-      await release.upgrade()
-      await sleep(1000)
+      await sleep(2000)
+      expect(await release.upgradeByGuide()).toMatch(/Phase:\s+Succeeded/)
+      await sleep(2000)
     })
+    const inPod = await crashesInPod()
+    await cluster.kubectl('delete', 'pod', 'looper', '--grace-period=0', '--force')
     const gap = gapIn(patterns, (value) => value.includes(' -P='))
     const inGap = ({ startMs, endMs }: Crash): boolean =>
       endMs > gap.startMs - SLACK_MS && startMs < gap.endMs
     const safe = crashes.filter((crash) => !inGap(crash))
     const before = safe.filter(({ endMs }) => endMs < gap.startMs)
     const after = safe.filter(({ startMs }) => startMs >= gap.endMs)
-    expect(before.length).toBeGreaterThan(3)
-    expect(after.length).toBeGreaterThan(3)
+    const podBefore = inPod.filter(({ endMs }) => endMs < gap.startMs - SLACK_MS)
+    // its lines are read a moment after they are written
+    const podAfter = inPod.filter(({ startMs }) => startMs >= gap.endMs + SLACK_MS)
+    for (const some of [before, after, podBefore, podAfter]) {
+      expect(some.length).toBeGreaterThan(3)
+    }
 
     // what version 9 had caught and not sent is sent by us
     await until('version 9’s dumps are in the store', async () => {
       const keys = new Set(await store.keys())
-      return pids(before).every((pid) => keys.has(`version-9-${pid}.zip`))
+      const theirs = [...keys].filter((key) => !isOurs(key))
+      return (
+        theirs.length >= before.length + podBefore.length &&
+        pids(before).every((pid) => keys.has(`version-9-${pid}.zip`))
+      )
     })
     const ours = { ...store, keys: async () => (await store.keys()).filter(isOurs) }
     const inbox = new Inbox(ours, join(release.directory, 'inbox'))
@@ -96,12 +104,23 @@ realParts('a release of version 9 on a real cluster', () => {
     expect(new Set(caught.map(({ manifest }) => manifest.crash.hostPid))).toEqual(
       new Set(pids(after)),
     )
+    const ofPod = await inbox.collect(({ manifest }) => isLooper(manifest), podAfter.length)
+    expect(new Set(ofPod.map(({ manifest }) => manifest.identity.status))).toEqual(
+      new Set(['verified']),
+    )
     const seconds = ((gap.endMs - gap.startMs) / 1000).toFixed(1)
     const missed = crashes.length - before.length - after.length
     if (Number(seconds) > 5) process.stderr.write(`${await release.describe()}\n`)
     process.stderr.write(
-      `${seconds} s between version 9's preStop and our pattern: at most ${missed} of ${crashes.length} crashes missed\n`,
+      `${seconds} s between version 9's preStop and our pattern: at most ${missed} of ${crashes.length} crashes missed, and of ${inPod.length} in a pod ${inPod.length - podBefore.length - podAfter.length}\n`,
     )
+  }
+
+  /** Those that are over, by the lines that tell of them. */
+  async function crashesInPod(): Promise<Pick<Crash, 'startMs' | 'endMs'>[]> {
+    const lines = (await cluster.kubectl('logs', 'looper', '--timestamps')).trim().split('\n')
+    const ends = lines.map((line) => Date.parse(line.split(' ')[0] ?? '') - performance.timeOrigin)
+    return ends.slice(1).map((endMs, index) => ({ startMs: ends[index] ?? endMs, endMs }))
   }
 
   function backups(): Record<string, string> {
@@ -114,4 +133,5 @@ realParts('a release of version 9 on a real cluster', () => {
 
 const pattern = (): string => coreSysctls()['kernel.core_pattern']
 const isOurs = (key: string): boolean => !key.startsWith('version-9-')
+const isLooper = ({ identity }: BundleManifest): boolean => identity.pod === 'looper'
 const pids = (some: readonly Crash[]): number[] => some.map(({ pid }) => pid)
