@@ -10,6 +10,8 @@ import { mebibytes, positiveInteger } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
 import { Agent, s3Settings } from '../harness/agent.ts'
 import { follow, type Arrival } from '../harness/arrival.ts'
+import { Containerd } from '../harness/containerd.ts'
+import { victimInPod, victimOnHost } from '../harness/gated-victim.ts'
 import { Inbox } from '../harness/inbox.ts'
 import { withKernel } from '../harness/kernel.ts'
 import { processesOf } from '../harness/scratch.ts'
@@ -24,6 +26,7 @@ root: while it runs, all crashes of this machine come here.
 
   --size SIZE      of each core, about (default 10MiB)
   --rounds N       crashes, after one that does not count (default 7)
+  --pod            in pods of a containerd, instead of on the machine itself
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
 
@@ -32,6 +35,7 @@ const { values: options } = parseArgs({
     ...COMMON_OPTIONS,
     size: { type: 'string', default: '10MiB' },
     rounds: { type: 'string', default: '7' },
+    pod: { type: 'boolean', default: false },
     setting: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -59,12 +63,14 @@ async function main(): Promise<Told[]> {
   const mib = mebibytes('--size', options.size)
   const settings = options.setting.map((text) => text.split('=', 2) as [string, string])
   const store = await startVersitygw()
+  const containerd = options.pod ? await new Containerd('2').start() : undefined
   // the chart's own trigger; the log tells when an upload starts
   const agent = new Agent({
     ...s3Settings(store),
     USE_INOTIFY: 'true',
     LOG_LEVEL: 'debug',
     COMP_RATE_CRASHES: '0',
+    ...(containerd && { CRIO_ENDPOINT: `unix://${containerd.socket}` }),
     ...Object.fromEntries(settings),
   })
   try {
@@ -74,9 +80,16 @@ async function main(): Promise<Told[]> {
       try {
         const all: Arrival[] = []
         for (let round = 0; round <= rounds; round++) {
-          const arrival = await follow(agent, mib)
-          if (round > 0) all.push(arrival)
-          await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
+          const victim = containerd
+            ? await victimInPod(agent.directory, mib, containerd)
+            : await victimOnHost(agent.directory, mib)
+          try {
+            const arrival = await follow(agent, victim)
+            if (round > 0) all.push(arrival)
+            await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
+          } finally {
+            await victim.dispose()
+          }
         }
         return all
       } finally {
@@ -94,6 +107,7 @@ async function main(): Promise<Told[]> {
     return told
   } finally {
     await agent.dispose()
+    await containerd?.stop()
     await store.stop()
   }
 }
@@ -110,7 +124,8 @@ else {
     ['least', ([stage]) => Math.min(...of(stage)).toFixed(0)],
     ['most', ([stage]) => Math.max(...of(stage)).toFixed(0)],
   ]
-  const title = `crash to verified object, ${options.size}, ${arrivals.length} crashes`
+  const where = options.pod ? ' in pods' : ''
+  const title = `crash to verified object, ${options.size}, ${arrivals.length} crashes${where}`
   if (!options.json && arrivals.length > 0)
     process.stdout.write(markdownTable(title, columns, STAGES))
   const seconds = of('totalMs').map((ms) => ms / 1000)
@@ -118,8 +133,8 @@ else {
     arrivals.length === 0
       ? {}
       : {
-          [`arrival ${options.size} median s`]: median(seconds),
-          [`arrival ${options.size} most s`]: Math.max(...seconds),
+          [`arrival${where} ${options.size} median s`]: median(seconds),
+          [`arrival${where} ${options.size} most s`]: Math.max(...seconds),
         }
   publish(options, { figures, missing: why === undefined ? [] : [`arrival: ${why}`], arrivals })
 }

@@ -1,11 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Agent } from './agent.ts'
-import { isAtGate } from './gate.ts'
+import type { GatedVictim } from './gated-victim.ts'
 import { until } from './until.ts'
-import { victim } from './victims.ts'
 
 /** One crash on its way, in milliseconds of each stage. */
 export interface Arrival {
@@ -28,25 +25,18 @@ interface LogLine {
   readonly msg: string
 }
 
-/** Let a program of `mebibytes` crash, and follow its bundle into the store; the agent logs at `debug`. */
-export async function follow(agent: Agent, mebibytes: number): Promise<Arrival> {
-  const gate = join(agent.directory, 'now')
-  const crasher = spawn(victim('crasher'), ['-l', '0', '-m', String(mebibytes), '-g', gate], {
-    stdio: 'ignore',
-  })
+/** Let a program crash, and follow its bundle into the store; the agent logs at `debug`. */
+export async function follow(agent: Agent, victim: GatedVictim): Promise<Arrival> {
   const named = Promise.withResolvers<{ name: string; at: number }>()
   const watcher = watch(agent.coreDir, (_event, name) => {
     // with its final name it comes, and goes once it is stored: the first time counts
-    if (name?.endsWith('.zip') === true && !name.startsWith('.') && existsHere(agent, name)) {
-      named.resolve({ name, at: Date.now() })
+    if (name?.endsWith('.zip') === true && !name.startsWith('.')) {
+      if (existsSync(join(agent.coreDir, name))) named.resolve({ name, at: Date.now() })
     }
   })
   try {
-    await until('the victim has its memory', () => isAtGate(crasher.pid ?? 0))
-    const exit = once(crasher, 'exit').then(() => Date.now())
-    writeFileSync(gate, '')
     const crashedAt = Date.now()
-    const releasedAt = await exit
+    const releasedAt = await victim.crash()
     const { name, at: namedAt } = await named.promise
     const line = (text: string): Promise<LogLine> =>
       until(`the agent says: ${text}`, () =>
@@ -55,7 +45,7 @@ export async function follow(agent: Agent, mebibytes: number): Promise<Arrival> 
     const openedAt = Date.parse((await line('upload started')).time)
     const storedAt = Date.parse((await line('stored and verified')).time)
     return {
-      hostPid: crasher.pid ?? 0,
+      hostPid: victim.hostPid,
       heldMs: releasedAt - crashedAt,
       composedMs: namedAt - releasedAt,
       wokenMs: openedAt - namedAt,
@@ -64,13 +54,7 @@ export async function follow(agent: Agent, mebibytes: number): Promise<Arrival> 
     }
   } finally {
     watcher.close()
-    if (crasher.exitCode === null) crasher.kill('SIGKILL')
-    rmSync(gate, { force: true })
   }
-}
-
-function existsHere({ coreDir }: Agent, name: string): boolean {
-  return existsSync(join(coreDir, name))
 }
 
 function linesOf({ output }: Agent): LogLine[] {

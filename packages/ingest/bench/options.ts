@@ -18,7 +18,7 @@ instead. Each core is fed page by page into a pipe of 64 KiB, as the kernel does
   --modes LIST     of ours: deflate, store, adaptive, zstd; composer is the whole program as the
                    agent installs it, with its default settings (default deflate,store,adaptive);
                    options of one mode alone follow colons: adaptive:holdBudgetMs=250
-  --peers LIST     cat, pigz, gzip, zip, zip-1, zstd, or none (default cat,pigz,zip-1,zstd)
+  --peers LIST     cat, pigz, gzip, zip, zip-1, zstd, zstd-3, or none (default cat,pigz,zip-1,zstd)
   --set NAME=N     passed to drain, such as lanes=2, blockBytes=262144 (repeatable)
   --setting N=V    of the composer, such as COMPRESSION_MODE=store (repeatable)
   --dir DIR        where cores and archives are written (default the system's temporary directory)

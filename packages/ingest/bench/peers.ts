@@ -9,6 +9,8 @@ const PEERS: Readonly<Record<string, Variant & { package: string }>> = {
   zip: { name: 'zip -6', command: 'exec zip -6 -q - - > "$0"', package: 'zip' },
   'zip-1': { name: 'zip -1', command: 'exec zip -1 -q - - > "$0"', package: 'zip' },
   zstd: { name: 'zstd -1', command: 'exec zstd -1 -q -c > "$0"', package: 'zstd' },
+  // the level of systemd-coredump
+  'zstd-3': { name: 'zstd -3', command: 'exec zstd -3 -q -c > "$0"', package: 'zstd' },
 }
 
 /** Those that are installed; of the others how to have them. */
