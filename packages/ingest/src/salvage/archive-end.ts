@@ -13,7 +13,7 @@ const DIRECTORY_CHUNK = 1024
 
 /** Appends an entry. */
 export async function append(
-  part: PartFile,
+  part: Pick<PartFile, 'bytes' | 'write'>,
   [name, data]: SalvageAddition,
   mtime: Date,
 ): Promise<EntryRecord> {

@@ -8,8 +8,10 @@ const HEADER_BYTES = 30
 const LOCAL_HEADER = 0x04034b50
 const ZIP64 = 0x0001
 const EXTENDED_TIMESTAMP = 0x5455
+// of a stream that became a file in mid-entry: CRC and sizes are not in the header
+const DESCRIPTOR = 0x0008
 // language encoding, and the two bits in which deflate tells its level; APPNOTE 4.4.4
-const KNOWN_FLAGS = 0x0800 | 0x0006
+const KNOWN_FLAGS = 0x0800 | 0x0006 | DESCRIPTOR
 const METHODS = [0, 8, 93]
 // of ours, when no local header says otherwise
 const MODE = 0o444
@@ -24,6 +26,8 @@ export interface LocalEntry {
   readonly ended: boolean
   /** Where the two Zip64 sizes are. */
   readonly zip64At: number | undefined
+  /** General purpose flags as they are to be. */
+  readonly flags: number
 }
 
 /** The entry that begins at `position`, if one does; APPNOTE 4.3.7. */
@@ -51,6 +55,7 @@ export async function localEntryAt(
     name,
     dataAt,
     ended,
+    flags: fixed.readUInt16LE(6) & ~DESCRIPTOR,
     zip64At: zip64 && extraAt + zip64.at,
     record: {
       name: Buffer.from(name),
@@ -68,19 +73,28 @@ export async function localEntryAt(
 }
 
 /** What the writer notes in a local header when the entry ends: pieces and where they belong. */
-export function headerPatches({ record, zip64At }: LocalEntry): readonly [Buffer, number][] {
+export function headerPatches(entry: LocalEntry): readonly [Buffer, number][] {
+  const { record, zip64At } = entry
   const { crc32, bytes, compressedBytes, offset } = record
+  const flags = Buffer.alloc(2)
+  flags.writeUInt16LE(entry.flags)
   const fixed = Buffer.alloc(12)
   fixed.writeUInt32LE(crc32, 0)
   fixed.writeUInt32LE(zip64At === undefined ? compressedBytes : SEE_ZIP64, 4)
   fixed.writeUInt32LE(zip64At === undefined ? bytes : SEE_ZIP64, 8)
-  if (zip64At === undefined) return [[fixed, offset + 14]]
+  if (zip64At === undefined) {
+    return [
+      [flags, offset + 6],
+      [fixed, offset + 14],
+    ]
+  }
   const sizes = Buffer.alloc(16)
   sizes.writeBigUInt64LE(BigInt(bytes), 0)
   sizes.writeBigUInt64LE(BigInt(compressedBytes), 8)
   // the CRC last: with it the entry counts as ended
   return [
     [sizes, zip64At],
+    [flags, offset + 6],
     [fixed, offset + 14],
   ]
 }

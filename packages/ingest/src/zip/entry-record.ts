@@ -9,7 +9,7 @@ export interface EntryRecord {
   /** Sizes are in Zip64 fields, whatever they are. */
   readonly zip64: boolean
   /** CRC and sizes follow the data, because the local header cannot be completed. */
-  readonly descriptor: boolean
+  descriptor: boolean
   /** Where its local header begins. */
   readonly offset: number
   crc32: number

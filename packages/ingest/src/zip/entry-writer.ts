@@ -22,12 +22,19 @@ export interface ZipEntryOptions {
   readonly mtime?: Date
 }
 
+/** Of everything that the bytes of an entry expand to, so far. */
+export interface PlainSoFar {
+  readonly bytes: number
+  readonly crc32: number
+}
+
 /** An open entry: compressed bytes go in, and at the end what they are when expanded. */
 export class ZipEntryWriter {
   readonly name: string
   readonly #output: ArchiveOutput
   readonly #record: EntryRecord
   readonly #closed: (record: EntryRecord | undefined) => void
+  readonly #boundary: () => void
   readonly #dataOffset: number
   #open = true
 
@@ -37,11 +44,13 @@ export class ZipEntryWriter {
     output: ArchiveOutput,
     record: EntryRecord,
     closed: (record: EntryRecord | undefined) => void,
+    boundary: () => void,
   ) {
     this.name = name
     this.#output = output
     this.#record = record
     this.#closed = closed
+    this.#boundary = boundary
     this.#dataOffset = output.position
   }
 
@@ -55,10 +64,16 @@ export class ZipEntryWriter {
     return this.#output.position - this.#dataOffset
   }
 
-  /** Appends compressed bytes; their memory is the caller's again once this returns or resolves. */
-  write(chunks: readonly Uint8Array[]): void | Promise<void> {
+  /**
+   * Appends compressed bytes; their memory is the caller's again once this returns or resolves.
+   * `plain`, where the data could end behind them: length and CRC-32 of all that it expands to.
+   */
+  write(chunks: readonly Uint8Array[], plain?: PlainSoFar): void | Promise<void> {
     this.#assertOpen('write')
-    return this.#output.write(chunks, this.name)
+    const writing = this.#output.write(chunks, this.name)
+    if (plain === undefined) return writing
+    if (writing === undefined) return this.#soundBehind(plain)
+    return writing.then(() => this.#soundBehind(plain))
   }
 
   /** Forgets all but its first `compressedBytes`: it can go on from there after a write that failed. */
@@ -68,12 +83,14 @@ export class ZipEntryWriter {
   }
 
   /** Ends the entry; `plain` tells length and CRC-32 of what its bytes expand to. */
-  async finish(plain: { readonly bytes: number; readonly crc32: number }): Promise<ZipEntry> {
+  async finish(plain: PlainSoFar): Promise<ZipEntry> {
     this.#assertOpen('finish')
     const record = this.#record
     record.bytes = plain.bytes
     record.crc32 = plain.crc32
     record.compressedBytes = this.compressedBytes
+    // begun on a stream that has become a file
+    record.descriptor &&= !this.#output.seekable
     if (record.descriptor) await this.#output.write([dataDescriptor(record)], this.name)
     else await this.#output.patch(localHeader(record), record.offset, this.name)
     this.#open = false
@@ -90,6 +107,11 @@ export class ZipEntryWriter {
     this.#open = false
     await this.#output.truncate(this.#record.offset, this.name)
     this.#closed(undefined)
+  }
+
+  #soundBehind({ bytes, crc32 }: PlainSoFar): void {
+    Object.assign(this.#record, { bytes, crc32, compressedBytes: this.compressedBytes })
+    this.#boundary()
   }
 
   #assertOpen(verb: string): void {
