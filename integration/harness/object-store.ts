@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import type { Readable } from 'node:stream'
 import {
+  AbortMultipartUploadCommand,
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
@@ -22,6 +23,8 @@ export interface ObjectStore extends S3Account {
   keys(): Promise<string[]>
   /** Upload ids under way. */
   uploads(): Promise<string[]>
+  /** End them all, as a lifecycle rule does. */
+  abortUploads(): Promise<void>
   fetch(key: string, path: string): Promise<void>
   /** Take the server down; what it stores stays. */
   down(): Promise<void>
@@ -42,7 +45,7 @@ export function storeClient(
   keys(prefix?: string): Promise<string[]>
   /** Delete the objects below `prefix`. */
   deleteAll(prefix: string): Promise<void>
-} & Pick<ObjectStore, 'uploads' | 'fetch'> {
+} & Pick<ObjectStore, 'uploads' | 'abortUploads' | 'fetch'> {
   const s3 = new S3Client({
     endpoint: account.endpoint,
     region,
@@ -66,6 +69,12 @@ export function storeClient(
     async uploads() {
       const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }))
       return Uploads.map(({ UploadId = '' }) => UploadId)
+    },
+    async abortUploads() {
+      const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }))
+      for (const { Key, UploadId } of Uploads) {
+        await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+      }
     },
     async fetch(key, path) {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }))

@@ -44,10 +44,11 @@ export async function compose(task: Task): Promise<Outcome> {
     if (task.byKernel && gate.isAlone) yieldToOthers()
     await turn
     const found = await question.result()
-    await tellStory(bundle, { crash, snapshot, found, question, core: taken.core }, task)
+    const story = { crash, snapshot, found, question, core: taken.core }
+    const manifest = await tellStory(bundle, story, task)
 
     // hand over
-    const path = await handOver(bundle, crash, found, task)
+    const path = await handOver(bundle, crash, found, manifest, task)
     return { exitCode: exitCodeOf(crash, taken, found, task), path }
   } finally {
     // where a step has failed: nobody is held for what is to be ended yet

@@ -14,10 +14,15 @@ export type {
 export { MAX_PATTERN_BYTES, corePattern } from './pattern.ts'
 export type { CorePattern } from './pattern.ts'
 export { composerBundle } from './artefact.ts'
+export { FRAME, FRAMES_MAGIC, STRAIGHT_SOCKET, frame, frameHeader } from './straight/frames.ts'
+export type { StraightHello } from './straight/frames.ts'
+export { FrameReader } from './straight/frame-reader.ts'
+export type { Frame } from './straight/frame-reader.ts'
 export type {
   BundleManifest,
   ManifestCore,
   ManifestCrash,
+  ManifestDelivery,
   ManifestIdentity,
   ManifestTimings,
   Problem,

@@ -47,6 +47,12 @@ export class Metrics {
     ['outcome'],
   )
 
+  readonly straight: Counter = this.#counter(
+    'straight_total',
+    'Bundles that came straight from their composers, by what became of them.',
+    ['outcome'],
+  )
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

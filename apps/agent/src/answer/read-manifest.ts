@@ -43,6 +43,15 @@ async function readManifest(fd: number): Promise<Manifest | undefined> {
   return undefined
 }
 
+/** A manifest that came as text; `undefined` where it cannot be read. */
+export function parseManifest(content: string | undefined): Manifest | undefined {
+  try {
+    return v.parse(SCHEMA, JSON.parse(content ?? ''))
+  } catch {
+    return undefined
+  }
+}
+
 /** The same of a path; `undefined` also where nothing can be opened. Opens before it returns. */
 export async function readManifestOf(path: string): Promise<Manifest | undefined> {
   let fd: number

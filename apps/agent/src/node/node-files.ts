@@ -52,9 +52,11 @@ export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
 const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
+// of an agent that was killed; a composer that finds it has its disk
+const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^(cdc|\.env|\.deployed|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)$/
+  /^((cdc|\.env|\.deployed|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(
@@ -63,5 +65,5 @@ export function isDeployed(
 ): boolean {
   // a crash needs these for as long as the kernel runs them
   if (RUN_BY_THE_KERNEL.test(name) || LIBRARY_DIRECTORY.test(name)) return !patternIsOurs
-  return LOG_FILE.test(name) || UNFINISHED.test(name) || deployed.has(name)
+  return LOG_FILE.test(name) || SOCKET.test(name) || UNFINISHED.test(name) || deployed.has(name)
 }

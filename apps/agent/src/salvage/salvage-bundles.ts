@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandContext } from '../command.ts'
 import { breather } from './breather.ts'
-import { type Outcome, Salvager } from './salvager.ts'
+import { Salvager, type SalvagerOptions } from './salvager.ts'
 
 const RESCAN_MS = 30_000
 /** While there are files that may soon have no writer. */
@@ -14,7 +14,7 @@ const MARGIN_MS = 60_000
 /** Makes bundles of what dead composers have left: now, and on a clock, until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
-  onSalvaged: (outcome: Outcome) => void,
+  listeners: Pick<SalvagerOptions, 'isBusy' | 'onSalvaged'>,
 ): Promise<void> {
   const salvager = new Salvager(settings.coreDir, {
     log,
@@ -26,7 +26,7 @@ export async function salvageBundles(
       quietMs: QUIET_MS,
     },
     onProgress: breather(signal),
-    onSalvaged,
+    ...listeners,
   })
   while (!signal.aborted) {
     const left = await salvager.scan()

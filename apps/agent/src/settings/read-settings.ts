@@ -22,7 +22,18 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   const { HOST_DIR: hostDir, CORE_DIR: coreDir } = variables
   const proxy = proxySettings(env)
   const all = [...problems, ...keys.problems, ...proxy.problems]
+  const trigger = chooseTrigger(variables, all)
+  const isStraight = asksStraight(env)
+  const whyNot = isStraight ? whyNotStraight(variables, trigger) : undefined
+  if (whyNot !== undefined) {
+    all.push({
+      variable: 'STRAIGHT_TO_STORE',
+      got: 'true',
+      message: `${whyNot}; \`false\` is used`,
+    })
+  }
   const composer = composerEnv(env, {
+    ...(whyNot !== undefined && { STRAIGHT_TO_STORE: 'false' }),
     USE_CRIO_CONF: String(variables.DEPLOY_CRIO_CONFIG),
     CORE_DIR: coreDir,
     // left alone, the composer looks in the usual places itself
@@ -30,7 +41,6 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...(!env['COMP_CORE_EVENT_DIR']?.trim() && { EVENT_DIRECTORY: `${hostDir}/events` }),
   })
   all.push(...composer.problems)
-  const trigger = chooseTrigger(variables, all)
   const secrets = secretsOf(env, variables, [
     ...Object.values(keys.credentials ?? {}),
     ...proxy.secrets,
@@ -58,6 +68,7 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     minFreeBytes: composer.settings.minFreeBytes,
     composerTimeoutMs: composer.settings.timeoutMs,
     procRoot: composer.settings.procRoot,
+    straightToStore: composer.settings.straightToStore,
     spool: {
       maxBytes: variables.SPOOL_MAX_BYTES,
       maxFiles: variables.SPOOL_MAX_FILES,
@@ -90,6 +101,21 @@ function credentialsOf(
     secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
     return keys
   }
+}
+
+function asksStraight(env: Readonly<NodeJS.ProcessEnv>): boolean {
+  const value = env['COMP_STRAIGHT_TO_STORE']?.trim() || env['STRAIGHT_TO_STORE']?.trim()
+  return value?.toLowerCase() === 'true'
+}
+
+/** What composers send must have somewhere to go, part by part. */
+function whyNotStraight(
+  { DESTINATION, S3_BUCKET_NAME }: Variables,
+  trigger: Trigger,
+): string | undefined {
+  if (trigger.kind === 'none') return 'needs an agent that carries bundles: set USE_INOTIFY=true'
+  const isS3 = DESTINATION?.startsWith('s3:') ?? S3_BUCKET_NAME !== undefined
+  return isS3 ? undefined : 'needs a destination that is an `s3://` store'
 }
 
 /** INTERVAL wins over SCHEDULE, which wins over USE_INOTIFY. */

@@ -19,6 +19,7 @@ export function freeBytes(path: string): number {
 export function watchCore(
   directory: string,
   { maxCoreBytes, oversizedCore, minFreeBytes }: ComposerSettings,
+  usesDisk: () => boolean,
   onFull: (reason: string) => void,
 ): (progress: DrainProgress) => void {
   let full = false
@@ -29,7 +30,7 @@ export function watchCore(
         `The core has ${expectedBytes} bytes, MAX_CORE_BYTES is ${maxCoreBytes} and OVERSIZED_CORE is \`refuse\``,
       )
     }
-    if (minFreeBytes === 0 || full) return
+    if (minFreeBytes === 0 || full || !usesDisk()) return
     const free = freeOrAll(directory)
     const pace = storedBytes - seenBytes
     seenBytes = storedBytes
