@@ -1,4 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
@@ -9,6 +16,7 @@ import { memoryCgroup } from './harness/memory-cgroup.ts'
 import type { ObjectStore } from './harness/object-store.ts'
 import { run } from './harness/program.ts'
 import { realParts } from './harness/requirements.ts'
+import { bundleMaker } from './harness/small-bundle.ts'
 import { throttle } from './harness/throttle.ts'
 import { until } from './harness/until.ts'
 import { startVersitygw } from './harness/versitygw.ts'
@@ -16,6 +24,8 @@ import { startVersitygw } from './harness/versitygw.ts'
 const MIB = 1 << 20
 /** Of four events each: more than the kernel keeps for a watch, fs.inotify.max_queued_events. */
 const MANY = 5_000
+/** After a night without a store. */
+const WAITING = 20_000
 
 realParts('an agent in trouble', () => {
   let store: ObjectStore
@@ -73,6 +83,33 @@ realParts('an agent in trouble', () => {
     expect(readdirSync(out).filter((name) => name.endsWith('.zip'))).toHaveLength(MANY)
     expect(readFileSync(join(out, `${MANY - 1}.zip`), 'utf8')).toBe(`bundle ${MANY - 1}`)
   })
+
+  test(`with ${WAITING} bundles waiting begins at once, keeps no new crash waiting, and carries all in 128 MiB`, async () => {
+    const agent = new Agent({ USE_INOTIFY: 'true', LOG_LEVEL: 'warn' }).spareKernel()
+    onTestFinished(() => agent.dispose())
+    const out = join(agent.directory, 'out')
+    agent.set({ DESTINATION: `file:${out}` })
+    const cgroup = memoryCgroup(128)
+    onTestFinished(() => cgroup.remove())
+    const leave = bundleMaker(agent.coreDir)
+    for (let index = 0; index < WAITING; index++) await leave(`night-${index}`)
+
+    const started = performance.now()
+    const daemon = await agent.confine(cgroup).start()
+    onTestFinished(async () => void (await daemon.stop()))
+    const arrived = (): string[] => (existsSync(out) ? readdirSync(out) : [])
+    await until('the first one arrives', () => arrived().length > 0)
+    const firstMs = performance.now() - started
+    await leave('now')
+    await until('the new one arrives', () => arrived().includes('now.zip'))
+    const before = arrived().length
+    const isDone = (): boolean => agent.waiting.every((name) => !name.endsWith('.zip'))
+    await until('all are carried', isDone, 200_000)
+    expect(arrived().filter((name) => name.endsWith('.zip'))).toHaveLength(WAITING + 1)
+    expect(firstMs).toBeLessThan(10_000)
+    expect(before).toBeLessThan(WAITING / 4)
+    expect(cgroup.kills()).toBe(0)
+  }, 300_000)
 
   test('in 128 MiB of memory uploads a bundle twice that large (B6)', async () => {
     const agent = agentFor(store)

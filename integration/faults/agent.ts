@@ -216,4 +216,12 @@ export const AGENT_FAULTS: FaultSection = numbered('The agent, carrying', 'agent
     'ENOTFOUND, EAI_AGAIN; goes on in the third part',
     `${CONNECTION} › DNS that answers with %s in mid-upload: said, and gone on with`,
   ],
+  [
+    '20,000 bundles wait',
+    'agent started after a night without a store, 128 MiB',
+    'all carried, none of now behind them',
+    'the first within 10 s, a new one before a quarter of them, no kill',
+    `${AGENT} › with \${WAITING} bundles waiting begins at once, keeps no new crash waiting, and carries all in 128 MiB`,
+    `${QUEUE} › a crash of now does not wait behind those of last night`,
+  ],
 ])

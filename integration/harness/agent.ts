@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CORE_SYSCTLS } from './kernel.ts'
+import type { MemoryCgroup } from './memory-cgroup.ts'
 import { BUCKET, REGION, type S3Account } from './object-store.ts'
 import { run, startProgram, type Program } from './program.ts'
 import { removeScratch, scratchDirectory } from './scratch.ts'
@@ -55,6 +56,12 @@ export class Agent {
       writeFileSync(path, key === 'kernel.core_pattern' ? 'core\n' : '0\n')
     }
     this.set({ SYSCTL_ROOT: root })
+    return this
+  }
+
+  /** Let it run in a cgroup from its first moment on. */
+  confine(cgroup: MemoryCgroup): this {
+    this.#wrapper = ['sh', '-c', `echo $$ > '${cgroup.procs}' && exec "$0" "$@"`]
     return this
   }
 

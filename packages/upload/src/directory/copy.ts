@@ -7,7 +7,7 @@ import { fromFileError } from '../errno.ts'
 import { UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { show } from '../show.ts'
-import { BLOCK_BYTES, sameContent } from './same-content.ts'
+import { BLOCK_BYTES, blockFor, sameContent } from './same-content.ts'
 
 export interface CopyOptions {
   readonly signal?: AbortSignal | undefined
@@ -38,7 +38,7 @@ export async function copyTo(
   { signal, onProgress }: CopyOptions,
 ): Promise<void> {
   await writePart(part, async (target) => {
-    const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+    const block = blockFor(source)
     for (let at = 0; at < source.size;) {
       throwIfAborted(signal)
       const bytes = await source.read(block, Math.min(BLOCK_BYTES, source.size - at), at)

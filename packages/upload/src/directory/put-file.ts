@@ -13,7 +13,7 @@ import { show } from '../show.ts'
 import { copyTo } from './copy.ts'
 import { newPart } from './part-name.ts'
 import { ensureDirectory, publish } from './publish.ts'
-import { BLOCK_BYTES, sameContent } from './same-content.ts'
+import { BLOCK_BYTES, blockFor, sameContent } from './same-content.ts'
 
 type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId'>
 
@@ -106,7 +106,7 @@ async function* candidates(
   yield key
   if (uniqueId !== undefined && uniqueId !== '') yield appendToKey(key, uniqueId)
   const hash = createHash('sha256')
-  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  const block = blockFor(source)
   for (let at = 0; at < source.size; at += BLOCK_BYTES) {
     hash.update(await source.read(block, Math.min(BLOCK_BYTES, source.size - at), at))
   }

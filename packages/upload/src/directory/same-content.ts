@@ -4,6 +4,11 @@ import type { FileSource } from '../file-source.ts'
 
 export const BLOCK_BYTES: number = 1024 * 1024
 
+/** Memory to read a file by: no more than it has, tens of thousands may come in a row. */
+export function blockFor({ size }: FileSource): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, size))
+}
+
 /** Whether two files are equal, byte for byte. */
 export async function sameContent(
   source: FileSource,
@@ -12,8 +17,8 @@ export async function sameContent(
 ): Promise<boolean> {
   const stats = await other.stat()
   if (!stats.isFile() || stats.size !== source.size) return false
-  const ours = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-  const theirs = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  const ours = blockFor(source)
+  const theirs = blockFor(source)
   for (let at = 0; at < source.size;) {
     throwIfAborted(signal)
     const block = await source.read(ours, Math.min(BLOCK_BYTES, source.size - at), at)

@@ -10,22 +10,36 @@ export interface Item {
   /** Not before this time, on the clock that never jumps (`performance.now()`). */
   notBefore: number
   busy: boolean
+  /** The last look at the directory that found it. */
+  look: number
 }
 
-/** The files that wait, in the order of their turns: fewest failures first, then the oldest. */
+/**
+ * The files that wait, in the order of their turns: fewest failures first, then by turns the oldest and
+ * the newest. So a crash of now does not wait behind the thousands of a night without a store.
+ */
 export class Backlog {
   readonly #items = new Map<string, Item>()
-  // last one first; made anew when it is used up or something was added
-  #turns: Item[] = []
+  // last one first; made anew when they are used up or something was added
+  #oldest: Item[] = []
+  #newest: Item[] = []
+  #look = 0
   #stale = false
+  #fromNewest = false
 
   /** Drop what is gone and tell which of `names` are new. */
   sync(names: readonly string[]): string[] {
-    const there = new Set(names)
-    for (const item of this.#items.values()) {
-      if (!there.has(item.name) && !item.busy) this.#items.delete(item.name)
+    const added: string[] = []
+    const look = ++this.#look
+    for (const name of names) {
+      const item = this.#items.get(name)
+      if (item) item.look = look
+      else added.push(name)
     }
-    return names.filter((name) => !this.#items.has(name))
+    for (const item of this.#items.values()) {
+      if (item.look !== look && !item.busy) this.#items.delete(item.name)
+    }
+    return added
   }
 
   add(name: string, { bytes, mtimeMs }: Pick<Item, 'bytes' | 'mtimeMs'>): void {
@@ -37,19 +51,23 @@ export class Backlog {
       skips: 0,
       notBefore: 0,
       busy: false,
+      look: this.#look,
     })
     this.#stale = true
   }
 
   /** The next file whose time has come, marked as busy. */
   next(now: number): Item | undefined {
-    if (this.#stale || this.#turns.length === 0) this.#plan(now)
-    let item = this.#turns.pop()
-    // dropped or rescheduled since the plan was made
+    if (this.#stale || this.#oldest.length === 0 || this.#newest.length === 0) this.#plan(now)
+    const turns = this.#fromNewest ? this.#newest : this.#oldest
+    let item = turns.pop()
+    // sent, dropped or rescheduled since the plan was made
     while (item && (item.busy || item.notBefore > now || this.#items.get(item.name) !== item)) {
-      item = this.#turns.pop()
+      item = turns.pop()
     }
-    if (item) item.busy = true
+    if (item === undefined) return undefined
+    item.busy = true
+    this.#fromNewest = !this.#fromNewest
     return item
   }
 
@@ -84,8 +102,9 @@ export class Backlog {
 
   #plan(now: number): void {
     this.#stale = false
-    this.#turns = [...this.#items.values()]
+    this.#oldest = [...this.#items.values()]
       .filter((item) => !item.busy && item.notBefore <= now)
       .toSorted((a, b) => b.failures - a.failures || b.mtimeMs - a.mtimeMs)
+    this.#newest = this.#oldest.toSorted((a, b) => b.failures - a.failures || a.mtimeMs - b.mtimeMs)
   }
 }

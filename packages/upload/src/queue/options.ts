@@ -16,7 +16,8 @@ export interface QueueOptions {
   /** Files under way at once. @default 2 */
   readonly concurrency?: number
   /**
-   * Leave a file alone while somebody holds it with an exclusive `flock(2)`, and hold it shared while it is sent.
+   * Leave a file alone while somebody holds it with an exclusive `flock(2)`, and hold it shared while it is sent;
+   * one that ends as a zip does is finished, and nobody is asked.
    * @default 'auto'
    */
   readonly lock?: LockMode

@@ -200,6 +200,28 @@ test('a directory that is replaced, or comes late, is watched again', async ({
   expect(told.length).toBeLessThanOrEqual(2)
 })
 
+test('a directory that did not change is not read again, and what comes or goes is seen all the same', async ({
+  spool,
+  start,
+}) => {
+  const down = new UploadError('UNREACHABLE', 'down')
+  const options = { minDelayMs: 60_000 }
+  const queue = start(
+    options,
+    { watch: false, rescanMs: 200 },
+    scripted(() => down),
+  )
+  await writeFile(join(spool, 'a.zip'), 'x')
+  // long enough to be taken for unchanged
+  await sleep(3000)
+  expect(queue.stats().files).toBe(1)
+  await writeFile(join(spool, 'b.zip'), 'x')
+  await vi.waitFor(() => expect(queue.stats().files).toBe(2))
+  await sleep(3000)
+  await rm(join(spool, 'a.zip'))
+  await vi.waitFor(() => expect(queue.stats().files).toBe(1))
+})
+
 test('a file whose writer holds it with flock is left alone until it is released', async ({
   spool,
   out,
@@ -272,6 +294,19 @@ test('a file that is held back and not released goes when its time is over', asy
   expect(performance.now()).toBeGreaterThanOrEqual(until)
 })
 
+test('a file that is released goes also when its directory has not changed for long', async ({
+  spool,
+  start,
+}) => {
+  await writeFile(join(spool, 'a.zip'), 'a')
+  let held = true
+  const queue = start({ holdBack: () => (held ? 60_000 : 0) }, { watch: false, rescanMs: 200 })
+  await sleep(3000)
+  held = false
+  queue.refresh('a.zip')
+  await empty(spool)
+})
+
 test('a file that is replaced while its lock is asked for is sent as the new one alone', async ({
   dir,
   spool,
@@ -312,6 +347,48 @@ test('while a file is sent others cannot lock it for writing', async ({ spool, s
   await expect(lock).rejects.toMatchObject({ code: 1 })
   resolve()
   await empty(spool)
+})
+
+test('a zip that has its end is finished: no process is started to ask for its lock', async ({
+  spool,
+  events,
+  start,
+}) => {
+  await writeFile(join(spool, 'a.zip'), Buffer.from(`PK\x05\x06${'\0'.repeat(18)}`, 'latin1'))
+
+  start({ flockPath: '/no/such/flock' })
+
+  await empty(spool)
+  expect(events.filter((event) => event.type === 'problem')).toEqual([])
+})
+
+test('a crash of now does not wait behind those of last night', async ({ spool, start }) => {
+  for (let n = 10; n < 60; n++) {
+    await writeFile(join(spool, `old-${n}.zip`), 'x')
+    await utimes(join(spool, `old-${n}.zip`), n, n)
+  }
+  const arrived = Promise.withResolvers<void>()
+  let sent = 0
+  const to = scripted(() => undefined)
+  const put = to.put.bind(to)
+  to.put = async (...args) => {
+    // the queue is busy with the old ones when it comes
+    if (++sent === 11) {
+      await writeFile(join(spool, 'new.zip'), 'x')
+      queue.wake()
+      await sleep(300)
+      arrived.resolve()
+    } else if (sent > 11) await arrived.promise
+    return put(...args)
+  }
+  const queue = start({ concurrency: 1 }, { watch: false }, to)
+
+  await empty(spool)
+
+  expect(to.stored.indexOf('new.zip')).toBeGreaterThan(9)
+  expect(to.stored.indexOf('new.zip')).toBeLessThan(14)
+  // nor do the old ones wait for ever
+  expect(to.stored.slice(0, 10)).toContain('old-10.zip')
 })
 
 test('without a flock program it says so once and carries on', async ({ spool, events, start }) => {

@@ -79,7 +79,7 @@ export class UploadQueue {
 
   /** This file of the directory is another one now, or no longer held back: look at it anew, soon. */
   refresh(name: string): void {
-    this.#backlog.forget(name)
+    this.#scanner.forget(name)
     this.wake()
   }
 

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import { show } from '../show.ts'
@@ -10,8 +11,14 @@ import { dropOrphans } from './orphans.ts'
 const MIN_GAP_MS = 100
 /** A look may cost a tenth of the time at most, however many files wait and reasons come. */
 const GAP_PER_COST = 9
+/** But among tens of thousands a new one is found soon, also while we are busy sending them. */
+const MAX_GAP_MS = 2000
 const ORPHANS_EVERY_MS = 600_000
 const AT_ONCE = 64
+/** Longer than any file system's clock ticks: what came later than a look has a later time. */
+const SETTLED_MS = 2000
+/** For file systems that do not tell when a directory changes. */
+const LIST_EVERY_MS = 300_000
 
 /** Brings the backlog up to date with the directory: when asked, on a clock, never too often. */
 export class Scanner {
@@ -24,6 +31,10 @@ export class Scanner {
   #gap = 0
   #orphansAt = -Infinity
   #missing = false
+  #state = ''
+  #stateAt = -Infinity
+  #listedAt = -Infinity
+  #settled = false
   #tidying: Promise<void> = Promise.resolve()
 
   constructor(
@@ -43,6 +54,13 @@ export class Scanner {
     this.#asked = true
   }
 
+  /** Find this file anew at the next look, whether the directory has changed or not. */
+  forget(name: string): void {
+    this.#backlog.forget(name)
+    this.#state = ''
+    this.#settled = false
+  }
+
   nextTime(rescanMs: number): number {
     return this.#asked ? this.#last + this.#gap : this.#last + rescanMs
   }
@@ -54,13 +72,21 @@ export class Scanner {
   async scan(signal: AbortSignal): Promise<void> {
     this.#asked = false
     const started = performance.now()
+    if (await this.#isUnchanged(started)) {
+      this.#last = performance.now()
+      this.#gap = MIN_GAP_MS
+      return
+    }
     const { bundles, records } = await this.#list()
     const added = this.#backlog.sync(bundles)
     for (let i = 0; i < added.length; i += AT_ONCE) {
       await Promise.all(added.slice(i, i + AT_ONCE).map((name) => this.#add(name)))
     }
+    this.#listedAt = started
+    this.#settled = added.length === 0 && started - this.#stateAt >= SETTLED_MS
     this.#last = performance.now()
-    this.#gap = Math.max(MIN_GAP_MS, (this.#last - started) * GAP_PER_COST)
+    const gap = (this.#last - started) * GAP_PER_COST
+    this.#gap = Math.min(Math.max(MIN_GAP_MS, gap), MAX_GAP_MS)
     if (records.length > 0 && this.#last >= this.#orphansAt) {
       this.#orphansAt = this.#last + ORPHANS_EVERY_MS
       // not waited for: a store that hangs must not keep us from looking
@@ -71,6 +97,20 @@ export class Scanner {
   /** When nothing goes on behind a scan any more. */
   async settled(): Promise<void> {
     await this.#tidying
+  }
+
+  /** Tens of thousands of names are not read again while the directory says that none came or went. */
+  async #isUnchanged(now: number): Promise<boolean> {
+    const state = await stat(this.#directory, { bigint: true }).then(
+      ({ dev, ino, mtimeNs, ctimeNs }) => `${dev}:${ino}:${mtimeNs}:${ctimeNs}`,
+      () => undefined,
+    )
+    if (state === undefined || state !== this.#state) {
+      this.#state = state ?? ''
+      this.#stateAt = now
+      this.#settled = false
+    }
+    return this.#settled && now - this.#listedAt < LIST_EVERY_MS
   }
 
   async #list(): ReturnType<typeof list> {

@@ -8,6 +8,7 @@ import { identity, openForReading } from '../file-source.ts'
 import { keyOf } from '../key.ts'
 import { show } from '../show.ts'
 import type { LockState } from './file-lock.ts'
+import { endsAsZip } from './zip-end.ts'
 
 /** How one file fared; failures are thrown. */
 export type Outcome =
@@ -57,7 +58,9 @@ async function send(
   await using _ = handle
   const before = await handle.stat({ bigint: true })
   if (!before.isFile()) return { type: 'skipped', reason: 'not-a-file' }
-  if ((await lock?.(handle)) === 'held') return { type: 'skipped', reason: 'locked' }
+  if (lock && !(await endsAsZip(handle, Number(before.size))) && (await lock(handle)) === 'held') {
+    return { type: 'skipped', reason: 'locked' }
+  }
   // its writer has put another one into its place before we had the lock: that one, then
   if (!(await isStill(file, `${before.dev}:${before.ino}`))) {
     return { type: 'skipped', reason: 'locked' }
