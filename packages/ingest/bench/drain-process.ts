@@ -13,7 +13,8 @@ const numbers = Object.fromEntries(
 
 const file = createPartFile(out)
 const zip = new ZipWriter(file)
-const result = await drain(0, zip, { entryName: 'core', mode: mode as DrainMode, ...numbers })
+const composers = { entryName: 'core', laneNice: 5 }
+const result = await drain(0, zip, { ...composers, mode: mode as DrainMode, ...numbers })
 await zip.finish()
 process.stdout.write(`${JSON.stringify(result)}\n`)
 if (!result.complete) process.exitCode = 1

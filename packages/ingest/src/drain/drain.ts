@@ -30,7 +30,7 @@ export async function drain(
 ): Promise<DrainResult> {
   const started = performance.now()
   const settings = settingsOf(options)
-  const { entryName, mode, level, lanes, maxBytes, blockBytes, spareBytes } = settings
+  const { entryName, mode, level, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
   const codec = codecOf(mode, level)
   const pool = new BlockPool(blockBytes, blocksFor(settings))
@@ -40,9 +40,7 @@ export async function drain(
   const blocks = open()
   let failure: unknown
   const encoder = new Encoder(entry, codec, pool, {
-    lanes,
-    blockBytes,
-    spareBytes,
+    ...settings,
     stores: storingPolicy(settings, started),
     onError: (error) => {
       failure ??= error

@@ -37,6 +37,13 @@ export interface DrainOptions {
    */
   readonly lanes?: number
   /**
+   * Nice value (0 to 19) for the threads of libuv's pool once a core has turned out to be large:
+   * so that whoever writes into the pipe, and the reading, come before compressing. It is the pool
+   * of the whole process, and it stays so. See setpriority(2).
+   * @default 0: nothing is changed
+   */
+  readonly laneNice?: number
+  /**
    * `adaptive` only: milliseconds for which everything is compressed, however long the source waits.
    * After that, what would wait for a lane is stored; lanes then leave one CPU to the reading.
    * @default 0
@@ -51,8 +58,7 @@ export interface DrainOptions {
   /** Keep at most this many bytes; the rest of the source is not read. @default Infinity */
   readonly maxBytes?: number
   /**
-   * Bytes read and compressed as one, a multiple of 4096; `lanes + 3` such blocks are the memory used, 13 more in
-   * `adaptive`.
+   * Bytes read and compressed as one, a multiple of 4096; `lanes + 16` such blocks are the memory used.
    * @default 131072
    */
   readonly blockBytes?: number

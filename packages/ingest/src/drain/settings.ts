@@ -13,6 +13,7 @@ export type DrainSettings = Required<
     | 'mode'
     | 'level'
     | 'lanes'
+    | 'laneNice'
     | 'holdBudgetMs'
     | 'mayStore'
     | 'maxBytes'
@@ -28,6 +29,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     mode = 'deflate',
     level = 1,
     lanes = Math.min(availableParallelism() + 1, MAX_LANES),
+    laneNice = 0,
     holdBudgetMs = 0,
     mayStore = () => true,
     maxBytes = Infinity,
@@ -37,18 +39,29 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, mode)
   assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
   assertInteger('lanes', lanes, 1, 64)
+  assertInteger('laneNice', laneNice, 0, 19)
   assertInteger('blockBytes', blockBytes, 4 * PAGE, 16 * 1024 * 1024)
   if (blockBytes % PAGE !== 0) throw invalid('blockBytes', `a multiple of ${PAGE}`, `${blockBytes}`)
   if (!(holdBudgetMs >= 0)) throw invalid('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
   if (!(maxBytes >= 0)) throw invalid('maxBytes', '0 or more', `${maxBytes}`)
   if (!(spareBytes >= 0)) throw invalid('spareBytes', '0 or more', `${spareBytes}`)
-  return { entryName, mode, level, lanes, holdBudgetMs, mayStore, maxBytes, blockBytes, spareBytes }
+  return {
+    entryName,
+    mode,
+    level,
+    lanes,
+    laneNice,
+    holdBudgetMs,
+    mayStore,
+    maxBytes,
+    blockBytes,
+    spareBytes,
+  }
 }
 
-/** How many blocks are read into: those in the lanes, and those being filled, ahead of it and written. */
-export function blocksFor({ mode, lanes }: DrainSettings): number {
-  // the reading must not wait for a lane before the lane has had its time
-  return lanes + (mode === 'adaptive' ? 16 : 3)
+/** How many blocks are read into: those in the lanes, and enough to keep these at work while zeros pass. */
+export function blocksFor({ lanes }: DrainSettings): number {
+  return lanes + 16
 }
 
 function assertInteger(option: string, value: number, min: number, max: number): void {

@@ -1,6 +1,6 @@
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
 import type { Block, BlockPool } from '../block-pool.ts'
-import { isIncompressible } from '../classify/incompressible.ts'
+import { splitIncompressible } from '../classify/split-incompressible.ts'
 import { splitZeroRuns } from '../classify/split-zero-runs.ts'
 import type { StoringPolicy } from '../storing-policy.ts'
 import type { Checkpoint, Plain } from './checkpoints.ts'
@@ -11,6 +11,7 @@ import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
   readonly lanes: number
+  readonly laneNice: number
   readonly blockBytes: number
   readonly spareBytes: number
   readonly stores: StoringPolicy
@@ -40,7 +41,7 @@ export class Encoder {
     this.#codec = codec
     this.#options = options
     const failed = (error: unknown): void => this.#output.fail(error)
-    this.#lanes = new Lanes(codec, options.lanes, options.blockBytes, failed)
+    this.#lanes = new Lanes(codec, { ...options, onError: failed })
     this.#output = new OrderedOutput(entry, codec, {
       spareBytes: options.spareBytes,
       onWritten: () => this.#settle(),
@@ -87,20 +88,23 @@ export class Encoder {
 
   #data(bytes: Buffer, block: Block): void {
     this.#endZeros()
+    if (this.#codec.stored === undefined) return this.#part(bytes, block, false)
+    if (this.#options.stores(this.#lanes.busy)) return this.#part(bytes, block, true)
+    splitIncompressible(bytes, (start, end, incompressible) =>
+      this.#part(bytes.subarray(start, end), block, incompressible),
+    )
+  }
+
+  #part(bytes: Buffer, block: Block, stored: boolean): void {
     this.#crc.bytes(bytes)
     const piece: Piece = { plain: this.#plain(bytes.length, 'compressedBytes') }
     this.#output.add(piece)
-    if (this.#isStored(bytes)) this.#store(piece, bytes, block)
+    if (stored) this.#store(piece, bytes, block)
     else this.#compress(piece, bytes, block)
   }
 
   #plain(bytes: number, treated: Plain['treated']): Plain {
     return { bytes, crc32: this.#crc.value, treated }
-  }
-
-  #isStored(bytes: Buffer): boolean {
-    if (this.#codec.stored === undefined) return false
-    return this.#options.stores(this.#lanes.busy) || isIncompressible(bytes)
   }
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {

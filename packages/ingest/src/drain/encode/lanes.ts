@@ -1,5 +1,6 @@
 import type { Transform } from 'node:stream'
 import type { Codec } from './codec.ts'
+import { lowerPoolThreads } from './lower-pool-threads.ts'
 import { PartMemory, type Held } from './part-memory.ts'
 
 /** What a job became: its bytes, and the memory they are in. */
@@ -20,24 +21,32 @@ interface Lane {
   held: Held[]
 }
 
+export interface LanesOptions {
+  readonly lanes: number
+  readonly laneNice: number
+  readonly blockBytes: number
+  readonly onError: (error: Error) => void
+}
+
+/** Jobs after which a core is large: a small one is not worth the half millisecond. */
+const LARGE_AFTER_JOBS = 64
 /** A part of a block that cannot be made smaller still fits one buffer. */
 const OVERHEAD = 4096
 
 /** A fixed number of compressors working side by side on libuv's threads; jobs beyond that wait in order. */
 export class Lanes {
   readonly #codec: Codec
-  readonly #limit: number
+  readonly #options: LanesOptions
   readonly #chunkBytes: number
-  readonly #onError: (error: Error) => void
   readonly #idle: Lane[] = []
   readonly #all: Lane[] = []
   readonly #waiting: Job[] = []
+  #started = 0
 
-  constructor(codec: Codec, limit: number, blockBytes: number, onError: (error: Error) => void) {
+  constructor(codec: Codec, options: LanesOptions) {
     this.#codec = codec
-    this.#limit = limit
-    this.#chunkBytes = Math.max(blockBytes + OVERHEAD, Buffer.poolSize)
-    this.#onError = onError
+    this.#options = options
+    this.#chunkBytes = Math.max(options.blockBytes + OVERHEAD, Buffer.poolSize)
   }
 
   /** Jobs under way. */
@@ -58,11 +67,11 @@ export class Lanes {
   }
 
   #open(): Lane | undefined {
-    if (this.#all.length === this.#limit) return undefined
+    if (this.#all.length === this.#options.lanes) return undefined
     const compressor = this.#codec.compressor(this.#chunkBytes)
     const memory = new PartMemory(this.#chunkBytes)
     const lane: Lane = { compressor, chunks: [], held: [] }
-    compressor.on('error', this.#onError)
+    compressor.on('error', this.#options.onError)
     compressor.on('data', (chunk: Uint8Array) => {
       lane.chunks.push(chunk)
       lane.held.push(memory.hold(chunk))
@@ -72,6 +81,8 @@ export class Lanes {
   }
 
   #start(lane: Lane, { bytes, done }: Job): void {
+    const { laneNice } = this.#options
+    if (++this.#started === LARGE_AFTER_JOBS && laneNice > 0) lowerPoolThreads(laneNice)
     lane.compressor.write(bytes, (error) => {
       if (error) return
       // a chunk may be handed out as late as in the next tick
