@@ -1,17 +1,22 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Agent } from './harness/agent.ts'
 import { Bundle } from './harness/bundle.ts'
 import { agentFor } from './harness/carrying.ts'
+import { backtrace, promisedBytes } from './harness/core.ts'
 import { FedComposer, noisyCore } from './harness/fed-composer.ts'
+import { runToDeath } from './harness/host-victim.ts'
+import { memoryCgroup } from './harness/memory-cgroup.ts'
+import { TestNode } from './harness/node.ts'
 import type { ObjectStore } from './harness/object-store.ts'
 import { freePorts } from './harness/ports.ts'
 import { realParts } from './harness/requirements.ts'
 import { throttle } from './harness/throttle.ts'
 import { until } from './harness/until.ts'
 import { startVersitygw } from './harness/versitygw.ts'
+import { victim } from './harness/victims.ts'
 
 const MIB = 1 << 20
 const CORE = noisyCore(40 * MIB)
@@ -258,5 +263,52 @@ realParts('a bundle that goes straight to the store', () => {
     expect(agent.output).toContain('STRAIGHT_TO_STORE')
     expect(existsSync(join(agent.hostDir, 'straight'))).toBe(false)
     expect(readFileSync(join(agent.hostDir, '.env'), 'utf8')).toContain('STRAIGHT_TO_STORE=false\n')
+  })
+
+  test('of a real crash is there when its composer ends; the process is not known to the disk', async () => {
+    const node = new TestNode({
+      store,
+      env: { STRAIGHT_TO_STORE: 'true', COMP_CORE_EVENTS: 'true' },
+    })
+    onTestFinished(() => node.dispose())
+
+    const bundle = await node.prepared(async () => {
+      await until('it listens', () => existsSync(join(node.agent.hostDir, 'straight')))
+      const pid = await runToDeath(victim('crasher'), ['-m', '64'])
+      return node.inbox.one(({ manifest }) => manifest.crash.hostPid === pid)
+    })
+
+    const { core, delivery, identity, problems, uuid } = bundle.manifest
+    expect(delivery).toEqual({ way: 'straight' })
+    expect(problems).toEqual([])
+    expect(identity.status).toBe('host')
+    const image = await bundle.extractCore()
+    expect(core).toMatchObject({ bytes: await promisedBytes(image), complete: true })
+    expect(await backtrace(victim('crasher'), image)).toMatch(/#0 .*crash_here/)
+    expect(node.agent.waiting).toEqual([])
+    expect(node.composerLog).toContain(`Wrote s3://${store.bucket}/${uuid}-dump-`)
+    expect(node.agent.output).toContain('straight from its composer')
+    expect(existsSync(join(node.agent.hostDir, 'straight'))).toBe(false)
+    const events = readdirSync(join(node.agent.hostDir, 'events'))
+    expect(events).toContain(`${uuid}-event.json`)
+  })
+
+  test('stays within the memory of composer and agent, as installed', async () => {
+    const agent = await straightAgent({ COMP_STRAIGHT_HOLD_MS: '60000' })
+    const cgroup = memoryCgroup(128)
+    onTestFinished(() => cgroup.remove())
+    onTestFinished(async () => void (await agent.daemon.stop()))
+    cgroup.add(agent.daemon.pid)
+    const composer = new FedComposer(agent)
+    let mostKib = 0
+    for (let at = 0; at < 6; at++) {
+      await composer.feed(CORE)
+      const status = readFileSync(`/proc/${composer.pid}/status`, 'utf8')
+      mostKib = Math.max(mostKib, Number(/^RssAnon:\s+(\d+)/m.exec(status)?.[1]))
+    }
+
+    expect((await composer.end()).path).toMatch(/^s3:/)
+    expect(mostKib).toBeLessThan(40 * 1024)
+    expect(cgroup.kills()).toBe(0)
   })
 })
