@@ -51,4 +51,12 @@ export const LEFT_OVERS: FaultSection = numbered('What dead composers leave', 'l
     'not counted as a writer',
     'apps/agent/src/salvage/writer-watch.test.ts › a process in a container that calls itself a composer keeps nothing from being salvaged',
   ],
+  [
+    'a reason in prose, a code that nobody knows',
+    'in the manifest that is counted',
+    'a label of a fixed list',
+    'COMPOSER_DIED for a salvaged one, OTHER for what is not known',
+    'apps/agent/src/answer/metrics.test.ts › a core that is not there is counted by the code of its reason, never by its prose',
+    'apps/agent/src/answer/metrics.test.ts › a code that nobody knows is no label',
+  ],
 ])

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { CORE_REASON_CODES } from './index.ts'
 import type { BundleManifest } from './index.ts'
 import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
@@ -63,6 +64,7 @@ describe('called by hand', () => {
     const { manifest } = await onlyBundle(dir)
     const url = new URL('../schema/bundle-manifest.schema.json', import.meta.url)
     const schema = JSON.parse(await readFile(url, 'utf8')) as object
+    expect(schema).toHaveProperty('properties.core.properties.reasonCode.enum', CORE_REASON_CODES)
     expect(violations(schema, manifest)).toEqual([])
     expect(violations(schema, { ...manifest, uuid: 'x', core: {} })).toEqual([
       '$.uuid: has another form',

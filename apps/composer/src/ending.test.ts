@@ -24,6 +24,7 @@ describe('ended before it was done', () => {
       bytes: HALF.length,
       expectedBytes: CORE.length,
       reason: expect.stringMatching(/not done after 2 s/),
+      reasonCode: 'TIMEOUT',
     })
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain(
       'Timeout error during coredump processing',
@@ -51,7 +52,11 @@ describe('ended before it was done', () => {
     const bundle = await onlyBundle(dir)
     expect(code).toBe(exitCode)
     expect(stdout).toBe(`${bundle.path}\n`)
-    expect(bundle.manifest.core).toMatchObject({ complete: false, reason: `Ended by ${signal}` })
+    expect(bundle.manifest.core).toMatchObject({
+      complete: false,
+      reason: `Ended by ${signal}`,
+      reasonCode: 'INTERRUPTED',
+    })
     expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
   })
 
@@ -81,6 +86,7 @@ describe('ended before it was done', () => {
       expectedBytes: CORE.length,
       complete: false,
       reason: expect.stringMatching(/2000000.*4000000/),
+      reasonCode: 'TRUNCATED',
     })
   })
 
@@ -99,6 +105,7 @@ describe('ended before it was done', () => {
       bytes: 0,
       complete: false,
       reason: expect.stringMatching(/Cannot write .*EFBIG/),
+      reasonCode: 'CORE_NOT_WRITTEN',
     })
   })
 })

@@ -18,6 +18,8 @@ export { FRAME, FRAMES_MAGIC, STRAIGHT_SOCKET, frame, frameHeader } from './stra
 export type { StraightHello } from './straight/frames.ts'
 export { FrameReader } from './straight/frame-reader.ts'
 export type { Frame } from './straight/frame-reader.ts'
+export { CORE_REASON_CODES } from './bundle/core-reason.ts'
+export type { CoreReasonCode } from './bundle/core-reason.ts'
 export type {
   BundleManifest,
   ManifestCore,

@@ -75,6 +75,7 @@ describe('RATE_CRASHES', () => {
     expect(bytes).toEqual([0, CORE.length, CORE.length])
     const record = bundles.find(({ manifest }) => manifest.core.bytes === 0)
     expect(record?.manifest.problems).toMatchObject([{ code: 'CORE_SUPPRESSED' }])
+    expect(record?.manifest.core.reasonCode).toBe('CORE_SUPPRESSED')
     expect(record?.manifest.core.reason).toMatch(/^Crash 3 of this workload within 86400 s/)
 
     const [counter = '', facts = ''] = (await readdir(join(dir, 'rate'))).toSorted()
@@ -117,6 +118,7 @@ describe('the floor of free space', () => {
     expect(core.complete).toBe(false)
     expect(core.bytes).toBeGreaterThan(0)
     expect(core.bytes).toBeLessThan(40_000_000)
+    expect(core.reasonCode).toBe('CORE_CUT')
     expect(core.reason).toMatch(/came down to \d+ bytes free/)
     expect(problems).toMatchObject([{ code: 'CORE_CUT' }])
   })
@@ -165,10 +167,10 @@ describe('a disk that is full', () => {
       await mkdir(out)
       const bundle = await onDiskOf(pages, file, out)
       const { core, problems } = bundle.manifest
-      expect(core).toMatchObject({ complete: false, reason: expect.stringContaining('ENOSPC') })
-      expect(problems).toMatchObject([
-        { code: core.bytes === 0 ? 'CORE_NOT_WRITTEN' : 'DISK_FULL' },
-      ])
+      const reason: unknown = expect.stringContaining('ENOSPC')
+      const code = core.bytes === 0 ? 'CORE_NOT_WRITTEN' : 'DISK_FULL'
+      expect(core).toMatchObject({ complete: false, reason, reasonCode: code })
+      expect(problems).toMatchObject([{ code }])
       kept.push(core.bytes)
       if (core.bytes === 0) continue
       expect(core.expectedBytes).toBe(whole.length)

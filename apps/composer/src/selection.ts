@@ -1,3 +1,4 @@
+import type { CoreReasonCode } from './bundle/core-reason.ts'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Identified } from '@core-dump-handler/cri'
@@ -10,7 +11,7 @@ import type { Task } from './task.ts'
 export type Selection =
   | { readonly take: 'core' }
   /** `code`: of the problem that tells so. */
-  | { readonly take: 'record'; readonly reason: string; readonly code?: string }
+  | { readonly take: 'record'; readonly reason: string; readonly code?: CoreReasonCode }
   | { readonly take: 'nothing'; readonly reason: string }
 
 const CORE: Selection = { take: 'core' }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { CORE_REASON_CODES, type CoreReasonCode } from '@core-dump-handler/composer'
 import type { Manifest } from './read-manifest.ts'
 
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
@@ -6,6 +7,12 @@ const MAX_CODES = 100
 
 /** Problems by which the agent's own records are known. */
 const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
+
+/** One of a known set; a bundle of a composer before there was `reasonCode` has it among its problems. */
+function reasonOf({ core, problems }: Manifest): CoreReasonCode | 'OTHER' {
+  const told = CORE_REASON_CODES.find((code) => problems.some((problem) => problem.code === code))
+  return core.reasonCode ?? told ?? 'OTHER'
+}
 
 /** What `/metrics` tells; names begin with `core_dump_`. */
 export class Metrics {
@@ -68,7 +75,7 @@ export class Metrics {
     // of crashes counted when they were dropped
     if (codes.some((code) => OWN_RECORDS.has(code))) return
     const outcome = core.complete ? 'complete' : core.bytes > 0 ? 'incomplete' : 'no_core'
-    const reason = core.complete ? '' : (codes.find((code) => code.startsWith('CORE_')) ?? 'OTHER')
+    const reason = core.complete ? '' : reasonOf(manifest)
     this.#crashes.inc({ outcome, reason, identity: identity.status })
     if (outcome === 'no_core') this.#drops.inc({ reason })
     this.#coreBytes.inc(core.bytes)

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
+import { CORE_REASON_CODES } from '@core-dump-handler/composer'
 import * as v from 'valibot'
 import { fromFdPromise } from 'yauzl'
 
@@ -20,7 +21,13 @@ const SCHEMA = v.object({
     namespace: name,
     podUid: name,
   }),
-  core: v.object({ bytes: count, complete: v.boolean(), reason: name }),
+  core: v.object({
+    bytes: count,
+    complete: v.boolean(),
+    reason: name,
+    // a later composer may know more of them
+    reasonCode: v.fallback(v.optional(v.picklist(CORE_REASON_CODES)), undefined),
+  }),
   timings: v.object({ heldMs: count }),
   // a code becomes a label of a metric: never free text
   problems: v.array(v.object({ code: v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9_]{0,47}$/)) })),

@@ -59,7 +59,7 @@ function coreOf({ entries, foundBytes }: SavedZip, name: string): ManifestCore {
   const entry = entries.find((one) => one.name === name)
   if (entry === undefined) {
     const reason = `${DIED} before any of the core was on the disk; it left ${foundBytes} bytes`
-    return { bytes: 0, complete: false, reason }
+    return { bytes: 0, complete: false, reason, reasonCode: 'COMPOSER_DIED' }
   }
   const { bytes, compressedBytes, elf, crc32, method, whole } = entry
   const { expectedBytes } = elf
@@ -74,7 +74,10 @@ function coreOf({ entries, foundBytes }: SavedZip, name: string): ManifestCore {
     storedBytes: compressedBytes,
     ...(expectedBytes !== undefined && { expectedBytes }),
     complete,
-    ...(!complete && { reason: `${DIED} after ${bytes} bytes${promised}` }),
+    ...(!complete && {
+      reason: `${DIED} after ${bytes} bytes${promised}`,
+      reasonCode: 'COMPOSER_DIED' as const,
+    }),
     crc32: crc32.toString(16).padStart(8, '0'),
     ...(packing !== undefined && { method: packing }),
   }

@@ -120,6 +120,7 @@ test.for(['deflate', 'store', 'adaptive', 'zstd'])(
       if (core.length < CORE.length) {
         expect(manifest.core.complete).toBe(false)
         expect(manifest.core.reason).toContain('The composer died')
+        expect(manifest.core.reasonCode).toBe('COMPOSER_DIED')
       }
       saved += core.length > 0 ? 1 : 0
     }

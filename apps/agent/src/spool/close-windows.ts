@@ -69,6 +69,7 @@ async function closeWindow(file: string, window: Window): Promise<void> {
   await writeRecord(coreDir, {
     name: `${key}-${endMs / 1000}-suppressed`,
     reason,
+    reasonCode: 'RATE_WINDOW',
     dumpInfo: JSON.stringify({
       timestamp: String(endMs / 1000),
       hostname: output.hostname,

@@ -37,6 +37,7 @@ export function recordOfDrops(drops: readonly DroppedFacts[]): AgentRecord | und
     },
     dumpInfo: dumpInfo ?? '{}',
     reason,
+    reasonCode: 'SPOOL_DROPPED',
     entries: { '-dropped.json': `${JSON.stringify(listed, null, 1)}\n` },
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import type { CoreReasonCode } from '@core-dump-handler/composer'
 import { ZipWriter, createPartFile, isIngestError, type PartFile } from '@core-dump-handler/ingest'
 
 export interface AgentRecord {
@@ -11,6 +12,7 @@ export interface AgentRecord {
   readonly dumpInfo: string
   /** Why there is no core. */
   readonly reason: string
+  readonly reasonCode: CoreReasonCode
   /** Further entries, by the ends of their names. */
   readonly entries?: Readonly<Record<string, string>>
 }
@@ -25,7 +27,7 @@ export async function writeRecord(directory: string, record: AgentRecord): Promi
   const manifest = {
     ...record.manifest,
     uuid: randomUUID(),
-    core: { bytes: 0, complete: false, reason: record.reason },
+    core: { bytes: 0, complete: false, reason: record.reason, reasonCode: record.reasonCode },
   }
   await zip.add(`${name}-dump-info.json`, record.dumpInfo)
   for (const [suffix, content] of Object.entries(record.entries ?? {})) {

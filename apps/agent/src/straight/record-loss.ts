@@ -28,6 +28,7 @@ export async function recordLoss(
   return writeRecord(directory, {
     name: `${hello.name}-lost`,
     reason,
+    reasonCode: 'CORE_LOST_IN_STORE',
     dumpInfo: hello.dumpInfo,
     manifest: {
       schema: 'core-dump-handler/bundle@1',

@@ -1,3 +1,5 @@
+import type { CoreReasonCode } from './core-reason.ts'
+
 import type { Identity } from '@core-dump-handler/cri'
 
 /** Something that went wrong beside the core; the dump goes on. */
@@ -63,6 +65,8 @@ export interface ManifestCore {
   readonly complete: boolean
   /** Why it is incomplete or absent. */
   readonly reason?: string
+  /** The same for machines; set since 0.1 wherever `reason` is. */
+  readonly reasonCode?: CoreReasonCode
   /** Of the bytes kept, eight hex digits. */
   readonly crc32?: string
   /** Zip method. */

@@ -3,6 +3,7 @@ import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-du
 import { messageOf } from '../message-of.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
+import type { CoreReasonCode } from './core-reason.ts'
 import { CoreRefused, RoomWatch, watchCore } from './core-watch.ts'
 import type { ManifestCore } from './manifest-type.ts'
 import type { Bundle } from './open.ts'
@@ -16,6 +17,14 @@ export interface TakenCore {
   readonly failed: boolean
 }
 
+const CODES: Readonly<Record<Exclude<DrainCut, 'aborted'>, CoreReasonCode>> = {
+  limit: 'CORE_CUT',
+  'write-error': 'CORE_CUT',
+  'no-space': 'DISK_FULL',
+  'read-error': 'READ_ERROR',
+  truncated: 'TRUNCATED',
+  empty: 'EMPTY',
+}
 const FAILED: readonly DrainCut[] = ['read-error', 'no-space', 'write-error']
 
 /** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
@@ -53,7 +62,8 @@ export async function takeCore(
     const { cut, reason = 'The core was cut' } = result
     if (cut === 'no-space') problems.add('DISK_FULL', reason)
     if (cut === 'limit' || cut === 'write-error') problems.add('CORE_CUT', reason)
-    const core = describeCore(result, packing.holdBudgetMs, task)
+    const why = full.signal.aborted ? 'CORE_CUT' : task.stop.cause?.code
+    const core = describeCore(result, why, packing.holdBudgetMs, task)
     return { core, failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {
     source.release()
@@ -61,19 +71,20 @@ export async function takeCore(
     // not even its beginning found room: what remains is the record that says why
     const reason = messageOf(error)
     problems.add('CORE_NOT_WRITTEN', reason)
-    return { core: { bytes: 0, complete: false, reason }, failed: true }
+    const core = { bytes: 0, complete: false, reason, reasonCode: 'CORE_NOT_WRITTEN' } as const
+    return { core, failed: true }
   }
 }
 
 /** A record instead of a core. */
 export async function refuseCore(
-  code: string,
+  code: CoreReasonCode,
   reason: string,
   { source, problems }: Task,
 ): Promise<TakenCore> {
   source.release()
   problems.add(code, reason)
-  return { core: { bytes: 0, complete: false, reason }, failed: false }
+  return { core: { bytes: 0, complete: false, reason, reasonCode: code }, failed: false }
 }
 
 function isRefusal(error: unknown): error is Error {
@@ -94,6 +105,7 @@ function packingOf(
 
 function describeCore(
   result: DrainResult,
+  abortedBy: CoreReasonCode | undefined,
   holdBudgetMs: number | undefined,
   { stop, problems }: Task,
 ): ManifestCore {
@@ -107,7 +119,11 @@ function describeCore(
     storedBytes: result.storedBytes,
     ...(expectedBytes !== undefined && { expectedBytes }),
     complete: result.complete,
-    ...(!result.complete && { reason: reason ?? result.reason ?? 'The core was cut' }),
+    ...(!result.complete && {
+      reason: reason ?? result.reason ?? 'The core was cut',
+      reasonCode:
+        result.cut === 'aborted' ? (abortedBy ?? 'CORE_CUT') : CODES[result.cut ?? 'limit'],
+    }),
     crc32: result.crc32.toString(16).padStart(8, '0'),
     method: result.method,
     mode: result.mode,
