@@ -3,9 +3,15 @@ import type { Block, BlockPool } from '../block-pool.ts'
 import type { BlockSource } from './block-source.ts'
 import { closeFd } from './close-fd.ts'
 
+/** Fewer than a pool has: the reading must never wait for what waits for the reading. */
+const AHEAD_BLOCKS = 14
+/** A source that is slow gets its blocks treated as they come, so that little is lost with the process. */
+const AHEAD_MS = 50
+
 /**
  * A pipe or socket, read straight into blocks. `onread` is as fast as blocking reads within 7 %,
  * and leaves timers and signals alive: a pipe that stalls must not deafen the process.
+ * The first blocks are only read: most crashes are small, and over before any work on them begins.
  */
 export class PipeSource implements BlockSource {
   failure: Error | undefined
@@ -18,6 +24,7 @@ export class PipeSource implements BlockSource {
   // Node asks for the next buffer before a pause takes effect: one block is always ahead
   #spare: Block | undefined
   #waiting: ((block: Block | undefined) => void) | undefined
+  #ahead: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(fd: number, pool: BlockPool) {
@@ -34,6 +41,7 @@ export class PipeSource implements BlockSource {
         callback: (bytes) => this.#onRead(bytes),
       },
     })
+    this.#ahead = setTimeout(() => this.#begin(), AHEAD_MS)
     this.#socket.on('end', () => this.close())
     this.#socket.on('error', (error) => {
       this.failure ??= error
@@ -42,7 +50,7 @@ export class PipeSource implements BlockSource {
   }
 
   next(): Promise<Block | undefined> {
-    const block = this.#ready.shift()
+    const block = this.#ahead === undefined ? this.#ready.shift() : undefined
     if (block !== undefined || this.#closed) return Promise.resolve(block)
     return new Promise((resolve) => {
       this.#waiting = resolve
@@ -56,11 +64,12 @@ export class PipeSource implements BlockSource {
     // libuv never closes the standard three
     if (this.#fd <= 2) closeFd(this.#fd)
     this.closedAt = performance.now()
-    if (this.#current.length > 0) this.#deliver(this.#current)
+    if (this.#current.length > 0) this.#ready.push(this.#current)
     else this.#current.release()
     this.#spare?.release()
-    this.#waiting?.(undefined)
-    this.#waiting = undefined
+    this.#begin()
+    // nothing more will come
+    this.#answer(undefined)
   }
 
   /** False pauses the socket. */
@@ -83,9 +92,24 @@ export class PipeSource implements BlockSource {
   }
 
   #deliver(block: Block): void {
-    const waiting = this.#waiting
+    this.#ready.push(block)
+    if (this.#ahead === undefined) this.#handOver()
+    else if (this.#ready.length === AHEAD_BLOCKS) this.#begin()
+  }
+
+  /** Enough has been read ahead. */
+  #begin(): void {
+    clearTimeout(this.#ahead)
+    this.#ahead = undefined
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    if (this.#waiting !== undefined && this.#ready.length > 0) this.#answer(this.#ready.shift())
+  }
+
+  #answer(block: Block | undefined): void {
+    this.#waiting?.(block)
     this.#waiting = undefined
-    if (waiting) waiting(block)
-    else this.#ready.push(block)
   }
 }
