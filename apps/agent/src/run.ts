@@ -11,6 +11,7 @@ import { wasRemoved } from './node/node-files.ts'
 import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
 import { watchDrops } from './node/watch-drops.ts'
+import { startRecompressor } from './recompress/start-recompressor.ts'
 import { salvageBundles } from './salvage/salvage-bundles.ts'
 import { receiveStraight } from './straight/receive-straight.ts'
 import { keepSpool } from './spool/keep-spool.ts'
@@ -125,11 +126,16 @@ async function carryBundles(context: CommandContext, answers: Answers): Promise<
   const { settings, log, signal } = context
   const { metrics } = answers
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
+  const recompressor = await startRecompressor(context, metrics, spool, (name) =>
+    carrier?.queue.refresh(name),
+  )
   const carrier = openCarrier(settings, log, {
     onEvent: (event) => {
       spool.onQueueEvent(event)
       answers.onQueueEvent(event)
+      recompressor?.note(event)
     },
+    ...(recompressor && { holdBack: recompressor.holdBack }),
     onUnusable: (error) => answers.readiness.destinationFailed(error),
   })
   if (carrier !== undefined) answers.watch(carrier)
@@ -147,5 +153,5 @@ async function carryBundles(context: CommandContext, answers: Answers): Promise<
     },
   })
   await carry(settings, carrier, log, signal)
-  await Promise.all([salvaging, spool.ended, straight?.ended])
+  await Promise.all([salvaging, spool.ended, straight?.ended, recompressor?.ended()])
 }

@@ -43,6 +43,7 @@ async function status(
     kernelLine(settings.hostDir),
     await spoolLine(settings.coreDir),
     await diskLine(settings),
+    recompressLine(settings),
     await destinationLine(settings, signal),
   ]
 }
@@ -121,6 +122,14 @@ async function diskLine({ coreDir, minFreeBytes }: AgentSettings): Promise<Statu
   } catch (error) {
     return { ok: false, text: `disk: ${messageOf(error)}` }
   }
+}
+
+function recompressLine({ recompress }: AgentSettings): StatusLine {
+  const text =
+    recompress === undefined
+      ? 'off'
+      : `of bundles from ${recompress.minBytes} bytes, for ${recompress.maxDelayMs / 1000} s at most`
+  return { ok: true, text: `recompression: ${text}` }
 }
 
 async function destinationLine(

@@ -28,6 +28,7 @@ Settings are environment variables; a .env beside the program is read first and 
   INTERVAL         look for bundles each so many milliseconds; wins over
   SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over
   USE_INOTIFY      true: carry each bundle as soon as it is there
+  RECOMPRESS       true: compress cores that were stored in haste in full before they are sent
   COMP_...         settings of the composer, such as COMP_TIMEOUT
 All of them are in the README of @core-dump-handler/agent.
 `

@@ -60,6 +60,16 @@ export class Metrics {
     ['outcome'],
   )
 
+  readonly recompressions: Counter = this.#counter(
+    'recompressions_total',
+    'Bundles to be compressed in full before they are sent, by what became of them.',
+    ['outcome'],
+  )
+  readonly recompressedBytes: Counter = this.#counter(
+    'recompressed_saved_bytes_total',
+    'Bytes that this has saved.',
+  )
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

@@ -3,6 +3,7 @@ import {
   openDestination,
   type Destination,
   type QueueEvent,
+  type QueueOptions,
 } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
@@ -16,6 +17,7 @@ export interface Carrier {
 
 export interface CarrierListeners {
   readonly onEvent?: (event: QueueEvent) => void
+  readonly holdBack?: QueueOptions['holdBack']
   /** The settings name a destination that cannot be one. */
   readonly onUnusable?: (error: Error) => void
 }
@@ -24,7 +26,7 @@ export interface CarrierListeners {
 export function openCarrier(
   { destination: where, coreDir }: AgentSettings,
   log: Log,
-  { onEvent, onUnusable }: CarrierListeners = {},
+  { onEvent, holdBack, onUnusable }: CarrierListeners = {},
 ): Carrier | undefined {
   if (where === undefined) return undefined
   try {
@@ -34,6 +36,7 @@ export function openCarrier(
         logQueueEvent(log, event)
         onEvent?.(event)
       },
+      ...(holdBack && { holdBack }),
     })
     return { destination, queue }
   } catch (err) {

@@ -29,6 +29,22 @@ test('an empty environment gives the defaults of version 9 and no complaint', ()
   expect(settings.destination).toBeUndefined()
 })
 
+test('RECOMPRESS is off unless it is asked for; bad numbers beside it cost themselves alone', () => {
+  const recompress = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.recompress
+  expect(recompress({ RECOMPRESS_MIN_BYTES: '1' })).toBeUndefined()
+  const defaults = { minBytes: 64 * 2 ** 20, maxDelayMs: 300_000 }
+  expect(recompress({ RECOMPRESS: 'TRUE' })).toEqual(defaults)
+  const given = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '0', RECOMPRESS_MAX_DELAY_SECONDS: '9' }
+  expect(recompress(given)).toEqual({ minBytes: 0, maxDelayMs: 9000 })
+  const bad = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '1G', RECOMPRESS_MAX_DELAY_SECONDS: '0' }
+  expect(recompress(bad)).toEqual(defaults)
+  expect(variablesOf({ ...bad, RECOMPRESS: 'yes' })).toEqual([
+    'RECOMPRESS',
+    'RECOMPRESS_MIN_BYTES',
+    'RECOMPRESS_MAX_DELAY_SECONDS',
+  ])
+})
+
 test('the composer gets the twelve lines of version 9 first, then CORE_DIR', () => {
   const { composerEnv } = readSettings({
     HOST_DIR: '/h/',

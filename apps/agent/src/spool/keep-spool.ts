@@ -10,6 +10,9 @@ const EVERY_MS = 10_000
 /** What a spool keeper hears of, and when it ends. */
 export interface SpoolKeeper {
   readonly onQueueEvent: (event: QueueEvent) => void
+  /** It is not dropped until it is released, when it may have another size. */
+  hold(name: string): void
+  release(name: string): void
   readonly ended: Promise<void>
 }
 
@@ -35,5 +38,10 @@ export function keepSpool(
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
     }
   }
-  return { onQueueEvent: (event) => spool.note(event), ended: keep() }
+  return {
+    onQueueEvent: (event) => spool.note(event),
+    hold: (name) => spool.hold(name),
+    release: (name) => spool.release(name),
+    ended: keep(),
+  }
 }

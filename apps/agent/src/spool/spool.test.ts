@@ -1,5 +1,15 @@
 import { readdirSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ZipWriter, createPartFile } from '@core-dump-handler/ingest'
@@ -106,6 +116,23 @@ test('what is on its way, and what is no bundle, is left alone', async () => {
   spool.note({ type: 'skipped', file: join(dir, 'a2.zip'), reason: 'locked' })
   await spool.look()
   expect(await list()).not.toContain('a2.zip')
+})
+
+test('what is held stays, and counts as it is once it is released', async () => {
+  for (let i = 1; i <= 3; i++) await bundle(`a${i}`, 'a', 100 - i)
+  const { size } = await stat(join(dir, 'a2.zip'))
+  const spool = open({ maxBytes: 2.5 * size })
+  spool.hold('a2.zip')
+  spool.hold('a3.zip')
+  await spool.look()
+  expect(await list()).toEqual(['a1.zip', 'a2.zip', 'a3.zip'])
+  // compressed meanwhile
+  for (const name of ['a2.zip', 'a3.zip']) {
+    await truncate(join(dir, name), size / 10)
+    spool.release(name)
+  }
+  await spool.look()
+  expect(await list()).toEqual(['a1.zip', 'a2.zip', 'a3.zip'])
 })
 
 test('a file that cannot be read is dropped with a record that says so', async () => {

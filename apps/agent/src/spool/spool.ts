@@ -35,6 +35,17 @@ export class Spool {
     else if ('file' in event && event.type !== 'progress') this.#busy.delete(basename(event.file))
   }
 
+  /** Not dropped until it is released: somebody is at it. */
+  hold(name: string): void {
+    this.#busy.add(name)
+  }
+
+  /** It may be another one of another size now. */
+  release(name: string): void {
+    this.#busy.delete(name)
+    this.#sizes.delete(name)
+  }
+
   /** Looks once, and drops what must go. Rejects when the directory cannot be read. */
   async look(): Promise<void> {
     await this.#measure()
@@ -69,7 +80,7 @@ export class Spool {
     )
   }
 
-  /** A published bundle never changes: only new names are asked for. */
+  /** A published bundle does not change unless it is held: only new names are asked for. */
   async #measure(): Promise<void> {
     const sizes = new Map<string, Size>()
     for (const name of await readdir(this.#directory)) {
