@@ -49,7 +49,12 @@ async function bundle(
     identity: { status: 'host' },
     core: {
       entry: `${name}.core`,
-      ...{ bytes, storedBytes, complete, method, mode, treated },
+      bytes,
+      storedBytes,
+      complete,
+      method,
+      mode,
+      treated,
       crc32: taken.crc32.toString(16).padStart(8, '0'),
     },
     timings: { heldMs: 1, lookupMs: 0, totalMs: 2 },

@@ -9,6 +9,7 @@ import { readSettings } from './read-settings.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
   readSettings(env).problems.map(({ variable }) => variable)
+const recompress = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.recompress
 const trigger = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.trigger
 const credentials = (env: NodeJS.ProcessEnv): unknown =>
   readSettings(env).settings.destination?.s3.credentials
@@ -30,7 +31,6 @@ test('an empty environment gives the defaults of version 9 and no complaint', ()
 })
 
 test('RECOMPRESS is off unless it is asked for; bad numbers beside it cost themselves alone', () => {
-  const recompress = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.recompress
   expect(recompress({ RECOMPRESS_MIN_BYTES: '1' })).toBeUndefined()
   const defaults = { minBytes: 64 * 2 ** 20, maxDelayMs: 300_000 }
   expect(recompress({ RECOMPRESS: 'TRUE' })).toEqual(defaults)
