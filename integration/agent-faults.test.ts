@@ -67,6 +67,31 @@ realParts('an agent in trouble', () => {
     await expectStored(store, name, content, agent)
   })
 
+  test('with a line of 1 KiB/s delivers, keeps no other waiting, and ends within 2 s', async () => {
+    const line = await throttle(store.endpoint, 1024)
+    onTestFinished(() => line.close())
+    const agent = agentFor({ ...store, endpoint: line.url }, { USE_INOTIFY: 'true', INTERVAL: '' })
+    const daemon = await agent.start()
+    const large = leaveBundle(agent, 20 * 1024)
+    await until('it is on its way', () => line.sentBytes > 8 * 1024)
+    const small = leaveBundle(agent, 500)
+    await expectStored(store, small.name, small.content, agent)
+    expect(agent.waiting).toContain(large.name)
+    await expectStored(store, large.name, large.content, agent)
+    expect(agent.output).not.toContain('upload failed')
+
+    const before = line.sentBytes
+    const next = leaveBundle(agent, 20 * 1024)
+    await until('the next is on its way', () => line.sentBytes > before + 8 * 1024)
+    const told = performance.now()
+    expect(await daemon.stop()).toBe(0)
+    expect(performance.now() - told).toBeLessThan(2_000)
+    expect(agent.waiting).toContain(next.name)
+    line.release()
+    await agent.start()
+    await expectStored(store, next.name, next.content, agent)
+  })
+
   test(`that was blocked while ${MANY} bundles came carries them all`, async () => {
     const agent = await agentOnTmpfs('size=512m', { USE_INOTIFY: 'true', LOG_LEVEL: 'warn' })
     const daemon = await agent.start()

@@ -45,6 +45,15 @@ export const AGENT_FAULTS: FaultSection = numbered('The agent, carrying', 'agent
     `${AGENT} › with a line of 8 KiB/s keeps on, and is done when the line is good again`,
   ],
   [
+    'line of 1 KiB/s',
+    'from the first byte to the last',
+    'delivers, blocks no other, ends in time',
+    '20 KiB arrive at the first attempt, a smaller one before it, SIGTERM within 2 s',
+    `${AGENT} › with a line of 1 KiB/s delivers, keeps no other waiting, and ends within 2 s`,
+    `${S3}/faults.test.ts › a store that is silent for longer than is waited for gets more time with each try`,
+    `${S3}/patience.test.ts › a part of 8 MiB has the hours that it takes at 1 KiB/s`,
+  ],
+  [
     '200 with an error, page of a proxy, ETag of another part',
     'in the answer',
     'not taken for success',

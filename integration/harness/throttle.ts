@@ -18,13 +18,19 @@ export async function throttle(target: string, bytesPerSecond: number): Promise<
   const { hostname, port } = new URL(target)
   let sentBytes = 0
   let slow = true
+  // drop by drop, as a line does
+  const slice = Math.max(1, Math.floor(bytesPerSecond / 4))
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     const brake = new Transform({
       async transform(chunk: Buffer, _encoding, done) {
         sentBytes += chunk.length
-        if (slow) await sleep((chunk.length / bytesPerSecond) * 1000)
-        done(null, chunk)
+        for (let at = 0; at < chunk.length; at += slice) {
+          const bytes = chunk.subarray(at, at + slice)
+          if (slow) await sleep((bytes.length / bytesPerSecond) * 1000)
+          this.push(bytes)
+        }
+        done()
       },
     })
     const end = (): void => {

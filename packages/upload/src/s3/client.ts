@@ -26,6 +26,7 @@ export async function makeClient(options: S3Options): Promise<S3Client> {
       proxyEnv: options.proxyEnv,
       connectTimeoutMs: options.connectTimeoutMs ?? 5000,
       idleTimeoutMs: options.idleTimeoutMs ?? 60_000,
+      maxAttempts,
     }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(options.region === undefined ? {} : { region: options.region }),

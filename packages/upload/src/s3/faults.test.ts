@@ -1,5 +1,6 @@
 import { appendFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { s3Error } from '../testing/fault-proxy.ts'
 import type { Fault } from '../testing/fault-proxy.ts'
@@ -36,6 +37,20 @@ describeS3('an S3 store that misbehaves for a moment', (world) => {
     await expectArrives(w, file)
 
     expect(w.proxy.count(on)).toBeGreaterThan(1)
+  })
+
+  test('a store that is silent for longer than is waited for gets more time with each try', async () => {
+    await using w = await world()
+    const file = await randomFile(join(w.dir, 'x.zip'), 1000)
+    const store = w.open({ idleTimeoutMs: 300, maxAttempts: 1 })
+    // the line is so slow that what was handed over is on its way for a second
+    w.proxy.fail('put', { kind: 'meanwhile', act: () => sleep(1000) }, 10)
+
+    const silence = expect.stringContaining('of inactivity') as string
+    const failure = { code: 'UNREACHABLE', message: silence }
+    await expect(store.put(file, 'x.zip')).rejects.toMatchObject(failure)
+    await expect(store.put(file, 'x.zip')).rejects.toMatchObject(failure)
+    expect(await store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip' })
   })
 
   test('200 with an error in it is no success', async () => {

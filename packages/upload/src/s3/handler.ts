@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { Readable } from 'node:stream'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { Patience, attemptLimitMs } from './patience.ts'
 
 const SLICE_BYTES = 256 * 1024
 
@@ -12,6 +13,8 @@ export interface HandlerOptions {
   readonly proxyEnv?: Readonly<Record<string, string>> | undefined
   readonly connectTimeoutMs: number
   readonly idleTimeoutMs: number
+  /** Of one call of the SDK. */
+  readonly maxAttempts: number
 }
 
 /**
@@ -20,8 +23,9 @@ export interface HandlerOptions {
  */
 export class StoreHandler extends NodeHttpHandler {
   readonly #patient: NodeHttpHandler
+  readonly #patience: Patience
 
-  constructor({ ca, proxyEnv, connectTimeoutMs, idleTimeoutMs }: HandlerOptions) {
+  constructor({ ca, proxyEnv, connectTimeoutMs, idleTimeoutMs, maxAttempts }: HandlerOptions) {
     const agent = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) }
     const shared = {
       connectionTimeout: connectTimeoutMs,
@@ -31,20 +35,45 @@ export class StoreHandler extends NodeHttpHandler {
     }
     super({ ...shared, socketTimeout: idleTimeoutMs })
     this.#patient = new NodeHttpHandler(shared)
+    this.#patience = new Patience(idleTimeoutMs, maxAttempts)
   }
 
   override async handle(...args: Parameters<Handle>): ReturnType<Handle> {
     const [request, options] = args
     const completes = request.method === 'POST' && request.query?.['uploadId'] !== undefined
     const sent = sliced(request)
+    const bytes = Buffer.isBuffer(request.body) ? request.body.length : 0
     try {
-      return await (completes ? this.#patient.handle(sent, options) : super.handle(sent, options))
+      if (completes) return await this.#patient.handle(sent, options)
+      if (bytes === 0) return await super.handle(sent, options)
+      return await this.#sendBody(bytes, sent, options)
     } catch (error) {
       if (error instanceof Error) HOSTS.set(error, hostOf(request))
       throw error
     }
   }
+
+  async #sendBody(bytes: number, ...[request, options]: Parameters<Handle>): ReturnType<Handle> {
+    const started = performance.now()
+    const before = this.#patience.ms
+    const limit = options?.requestTimeout
+    const own = limit === undefined ? {} : { requestTimeout: attemptLimitMs(limit, bytes) }
+    try {
+      const answer = await super.handle(request, { ...options, ...own })
+      this.#patience.answered(performance.now() - started)
+      return answer
+    } catch (error) {
+      if (error instanceof Error && SILENCE.test(error.message)) this.#patience.silent()
+      throw error
+    } finally {
+      if (this.#patience.ms !== before)
+        this.updateHttpClientConfig('socketTimeout', this.#patience.ms)
+    }
+  }
 }
+
+/** Words of the SDK, which has no code for it. */
+const SILENCE = /socket timed out after \d+ ms of inactivity/
 
 const HOSTS = new WeakMap<Error, string>()
 
