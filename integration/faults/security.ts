@@ -97,4 +97,11 @@ export const SECURITY: FaultSection = numbered('Attacks', 'attack', [
     'cores come through the kernel’s pipe alone; the composer’s turn-taking is in a directory of root’s, and one that lets nobody in costs a quarter of the time limit',
     'apps/composer/src/gate/gate.test.ts › wait no longer than a quarter of TIMEOUT for one that never lets them in',
   ],
+  [
+    'reader of the DaemonSet',
+    'who tries secrets against its annotations',
+    'nothing of a secret is there',
+    'a hash of the access key’s id alone',
+    'chart/tests/pod_test.yaml › rolls when the access key changes, and tells nothing of its secret',
+  ],
 ])
