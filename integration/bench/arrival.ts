@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
 import { median } from '../../scripts/bench/median.ts'
-import { mebibytes, positiveInteger } from '../../scripts/bench/parse.ts'
+import { mebibytes, positiveInteger, variables } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent, s3Settings } from '../harness/agent.ts'
 import { follow, type Arrival } from '../harness/arrival.ts'
 import { Containerd } from '../harness/containerd.ts'
@@ -61,7 +62,6 @@ const STAGES: readonly [keyof Told, string][] = [
 async function main(): Promise<Told[]> {
   const rounds = positiveInteger('--rounds', options.rounds)
   const mib = mebibytes('--size', options.size)
-  const settings = options.setting.map((text) => text.split('=', 2) as [string, string])
   const store = await startVersitygw()
   const containerd = options.pod ? await new Containerd('2').start() : undefined
   // the chart's own trigger; the log tells when an upload starts
@@ -71,7 +71,7 @@ async function main(): Promise<Told[]> {
     LOG_LEVEL: 'debug',
     COMP_RATE_CRASHES: '0',
     ...(containerd && { CRIO_ENDPOINT: `unix://${containerd.socket}` }),
-    ...Object.fromEntries(settings),
+    ...variables(options.setting),
   })
   try {
     const inbox = new Inbox(store, join(agent.directory, 'inbox'))
@@ -114,6 +114,7 @@ async function main(): Promise<Told[]> {
 
 if (options.help) process.stdout.write(USAGE)
 else {
+  endOnSignals()
   const why = whyNoKernel()
   if (why !== undefined) tell(`Left out: arrival: ${why}`)
   const arrivals = why === undefined ? await main() : []

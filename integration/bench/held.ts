@@ -11,8 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
 import { median } from '../../scripts/bench/median.ts'
-import { positiveInteger } from '../../scripts/bench/parse.ts'
+import { positiveInteger, variables } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent } from '../harness/agent.ts'
 import { coreSysctls, setCoreSysctl, withKernel } from '../harness/kernel.ts'
 import { processesOf } from '../harness/scratch.ts'
@@ -85,11 +86,10 @@ function field(status: string, name: string): number {
 }
 
 async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: number }> {
-  const settings = options.setting.map((text) => text.split('=', 2) as [string, string])
   const agent = new Agent({
     INTERVAL: '600000',
     COMP_RATE_CRASHES: '0',
-    ...Object.fromEntries(settings),
+    ...variables(options.setting),
   })
   agent.set({ DESTINATION: `file:${agent.directory}/out` })
   const empty = join(agent.directory, 'empty')
@@ -138,6 +138,7 @@ const COLUMNS: readonly Column<Held>[] = [
   ['over no handler', ({ overNoneMs }) => overNoneMs.toFixed(0)],
 ]
 
+endOnSignals()
 const why = whyNoKernel()
 if (options.help) process.stdout.write(USAGE)
 else if (why !== undefined) {

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
 import { median } from '../../scripts/bench/median.ts'
-import { list } from '../../scripts/bench/parse.ts'
+import { list, variables } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent } from '../harness/agent.ts'
 import { Bundle } from '../harness/bundle.ts'
 import { withKernel } from '../harness/kernel.ts'
@@ -59,10 +60,10 @@ const COLUMNS: readonly Column<Run>[] = [
 ]
 
 async function run(crashes: number, mebibytes: number): Promise<Run> {
-  const settings = [...options.set, ...options.setting].map(
-    (text) => text.split('=', 2) as [string, string],
-  )
-  const agent = new Agent({ COMP_RATE_CRASHES: '0', ...Object.fromEntries(settings) })
+  const agent = new Agent({
+    COMP_RATE_CRASHES: '0',
+    ...variables([...options.set, ...options.setting]),
+  })
   try {
     const result = await withKernel(async () => {
       await agent.start()
@@ -100,6 +101,7 @@ async function run(crashes: number, mebibytes: number): Promise<Run> {
   }
 }
 
+endOnSignals()
 const why = whyNoKernel()
 if (options.help) process.stdout.write(USAGE)
 else if (why !== undefined) {

@@ -6,6 +6,7 @@ import {
   CreateBucketCommand,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
@@ -26,6 +27,10 @@ export interface ObjectStore extends S3Account {
   /** End them all, as a lifecycle rule does. */
   abortUploads(): Promise<void>
   fetch(key: string, path: string): Promise<void>
+  /** Bytes of an object. */
+  size(key: string): Promise<number>
+  /** Delete the objects below `prefix`. */
+  deleteAll(prefix: string): Promise<void>
   /** Take the server down; what it stores stays. */
   down(): Promise<void>
   up(): Promise<void>
@@ -43,9 +48,7 @@ export function storeClient(
 ): {
   createBucket(): Promise<void>
   keys(prefix?: string): Promise<string[]>
-  /** Delete the objects below `prefix`. */
-  deleteAll(prefix: string): Promise<void>
-} & Pick<ObjectStore, 'uploads' | 'abortUploads' | 'fetch'> {
+} & Pick<ObjectStore, 'uploads' | 'abortUploads' | 'fetch' | 'size' | 'deleteAll'> {
   const s3 = new S3Client({
     endpoint: account.endpoint,
     region,
@@ -75,6 +78,10 @@ export function storeClient(
       for (const { Key, UploadId } of Uploads) {
         await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
       }
+    },
+    async size(key) {
+      const { ContentLength } = await s3.send(new HeadObjectCommand({ Bucket, Key: key }))
+      return ContentLength ?? 0
     },
     async fetch(key, path) {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }))

@@ -7,8 +7,8 @@ import { startProgram } from './program.ts'
 
 const ACCESS_KEY = 'AKTEST'
 
-/** versitygw on a scratch directory: S3 that verifies secret, clock and every body. */
-export async function startVersitygw(): Promise<ObjectStore> {
+/** versitygw on a scratch directory: S3 that verifies secret, clock and every body; with further options of its own. */
+export async function startVersitygw(further: readonly string[] = []): Promise<ObjectStore> {
   const program = await findTool('versitygw')
   return startLocalStore({
     name: 'versitygw',
@@ -18,7 +18,7 @@ export async function startVersitygw(): Promise<ObjectStore> {
       const [data, iam] = ['data', 'iam'].map((name) => join(directory, name)) as [string, string]
       for (const each of [data, iam]) mkdirSync(each, { recursive: true })
       const options = ['-q', '-p', `127.0.0.1:${port}`, '-a', ACCESS_KEY, '-s', secret]
-      const args = [...options, '--health', '/health', '--iam-dir', iam, 'posix', data]
+      const args = [...options, ...further, '--health', '/health', '--iam-dir', iam, 'posix', data]
       return startProgram(program, args, { log: join(directory, 'log') })
     },
     answers: async (_, endpoint) => (await fetch(`${endpoint}/health`)).ok,

@@ -14,3 +14,14 @@ export function positiveInteger(option: string, value: string): number {
 export function list(values: string): string[] {
   return values.split(',').filter((value) => value !== '')
 }
+
+/** `NAME=value` each, as variables. */
+export function variables(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=')
+      if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+      throw new TypeError(`Expected a setting to be like NAME=value, got ${text}`)
+    }),
+  )
+}

@@ -1,13 +1,13 @@
 import { renameSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Agent } from '../../../integration/harness/agent.ts'
+import { Agent, s3Settings } from '../../../integration/harness/agent.ts'
 import { memoryCgroup } from '../../../integration/harness/memory-cgroup.ts'
+import type { ObjectStore } from '../../../integration/harness/object-store.ts'
 import { until } from '../../../integration/harness/until.ts'
 import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
+import { variables } from '../../../scripts/bench/parse.ts'
 import { tell, type Published } from '../../../scripts/bench/publish.ts'
-import { CREDENTIALS, type Versitygw } from '../src/testing/versitygw.ts'
 import { makeFile } from './make-file.ts'
 import type { UploadBenchOptions } from './options.ts'
 import { ProcessCost } from './process-cost.ts'
@@ -16,7 +16,7 @@ const SAMPLE_MS = 20
 
 /** The agent, alone in a memory cgroup, carries one bundle of any size. */
 export async function carryByAgent(
-  server: Versitygw,
+  store: ObjectStore,
   { mib, limitMib, setting, json }: UploadBenchOptions,
 ): Promise<Published> {
   // whoever may set core patterns may make cgroups
@@ -26,13 +26,9 @@ export async function carryByAgent(
     return { figures: {}, missing: [`agent: ${why}`] }
   }
   const agent = new Agent({
-    S3_ENDPOINT: server.url,
-    S3_REGION: 'us-east-1',
-    S3_BUCKET_NAME: 'bucket',
-    S3_ACCESS_KEY: CREDENTIALS.accessKeyId,
-    S3_SECRET: CREDENTIALS.secretAccessKey,
+    ...s3Settings(store),
     USE_INOTIFY: 'true',
-    ...Object.fromEntries(setting.map((text) => text.split('=', 2) as [string, string])),
+    ...variables(setting),
   }).spareKernel()
   const cgroup = memoryCgroup(limitMib)
   try {
@@ -55,7 +51,7 @@ export async function carryByAgent(
     }
     const wallS = (performance.now() - started) / 1000
     cost.look()
-    const { size } = await stat(join(server.bucket, 'bundle.zip'))
+    const size = await store.size('bundle.zip')
     if (size !== mib * 2 ** 20) throw new Error(`The agent stored ${size} bytes`)
     const { rssMiB, anonMiB } = cost.seen
     const cpuPerGib = ((cost.seen.cpuS - cpuBefore) * 1024) / mib

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram } from '../../../scripts/bench/find-program.ts'
-import { CREDENTIALS } from '../src/testing/versitygw.ts'
+import { BUCKET, REGION, type S3Account } from '../../../integration/harness/object-store.ts'
 
 export interface Client {
   readonly name: string
@@ -16,17 +16,11 @@ interface Peer {
 }
 
 const MIB = 1024 * 1024
-const REGION = 'us-east-1'
-const KEYS = {
-  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-  AWS_REGION: REGION,
-  AWS_DEFAULT_REGION: REGION,
-}
+const REGIONS = { AWS_REGION: REGION, AWS_DEFAULT_REGION: REGION }
 
 const PEERS: Readonly<Record<string, Peer>> = {
   rclone: {
-    args: (_, file, key) => ['copyto', file, `:s3:bucket/${key}`, '--s3-no-check-bucket'],
+    args: (_, file, key) => ['copyto', file, `:s3:${BUCKET}/${key}`, '--s3-no-check-bucket'],
     env: (endpoint) => ({
       RCLONE_S3_PROVIDER: 'Other',
       RCLONE_S3_ENV_AUTH: 'true',
@@ -48,31 +42,32 @@ const PEERS: Readonly<Record<string, Peer>> = {
 }
 
 /** Ours with so many workers and parts of so many MiB, `2x8`. */
-export function ourClient(endpoint: string, shape: string): Client {
+export function ourClient({ endpoint, accessKey, secret }: S3Account, shape: string): Client {
   const [, workers = '', partMiB = ''] = /^(\d+)x(\d+)$/.exec(shape) ?? []
   if (workers === '') throw new TypeError(`Expected --ours to be like 2x8,4x16; got ${shape}`)
   const s3 = {
     endpoint,
     region: REGION,
-    credentials: CREDENTIALS,
+    credentials: { accessKeyId: accessKey, secretAccessKey: secret },
     workers: Number(workers),
     partBytes: Number(partMiB) * MIB,
   }
   const put = new URL('put.mjs', import.meta.url).pathname
   return {
     name: `ours ${shape} MiB`,
-    command: (file, key) => [process.execPath, put, file, key],
+    command: (file, key) => [process.execPath, put, file, `s3://${BUCKET}`, key],
     env: { BENCH_S3: JSON.stringify(s3) },
   }
 }
 
 /** The others that are installed; of those that are not how to have them. */
 export function peersNamed(
-  endpoint: string,
+  { endpoint, accessKey, secret }: S3Account,
   names: readonly string[],
 ): { peers: Client[]; missing: string[] } {
   const peers: Client[] = []
   const missing: string[] = []
+  const keys = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secret, ...REGIONS }
   for (const name of names) {
     const peer = PEERS[name]
     if (peer === undefined) {
@@ -82,7 +77,7 @@ export function peersNamed(
     const path = findProgram(name) ?? findMade(name)
     if (path === undefined) missing.push(`${name}: not installed; ${peer.install}`)
     else {
-      const env = { ...KEYS, ...peer.env?.(endpoint) }
+      const env = { ...keys, ...peer.env?.(endpoint) }
       peers.push({ name, command: (...its) => [path, ...peer.args(endpoint, ...its)], env })
     }
   }
@@ -101,5 +96,5 @@ function findMade(name: string): string | undefined {
 }
 
 function uri(key: string): string {
-  return `s3://bucket/${key}`
+  return `s3://${BUCKET}/${key}`
 }

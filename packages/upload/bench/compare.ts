@@ -1,9 +1,7 @@
-import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import type { ObjectStore } from '../../../integration/harness/object-store.ts'
 import { markdownTable, type Column } from '../../../scripts/bench/markdown-table.ts'
 import { median } from '../../../scripts/bench/median.ts'
 import { tell, type Published } from '../../../scripts/bench/publish.ts'
-import type { Versitygw } from '../src/testing/versitygw.ts'
 import { ourClient, peersNamed } from './clients.ts'
 import { measure } from './measure.ts'
 import type { UploadBenchOptions } from './options.ts'
@@ -27,21 +25,21 @@ const COLUMNS: readonly Column<Row>[] = [
 /** Clients in turns, so that the machine's moods are shared; the first round only warms up. */
 export async function compare(
   file: string,
-  server: Versitygw,
+  store: ObjectStore,
   { mib, rounds, ours, peers: names, json }: UploadBenchOptions,
 ): Promise<Published> {
-  const { peers, missing } = peersNamed(server.url, names)
+  const { peers, missing } = peersNamed(store, names)
   for (const line of missing) tell(`Left out: ${line}`)
-  const clients = [...ours.map((shape) => ourClient(server.url, shape)), ...peers]
+  const clients = [...ours.map((shape) => ourClient(store, shape)), ...peers]
   const costs = new Map<string, Cost[]>(clients.map(({ name }) => [name, []]))
   for (let round = 0; round <= rounds; round++) {
     tell(round === 0 ? 'warming up' : `round ${round} of ${rounds}`)
     for (const { name, command, env } of clients) {
       const key = 'bundle.zip'
       const cost = await measure(command(file, key), { ...process.env, ...env })
-      const { size } = await stat(join(server.bucket, key))
+      const size = await store.size(key)
       if (size !== mib * 2 ** 20) throw new Error(`${name} stored ${size} bytes`)
-      await rm(join(server.bucket, key))
+      await store.deleteAll(key)
       if (round > 0) costs.get(name)?.push(cost)
     }
   }

@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { endOnSignals } from '../../../integration/harness/end-on-signals.ts'
+import { removeScratch, scratchDirectory } from '../../../integration/harness/scratch.ts'
+import { startVersitygw } from '../../../integration/harness/versitygw.ts'
 import { publish } from '../../../scripts/bench/publish.ts'
-import { findTool } from '../../../scripts/tools/index.ts'
-import { Versitygw } from '../src/testing/versitygw.ts'
 import { carryByAgent } from './agent.ts'
 import { compare } from './compare.ts'
 import { makeFile } from './make-file.ts'
@@ -14,16 +13,18 @@ if (options.help) process.stdout.write(USAGE)
 else await bench(options)
 
 async function bench(chosen: UploadBenchOptions): Promise<void> {
-  await using server = await Versitygw.start(await findTool('versitygw'))
-  if (chosen.agent) {
-    publish(chosen, await carryByAgent(server, chosen))
-    return
-  }
-  const dir = await mkdtemp(join(chosen.dir ?? tmpdir(), 'upload-bench-'))
+  endOnSignals()
+  // as real stores have it
+  const store = await startVersitygw(['--keep-alive'])
+  const dir = scratchDirectory()
   try {
-    const file = await makeFile(join(dir, 'bundle.zip'), chosen.mib)
-    publish(chosen, await compare(file, server, chosen))
+    if (chosen.agent) publish(chosen, await carryByAgent(store, chosen))
+    else {
+      const file = await makeFile(join(dir, 'bundle.zip'), chosen.mib)
+      publish(chosen, await compare(file, store, chosen))
+    }
   } finally {
-    await rm(dir, { recursive: true, force: true })
+    removeScratch(dir)
+    await store.stop()
   }
 }

@@ -9,14 +9,17 @@ export async function measure(
   env: NodeJS.ProcessEnv,
 ): Promise<Cost> {
   const started = performance.now()
-  const [program, ...args] = command
-  const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  // the program takes its place, and ends when we are killed
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr = `${stderr}${chunk.toString()}`.slice(-500)))
   const cost = new ProcessCost(child.pid ?? 0)
   const sampler = setInterval(() => cost.look(), SAMPLE_MS)
   const status = await new Promise((resolve) => child.once('close', resolve))
   clearInterval(sampler)
-  if (status !== 0) throw new Error(`${program} failed: ${stderr}`)
+  if (status !== 0) throw new Error(`${command[0]} failed: ${stderr}`)
   return { wallS: (performance.now() - started) / 1000, ...cost.seen }
 }

@@ -14,7 +14,6 @@ With --agent: the agent as a process of its own, in a cgroup with little memory 
   --agent          let the agent carry one bundle instead
   --limit SIZE     memory that it has, page cache included (default 128MiB)
   --setting N=V    of the agent, such as S3_WORKERS=1 (repeatable)
-  --dir DIR        where the file is written (default the system's temporary directory)
 ${COMMON_USAGE}`
 
 export interface UploadBenchOptions {
@@ -25,7 +24,6 @@ export interface UploadBenchOptions {
   readonly agent: boolean
   readonly limitMib: number
   readonly setting: readonly string[]
-  readonly dir: string | undefined
   readonly json: boolean
   readonly report: string | undefined
   readonly help: boolean
@@ -43,7 +41,6 @@ export function parseOptions(args: readonly string[]): UploadBenchOptions {
       agent: { type: 'boolean', default: false },
       limit: { type: 'string', default: '128MiB' },
       setting: { type: 'string', multiple: true, default: [] },
-      dir: { type: 'string' },
     },
   })
   const { size, agent, rounds, ours, peers, limit } = values
@@ -54,7 +51,6 @@ export function parseOptions(args: readonly string[]): UploadBenchOptions {
     ours: list(ours),
     peers: peers === 'none' ? [] : list(peers),
     limitMib: mebibytes('--limit', limit),
-    dir: values.dir,
     report: values.report,
   }
 }

@@ -1,9 +1,9 @@
-// one upload, to be measured from outside: argv = file, key; the store comes by BENCH_S3 (JSON).
+// one upload, to be measured from outside: argv = file, url, key; the store comes by BENCH_S3 (JSON).
 // Plain JavaScript on the built package, as it is installed: stripping types costs memory of its own.
 import { openDestination } from '../dist/index.js'
 
-const [, , file = '', key = ''] = process.argv
+const [, , file = '', url = '', key = ''] = process.argv
 const s3 = JSON.parse(process.env['BENCH_S3'] ?? '{}')
-const destination = openDestination('s3://bucket', { s3 })
+const destination = openDestination(url, { s3 })
 await destination.put(file, key)
 await destination.close()
