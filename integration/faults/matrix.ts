@@ -7,6 +7,7 @@ import { IDENTITY_FAULTS } from './identity.ts'
 import { LEFT_OVERS } from './left-overs.ts'
 import { NODE_FAULTS } from './node.ts'
 import { NOT_TESTED } from './not-tested.ts'
+import { RECOMPRESS } from './recompress.ts'
 import type { FaultRow, FaultSection } from './row.ts'
 import { SECURITY } from './security.ts'
 import { STORE_FAULTS } from './store.ts'
@@ -17,6 +18,7 @@ export const SECTIONS: readonly FaultSection[] = [
   COMPOSER_FAULTS,
   STORM_FAULTS,
   LEFT_OVERS,
+  RECOMPRESS,
   IDENTITY_FAULTS,
   AGENT_FAULTS,
   STORE_FAULTS,

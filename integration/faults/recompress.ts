@@ -1,0 +1,98 @@
+import { numbered, type FaultSection } from './row.ts'
+
+/** Bundles that were stored in haste, compressed in full before they are sent. */
+export const RECOMPRESS: FaultSection = numbered('Compressed before it is sent', 'recompress', [
+  [
+    'compressing process killed',
+    'at any moment',
+    'old or new bundle, whole',
+    'byte for byte, at 25 moments',
+    'packages/ingest/src/recompress/killed.test.ts › killed at ${KILLS} moments: the old or the new archive has the name, whole, and nothing else remains',
+  ],
+  [
+    'agent ended or killed',
+    'while it is compressed',
+    'the child ends too, bundle as it was',
+    'its left-over goes, becomes no second bundle',
+    'apps/agent/src/recompress/recompress.test.ts › SIGTERM ends it in time, kill -9 of the agent ends it too; the next one goes on',
+  ],
+  [
+    'it takes too long',
+    'busy node, huge core',
+    'sent as it is in time',
+    'stopped, nothing left',
+    'apps/agent/src/recompress/recompress.test.ts › no upload waits beyond its time, and nothing is left',
+  ],
+  [
+    'bits flipped on the disk',
+    'anywhere in the bundle',
+    'told, nothing made of it',
+    'left as it is',
+    'packages/ingest/src/recompress/recompress.test.ts › a bit that flipped on the disk is told, and nothing is made of it',
+    'apps/agent/src/recompress/recompress.test.ts › one that is damaged, and one that is no zip, are said and sent as they are',
+  ],
+  [
+    'CRC that is not that of the data',
+    'from the start',
+    'told',
+    'left as it is',
+    'packages/ingest/src/recompress/recompress.test.ts › a CRC that was never right',
+  ],
+  [
+    'bundle cut anywhere',
+    'before',
+    'told',
+    'left as it is',
+    'packages/ingest/src/recompress/recompress.test.ts › cut anywhere, it is left as it is',
+  ],
+  [
+    'foreign, encrypted, no zip',
+    'under a bundle’s name',
+    'told',
+    'left as it is',
+    'packages/ingest/src/recompress/recompress.test.ts › what is not one of ours is left alone, and said to be so',
+  ],
+  [
+    'missing, a link, a directory, a pipe, a second name',
+    'under a bundle’s name',
+    'told, no waiting',
+    'with a code',
+    'packages/ingest/src/recompress/recompress.test.ts › missing, a link, a directory, a pipe, a second name',
+  ],
+  [
+    'written to, replaced, removed, linked',
+    'under way',
+    'what is there then stays',
+    'CHANGED',
+    'packages/ingest/src/recompress/recompress.test.ts › %s under way: what is there then stays',
+  ],
+  [
+    'two at once',
+    'of one bundle',
+    'one does it',
+    'the other: EXISTS',
+    'packages/ingest/src/recompress/recompress.test.ts › of two at once one does it',
+  ],
+  [
+    'disk full, or down to what is to stay free',
+    'before and under way',
+    'told, old bundle stays',
+    'nothing left beside it',
+    'packages/ingest/src/recompress/recompress.test.ts › a disk that is full, or would come below what is to be left free',
+    'packages/ingest/src/recompress/recompress.test.ts › a disk that fills under way',
+  ],
+  [
+    'replaced just before the upload',
+    'between opening and lock',
+    'sent once',
+    'the new one',
+    'packages/upload/src/queue/queue.test.ts › a file that is replaced while its lock is asked for is sent as the new one alone',
+  ],
+  [
+    'no room for a core as it is',
+    'while a process is held',
+    'all of it compressed',
+    'whole, on a disk a third of its size',
+    'apps/composer/src/limits.test.ts › but not where the core would find no room as it is',
+  ],
+])
