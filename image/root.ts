@@ -21,12 +21,15 @@ import { run } from './executable/run.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 
+/** Locks of bundles; idle priority for what compresses them. */
+const UTIL_LINUX = ['flock', 'chrt', 'ionice']
+
 /** Where the programs live in the image; the ancestor's path, which people's manifests name. */
 export const APP = '/app'
 
 /**
  * Makes the root file system of the image in `dir`: one Node that is both agent and composer,
- * its libraries, util-linux `flock`, CA certificates, licences and SBOM; no shell.
+ * its libraries, util-linux `flock`, `chrt` and `ionice`, CA certificates, licences and SBOM; no shell.
  */
 export async function assembleRoot(
   architecture: Architecture,
@@ -77,10 +80,12 @@ function addDebianFiles(
 ): ShippedPackage[] {
   return withApt(architecture, (apt) => {
     const utilLinux = unpackPackage('util-linux', apt)
-    const flock = join(dir, 'usr/bin/flock')
-    copyFileSync(join(utilLinux, 'usr/bin/flock'), flock)
-    run('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, flock])
-    run('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, flock])
+    for (const name of UTIL_LINUX) {
+      const program = join(dir, 'usr/bin', name)
+      copyFileSync(join(utilLinux, 'usr/bin', name), program)
+      run('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, program])
+      run('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, program])
+    }
 
     const certificates = join(
       unpackPackage('ca-certificates', apt),
@@ -97,7 +102,9 @@ function addDebianFiles(
         join(licences, `${name}.copyright`),
       )
       const files =
-        name === 'util-linux' ? ['/usr/bin/flock'] : ['/etc/ssl/certs/ca-certificates.crt']
+        name === 'util-linux'
+          ? UTIL_LINUX.map((program) => `/usr/bin/${program}`)
+          : ['/etc/ssl/certs/ca-certificates.crt']
       return { name, version: packageVersion(name, apt), files }
     })
   })

@@ -28,11 +28,13 @@ realParts('the image', () => {
     expect(bytes - node).toBeLessThan(160 * 2 ** 20)
   })
 
-  test('runs both programs and flock from its own root alone', async () => {
+  test('runs both programs and those of util-linux from its own root alone', async () => {
     const { root } = image
     expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect(await runIn(root, '/usr/bin/flock', '--version')).toMatch(/util-linux/)
+    for (const program of ['flock', 'chrt', 'ionice']) {
+      expect(await runIn(root, `/usr/bin/${program}`, '--version')).toMatch(/util-linux/)
+    }
   })
 
   test('lists what is in it, with the licence of each part', () => {
