@@ -15,7 +15,7 @@ export const WHOLE_SET: readonly string[] = [
   'held',
   'arrival',
   'storm --runs 32x100',
-  'upload --rounds 2 --ours 2x8',
+  'upload --rounds 2 --warm-up 0 --ours 2x8',
 ]
 
 function nameOf(path: string): string {

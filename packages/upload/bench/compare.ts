@@ -22,18 +22,18 @@ const COLUMNS: readonly Column<Row>[] = [
   ['anon MiB', ({ anonMiB }) => anonMiB.toFixed(0)],
 ]
 
-/** Clients in turns, so that the machine's moods are shared; the first round only warms up. */
+/** Clients in turns, so that the machine's moods are shared. */
 export async function compare(
   file: string,
   store: ObjectStore,
-  { mib, rounds, ours, peers: names, json }: UploadBenchOptions,
+  { mib, rounds, warmUp, ours, peers: names, json }: UploadBenchOptions,
 ): Promise<Published> {
   const { peers, missing } = peersNamed(store, names)
   for (const line of missing) tell(`Left out: ${line}`)
   const clients = [...ours.map((shape) => ourClient(store, shape)), ...peers]
   const costs = new Map<string, Cost[]>(clients.map(({ name }) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
-    tell(round === 0 ? 'warming up' : `round ${round} of ${rounds}`)
+  for (let round = 1 - warmUp; round <= rounds; round++) {
+    tell(round < 1 ? 'warming up' : `round ${round} of ${rounds}`)
     for (const { name, command, env } of clients) {
       const key = 'bundle.zip'
       const cost = await measure(command(file, key), { ...process.env, ...env })

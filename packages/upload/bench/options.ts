@@ -8,7 +8,8 @@ What an upload costs the program that does it, beside other clients, to an S3 se
 With --agent: the agent as a process of its own, in a cgroup with little memory (as root).
 
   --size SIZE      of the file, such as 512MiB or 5GiB (default 1GiB; 5GiB with --agent)
-  --rounds N       runs of each client, after one that does not count (default 3)
+  --rounds N       runs of each client (default 3)
+  --warm-up N      rounds before them that do not count (default 1)
   --ours LIST      workers x MiB of a part; 2x8 is the default of the product (default 2x8,4x16)
   --peers LIST     rclone, aws, s5cmd, or none (default rclone,aws,s5cmd)
   --agent          let the agent carry one bundle instead
@@ -19,6 +20,7 @@ ${COMMON_USAGE}`
 export interface UploadBenchOptions {
   readonly mib: number
   readonly rounds: number
+  readonly warmUp: number
   readonly ours: readonly string[]
   readonly peers: readonly string[]
   readonly agent: boolean
@@ -36,6 +38,7 @@ export function parseOptions(args: readonly string[]): UploadBenchOptions {
       ...COMMON_OPTIONS,
       size: { type: 'string' },
       rounds: { type: 'string', default: '3' },
+      'warm-up': { type: 'string', default: '1' },
       ours: { type: 'string', default: '2x8,4x16' },
       peers: { type: 'string', default: 'rclone,aws,s5cmd' },
       agent: { type: 'boolean', default: false },
@@ -43,11 +46,12 @@ export function parseOptions(args: readonly string[]): UploadBenchOptions {
       setting: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { size, agent, rounds, ours, peers, limit } = values
+  const { size, agent, rounds, ours, peers, limit, 'warm-up': warmUp } = values
   return {
     ...values,
     mib: mebibytes('--size', size ?? (agent ? '5GiB' : '1GiB')),
     rounds: positiveInteger('--rounds', rounds),
+    warmUp: warmUp === '0' ? 0 : positiveInteger('--warm-up', warmUp),
     ours: list(ours),
     peers: peers === 'none' ? [] : list(peers),
     limitMib: mebibytes('--limit', limit),
