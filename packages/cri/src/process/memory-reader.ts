@@ -1,5 +1,5 @@
-import { constants } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { close, constants, fstat, open, read } from 'node:fs'
+import { promisify } from 'node:util'
 import type { ProcFile } from './read-proc-file.ts'
 
 /**
@@ -10,6 +10,12 @@ export interface MemoryReader {
   /** One file after the other; rejects when it is not done in time, or one before it is not. */
   read(path: string, maxBytes: number): Promise<ProcFile>
 }
+
+// not node:fs/promises: 1 ms and 0.4 MiB for each of many composers, at the time when they wait
+const openFile = promisify(open)
+const readFrom = promisify(read)
+const statOf = promisify(fstat)
+const closeFile = promisify(close)
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
 
@@ -43,15 +49,15 @@ export function createMemoryReader(limitMs = 1000): MemoryReader {
 }
 
 async function readWhole(path: string, maxBytes: number): Promise<ProcFile> {
-  const file = await open(path, FLAGS)
+  const fd = await openFile(path, FLAGS)
   try {
-    if (!(await file.stat()).isFile()) throw new Error(`\`${path}\` is not a regular file`)
+    if (!(await statOf(fd)).isFile()) throw new Error(`\`${path}\` is not a regular file`)
     const chunks: Buffer[] = []
     let length = 0
     // one byte more than wanted tells whether there is more
     while (length <= maxBytes) {
       const chunk = Buffer.allocUnsafe(Math.min(65_536, maxBytes + 1 - length))
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, null)
+      const { bytesRead } = await readFrom(fd, chunk, 0, chunk.length, null)
       if (bytesRead === 0) break
       chunks.push(chunk.subarray(0, bytesRead))
       length += bytesRead
@@ -61,6 +67,6 @@ async function readWhole(path: string, maxBytes: number): Promise<ProcFile> {
       truncated: length > maxBytes,
     }
   } finally {
-    await file.close()
+    await closeFile(fd)
   }
 }
