@@ -11,6 +11,9 @@ import { drainTable, growthTable } from './tables.ts'
 import { variantsOf, type Variant } from './variants.ts'
 import { openWorkshop, type Workshop } from './workshop.ts'
 
+// what fits into the pipe is taken before anybody reads
+const START_BYTES = 4 * 65536
+
 const options = parseOptions(process.argv.slice(2))
 if (options.help) process.stdout.write(USAGE)
 else await bench(options)
@@ -58,9 +61,6 @@ function interleave(
   }
   return runs
 }
-
-// what fits into the pipe is taken before anybody reads
-const START_BYTES = 4 * 65536
 
 /** Until each variant has started: what it takes for hardly any core. */
 function starts(

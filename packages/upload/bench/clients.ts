@@ -26,6 +26,8 @@ const PEERS: Readonly<Record<string, Peer>> = {
       RCLONE_S3_ENV_AUTH: 'true',
       RCLONE_S3_ENDPOINT: endpoint,
       RCLONE_CONFIG: '/dev/null',
+      // else it waits a second with each part for an answer that some servers never send
+      RCLONE_EXPECT_CONTINUE_TIMEOUT: '0s',
       // with one, version 1.60 fails before it sends anything
       AWS_CA_BUNDLE: '',
     }),
