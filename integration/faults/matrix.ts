@@ -89,7 +89,7 @@ function identityRun(): string[] {
     '',
     '## The longest run of crashes under attack',
     '',
-    `\`IDENTITY_CRASHES=${run.crashes} npx vitest run --config integration/vitest.config.ts identity-run\`, seed ${run.seed}: ${run.crashes} crashes in ${run.pods} pods and those made for one crash, containerd restarted in every third batch of 25: what it could not be asked then is unverified. Wrong owner: ${run.wrong}. Verified: ${run.verified}, unverified: ${run.unverified}, taken for the host: ${run.host}, lost: ${run.crashes - run.verified - run.unverified - run.host}.`,
+    `\`IDENTITY_CRASHES=${run.crashes} npx vitest run --config integration/vitest.config.ts identity-run\`, seed ${run.seed}: ${run.crashes} crashes in ${run.pods} pods and those made for one crash, containerd restarted in every third batch of 25: what it could not be asked then is unverified. (\`npm run fuzz -- --target identity --seconds 1800\` goes on for as long as one likes, with any seed.) Wrong owner: ${run.wrong}. Verified: ${run.verified}, unverified: ${run.unverified}, taken for the host: ${run.host}, lost: ${run.crashes - run.verified - run.unverified - run.host}.`,
     '',
     '| process | verified | unverified | wrong |',
     '| --- | --: | --: | --: |',

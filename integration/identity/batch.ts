@@ -1,6 +1,6 @@
 import type { BundleManifest } from '@core-dump-handler/composer'
 import type { Random } from '../fuzz/generate/random.ts'
-import { crash, type Crash } from './crashes.ts'
+import { crash, nameOf, type Crash } from './crashes.ts'
 import type { Stage } from './stage.ts'
 import type { Tally } from './tally.ts'
 
@@ -35,9 +35,9 @@ export async function crashBatch(
     await containerd.daemon.stop()
     await containerd.launch()
   }
-  const isOurs = ({ crash: { comm } }: BundleManifest): boolean => crashes.has(comm ?? '')
+  const isOurs = (manifest: BundleManifest): boolean => crashes.has(nameOf(manifest))
   for (const manifest of await catcher.catch(makeAll, isOurs, count, LIMIT)) {
-    const comm = manifest.crash.comm ?? ''
+    const comm = nameOf(manifest)
     const truth = crashes.get(comm)
     if (truth) tally.add(truth, manifest, restarts)
     crashes.delete(comm)

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { BundleManifest } from '@core-dump-handler/composer'
 import type { Random } from '../fuzz/generate/random.ts'
 import { composersOf } from '../harness/composers.ts'
 import type { Containerd } from '../harness/containerd.ts'
@@ -7,8 +8,9 @@ import { runPod, type Pod } from '../harness/pod.ts'
 import { until } from '../harness/until.ts'
 import type { Home } from './pods.ts'
 
-/** Whose crash it truly is; the process carries `comm` as its name. */
+/** Whose crash it truly is. */
 export interface Crash {
+  /** As `nameOf` has it of its bundle. */
   readonly comm: string
   readonly kind: CrashKind
   readonly podUid: string
@@ -28,8 +30,14 @@ export const CRASH_KINDS = {
   root: 'moved itself out of all containers, in some hierarchies but not in all',
   first: 'the first process of a new pod that has the names of another',
   removed: 'the same, its pod removed before its composer could ask',
+  sandbox: 'the sandbox (pause) process of such a pod',
 } as const
 export type CrashKind = keyof typeof CRASH_KINDS
+
+/** The name of the process, which is its alone; a sandbox process has none of its own, but a pid. */
+export function nameOf({ crash: { comm = '', hostPid } }: BundleManifest): string {
+  return comm === 'pause' ? `pause-${hostPid}` : comm
+}
 
 export interface Scene {
   readonly containerd: Containerd
@@ -61,7 +69,7 @@ export async function crashAs(
   const { pod, containerId } = home
   const { name, namespace, uid: podUid } = pod
   const truth = { comm, kind, podUid, pod: name, namespace, containerId }
-  if (kind === 'first' || kind === 'removed')
+  if (kind === 'first' || kind === 'removed' || kind === 'sandbox')
     return { ...truth, ...(await newPod(scene, home, comm, kind)) }
   const crasher = `/bin/crasher -l 0 -n ${Buffer.from(comm).toString('hex')} -w ${random.below(400)}`
   if (kind === 'exec') {
@@ -79,7 +87,7 @@ function pickKind(random: Random, home: Home, restarts: boolean): CrashKind {
   const kinds: CrashKind[] = ['child', 'child', 'child', 'grandchild', 'thread', 'inner', 'inner']
   // one hierarchy is either left or not
   if (home.cgroups.length > 1) kinds.push('split', 'split', 'root')
-  if (random.once(12)) return random.pick(['first', 'removed'])
+  if (random.once(12)) return random.pick(['first', 'removed', 'sandbox'])
   if (!restarts && random.once(12)) return 'exec'
   return random.pick(kinds)
 }
@@ -120,7 +128,7 @@ function orderOf(
   }
 }
 
-/** Another pod under the names of `home`, whose first process crashes. */
+/** Another pod under the names of `home`, of which the first process or the sandbox crashes. */
 async function newPod(
   { containerd, directory, hostDir, passing }: Scene,
   home: Home,
@@ -136,6 +144,12 @@ async function newPod(
     ...spec,
     containers: [{ args, mounts: { '/gate': place } }],
   })
+  if (kind === 'sandbox') {
+    const pid = await pod.sandboxPid()
+    process.kill(pid, 'SIGUSR1')
+    passing.push(pod)
+    return { comm: `pause-${pid}`, podUid: pod.uid, containerId: pod.sandboxId }
+  }
   const hostPid = await pod.hostPid()
   writeFileSync(join(place, 'open'), '')
   if (kind === 'removed') await removeBeforeLookUp(pod, hostDir, hostPid)

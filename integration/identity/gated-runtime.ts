@@ -15,8 +15,11 @@ export class GatedRuntime {
       client.on('error', () => {})
       this.#asked.resolve()
       void this.#closed.promise.then(() => {
-        const upstream = connect(runtime).on('error', () => client.destroy())
+        const upstream = connect(runtime).on('error', () => {})
+        // a runtime that is killed says no goodbye, nor does a composer
+        upstream.on('close', () => client.destroySoon())
         client.on('close', () => upstream.destroy())
+        if (client.destroyed) upstream.destroy()
         client.pipe(upstream).pipe(client)
       })
     })
