@@ -48,7 +48,8 @@ realParts('a bundle that goes straight to the store', () => {
   /** The one object of the store, when nothing of it is left anywhere else. */
   async function delivered(agent: Agent): Promise<{ key: string; bundle: Bundle }> {
     const told = (cause: unknown): never => {
-      const log = readFileSync(join(agent.hostDir, 'composer.log'), 'utf8')
+      const path = join(agent.hostDir, 'composer.log')
+      const log = existsSync(path) ? readFileSync(path, 'utf8') : ''
       throw new Error(
         `with the agent saying:\n${agent.output}\n${log}\n${agent.waiting.join(' ')}`,
         { cause },

@@ -11,6 +11,7 @@ import { RECOMPRESS } from './recompress.ts'
 import type { FaultRow, FaultSection } from './row.ts'
 import { SECURITY } from './security.ts'
 import { STORE_FAULTS } from './store.ts'
+import { STRAIGHT_FAULTS } from './straight.ts'
 import { STORM_FAULTS } from './storm.ts'
 
 /** In the order of the way of a crash, then what others have met before us. */
@@ -22,6 +23,7 @@ export const SECTIONS: readonly FaultSection[] = [
   IDENTITY_FAULTS,
   AGENT_FAULTS,
   STORE_FAULTS,
+  STRAIGHT_FAULTS,
   NODE_FAULTS,
   SECURITY,
   ANCESTRAL_BUGS,

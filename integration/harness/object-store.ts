@@ -24,6 +24,8 @@ export interface ObjectStore extends S3Account {
   keys(): Promise<string[]>
   /** Upload ids under way. */
   uploads(): Promise<string[]>
+  /** Delete the objects below `prefix`. */
+  deleteAll(prefix: string): Promise<void>
   /** End them all, as a lifecycle rule does. */
   abortUploads(): Promise<void>
   fetch(key: string, path: string): Promise<void>

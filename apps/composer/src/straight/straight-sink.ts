@@ -4,8 +4,8 @@ import { FRAME, FRAMES_MAGIC, MAX_FRAME_BYTES, frame, frameHeader } from './fram
 import type { StraightHello } from './frames.ts'
 import { Window } from './window.ts'
 
-/** Two parts on their way and what comes meanwhile; with it a composer stays below 40 MiB of its own. */
-const WINDOW_BYTES = 12 * 1024 * 1024
+/** Two parts of an upload: with it a composer stays below 40 MiB of its own. */
+const WINDOW_BYTES = 10 * 1024 * 1024
 /** So much is not left waiting for a place at which the archive could be ended. */
 const MAX_UNSENT_BYTES = 512 * 1024
 /** Where nobody is held: longer is no sign of life. */

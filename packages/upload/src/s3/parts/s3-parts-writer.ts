@@ -82,6 +82,7 @@ export class S3PartsWriter implements PartsWriter {
       part.loan.buffer.set(taken, part.length)
       part.length += taken.length
       at += taken.length
+      if (part.length === this.#partBytes) this.#send(part)
     }
   }
 
@@ -130,12 +131,11 @@ export class S3PartsWriter implements PartsWriter {
     return completeParts(this.#store, { ...state, etags }, this.#bytes, this.#sending)
   }
 
-  /** The part that has room; the one before it goes on its way. */
+  /** The part that has room. */
   async #open(): Promise<Part> {
     const last = this.#parts.at(-1)
     if (last !== undefined && last.length < this.#partBytes) return last
     this.#throwIfFailed()
-    if (last !== undefined) this.#send(last)
     const loan = await this.#store.pool
       .take(this.#partBytes, this.#sending.signal)
       .catch((error: unknown) => {
