@@ -69,4 +69,13 @@ export const NODE_FAULTS: FaultSection = numbered('The node', 'node', [
     'from the kernel’s log',
     'apps/agent/src/node/watch-drops.test.ts › cores that the kernel gave up are counted from its log, by reason',
   ],
+  [
+    'HOST_DIR, CORE_DIR, destination where no directory can be made',
+    'at the start, at the first upload',
+    'an error, not a wait',
+    'below /proc, where mkdir(2) answers ENOENT: exit 1 with the path; nothing spins',
+    'apps/agent/src/prepare.test.ts › %s where no directory can be made ends the start with an error, and does not hold it',
+    'packages/upload/src/directory/directory.test.ts › a place where no directory can be made is told, and not waited for',
+    'packages/sysctl/src/backup.test.ts › a directory of backups that cannot be made is an error, not a wait',
+  ],
 ])

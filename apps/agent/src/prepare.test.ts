@@ -44,6 +44,16 @@ test('B4: every file is there before the pattern is set', async ({ node }) => {
   expect(await node.sysctl('kernel.core_pipe_limit'), 'put back').toBe('0')
 })
 
+test.for(['HOST_DIR', 'CORE_DIR'])(
+  '%s where no directory can be made ends the start with an error, and does not hold it',
+  async (setting, { node }) => {
+    const agent = node.agent([], { [setting]: '/proc/cores/here' })
+    expect(await agent.ended).toBe(1)
+    expect(agent.output()).toMatch(/"fatal".*\/proc\/cores/)
+    expect(await node.sysctls()).toEqual(ORIGINAL)
+  },
+)
+
 async function deafPattern(dir: string): Promise<string> {
   const root = join(dir, 'deaf')
   await mkdir(join(root, 'kernel'), { recursive: true })

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answer, type Answers } from './answer/answer.ts'
 import { carry } from './carry/carry.ts'
@@ -8,6 +7,7 @@ import { AgentError } from './error.ts'
 import { awaitClaim } from './node/await-claim.ts'
 import { guardNode } from './node/guard-node.ts'
 import { wasRemoved } from './node/node-files.ts'
+import { makeDirectory } from './node/make-directory.ts'
 import { hideOwnMemory } from './node/own-core.ts'
 import { prepareNode } from './node/prepare-node.ts'
 import { watchDrops } from './node/watch-drops.ts'
@@ -29,7 +29,7 @@ export async function run(context: CommandContext): Promise<number> {
   let failure = 'cannot prepare this node; its sysctls are as they were'
   try {
     // where it cannot be made, preparing the node says why
-    await mkdir(settings.hostDir, { recursive: true, mode: 0o700 }).catch(() => undefined)
+    await makeDirectory(settings.hostDir).catch(() => undefined)
     release = await awaitClaim(settings, log, signal, (detail) =>
       answers.readiness.nodeUnprepared(detail),
     )

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs'
-import { mkdir, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { SysctlError } from './error.ts'
+import { makeDirectory } from './make-directory.ts'
 
 // no link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -37,7 +38,7 @@ async function readText(path: string): Promise<string> {
 export async function writeBackup(key: string, value: string, backupDir: string): Promise<void> {
   const path = backupPath(key, backupDir)
   try {
-    await mkdir(backupDir, { recursive: true, mode: 0o700 })
+    await makeDirectory(backupDir)
     await writeFileAtomic(path, value.split('\n', 1)[0] ?? '', { mode: 0o600 })
   } catch (cause) {
     throw backupError('write', key, path, cause)

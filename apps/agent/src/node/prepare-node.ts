@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
@@ -8,6 +8,7 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { deployCrictl } from './crictl.ts'
 import { giveBackSysctls } from './give-back-sysctls.ts'
+import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
 import { selfTest } from './self-test.ts'
 import { tryCanary } from './try-canary.ts'
@@ -89,7 +90,7 @@ async function letCanaryTry(
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {
   for (const dir of [hostDir, coreDir]) {
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 })
+      await makeDirectory(dir)
     } catch (error) {
       throw whyNotWritten(dir, error)
     }

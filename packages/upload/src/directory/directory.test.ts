@@ -44,6 +44,14 @@ test.for([0, 1, 3 * MIB + 7])(
   },
 )
 
+test('a place where no directory can be made is told, and not waited for', async ({ dir }) => {
+  const file = await randomFile(join(dir, 'x.zip'), 10)
+  const store = openDestination('file:/proc/cores/here')
+
+  const told = { name: 'UploadError', message: expect.stringContaining('/proc/cores') as string }
+  await expect(store.put(file, 'x.zip')).rejects.toMatchObject(told)
+})
+
 test('the same content is not copied again, another never replaced', async ({
   dir,
   root,

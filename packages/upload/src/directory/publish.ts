@@ -1,4 +1,4 @@
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf, fromFileError } from '../errno.ts'
 
@@ -22,13 +22,31 @@ export async function publish(part: string, target: string): Promise<boolean> {
 /** Make a directory for this user alone, and its missing parents, so that they survive a power cut. */
 export async function ensureDirectory(path: string): Promise<void> {
   try {
-    const first = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (first === undefined) return
-    for (let made = path; made !== dirname(first); made = dirname(made)) {
-      await syncDirectory(dirname(made))
-    }
+    await makeDirectory(path)
   } catch (cause) {
     throw fromFileError('target', 'make the directory', path, cause)
+  }
+}
+
+/** Node's own recursive way never ends where mkdir(2) itself answers ENOENT, as it does below /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await makeOne(path)
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT' || path === dirname(path)) throw cause
+    await makeDirectory(dirname(path))
+    await makeOne(path)
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+    await syncDirectory(dirname(path))
+  } catch (cause) {
+    // it is there already, or somebody else was quicker
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isDirectory() !== true) throw cause
   }
 }
 
