@@ -21,6 +21,7 @@ export async function compose(task: Task): Promise<Outcome> {
   try {
     // one crash of many: wait for a turn, before anything more is loaded
     await gate.toDrain()
+    await task.source.begin()
     const steps = await import('./with-a-turn.ts')
     const { openBundle, outputDirectory, select, takeCore, refuseCore, tellStory, handOver } = steps
 

@@ -26,6 +26,7 @@ describe('a crash without a core', () => {
       bytes: 0,
       complete: false,
       reason: expect.stringMatching(reason),
+      reasonCode: expect.stringMatching(/^CORE_(REFUSED|NO_SPACE)$/),
     })
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/CORE_(REFUSED|NO_SPACE)/)
   })

@@ -137,6 +137,7 @@ describe('told the host pid', () => {
       bytes: 0,
       complete: false,
       reason: expect.stringContaining('host process'),
+      reasonCode: 'CORE_REFUSED',
     })
     expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain('CORE_REFUSED')
   })

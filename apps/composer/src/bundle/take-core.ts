@@ -44,7 +44,7 @@ export async function takeCore(
     full.abort(new Error(reason))
   })
   try {
-    const result = await drain(source.fd, zip, {
+    const result = await drain(source.drainable, zip, {
       entryName,
       laneNice: LANE_NICE,
       ...packing,

@@ -11,8 +11,10 @@ import { progressReporter } from './progress.ts'
 import { readAll } from './read-all.ts'
 import type { DrainResult } from './result.ts'
 import { blocksFor, settingsOf } from './settings.ts'
+import { isReadAhead } from './source/ahead.ts'
 import type { BlockSource } from './source/block-source.ts'
-import { kindOfSource, openSource } from './source/open-source.ts'
+import { kindOfSource } from './source/kind-of-source.ts'
+import { openSource } from './source/open-source.ts'
 import { storingPolicy } from './storing-policy.ts'
 
 /**
@@ -28,12 +30,13 @@ export async function drain(
   zip: ZipWriter,
   options: DrainOptions,
 ): Promise<DrainResult> {
-  const started = performance.now()
+  const begun = isReadAhead(source) ? source.begun : undefined
+  const started = begun?.at ?? performance.now()
   const settings = settingsOf(options)
   const { entryName, mode, level, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
   const codec = codecOf(mode, level)
-  const pool = new BlockPool(blockBytes, blocksFor(settings))
+  const pool = begun?.pool ?? new BlockPool(blockBytes, blocksFor(settings))
   const open = (): BlockSource => openSource(source, kind, pool)
   const entry = await openEntry(zip, codec.method, options, open)
 

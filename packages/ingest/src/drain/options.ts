@@ -1,3 +1,5 @@
+import type { ReadAhead } from './source/ahead.ts'
+
 /**
  * How data that is neither zero nor incompressible is treated.
  * - `deflate`: compressed, level 1 unless told otherwise.
@@ -9,9 +11,9 @@ export type DrainMode = 'deflate' | 'store' | 'adaptive' | 'zstd'
 
 /**
  * A file descriptor (pipe, socket or regular file; owned by `drain` from then on, and closed by it),
- * or anything that yields bytes.
+ * or what is already being read from one, or anything that yields bytes.
  */
-export type DrainSource = number | AsyncIterable<Uint8Array>
+export type DrainSource = number | ReadAhead | AsyncIterable<Uint8Array>
 
 /** What has happened so far. */
 export interface DrainProgress {

@@ -1,8 +1,9 @@
+import { openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
 import { test } from '../../testing/scratch.ts'
-import { createPartFile, drain, ZipWriter } from '../index.ts'
+import { createPartFile, drain, readAhead, ZipWriter } from '../index.ts'
 
 const HEADER_BYTES = 1000
 
@@ -48,4 +49,40 @@ test('of a source that is slow, what has come is written while more is waited fo
   const command = 'head -c 600000 /dev/urandom; sleep 60'
   const reading = await writesWhileReading(dir, command, (bytes) => bytes > 200_000)
   expect(reading[0]).toBe(true)
+})
+
+test('what was read before there is an archive is drained like the rest', async ({ dir }) => {
+  for (const bytes of [0, 10, 1_000_000, 20_000_000]) {
+    const { fd, writer } = pipeFrom(dir, `head -c ${bytes} /dev/zero`)
+    let released = 0
+    const ahead = readAhead(fd, () => void released++)
+    await ahead?.enough
+    await using file = createPartFile(join(dir, `${bytes}.zip`))
+    const zip = new ZipWriter(file)
+    const result = await drain(ahead ?? fd, zip, { entryName: 'x.core' })
+    expect(result.bytes).toBe(bytes)
+    expect(result.heldMs).toBeGreaterThanOrEqual(0)
+    expect(released).toBe(1)
+    await exited(writer)
+  }
+})
+
+test('nobody has to drain what was begun', async ({ dir }) => {
+  const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
+  let released = 0
+  const ahead = readAhead(fd, () => void released++)
+  await ahead?.enough
+  expect(isOpen(fd)).toBe(true)
+  ahead?.close()
+  ahead?.close()
+  expect(released).toBe(1)
+  // to a pipe that nobody reads
+  await exited(writer)
+})
+
+test('only a pipe is read ahead: a file waits', ({ dir }) => {
+  const path = join(dir, 'core')
+  writeFileSync(path, 'bytes')
+  expect(readAhead(openSync(path, 'r'))).toBeUndefined()
+  expect(() => readAhead(4711)).toThrow('open file descriptor')
 })

@@ -6,6 +6,12 @@ const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
 const PAGE = 4096
 const MAX_LANES = 8
 
+export const DEFAULT_BLOCK_BYTES: number = 128 * 1024
+
+export function defaultLanes(): number {
+  return Math.min(availableParallelism() + 1, MAX_LANES)
+}
+
 export type DrainSettings = Required<
   Pick<
     DrainOptions,
@@ -28,12 +34,12 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     entryName,
     mode = 'deflate',
     level = 1,
-    lanes = Math.min(availableParallelism() + 1, MAX_LANES),
+    lanes = defaultLanes(),
     laneNice = 0,
     holdBudgetMs = 0,
     mayStore = () => true,
     maxBytes = Infinity,
-    blockBytes = 128 * 1024,
+    blockBytes = DEFAULT_BLOCK_BYTES,
     spareBytes = 256 * 1024,
   } = options
   if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, mode)
@@ -60,7 +66,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
 }
 
 /** How many blocks are read into: those in the lanes, and enough to keep these at work while zeros pass. */
-export function blocksFor({ lanes }: DrainSettings): number {
+export function blocksFor({ lanes }: { readonly lanes: number }): number {
   return lanes + 16
 }
 

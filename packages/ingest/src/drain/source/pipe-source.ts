@@ -26,8 +26,12 @@ export class PipeSource implements BlockSource {
   #waiting: ((block: Block | undefined) => void) | undefined
   #ahead: NodeJS.Timeout | undefined
   #closed = false
+  readonly #enough = Promise.withResolvers<void>()
 
-  constructor(fd: number, pool: BlockPool) {
+  readonly #onClosed: () => void
+
+  constructor(fd: number, pool: BlockPool, onClosed: () => void = () => {}) {
+    this.#onClosed = onClosed
     this.#fd = fd
     this.#pool = pool
     this.#current = pool.take()
@@ -49,6 +53,11 @@ export class PipeSource implements BlockSource {
     })
   }
 
+  /** Resolves when the first block can be had. */
+  get enough(): Promise<void> {
+    return this.#enough.promise
+  }
+
   next(): Promise<Block | undefined> {
     const block = this.#ahead === undefined ? this.#ready.shift() : undefined
     if (block !== undefined || this.#closed) return Promise.resolve(block)
@@ -64,6 +73,7 @@ export class PipeSource implements BlockSource {
     // libuv never closes the standard three
     if (this.#fd <= 2) closeFd(this.#fd)
     this.closedAt = performance.now()
+    this.#onClosed()
     if (this.#current.length > 0) this.#ready.push(this.#current)
     else this.#current.release()
     this.#spare?.release()
@@ -101,6 +111,7 @@ export class PipeSource implements BlockSource {
   #begin(): void {
     clearTimeout(this.#ahead)
     this.#ahead = undefined
+    this.#enough.resolve()
     this.#handOver()
   }
 
