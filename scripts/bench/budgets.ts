@@ -28,11 +28,12 @@ export const BUDGETS: readonly Budget[] = [
   ...drain('Node heap, deflate', `${REAL} ingest deflate`, { pigz: [1, 0.7], cpu: [0.6] }),
   ...drain('5 GiB, adaptive', 'ingest half-zero 5120 ingest adaptive', { cat: [1] }, '--size 5GiB'),
   {
-    what: 'speed from 64 MiB to 5 GiB without the start, ± share',
-    figure: 'ingest half-zero composer growth',
+    // of one way of working: the composer itself is faster with what comes after its hold budget
+    what: 'adaptive, speed from 64 MiB to 5 GiB without the start, ± share',
+    figure: 'ingest half-zero ingest adaptive growth',
     unit: '',
     must: 0.1,
-    command: 'ingest --sizes 64MiB,512MiB,2GiB,5GiB --modes composer --kinds half-zero',
+    command: 'ingest --sizes 64MiB,512MiB,2GiB,5GiB --modes adaptive --kinds half-zero',
   },
   ...memory('composer, RssAnon', 'ingest composer anon MiB', 40, 28, 'ingest --modes composer'),
   ...memory('composer, RSS', 'ingest composer RSS MiB', 104, 80, 'ingest --modes composer'),
