@@ -63,7 +63,7 @@ function table({ title, rows }: FaultSection): string[] {
     '',
     `## ${title}`,
     '',
-    '| id | what fails | when | promised | seen | test |',
+    '| id | what fails | when | promised | asserted | test |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows.map(line),
   ]

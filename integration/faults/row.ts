@@ -5,7 +5,7 @@ export interface FaultRow {
   readonly fails: string
   readonly when: string
   readonly promised: string
-  /** What the tests assert. */
+  /** What the tests assert; printed as `asserted`. */
   readonly seen: string
   /** `<file> › <name of the test as it is written there>`; none: `seen` says why it cannot occur. */
   readonly tests: readonly string[]

@@ -35,8 +35,12 @@ export async function run(context: CommandContext): Promise<number> {
     )
     await prepareOrExplain(context, answers, { isStart: true, release })
     failure = 'cannot carry bundles any more; the node goes on making them'
-    void watchDrops(settings.hostDir, log, signal, (reason, crashes) =>
-      answers.metrics.countDrop(reason, crashes),
+    void watchDrops(
+      settings.hostDir,
+      log,
+      signal,
+      (reason, crashes) => answers.metrics.countDrop(reason, crashes),
+      (isReadable) => answers.metrics.kernelLogReadable.set(Number(isReadable)),
     )
     await carryBundles(context, answers)
   } catch (err) {

@@ -70,6 +70,12 @@ export class Metrics {
     'Bytes that this has saved.',
   )
 
+  readonly kernelLogReadable: Gauge = new Gauge({
+    name: 'core_dump_kernel_log_readable',
+    help: '0: what the kernel itself drops is not known here, and in no figure of drops_total.',
+    registers: [this.registry],
+  })
+
   constructor() {
     collectDefaultMetrics({ register: this.registry })
   }

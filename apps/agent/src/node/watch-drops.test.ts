@@ -13,15 +13,23 @@ test.runIf(isRoot)(
   async () => {
     const hostDir = `/nowhere/${randomUUID()}`
     const reasons: string[] = []
+    const readable: boolean[] = []
     const controller = new AbortController()
     const log = await openLog({ level: 'silent', secrets: [] })
-    const watching = watchDrops(hostDir, log, controller.signal, (reason) => reasons.push(reason))
+    const watching = watchDrops(
+      hostDir,
+      log,
+      controller.signal,
+      (reason) => reasons.push(reason),
+      (isReadable) => readable.push(isReadable),
+    )
     say(`coredump: 1(a b): |${hostDir}/cdc pipe failed`)
     say('coredump: 1(x): |/elsewhere/cdc pipe failed')
     say('coredump: 1(a): over core_pipe_limit, skipping core dump')
     await expect.poll(() => reasons.length, { timeout: 15_000 }).toBeGreaterThanOrEqual(2)
     controller.abort()
     await watching
+    expect(readable).toEqual([true])
     expect(reasons.filter((reason) => reason === 'PIPE_FAILED')).toHaveLength(1)
     expect(reasons).toContain('CORE_PIPE_LIMIT')
     expect(countDrops(hostDir).PIPE_FAILED).toBe(1)

@@ -14,8 +14,10 @@ export async function watchDrops(
   log: Log,
   signal: AbortSignal,
   onDrop: (reason: DropReason, crashes: number) => void,
+  onReadable: (isReadable: boolean) => void = () => undefined,
 ): Promise<void> {
   const kernelLog = new KernelLog()
+  onReadable(kernelLog.unreadable === undefined)
   if (kernelLog.unreadable !== undefined) {
     log.info({ why: kernelLog.unreadable }, 'cores that the kernel drops cannot be counted here')
     return
