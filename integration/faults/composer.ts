@@ -66,7 +66,7 @@ export const COMPOSER_FAULTS: FaultSection = numbered('The composer', 'composer'
     'while the file name waits for the pod',
     'a valid bundle',
     'closed in time',
-    `${COMPOSER}/crictl-faults.test.ts › closes a valid bundle when the %s comes while the file name waits for the pod`,
+    `${COMPOSER}/crictl-faults.test.ts › has the whole core when the %s comes while the file name waits for the pod`,
   ],
   [
     'ENOSPC, EIO',
