@@ -3,7 +3,8 @@ import { basename, join } from 'node:path'
 
 /** As it is deployed, as it is called by hand, and from its sources. */
 const COMPOSER = /^(cdc|composer|core-dump-composer)(\.[cm]?[jt]s)?$/
-/** An interpreter and its options may stand before it. */
+/** It and its options may stand before it. */
+const INTERPRETER = /^node/
 const MAX_WORDS = 8
 /** PROC_PID_INIT_INO of the kernel: the pid namespace in which it starts its handlers. */
 const HOST_PID_NAMESPACE = 'pid:[4026531836]'
@@ -39,9 +40,24 @@ export async function livingComposers(procRoot: string): Promise<ReadonlySet<Pro
   return found
 }
 
+/** What is run is the first word, or, by Node, the first that is no option nor the value of one. */
 function isComposer(cmdline: string): boolean {
-  const words = cmdline.split('\0', MAX_WORDS)
-  return words.some((word) => COMPOSER.test(basename(word)))
+  const [program = '', ...words] = cmdline.split('\0', MAX_WORDS)
+  if (isNamedSo(program)) return true
+  if (!INTERPRETER.test(basename(program))) return false
+  let mayBeValue = false
+  for (const word of words) {
+    if (word.startsWith('-')) mayBeValue = !word.includes('=')
+    else if (isNamedSo(word)) return true
+    else if (mayBeValue) mayBeValue = false
+    else return false
+  }
+  return false
+}
+
+/** A title that a program gave itself has spaces, our path has none: core(5) splits the pattern at them. */
+function isNamedSo(word: string): boolean {
+  return COMPOSER.test(basename(word)) && !/\s/.test(word)
 }
 
 /** It has another pid in a namespace of its own: NSpid lists one for each, proc_pid_status(5). */

@@ -39,6 +39,34 @@ test('a composer is known by its name, whoever runs it, and without any capabili
   )
 })
 
+test.for([
+  ['/opt/host/cdc -c=0', true],
+  ['/opt/host/node /opt/host/cdc', true],
+  ['node --require /x/hook.cjs /opt/host/cdc.cjs', true],
+  ['node --conditions=source apps/composer/src/cdc.ts', true],
+  ['node node_modules/.bin/composer --dir out', true],
+  ['node /x/vitest run apps/composer', false],
+  ['bash /x/work npx vitest apps/composer', false],
+  ['vim apps/composer', false],
+  ['composer.phar install', false],
+  ['', false],
+] as const)('%s: a composer: %s', async ([words, isOne], { node }) => {
+  const process = join(node.dir, 'proc/4711')
+  await mkdir(process, { recursive: true })
+  await writeFile(join(process, 'status'), 'NSpid:\t4711\n')
+  await writeFile(join(process, 'cmdline'), words.replaceAll(' ', '\0'))
+  await writeFile(join(process, 'stat'), `4711 (x) S ${'0 '.repeat(18)}77 0`)
+  expect([...(await livingComposers(join(node.dir, 'proc')))]).toEqual(isOne ? ['4711:77'] : [])
+})
+
+test('the title that a program gave itself is no command line', async ({ node }) => {
+  const process = join(node.dir, 'proc/4711')
+  await mkdir(process, { recursive: true })
+  await writeFile(join(process, 'status'), 'NSpid:\t4711\n')
+  await writeFile(join(process, 'cmdline'), 'npm exec vitest run apps/composer\0\0')
+  expect((await livingComposers(join(node.dir, 'proc'))).size).toBe(0)
+})
+
 test('a process in a container that calls itself a composer keeps nothing from being salvaged', async () => {
   const outside = sleeper('/x/cdc', ['unshare', '--pid', '--fork', '--kill-child'])
   const inside = async (): Promise<string> =>
