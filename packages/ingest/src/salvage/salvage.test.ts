@@ -101,7 +101,8 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
     const path = await leftOver(dir, core, mode, { story: true, directory: true })
     const { size } = await stat(path)
     const random = new Random(11)
-    const cuts = Array.from({ length: 12 }, () => random.below(size))
+    // one where most is there, whatever the seed makes of the others
+    const cuts = [Math.floor(size * 0.9), ...Array.from({ length: 11 }, () => random.below(size))]
     let longest = 0
     for (const [i, cut] of cuts.entries()) {
       const copy = join(dir, `.cut-${i}.part`)
