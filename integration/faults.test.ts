@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { faultMatrix, SECTIONS } from './faults/matrix.ts'
+import { describeSeen, seenTests } from './faults/seen.ts'
 
 const ROOT = new URL('..', import.meta.url).pathname
 const ROWS = SECTIONS.flatMap(({ rows }) => rows)
@@ -27,6 +28,13 @@ describe('the fault matrix', () => {
       expect(existsSync(join(ROOT, file)), file).toBe(true)
       expect(names(file, name), each).toBe(true)
     }
+  })
+
+  test.for(ROWS)('$id ($fails) was seen to hold', ({ tests }) => {
+    const seen = seenTests()
+    expect(tests.filter((each) => seen[each] === undefined)).toEqual([])
+    expect(tests.filter((each) => seen[each]?.failed !== 0)).toEqual([])
+    expect(describeSeen(tests, seen)).toMatch(/^\d+ passed in [\d.]+ s, 20/)
   })
 
   test('is what `node integration/faults/write.ts` prints', () => {

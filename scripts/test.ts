@@ -3,17 +3,18 @@ import { PARTS, type Part } from './test/parts.ts'
 import { runPart } from './test/run-part.ts'
 import { add, describeTally, EMPTY, type Tally } from './test/tally.ts'
 
-const USAGE = `Usage: npm test [-- PART...] [-- --help]
+const USAGE = `Usage: npm test [-- [PART...] [--report DIR] [--help]]
 
 Runs every test, or only the parts named; the last line says how many passed and failed.
-With CI=true a skipped test is a failure.
+With CI=true a skipped test is a failure. With --report, DIR gets what vitest tells of each
+part as PART.json (\`node integration/faults/write.ts DIR/*.json\` fills the fault matrix with it).
 
 ${PARTS.map(({ name, what }) => `  ${name.padEnd(12)} ${what}`).join('\n')}
 `
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { help: { type: 'boolean', short: 'h' } },
+  options: { help: { type: 'boolean', short: 'h' }, report: { type: 'string' } },
 })
 const unknown = positionals.filter((name) => !PARTS.some((part) => part.name === name))
 
@@ -37,7 +38,7 @@ async function runAll(parts: readonly Part[]): Promise<number> {
     if (interrupted) break
     process.stdout.write(`\n── ${part.name}: ${part.what}\n`)
     const started = performance.now()
-    const tally = await runPart(part)
+    const tally = await runPart(part, values.report)
     const seconds = (performance.now() - started) / 1000
     lines.push(
       `${part.name.padEnd(12)} ${seconds.toFixed(1).padStart(6)} s  ${describeTally(tally)}`,

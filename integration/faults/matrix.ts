@@ -9,6 +9,7 @@ import { NODE_FAULTS } from './node.ts'
 import { NOT_TESTED } from './not-tested.ts'
 import { RECOMPRESS } from './recompress.ts'
 import type { FaultRow, FaultSection } from './row.ts'
+import { describeSeen, type SeenTests, seenTests } from './seen.ts'
 import { SECURITY } from './security.ts'
 import { STORE_FAULTS } from './store.ts'
 import { STRAIGHT_FAULTS } from './straight.ts'
@@ -47,8 +48,8 @@ export function faultMatrix(): string {
   return [
     '# What fails, and what becomes of the crash',
     '',
-    `${rows} faults. Each row names the tests that hold us to it; \`faults.test.ts\` sees that they exist and that this page is what \`node integration/faults/write.ts\` prints from \`integration/faults/\`.`,
-    ...SECTIONS.flatMap(table),
+    `${rows} faults. Each row names the tests that hold us to it, and tells how they last ran. \`faults.test.ts\` sees that they exist, that none was seen to fail, and that this page is what \`node integration/faults/write.ts\` prints from \`integration/faults/\`; given the reports of \`npm test -- --report DIR\`, it takes \`seen\` from them.`,
+    ...SECTIONS.flatMap((section) => table(section, seenTests())),
     ...identityRun(),
     '',
     '## Not tested',
@@ -58,18 +59,18 @@ export function faultMatrix(): string {
   ].join('\n')
 }
 
-function table({ title, rows }: FaultSection): string[] {
+function table({ title, rows }: FaultSection, seen: SeenTests): string[] {
   return [
     '',
     `## ${title}`,
     '',
-    '| id | what fails | when | promised | asserted | test |',
-    '| --- | --- | --- | --- | --- | --- |',
-    ...rows.map(line),
+    '| id | what fails | when | promised | asserted | seen | test |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...rows.map((row) => line(row, describeSeen(row.tests, seen) ?? 'not yet')),
   ]
 }
 
-function line({ id, fails, when, promised, seen, tests }: FaultRow): string {
+function line({ id, fails, when, promised, asserted, tests }: FaultRow, seen: string): string {
   const links = tests.map((test) => {
     const [file = '', name = ''] = test.split(' › ')
     const target = file.startsWith('integration/')
@@ -77,7 +78,7 @@ function line({ id, fails, when, promised, seen, tests }: FaultRow): string {
       : `../${file}`
     return `[${escape(name)}](${target})`
   })
-  return `| ${[id, fails, when, promised, seen].map(escape).join(' | ')} | ${links.join('<br>')} |`
+  return `| ${[id, fails, when, promised, asserted, seen].map(escape).join(' | ')} | ${links.join('<br>')} |`
 }
 
 function escape(text: string): string {

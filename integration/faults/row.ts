@@ -5,9 +5,9 @@ export interface FaultRow {
   readonly fails: string
   readonly when: string
   readonly promised: string
-  /** What the tests assert; printed as `asserted`. */
-  readonly seen: string
-  /** `<file> › <name of the test as it is written there>`; none: `seen` says why it cannot occur. */
+  /** What the tests assert. */
+  readonly asserted: string
+  /** `<file> › <name of the test as it is written there>`. */
   readonly tests: readonly string[]
 }
 
@@ -20,7 +20,7 @@ type Line = readonly [
   fails: string,
   when: string,
   promised: string,
-  seen: string,
+  asserted: string,
   ...tests: string[],
 ]
 
@@ -33,12 +33,12 @@ export function numbered(title: string, prefix: string, lines: readonly Line[]):
 }
 
 export function named(title: string, lines: Readonly<Record<string, Line>>): FaultSection {
-  const rows = Object.entries(lines).map(([id, [fails, when, promised, seen, ...tests]]) => ({
+  const rows = Object.entries(lines).map(([id, [fails, when, promised, asserted, ...tests]]) => ({
     id,
     fails,
     when,
     promised,
-    seen,
+    asserted,
     tests,
   }))
   return { title, rows }

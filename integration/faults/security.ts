@@ -102,6 +102,6 @@ export const SECURITY: FaultSection = numbered('Attacks', 'attack', [
     'who tries secrets against its annotations',
     'nothing of a secret is there',
     'a hash of the access key’s id alone',
-    'chart/tests/pod_test.yaml › rolls when the access key changes, and tells nothing of its secret',
+    'chart/tests/unit.test.ts › the suites of helm-unittest pass',
   ],
 ])

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handOver } from '../set-up/pinned-node.mjs'
@@ -9,8 +9,11 @@ import { count, type Report, type Tally } from './tally.ts'
 
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
 
-/** Run one part, its output going where ours goes, and count what it reports. */
-export async function runPart({ args, tools = [] }: Part): Promise<Tally> {
+/** Run one part, its output going where ours goes, and count what it reports, kept in `reportDir`. */
+export async function runPart(
+  { name, args, tools = [] }: Part,
+  reportDir: string | undefined,
+): Promise<Tally> {
   for (const tool of tools) {
     // without it its tests are skipped, or fail where CI=true
     await findTool(tool).catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
@@ -21,6 +24,10 @@ export async function runPart({ args, tools = [] }: Part): Promise<Tally> {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
     const code = await handOver(process.execPath, [VITEST, 'run', ...args, ...reporters])
     const text = await readFile(file, 'utf8').catch(() => '{"testResults":[]}')
+    if (reportDir !== undefined) {
+      await mkdir(reportDir, { recursive: true })
+      await writeFile(join(reportDir, `${name}.json`), text)
+    }
     const tally = count(JSON.parse(text) as Report)
     // an error outside any test, or no tests at all, is in no report
     return code !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally
