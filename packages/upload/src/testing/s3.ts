@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { openDestination } from '../index.ts'
 import type { Destination, S3Options } from '../index.ts'
@@ -25,6 +26,8 @@ export interface World extends AsyncDisposable {
   open(options?: S3Options): Destination
   /** Another content under a key of the prefix, by the back door. */
   occupy(key: string, content: string | Buffer): Promise<void>
+  /** Keys of multipart uploads that are under way, of the prefix. */
+  uploads(): Promise<string[]>
 }
 
 /** Tests against a real S3 server; where it is not there they are skipped, and say why. */
@@ -72,6 +75,17 @@ async function makeWorld(server: Versitygw, prefix: string): Promise<World> {
     async occupy(key, content) {
       await mkdir(objects, { recursive: true })
       await writeFile(join(objects, key), content)
+    },
+    async uploads() {
+      const client = new S3Client({
+        endpoint: server.url,
+        region: 'us-east-1',
+        credentials: CREDENTIALS,
+        forcePathStyle: true,
+      })
+      const request = new ListMultipartUploadsCommand({ Bucket: 'bucket' })
+      const { Uploads = [] } = await client.send(request).finally(() => client.destroy())
+      return Uploads.map(({ Key = '' }) => Key).filter((key) => key.startsWith(`${prefix}/`))
     },
     async [Symbol.asyncDispose]() {
       for (const destination of opened) await destination.close()

@@ -107,6 +107,27 @@ describeS3('an object made of bytes as they come', (world) => {
     expect(await readdir(w.objects).catch(() => [])).not.toContain('x.zip')
   })
 
+  test.for(['create', 'part'])('that is given up during a %s leaves no upload', async (on) => {
+    await using w = await world()
+    const reached = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const act = async (): Promise<void> => {
+      reached.resolve()
+      await goOn.promise
+    }
+    w.proxy.fail(on, { kind: 'meanwhile', act })
+    const writer = await w.store.putParts('x.zip')
+    await give(writer, randomBytes(6 * MIB))
+    await reached.promise
+
+    const given = writer.abort()
+    setTimeout(goOn.resolve, 200)
+    await given
+
+    expect(w.proxy.count('abort')).toBeGreaterThanOrEqual(1)
+    await expect.poll(() => w.uploads()).toEqual([])
+  })
+
   test('never replaces what has its key', async () => {
     await using w = await world()
     for (const content of [Buffer.from('first'), randomBytes(11 * MIB)]) {

@@ -1,4 +1,4 @@
-import { aborted } from '../../abortable.ts'
+import { abortable, aborted } from '../../abortable.ts'
 import type { Stored } from '../../destination.ts'
 import type { PartsState, PartsWriter, PutPartsOptions } from '../../parts-writer.ts'
 import type { Loan } from '../buffer-pool.ts'
@@ -110,9 +110,13 @@ export class S3PartsWriter implements PartsWriter {
   }
 
   async abort(): Promise<void> {
+    const isCutShort = this.#work.size > 0
     await this.leave()
     const state = await this.#begun?.catch(() => undefined)
-    if (state !== undefined) await abortParts(this.#store, state)
+    if (state === undefined) return
+    await abortParts(this.#store, state)
+    // a part that was on its way may have come in meanwhile (S3, AbortMultipartUpload)
+    if (isCutShort) await abortParts(this.#store, state)
   }
 
   async #end(): Promise<Confirmed> {
@@ -169,14 +173,17 @@ export class S3PartsWriter implements PartsWriter {
   }
 
   async #carry(part: Part): Promise<void> {
-    const begun = await this.#begin()
+    const begun = await abortable(this.#begin(), this.#sending.signal)
     const body = part.loan.buffer.subarray(0, part.length)
     part.etag = await sendPart(this.#store, begun, part.number, body, this.#sending)
     this.#confirm(begun)
   }
 
+  /** Not cut short by `leave`: of an upload that the store has begun without our knowing its id nothing could be freed. */
   #begin(): Promise<PartsState> {
-    return (this.#begun ??= beginParts(this.#store, this.#key, this.#partBytes, this.#sending))
+    const { signal } = this.#options
+    const sending = signal ? { signal } : {}
+    return (this.#begun ??= beginParts(this.#store, this.#key, this.#partBytes, sending))
   }
 
   /** All whole parts up to the first that is still on its way; one that is shorter can only be the last. */
