@@ -124,7 +124,8 @@ describeS3('an object made of bytes as they come', (world) => {
     setTimeout(goOn.resolve, 200)
     await given
 
-    expect(w.proxy.count('abort')).toBeGreaterThanOrEqual(1)
+    // what is cut short may end in the store behind the first one
+    expect(w.proxy.count('abort')).toBe(2)
     await expect.poll(() => w.uploads()).toEqual([])
   })
 

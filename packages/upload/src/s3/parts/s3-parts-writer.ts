@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { abortable, aborted } from '../../abortable.ts'
 import type { Stored } from '../../destination.ts'
 import type { PartsState, PartsWriter, PutPartsOptions } from '../../parts-writer.ts'
@@ -16,6 +17,9 @@ interface Part {
   isSent: boolean
   etag?: string
 }
+
+/** A part that is cut short may come to its end in the store behind the abort (S3, AbortMultipartUpload): it is freed by another. */
+const LATE_PART_MS = 2000
 
 /** Parts of one object, each from a buffer of the destination's pool: what it takes of memory is theirs. */
 export class S3PartsWriter implements PartsWriter {
@@ -115,8 +119,9 @@ export class S3PartsWriter implements PartsWriter {
     const state = await this.#begun?.catch(() => undefined)
     if (state === undefined) return
     await abortParts(this.#store, state)
-    // a part that was on its way may have come in meanwhile (S3, AbortMultipartUpload)
-    if (isCutShort) await abortParts(this.#store, state)
+    if (!isCutShort) return
+    await sleep(LATE_PART_MS, undefined, { signal: this.#options.signal }).catch(() => {})
+    await abortParts(this.#store, state)
   }
 
   async #end(): Promise<Confirmed> {
