@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import type { Architecture } from './executable/architecture.ts'
+import { RUNTIME_ENV } from './runtime-env.ts'
 import { sourceDateEpoch } from './sbom.ts'
 
 /** One platform of the image: its uncompressed layer and the labels and command around it. */
@@ -72,7 +73,11 @@ function writeManifest(dir: string, { architecture, layerTar }: Platform): Descr
 /** What a container of the image runs when nothing else is said; the Dockerfile says the same. */
 export const IMAGE_CONFIG = {
   Entrypoint: ['/app/core-dump-agent'],
-  Env: ['PATH=/app:/usr/bin', 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
+  Env: [
+    'PATH=/app:/usr/bin',
+    'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
+    ...Object.entries(RUNTIME_ENV).map(([name, value]) => `${name}=${value}`),
+  ],
   WorkingDir: '/',
   Labels: {
     'org.opencontainers.image.title': 'core-dump-handler',

@@ -5,6 +5,7 @@ import { Agent, s3Settings } from '../../../integration/harness/agent.ts'
 import { memoryCgroup } from '../../../integration/harness/memory-cgroup.ts'
 import type { ObjectStore } from '../../../integration/harness/object-store.ts'
 import { until } from '../../../integration/harness/until.ts'
+import { RUNTIME_ENV } from '../../../image/runtime-env.ts'
 import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
 import { variables } from '../../../scripts/bench/parse.ts'
 import { tell, type Published } from '../../../scripts/bench/publish.ts'
@@ -28,6 +29,7 @@ export async function carryByAgent(
   const agent = new Agent({
     ...s3Settings(store),
     USE_INOTIFY: 'true',
+    ...RUNTIME_ENV,
     ...variables(setting),
   }).spareKernel()
   const cgroup = memoryCgroup(limitMib)
