@@ -69,4 +69,12 @@ export const STRAIGHT_FAULTS: FaultSection = numbered('Straight to the store', '
     `${STRAIGHT} › goes by the disk while another is sent, and both arrive`,
     `${STRAIGHT} › stays within the memory of composer and agent, as installed`,
   ],
+  [
+    'upload given up',
+    'while the store begins it, or takes a part of it',
+    'no parts are left in the store to be paid for',
+    'aborted once its id is known, and once more for the part that came in late',
+    'packages/upload/src/s3/parts/parts.test.ts › that is given up during a %s leaves no upload',
+    `${STRAIGHT} › does not hold the process for a store that is slow`,
+  ],
 ])
