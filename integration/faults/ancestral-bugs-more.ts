@@ -101,7 +101,7 @@ export const MORE_ANCESTRAL_BUGS: FaultSection = named('What version 9 did, furt
     'cut or refused with the reason; suppressed ones are counted',
     `${COMPOSER}/limits.test.ts › cuts a core that would go below it, into a valid bundle`,
     `${COMPOSER}/limits.test.ts › takes so many, records the next, counts the rest`,
-    `${COMPOSER}/log.test.ts › keeps two files at most, for the owner only`,
+    `${COMPOSER}/log/log.test.ts › keeps two files at most, for the owner only`,
   ],
   B30: [
     'SIGTERM of the agent',

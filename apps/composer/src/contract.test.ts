@@ -1,7 +1,7 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './process-files.ts'
+import { PROCESS_FILES } from './crash/process-files.ts'
 import { CONTAINER, DIGEST, crictlCalls, installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
 import { test } from './test-support/scratch-node.ts'

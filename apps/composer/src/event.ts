@@ -1,7 +1,7 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { JsonObject, LookUpResult } from '@core-dump-handler/cri'
-import type { Crash } from './crash.ts'
+import type { Crash } from './crash/crash.ts'
 import { makeDirectory } from './make-directory.ts'
 
 const LABEL_PREFIX = 'info.coredump'

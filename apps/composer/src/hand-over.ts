@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path'
 import type { LookUpResult } from '@core-dump-handler/cri'
 import type { Bundle } from './bundle/open.ts'
-import type { Crash } from './crash.ts'
+import type { Crash } from './crash/crash.ts'
 import { formatEvent, writeEvent } from './event.ts'
-import { messageOf } from './message-of.ts'
+import { messageOf } from './log/message-of.ts'
 import type { Task } from './task.ts'
 
 const GIB = 1024 ** 3

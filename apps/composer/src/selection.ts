@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Identified } from '@core-dump-handler/cri'
 import { freeBytes } from './bundle/core-watch.ts'
-import type { Crash } from './crash.ts'
-import { messageOf } from './message-of.ts'
+import type { Crash } from './crash/crash.ts'
+import { messageOf } from './log/message-of.ts'
 import type { Task } from './task.ts'
 
 /** What is done about a crash: take the core, only record it, or leave it alone. */

@@ -1,9 +1,9 @@
 import type { Arguments } from './arguments/parse.ts'
-import type { Log } from './log.ts'
-import type { Problems } from './problems.ts'
+import type { Log } from './log/log.ts'
+import type { Problems } from './log/problems.ts'
 import type { ComposerSettings } from './settings/settings.ts'
 import type { CoreSource } from './source.ts'
-import type { Stop } from './stop.ts'
+import type { Stop } from './ending/stop.ts'
 
 /** Everything one run has at hand. */
 export interface Task {

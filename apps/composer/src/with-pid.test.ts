@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './process-files.ts'
+import { PROCESS_FILES } from './crash/process-files.ts'
 import { CONTAINER, POD_UID, crictlCalls, installCrictl } from './test-support/crictl.ts'
 import { onlyBundle } from './test-support/read-bundle.ts'
 import { runComposer } from './test-support/run-composer.ts'

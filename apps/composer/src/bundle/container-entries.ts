@@ -1,7 +1,7 @@
 import type { ContainerDetails, ProcessSnapshot } from '@core-dump-handler/cri'
-import { messageOf } from '../message-of.ts'
+import { messageOf } from '../log/message-of.ts'
 import type { Task } from '../task.ts'
-import { within } from '../within.ts'
+import { within } from '../look-up/within.ts'
 
 /** The log tail of a container; as in version 9, '' where there is none. */
 export async function readLog(

@@ -1,6 +1,6 @@
 import { hostname, release } from 'node:os'
 import type { ProcessSnapshot } from '@core-dump-handler/cri'
-import type { Crash } from '../crash.ts'
+import type { Crash } from '../crash/crash.ts'
 import { composerVersion } from '../version.ts'
 import { crashTime } from './crash-time.ts'
 import type { BundleManifest, ManifestCrash } from './manifest-type.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Problems } from '../problems.ts'
+import { Problems } from '../log/problems.ts'
 import { bundleName } from './name.ts'
 import { MAX_NAME_BYTES } from './safe-name.ts'
 import { type NameFields, needsLookup } from './template.ts'

@@ -1,5 +1,5 @@
-import { messageOf } from '../message-of.ts'
-import type { Problems } from '../problems.ts'
+import { messageOf } from '../log/message-of.ts'
+import type { Problems } from '../log/problems.ts'
 import { safeName } from './safe-name.ts'
 import { type NameFields, renderTemplate } from './template.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseArguments } from '../arguments/parse.ts'
-import { Problems } from '../problems.ts'
+import { Problems } from '../log/problems.ts'
 import { parseComposerSettings } from '../settings/parse.ts'
 import type { Task } from '../task.ts'
 import { outputDirectory } from './open.ts'

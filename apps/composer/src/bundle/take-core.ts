@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
-import { messageOf } from '../message-of.ts'
+import { messageOf } from '../log/message-of.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
 import type { CoreReasonCode } from './core-reason.ts'

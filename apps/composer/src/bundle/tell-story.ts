@@ -1,6 +1,6 @@
 import type { LookUpResult, ProcessSnapshot } from '@core-dump-handler/cri'
-import type { Crash } from '../crash.ts'
-import type { Question } from '../question.ts'
+import type { Crash } from '../crash/crash.ts'
+import type { Question } from '../look-up/question.ts'
 import type { StraightSink } from '../straight/straight-sink.ts'
 import type { Task } from '../task.ts'
 import { initFiles, readLog } from './container-entries.ts'

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
-import { messageOf } from '../message-of.ts'
+import { messageOf } from '../log/message-of.ts'
 import type { Task } from '../task.ts'
 import { Admission } from './admission.ts'
 import { now } from './clock.ts'

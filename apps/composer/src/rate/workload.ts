@@ -1,5 +1,5 @@
 import { type ProcessSnapshot, containerIds, podUid } from '@core-dump-handler/cri'
-import type { Crash } from '../crash.ts'
+import type { Crash } from '../crash/crash.ts'
 
 /** What is known of a workload before the runtime has been asked. */
 export interface Workload {

@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import { messageOf } from '../message-of.ts'
-import type { Problems } from '../problems.ts'
+import { messageOf } from '../log/message-of.ts'
+import type { Problems } from '../log/problems.ts'
 import { type BadSetting, parseComposerSettings } from './parse.ts'
 import type { ComposerSettings } from './settings.ts'
 

@@ -1,6 +1,6 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PROCESS_FILES } from '../process-files.ts'
+import { PROCESS_FILES } from '../crash/process-files.ts'
 
 /** A `/proc` with the files of one process, as of a container's first one. */
 export async function scratchProc(root: string, pid: number): Promise<void> {

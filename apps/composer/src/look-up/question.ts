@@ -1,7 +1,7 @@
 import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
-import { needsLookup } from './bundle/template.ts'
-import { messageOf } from './message-of.ts'
-import type { Task } from './task.ts'
+import { needsLookup } from '../bundle/template.ts'
+import { messageOf } from '../log/message-of.ts'
+import type { Task } from '../task.ts'
 import { within } from './within.ts'
 
 // a core that takes longer than this is drained while the runtime is asked

@@ -1,4 +1,4 @@
-import { SETTINGS_SCHEMA } from './settings/schema.ts'
+import { SETTINGS_SCHEMA } from '../settings/schema.ts'
 
 /** What `--help` prints. */
 export function usage(): string {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
 import { escapeControls } from './escape-controls.ts'
-import type { LogLevel } from './settings/settings.ts'
+import type { LogLevel } from '../settings/settings.ts'
 
 const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug', 'trace']
 const MAX_BYTES = 1024 * 1024

@@ -6,8 +6,8 @@ import {
   lookUp,
   openRuntime,
 } from '@core-dump-handler/cri'
-import { PROCESS_FILES } from './process-files.ts'
-import type { Task } from './task.ts'
+import { PROCESS_FILES } from '../crash/process-files.ts'
+import type { Task } from '../task.ts'
 
 // version 9 looked for crictl here, and last beside itself
 const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'

@@ -1,6 +1,6 @@
 import { constants } from 'node:os'
-import type { Arguments } from './arguments/parse.ts'
-import type { Problems } from './problems.ts'
+import type { Arguments } from '../arguments/parse.ts'
+import type { Problems } from '../log/problems.ts'
 
 /** What the kernel said on the command line; texts are '' and numbers absent when it did not. */
 export interface Crash {

@@ -1,7 +1,7 @@
 import type { LookUpResult } from '@core-dump-handler/cri'
-import type { TakenCore } from './bundle/take-core.ts'
-import type { Crash } from './crash.ts'
-import type { Task } from './task.ts'
+import type { TakenCore } from '../bundle/take-core.ts'
+import type { Crash } from '../crash/crash.ts'
+import type { Task } from '../task.ts'
 
 /** 0, or what version 9 would say: 1 for a failure, 32 for its time limit; 128 + n for a signal. */
 export function exitCodeOf(

@@ -1,4 +1,4 @@
-import type { Problem } from './bundle/manifest-type.ts'
+import type { Problem } from '../bundle/manifest-type.ts'
 import { escapeControls } from './escape-controls.ts'
 import { messageOf } from './message-of.ts'
 

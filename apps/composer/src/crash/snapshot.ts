@@ -6,7 +6,7 @@ import {
 } from '@core-dump-handler/cri'
 import type { Crash } from './crash.ts'
 import { PROCESS_FILES } from './process-files.ts'
-import type { Task } from './task.ts'
+import type { Task } from '../task.ts'
 
 /** `/proc/<host pid>` as it is now; undefined when no host pid was given. */
 export async function snapshotCrash(

@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { ZipWriter, createPartFile, drain } from '@core-dump-handler/ingest'
-import { makeDirectory } from './make-directory.ts'
-import { messageOf } from './message-of.ts'
-import { Problems } from './problems.ts'
+import { makeDirectory } from '../make-directory.ts'
+import { messageOf } from '../log/message-of.ts'
+import { Problems } from '../log/problems.ts'
 import { say } from './say.ts'
-import { loadSettings } from './settings/load.ts'
-import { randomUuid } from './uuid.ts'
-import { composerVersion } from './version.ts'
+import { loadSettings } from '../settings/load.ts'
+import { randomUuid } from '../uuid.ts'
+import { composerVersion } from '../version.ts'
 
 type Check = readonly [what: string, run: () => Promise<string> | string]
 
@@ -27,7 +27,7 @@ export async function selfTest(home: string | undefined): Promise<number> {
     ],
     ['directory', () => directoryThere(directory)],
     ['bundle', () => packSomething(directory)],
-    ['look-up', () => import('./look-up.ts').then(() => settings.criClient)],
+    ['look-up', () => import('../look-up/look-up.ts').then(() => settings.criClient)],
   ]
   let failed = 0
   for (const [what, run] of checks) {
