@@ -42,9 +42,6 @@
 {{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
 {{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
 {{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" (int64 .holdBudgetMs)) }}
-{{- if .straightToStore }}
-{{- include "cdh.env" (list "COMP_STRAIGHT_TO_STORE" .straightToStore) }}
-{{- include "cdh.env" (list "COMP_STRAIGHT_HOLD_MS" (int64 .straightHoldMs)) }}
 {{- end }}
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}

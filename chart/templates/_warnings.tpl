@@ -18,6 +18,9 @@
 {{- if or (ne (toString .Values.hostStorage) "1Gi") (ne (toString .Values.coreStorage) "10Gi") (ne (toString .Values.eventStorage) "1Gi") (ne .Values.storageClass "hostclass") }}
 - hostStorage, coreStorage, eventStorage and storageClass do nothing: the directories are mounted as they are, without PersistentVolumes. To limit the space set limits.spoolBytes.
 {{- end -}}
+{{- if include "cdh.yes" .Values.composer.straightToStore }}
+- composer.straightToStore was removed and does nothing: bundles always go through daemonset.coreDirectory.
+{{- end -}}
 {{- if ne (int .Values.replicaCount) 1 }}
 - replicaCount does nothing: a DaemonSet has one pod per node.
 {{- end -}}

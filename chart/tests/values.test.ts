@@ -32,8 +32,6 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['composer.compressionMode=store', 'COMP_COMPRESSION_MODE', 'store'],
   ['composer.holdBudgetMs=100', 'COMP_HOLD_BUDGET_MS', '100'],
   ['composer.holdBudgetMs=0', 'COMP_HOLD_BUDGET_MS', '0'],
-  ['composer.straightToStore=true', 'COMP_STRAIGHT_TO_STORE', 'true'],
-  ['composer.straightToStore=true,composer.straightHoldMs=250', 'COMP_STRAIGHT_HOLD_MS', '250'],
   ['composer.criClient=grpc', 'COMP_CRI_CLIENT', 'grpc'],
   ['composer.honorCoreLimit=true', 'COMP_HONOR_CORE_LIMIT', 'true'],
   ['composer.suidCores=refuse', 'COMP_SUID_CORES', 'refuse'],

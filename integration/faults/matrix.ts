@@ -12,7 +12,6 @@ import type { FaultRow, FaultSection } from './row.ts'
 import { describeSeen, type SeenTests, seenTests } from './seen.ts'
 import { SECURITY } from './security.ts'
 import { STORE_FAULTS } from './store.ts'
-import { STRAIGHT_FAULTS } from './straight.ts'
 import { STORM_FAULTS } from './storm.ts'
 
 /** In the order of the way of a crash, then what others have met before us. */
@@ -24,7 +23,6 @@ export const SECTIONS: readonly FaultSection[] = [
   IDENTITY_FAULTS,
   AGENT_FAULTS,
   STORE_FAULTS,
-  STRAIGHT_FAULTS,
   NODE_FAULTS,
   SECURITY,
   ANCESTRAL_BUGS,

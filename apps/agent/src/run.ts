@@ -13,7 +13,6 @@ import { prepareNode } from './node/prepare-node.ts'
 import { watchDrops } from './node/watch-drops.ts'
 import { startRecompressor } from './recompress/start-recompressor.ts'
 import { salvageBundles } from './salvage/salvage-bundles.ts'
-import { receiveStraight } from './straight/receive-straight.ts'
 import { keepSpool } from './spool/keep-spool.ts'
 
 const RETRY_MS = 60_000
@@ -143,19 +142,7 @@ async function carryBundles(context: CommandContext, answers: Answers): Promise<
     onUnusable: (error) => answers.readiness.destinationFailed(error),
   })
   if (carrier !== undefined) answers.watch(carrier)
-  const straight =
-    carrier &&
-    receiveStraight(context, carrier, {
-      onOutcome: (outcome) => metrics.straight.inc({ outcome }),
-      onStored: answers.onStraight,
-    })
-  const salvaging = salvageBundles(context, {
-    isBusy: (name) => straight?.isUnderWay(name) === true,
-    onSalvaged(outcome) {
-      metrics.salvages.inc({ outcome })
-      if (outcome === 'rest') straight?.wake()
-    },
-  })
+  const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))
   await carry(settings, carrier, log, signal)
-  await Promise.all([salvaging, spool.ended, straight?.ended, recompressor?.ended()])
+  await Promise.all([salvaging, spool.ended, recompressor?.ended()])
 }

@@ -29,7 +29,6 @@ Settings are environment variables; a .env beside the program is read first and 
   SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over
   USE_INOTIFY      true: carry each bundle as soon as it is there
   RECOMPRESS       true: compress cores that were stored in haste in full before they are sent
-  STRAIGHT_TO_STORE  true: bundles go to an s3:// store without the disk, as long as that takes them
   COMP_...         settings of the composer, such as COMP_TIMEOUT
 All of them are in the README of @core-dump-handler/agent.
 `

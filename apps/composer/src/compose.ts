@@ -46,10 +46,10 @@ export async function compose(task: Task): Promise<Outcome> {
     await turn
     const found = await question.result()
     const story = { crash, snapshot, found, question, core: taken.core }
-    const manifest = await tellStory(bundle, story, task)
+    await tellStory(bundle, story, task)
 
     // hand over
-    const path = await handOver(bundle, crash, found, manifest, task)
+    const path = await handOver(bundle, crash, found, task)
     return { exitCode: exitCodeOf(crash, taken, found, task), path }
   } finally {
     // where a step has failed: nobody is held for what is to be ended yet

@@ -14,17 +14,12 @@ export type {
 export { MAX_PATTERN_BYTES, corePattern } from './pattern.ts'
 export type { CorePattern } from './pattern.ts'
 export { composerBundle } from './artefact.ts'
-export { FRAME, FRAMES_MAGIC, STRAIGHT_SOCKET, frame, frameHeader } from './straight/frames.ts'
-export type { StraightHello } from './straight/frames.ts'
-export { FrameReader } from './straight/frame-reader.ts'
-export type { Frame } from './straight/frame-reader.ts'
 export { CORE_REASON_CODES } from './bundle/core-reason.ts'
 export type { CoreReasonCode } from './bundle/core-reason.ts'
 export type {
   BundleManifest,
   ManifestCore,
   ManifestCrash,
-  ManifestDelivery,
   ManifestIdentity,
   ManifestTimings,
   Problem,

@@ -1,6 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { PartsWriter, PutPartsOptions } from './parts-writer.ts'
 import type { S3Options } from './s3/options.ts'
 
 /** How far a transfer is, in bytes that the store has accepted. */
@@ -70,11 +69,6 @@ export interface Destination {
     key: string,
     options?: PutStreamOptions,
   ): Promise<Stored>
-  /**
-   * Store bytes as they come, each part told of once the store has confirmed it. The caller sees to a
-   * key that nobody else uses. `s3://` only: elsewhere it rejects with `INVALID`.
-   */
-  putParts(key: string, options?: PutPartsOptions): Promise<PartsWriter>
   /** Ask whether the destination answers and takes our credentials; rejects with `UploadError`. */
   check(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Forget an interrupted upload of a file that exists no more: free what the store keeps of it. */

@@ -9,7 +9,6 @@ export type {
   PutStreamOptions,
   Stored,
 } from './destination.ts'
-export type { PartsState, PartsWriter, PutPartsOptions } from './parts-writer.ts'
 export type { S3Credentials, S3Options } from './s3/options.ts'
 export { UploadQueue } from './queue/queue.ts'
 export type {

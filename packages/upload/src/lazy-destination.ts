@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from './destination.ts'
-import type { PartsWriter, PutPartsOptions } from './parts-writer.ts'
 import { UploadError, isUploadError } from './error.ts'
 import { plain, show } from './show.ts'
 
@@ -25,10 +24,6 @@ export class LazyDestination implements Destination {
     options?: PutStreamOptions,
   ): Promise<Stored> {
     return (await this.#use()).putStream(source, key, options)
-  }
-
-  async putParts(key: string, options?: PutPartsOptions): Promise<PartsWriter> {
-    return (await this.#use()).putParts(key, options)
   }
 
   async check(options?: { readonly signal?: AbortSignal }): Promise<void> {

@@ -1,4 +1,4 @@
-import type { QueueEvent, Stored } from '@core-dump-handler/upload'
+import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Carrier } from '../carry/open-carrier.ts'
 import { apiServer } from '../cluster/api-server.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
@@ -8,7 +8,6 @@ import { Canaries } from './canaries.ts'
 import { queueCounter } from './count-queue-event.ts'
 import { Metrics } from './metrics.ts'
 import { probeDestination } from './probe-destination.ts'
-import { parseManifest } from './read-manifest.ts'
 import { Readiness } from './readiness.ts'
 import { serve } from './serve.ts'
 
@@ -18,8 +17,6 @@ export interface Answers {
   readonly metrics: Metrics
   readonly canaries: Canaries
   readonly onQueueEvent: (event: QueueEvent) => void
-  /** A bundle is in the store that never was in the queue; `manifest` is its text. */
-  readonly onStraight: (manifest: string | undefined, stored: Stored) => void
   /** From now on the carrier is asked as well. */
   watch(carrier: Carrier): void
 }
@@ -51,14 +48,6 @@ export function answer({ settings, env, log, signal }: CommandContext): Answers 
     metrics,
     canaries,
     onQueueEvent: queueCounter(metrics, readiness, onDelivery),
-    onStraight(text, stored) {
-      const manifest = parseManifest(text)
-      metrics.countBundle(manifest)
-      metrics.uploads.inc()
-      metrics.uploadedBytes.inc(stored.bytes)
-      readiness.uploadStored()
-      if (manifest !== undefined) onDelivery({ manifest, stored })
-    },
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()

@@ -54,12 +54,6 @@ export class Metrics {
     ['outcome'],
   )
 
-  readonly straight: Counter = this.#counter(
-    'straight_total',
-    'Bundles that came straight from their composers, by what became of them.',
-    ['outcome'],
-  )
-
   readonly recompressions: Counter = this.#counter(
     'recompressions_total',
     'Bundles to be compressed in full before they are sent, by what became of them.',

@@ -52,7 +52,7 @@ export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
 const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
-// of an agent that was killed; a composer that finds it has its disk
+// the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =

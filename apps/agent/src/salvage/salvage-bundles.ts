@@ -14,7 +14,7 @@ const MARGIN_MS = 60_000
 /** Makes bundles of what dead composers have left: now, and on a clock, until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
-  listeners: Pick<SalvagerOptions, 'isBusy' | 'onSalvaged'>,
+  onSalvaged: SalvagerOptions['onSalvaged'],
 ): Promise<void> {
   const salvager = new Salvager(settings.coreDir, {
     log,
@@ -26,7 +26,7 @@ export async function salvageBundles(
       quietMs: QUIET_MS,
     },
     onProgress: breather(signal),
-    ...listeners,
+    onSalvaged,
   })
   while (!signal.aborted) {
     const left = await salvager.scan()

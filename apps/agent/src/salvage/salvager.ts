@@ -1,19 +1,15 @@
 import type { BigIntStats } from 'node:fs'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { Log } from '../log/open-log.ts'
-import { adoptRest } from '../straight/rest-file.ts'
 import { listParts } from './list-parts.ts'
 import { salvagePart, type SalvagedPart, type SalvagePartOptions } from './salvage-part.ts'
 import { WriterWatch, type WriterWatchOptions } from './writer-watch.ts'
 
-/** `rest`: of a bundle whose beginning is in the store; it is taken there. */
-export type Outcome = SalvagedPart['outcome'] | 'rest' | 'failed'
+export type Outcome = SalvagedPart['outcome'] | 'failed'
 
 export interface SalvagerOptions extends SalvagePartOptions {
   readonly watch: WriterWatchOptions
   readonly log: Log
-  /** Somebody else sees to the bundle of this name, without `.zip`. */
-  readonly isBusy?: (name: string) => boolean
   /** Told of each file, once for each try. */
   readonly onSalvaged: (outcome: Outcome) => void
 }
@@ -49,8 +45,7 @@ export class Salvager {
       for (const name of await this.#watch.abandoned(parts)) {
         if (this.#options.signal.aborted) break
         const stats = parts.get(name)
-        const isBusy = this.#options.isBusy?.(name.slice(1, -'.zip.part'.length)) === true
-        if (stats !== undefined && !isBusy && this.#isDue(name)) await this.#salvage(name, stats)
+        if (stats !== undefined && this.#isDue(name)) await this.#salvage(name, stats)
       }
       const left = await listParts(this.#directory)
       this.#blind = false
@@ -67,11 +62,6 @@ export class Salvager {
     const { log, signal, onSalvaged } = this.#options
     const started = performance.now()
     try {
-      const rest = await adoptRest(this.#directory, file)
-      if (rest !== undefined) {
-        log.warn({ file, rest }, 'a composer died over the rest of a bundle: it goes to the store')
-        return onSalvaged('rest')
-      }
       const salvaged = await salvagePart(this.#directory, file, stats, this.#options)
       const { outcome, bundle, coreBytes } = salvaged
       const durationMs = Math.round(performance.now() - started)

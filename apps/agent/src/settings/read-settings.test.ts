@@ -30,6 +30,18 @@ test('an empty environment gives the defaults of version 9 and no complaint', ()
   expect(settings.destination).toBeUndefined()
 })
 
+test('a removed setting is reported once, and the agent goes on without it', () => {
+  const { settings, problems } = readSettings({ COMP_STRAIGHT_TO_STORE: 'true' })
+  expect(problems).toEqual([
+    {
+      variable: 'COMP_STRAIGHT_TO_STORE',
+      message: 'was removed and has no effect: bundles go through CORE_DIR',
+    },
+  ])
+  expect(settings.composerEnv).not.toContain('STRAIGHT')
+  expect(variablesOf({ STRAIGHT_TO_STORE: 'true' })).toEqual(['STRAIGHT_TO_STORE'])
+})
+
 test('RECOMPRESS is off unless it is asked for; bad numbers beside it cost themselves alone', () => {
   expect(recompress({ RECOMPRESS_MIN_BYTES: '1' })).toBeUndefined()
   const defaults = { minBytes: 64 * 2 ** 20, maxDelayMs: 300_000 }

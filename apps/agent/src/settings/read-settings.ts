@@ -12,6 +12,9 @@ import type { Variables } from './variables.ts'
 const FALLBACK_INTERVAL_MS = 60_000
 const HOUR_MS = 3_600_000
 
+/** Uploads from the composer without the disk were removed. */
+const REMOVED = ['STRAIGHT_TO_STORE', 'STRAIGHT_HOLD_MS'] as const
+
 /** Typed settings from variables; never throws: what cannot be used falls back and is listed. */
 export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   readonly settings: AgentSettings
@@ -23,17 +26,8 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   const proxy = proxySettings(env)
   const all = [...problems, ...keys.problems, ...proxy.problems]
   const trigger = chooseTrigger(variables, all)
-  const isStraight = asksStraight(env)
-  const whyNot = isStraight ? whyNotStraight(variables, trigger) : undefined
-  if (whyNot !== undefined) {
-    all.push({
-      variable: 'STRAIGHT_TO_STORE',
-      got: 'true',
-      message: `${whyNot}; \`false\` is used`,
-    })
-  }
+  all.push(...removedSettings(env))
   const composer = composerEnv(env, {
-    ...(whyNot !== undefined && { STRAIGHT_TO_STORE: 'false' }),
     USE_CRIO_CONF: String(variables.DEPLOY_CRIO_CONFIG),
     CORE_DIR: coreDir,
     // left alone, the composer looks in the usual places itself
@@ -68,7 +62,6 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     minFreeBytes: composer.settings.minFreeBytes,
     composerTimeoutMs: composer.settings.timeoutMs,
     procRoot: composer.settings.procRoot,
-    straightToStore: composer.settings.straightToStore,
     spool: {
       maxBytes: variables.SPOOL_MAX_BYTES,
       maxFiles: variables.SPOOL_MAX_FILES,
@@ -103,19 +96,14 @@ function credentialsOf(
   }
 }
 
-function asksStraight(env: Readonly<NodeJS.ProcessEnv>): boolean {
-  const value = env['COMP_STRAIGHT_TO_STORE']?.trim() || env['STRAIGHT_TO_STORE']?.trim()
-  return value?.toLowerCase() === 'true'
-}
-
-/** What composers send must have somewhere to go, part by part. */
-function whyNotStraight(
-  { DESTINATION, S3_BUCKET_NAME }: Variables,
-  trigger: Trigger,
-): string | undefined {
-  if (trigger.kind === 'none') return 'needs an agent that carries bundles: set USE_INOTIFY=true'
-  const isS3 = DESTINATION?.startsWith('s3:') ?? S3_BUCKET_NAME !== undefined
-  return isS3 ? undefined : 'needs a destination that is an `s3://` store'
+/** Settings that were removed, where the environment still sets them. */
+function removedSettings(env: Readonly<NodeJS.ProcessEnv>): SettingProblem[] {
+  return REMOVED.flatMap((name) => [`COMP_${name}`, name])
+    .filter((variable) => env[variable]?.trim())
+    .map((variable) => ({
+      variable,
+      message: 'was removed and has no effect: bundles go through CORE_DIR',
+    }))
 }
 
 /** INTERVAL wins over SCHEDULE, which wins over USE_INOTIFY. */

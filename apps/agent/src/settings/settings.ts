@@ -47,8 +47,6 @@ export interface AgentSettings {
   readonly composerTimeoutMs: number
   /** Where the processes of the node are seen, by composer and agent. */
   readonly procRoot: string
-  /** Take bundles from composers on a socket in HOST_DIR. */
-  readonly straightToStore: boolean
   /** What may wait in CORE_DIR; 0: no limit. */
   readonly spool: SpoolLimits
   /** Which bundles are compressed in full before they are sent; absent: none. */

@@ -20,7 +20,6 @@ export const CORE_REASON_CODES = [
   'INTERRUPTED',
   'FAULT',
   'COMPOSER_DIED',
-  'CORE_LOST_IN_STORE',
   'SPOOL_DROPPED',
   'RATE_WINDOW',
 ] as const

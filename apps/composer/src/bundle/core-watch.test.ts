@@ -12,12 +12,7 @@ function watched(
 ): string[] {
   const { settings } = parseComposerSettings({ MIN_FREE_BYTES: minFreeBytes })
   const reasons: string[] = []
-  const watch = watchCore(
-    directory,
-    settings,
-    () => true,
-    (reason) => reasons.push(reason),
-  )
+  const watch = watchCore(directory, settings, (reason) => reasons.push(reason))
   for (const bytes of storedBytes) watch({ bytes, storedBytes: bytes })
   return reasons
 }

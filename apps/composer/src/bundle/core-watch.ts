@@ -19,7 +19,6 @@ export function freeBytes(path: string): number {
 export function watchCore(
   directory: string,
   { maxCoreBytes, oversizedCore, minFreeBytes }: ComposerSettings,
-  usesDisk: () => boolean,
   onFull: (reason: string) => void,
 ): (progress: DrainProgress) => void {
   let full = false
@@ -30,7 +29,7 @@ export function watchCore(
         `The core has ${expectedBytes} bytes, MAX_CORE_BYTES is ${maxCoreBytes} and OVERSIZED_CORE is \`refuse\``,
       )
     }
-    if (minFreeBytes === 0 || full || !usesDisk()) return
+    if (minFreeBytes === 0 || full) return
     const free = freeOrAll(directory)
     const pace = storedBytes - seenBytes
     seenBytes = storedBytes

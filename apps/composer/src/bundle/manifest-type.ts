@@ -20,8 +20,6 @@ export interface BundleManifest {
   readonly identity: ManifestIdentity
   readonly core: ManifestCore
   readonly timings: ManifestTimings
-  /** With STRAIGHT_TO_STORE. */
-  readonly delivery?: ManifestDelivery
   readonly problems: readonly Problem[]
 }
 
@@ -87,14 +85,6 @@ export interface ManifestCore {
     readonly fromBytes: number
     readonly level: number
   }
-}
-
-/** Which way the bundle went, as far as it had come when the manifest was written. */
-export interface ManifestDelivery {
-  /** `straight`: to the store, by the agent; `disk`: all of it; `straight-then-disk`: its end. */
-  readonly way: 'straight' | 'disk' | 'straight-then-disk'
-  /** Why by the disk. */
-  readonly reason?: string
 }
 
 /** In whole milliseconds. */

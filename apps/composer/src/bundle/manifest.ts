@@ -7,7 +7,7 @@ import type { BundleManifest, ManifestCrash } from './manifest-type.ts'
 
 export type ManifestParts = Pick<
   BundleManifest,
-  'uuid' | 'identity' | 'core' | 'timings' | 'delivery' | 'problems'
+  'uuid' | 'identity' | 'core' | 'timings' | 'problems'
 > & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
 
 /** The text of `<name>-manifest.json`. */
@@ -21,7 +21,6 @@ export function formatManifest({ uuid, crash, snapshot, ...rest }: ManifestParts
     identity: rest.identity,
     core: rest.core,
     timings: rest.timings,
-    ...(rest.delivery && { delivery: rest.delivery }),
     problems: rest.problems,
   }
   return `${JSON.stringify(manifest, null, 2)}\n`

@@ -4,8 +4,6 @@ import { type Identity } from '@core-dump-handler/cri'
 import { type PartFile, ZipWriter, createPartFile, isIngestError } from '@core-dump-handler/ingest'
 import type { Crash } from '../crash/crash.ts'
 import { makeDirectory } from '../make-directory.ts'
-import type { StraightHello } from '../straight/frames.ts'
-import type { StraightSink } from '../straight/straight-sink.ts'
 import type { Task } from '../task.ts'
 import { formatDumpInfo } from './dump-info.ts'
 import { bundleName } from './name.ts'
@@ -19,7 +17,6 @@ export interface Bundle {
   readonly part: PartFile
   readonly zip: ZipWriter
   /** Set where it goes to the agent, not into `part`, for as long as that works. */
-  readonly straight: StraightSink | undefined
   /** Gives back the room that was kept for the manifest and the central directory. */
   readonly giveRoom: () => void
 }
@@ -58,24 +55,10 @@ export async function openBundle(
     uuid,
   )
   const dumpInfo = formatDumpInfo({ ...crash, uuid, name, nodeHostname: nodeHostname() })
-  const straight = await goStraight(part, { name, uuid, dumpInfo, startedMs: Date.now() }, task)
-  const zip = new ZipWriter(straight ?? part)
+  const zip = new ZipWriter(part)
   // a write that fails once must not cost the core
   await task.problems.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}-dump-info.json`, dumpInfo))
-  return { uuid, name, part, zip, straight, giveRoom: reserveRoom(directory) }
-}
-
-/** Where the settings say so, and the name is one that nobody else has: the key cannot be changed later. */
-async function goStraight(
-  part: PartFile,
-  hello: StraightHello,
-  task: Task,
-): Promise<StraightSink | undefined> {
-  const { settings, home } = task
-  if (!settings.straightToStore || home === undefined) return undefined
-  if (!hello.name.includes(hello.uuid)) return undefined
-  const { openStraight } = await import('../straight/open-straight.ts')
-  return openStraight(part, home, hello, task)
+  return { uuid, name, part, zip, giveRoom: reserveRoom(directory) }
 }
 
 function nameFields(directory: string, crash: Crash, uuid: string, identity: Identity | undefined) {

@@ -28,18 +28,13 @@ const CODES: Readonly<Record<Exclude<DrainCut, 'aborted'>, CoreReasonCode>> = {
 const FAILED: readonly DrainCut[] = ['read-error', 'no-space', 'write-error']
 
 /** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
-export async function takeCore(
-  { name, zip, part, straight }: Bundle,
-  task: Task,
-): Promise<TakenCore> {
+export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise<TakenCore> {
   const { settings, source, stop, problems, onProgress } = task
   const entryName = `${name}.core`
   const full = new AbortController()
   const room = new RoomWatch(dirname(part.path), settings)
   const packing = packingOf(settings, task.args.switches.has('disable-compression'))
-  // where none is written, a full disk is no reason to cut a core
-  const usesDisk = (): boolean => straight === undefined || straight.kept !== undefined
-  const watch = watchCore(dirname(part.path), settings, usesDisk, (reason) => {
+  const watch = watchCore(dirname(part.path), settings, (reason) => {
     problems.add('CORE_CUT', reason)
     full.abort(new Error(reason))
   })

@@ -1,11 +1,10 @@
 import type { LookUpResult, ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Crash } from '../crash/crash.ts'
 import type { Question } from '../look-up/question.ts'
-import type { StraightSink } from '../straight/straight-sink.ts'
 import type { Task } from '../task.ts'
 import { initFiles, readLog } from './container-entries.ts'
 import { formatManifest } from './manifest.ts'
-import type { ManifestCore, ManifestDelivery } from './manifest-type.ts'
+import type { ManifestCore } from './manifest-type.ts'
 import type { Bundle } from './open.ts'
 
 export interface Story {
@@ -18,9 +17,9 @@ export interface Story {
 
 /**
  * What was around the crash: version 9's entries in its order, the crashing process's own files,
- * the manifest last, which it resolves with. An entry that fails costs only itself; rejects when it is the manifest.
+ * the manifest last. An entry that fails costs only itself; rejects when it is the manifest.
  */
-export async function tellStory(bundle: Bundle, story: Story, task: Task): Promise<string> {
+export async function tellStory(bundle: Bundle, story: Story, task: Task): Promise<void> {
   const { found, snapshot, question } = story
   const { settings, problems, stop } = task
   const add = async (suffix: string, data: Uint8Array | string): Promise<void> => {
@@ -49,23 +48,15 @@ export async function tellStory(bundle: Bundle, story: Story, task: Task): Promi
   if (stop.cause) problems.add(stop.cause.code, stop.cause.message)
   bundle.giveRoom()
   // without it nobody could tell a whole core from a cut one: what is there is left to be salvaged
-  const manifest = manifestOf(bundle, story, task)
-  await bundle.zip.add(`${bundle.name}-manifest.json`, manifest)
-  return manifest
+  await bundle.zip.add(`${bundle.name}-manifest.json`, manifestOf(bundle, story, task))
 }
 
 function json(value: object | undefined): string {
   return JSON.stringify(value ?? {})
 }
 
-/** As far as it is known before the end. */
-function deliveryOf({ kept }: StraightSink): ManifestDelivery {
-  if (kept === undefined) return { way: 'straight' }
-  return { way: kept.as === 'rest' ? 'straight-then-disk' : 'disk', reason: kept.reason }
-}
-
 function manifestOf(
-  { uuid, straight }: Bundle,
+  { uuid }: Bundle,
   { crash, snapshot, found, question, core }: Story,
   { source, problems }: Task,
 ): string {
@@ -82,7 +73,6 @@ function manifestOf(
     identity,
     core,
     timings,
-    ...(straight && { delivery: deliveryOf(straight) }),
     problems: problems.list,
   })
 }

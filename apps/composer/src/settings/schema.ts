@@ -86,8 +86,5 @@ export const SETTINGS_SCHEMA: Readonly<Record<ComposerSettingName, SettingRow>> 
   RATE_CRASHES: ['rateCrashes', '60', integer(0, 1_000_000)],
   RATE_WINDOW_SECONDS: ['rateWindowSeconds', '600', integer(1, DAY_MS / 1000)],
   CONCURRENT_DRAINS: ['concurrentDrains', '0', integer(0, 1024)],
-  STRAIGHT_TO_STORE: ['straightToStore', 'false', bool],
-  // as long as a disk takes to be woken: who has waited longer has a store that is slower than a disk
-  STRAIGHT_HOLD_MS: ['straightHoldMs', '1000', integer(0, DAY_MS)],
   OVERRIDE_PROC_FOLDER_PATH: ['procRoot', '/proc', path],
 }

@@ -51,10 +51,6 @@ export interface ComposerSettings {
   readonly rateWindowSeconds: number
   /** Composers that copy memory at the same time, the others wait; 0: one per CPU, 8 at least. */
   readonly concurrentDrains: number
-  /** To the agent, and by it to the store, without the disk. */
-  readonly straightToStore: boolean
-  /** How long the store may keep a process waiting, in all, before the rest goes to the disk. */
-  readonly straightHoldMs: number
   /** Where the host's `/proc` is. */
   readonly procRoot: string
 }
@@ -89,6 +85,4 @@ export type ComposerSettingName =
   | 'RATE_CRASHES'
   | 'RATE_WINDOW_SECONDS'
   | 'CONCURRENT_DRAINS'
-  | 'STRAIGHT_TO_STORE'
-  | 'STRAIGHT_HOLD_MS'
   | 'OVERRIDE_PROC_FOLDER_PATH'

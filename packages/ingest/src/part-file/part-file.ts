@@ -10,7 +10,7 @@ const syncToDisk = promisify(fsync)
 const closeFile = promisify(close)
 
 /** A file written under a name that nobody else touches, until it is published whole. */
-export class PartFile implements Required<Omit<ZipSink, 'boundary'>> {
+export class PartFile implements Required<ZipSink> {
   /** `<dir>/.<name>.part`, its name while it is written. */
   readonly path: string
   /** The name it gets by `publish`. */

@@ -1,5 +1,4 @@
 import { fromSystemError, IngestError } from '../error.ts'
-import type { OpenArchive } from './open-archive.ts'
 import type { ZipSink } from './sink.ts'
 
 /** A sink with its position, which takes nothing more after a write that failed. */
@@ -14,11 +13,6 @@ export class ArchiveOutput {
 
   get position(): number {
     return this.#position
-  }
-
-  /** Tells what would be needed to end the archive here, where the sink wants to know. */
-  boundary(archive: () => OpenArchive): void {
-    this.#sink.boundary?.(archive())
   }
 
   get seekable(): boolean {

@@ -22,8 +22,8 @@ export interface ZipEntryOptions {
   readonly mtime?: Date
 }
 
-/** Of everything that the bytes of an entry expand to, so far. */
-export interface PlainSoFar {
+/** What the bytes of an entry expand to. */
+export interface PlainSize {
   readonly bytes: number
   readonly crc32: number
 }
@@ -34,7 +34,6 @@ export class ZipEntryWriter {
   readonly #output: ArchiveOutput
   readonly #record: EntryRecord
   readonly #closed: (record: EntryRecord | undefined) => void
-  readonly #boundary: () => void
   readonly #dataOffset: number
   #open = true
 
@@ -44,13 +43,11 @@ export class ZipEntryWriter {
     output: ArchiveOutput,
     record: EntryRecord,
     closed: (record: EntryRecord | undefined) => void,
-    boundary: () => void,
   ) {
     this.name = name
     this.#output = output
     this.#record = record
     this.#closed = closed
-    this.#boundary = boundary
     this.#dataOffset = output.position
   }
 
@@ -64,16 +61,10 @@ export class ZipEntryWriter {
     return this.#output.position - this.#dataOffset
   }
 
-  /**
-   * Appends compressed bytes; their memory is the caller's again once this returns or resolves.
-   * `plain`, where the data could end behind them: length and CRC-32 of all that it expands to.
-   */
-  write(chunks: readonly Uint8Array[], plain?: PlainSoFar): void | Promise<void> {
+  /** Appends compressed bytes; their memory is the caller's again once this returns or resolves. */
+  write(chunks: readonly Uint8Array[]): void | Promise<void> {
     this.#assertOpen('write')
-    const writing = this.#output.write(chunks, this.name)
-    if (plain === undefined) return writing
-    if (writing === undefined) return this.#soundBehind(plain)
-    return writing.then(() => this.#soundBehind(plain))
+    return this.#output.write(chunks, this.name)
   }
 
   /** Forgets all but its first `compressedBytes`: it can go on from there after a write that failed. */
@@ -83,7 +74,7 @@ export class ZipEntryWriter {
   }
 
   /** Ends the entry; `plain` tells length and CRC-32 of what its bytes expand to. */
-  async finish(plain: PlainSoFar): Promise<ZipEntry> {
+  async finish(plain: PlainSize): Promise<ZipEntry> {
     this.#assertOpen('finish')
     const record = this.#record
     record.bytes = plain.bytes
@@ -107,11 +98,6 @@ export class ZipEntryWriter {
     this.#open = false
     await this.#output.truncate(this.#record.offset, this.name)
     this.#closed(undefined)
-  }
-
-  #soundBehind({ bytes, crc32 }: PlainSoFar): void {
-    Object.assign(this.#record, { bytes, crc32, compressedBytes: this.compressedBytes })
-    this.#boundary()
   }
 
   #assertOpen(verb: string): void {

@@ -1,5 +1,3 @@
-import type { OpenArchive } from './open-archive.ts'
-
 /**
  * Where the bytes of an archive go. With `patch` it is seekable: local headers are completed
  * in place and no data descriptor is needed; without it they follow the data of each entry.
@@ -12,8 +10,6 @@ export interface ZipSink {
    * sink may come to be seekable: then headers whose entry ends later are completed.
    */
   patch?: ((bytes: Uint8Array, position: number) => void | Promise<void>) | undefined
-  /** Called behind each write after which the archive could be ended where it stands, see `endArchive`. */
-  boundary?(archive: OpenArchive): void
   /** Forgets everything after the first `length` bytes, so that a failed entry leaves no trace. */
   truncate?(length: number): void | Promise<void>
 }

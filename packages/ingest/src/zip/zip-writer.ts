@@ -9,7 +9,6 @@ import { ZipEntryWriter, zipEntry, type ZipEntry, type ZipEntryOptions } from '.
 import { localHeader } from './local-header.ts'
 import { pack } from './pack.ts'
 import type { ZipSink } from './sink.ts'
-import { toOpenEntry } from './open-archive.ts'
 import { SEE_ZIP64 } from './zip64-extra.ts'
 
 export interface ZipWriterOptions {
@@ -98,13 +97,7 @@ export class ZipWriter {
       this.#release(name, undefined)
       throw error
     }
-    return new ZipEntryWriter(
-      name,
-      this.#output,
-      record,
-      (whole) => this.#release(name, whole),
-      () => this.#boundary(record),
-    )
+    return new ZipEntryWriter(name, this.#output, record, (whole) => this.#release(name, whole))
   }
 
   /** Not called by users: an entry of another archive, its header and data (`chunks`) as they are there. */
@@ -152,15 +145,6 @@ export class ZipWriter {
     this.#busyWith = undefined
     if (record === undefined) this.#names.delete(name)
     else this.#records.push(record)
-    this.#boundary()
-  }
-
-  #boundary(open?: EntryRecord): void {
-    this.#output.boundary(() => ({
-      position: this.#output.position,
-      entries: this.#records.map(toOpenEntry),
-      ...(open && { open: toOpenEntry(open) }),
-    }))
   }
 
   #record(

@@ -5,12 +5,9 @@ import { pathToFileURL } from 'node:url'
 import { abortable, throwIfAborted } from '../abortable.ts'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
 import { fromFileError } from '../errno.ts'
-import { UploadError } from '../error.ts'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
-import type { PartsWriter } from '../parts-writer.ts'
 import { removeRecord } from '../resume-record.ts'
-import { show } from '../show.ts'
 import { removeStaleParts } from './part-name.ts'
 import { ensureDirectory } from './publish.ts'
 import { putFile } from './put-file.ts'
@@ -42,11 +39,6 @@ export class DirectoryDestination implements Destination {
     options: PutStreamOptions = {},
   ): Promise<Stored> {
     return putStream(this.#root, source, checkKey(key), options)
-  }
-
-  async putParts(): Promise<PartsWriter> {
-    const message = `${show(this.url)} takes no object part by part: that needs \`s3://bucket/prefix\``
-    throw new UploadError('INVALID', message, { subject: this.url })
   }
 
   async check(): Promise<void> {

@@ -74,7 +74,6 @@ function scripted(
       return { url: `test:${key}`, key, bytes: 0, outcome: 'stored', parts: 0, keptParts: 0 }
     },
     putStream: () => Promise.reject(new Error('not used')),
-    putParts: () => Promise.reject(new Error('not used')),
     check: async () => {},
     abandon: async () => {},
     close: async () => {},

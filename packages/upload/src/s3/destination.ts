@@ -2,11 +2,9 @@ import type { Destination, PutOptions, PutStreamOptions, Stored } from '../desti
 import type { Readable } from 'node:stream'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
-import type { PartsWriter, PutPartsOptions } from '../parts-writer.ts'
 import { checkBucket } from './head.ts'
 import { discardUpload } from './multipart-upload.ts'
 import type { S3Options } from './options.ts'
-import { S3PartsWriter } from './parts/s3-parts-writer.ts'
 import { putFile } from './put-file.ts'
 import { putStream } from './put-stream.ts'
 import { Store } from './store.ts'
@@ -34,10 +32,6 @@ export class S3Destination implements Destination {
     options: PutStreamOptions = {},
   ): Promise<Stored> {
     return putStream(this.#store, source, checkKey(key, this.#store.prefix), options)
-  }
-
-  async putParts(key: string, options: PutPartsOptions = {}): Promise<PartsWriter> {
-    return new S3PartsWriter(this.#store, checkKey(key, this.#store.prefix), options).find()
   }
 
   async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {

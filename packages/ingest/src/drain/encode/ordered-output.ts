@@ -146,9 +146,6 @@ export class OrderedOutput {
   #write(): void {
     const chunks = this.#chunks
     const held = [...this.#held, ...this.#blocks]
-    const { last } = this.#checkpoints
-    const endsHere =
-      last.bytes > 0 && last.compressedBytes === this.#entry.compressedBytes + this.#bytes
     this.#chunks = []
     this.#held = []
     this.#blocks = []
@@ -158,7 +155,7 @@ export class OrderedOutput {
       for (const thing of held) thing.release()
     }
     try {
-      const writing = this.#entry.write(chunks, endsHere ? last : undefined)
+      const writing = this.#entry.write(chunks)
       if (writing === undefined) return written()
       this.#writing = true
       writing.then(
