@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Cluster } from './cluster/cluster.ts'
 import { Release } from './cluster/release.ts'

@@ -1,4 +1,4 @@
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { Random } from './fuzz/generate/random.ts'
 import { realParts } from './harness/requirements.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from './harness/agent.ts'
 import { Bundle } from './harness/bundle.ts'

@@ -1,5 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { run } from './program.ts'
 
 const READER = new URL('./zip.py', import.meta.url).pathname

@@ -1,4 +1,4 @@
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import type { Random } from '../fuzz/generate/random.ts'
 import { crash, nameOf, type Crash } from './crashes.ts'
 import type { Stage } from './stage.ts'

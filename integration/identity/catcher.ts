@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import jszip from 'jszip'
 import { Agent } from '../harness/agent.ts'
 import { composersOf } from '../harness/composers.ts'

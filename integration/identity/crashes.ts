@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import type { Random } from '../fuzz/generate/random.ts'
 import { composersOf } from '../harness/composers.ts'
 import type { Containerd } from '../harness/containerd.ts'

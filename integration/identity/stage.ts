@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { Containerd } from '../harness/containerd.ts'
 import type { PodSpec } from '../harness/pod.ts'
 import { removeScratch, scratchDirectory } from '../harness/scratch.ts'

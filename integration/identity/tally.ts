@@ -1,4 +1,4 @@
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { CRASH_KINDS, type Crash, type CrashKind } from './crashes.ts'
 
 /** How many crashes of a kind were told as what. */

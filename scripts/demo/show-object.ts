@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
 

@@ -2,8 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { CORE_REASON_CODES } from './index.ts'
-import type { BundleManifest } from './index.ts'
+import { CORE_REASON_CODES, type BundleManifest } from '@core-dump-handler/bundle'
 import { elfCore } from './test-support/elf-core.ts'
 import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
 import { MAIN, runComposer, test } from './test-support/run-composer.ts'
@@ -62,7 +61,9 @@ describe('called by hand', () => {
     ]
     await runComposer({ args, env: { IGNORE_CRIO: 'true' }, core: CORE.subarray(0, 1000) })
     const { manifest } = await onlyBundle(dir)
-    const url = new URL('../schema/bundle-manifest.schema.json', import.meta.url)
+    const url = new URL(
+      import.meta.resolve('@core-dump-handler/bundle/bundle-manifest.schema.json'),
+    )
     const schema = JSON.parse(await readFile(url, 'utf8')) as object
     expect(schema).toHaveProperty('properties.core.properties.reasonCode.enum', CORE_REASON_CODES)
     expect(violations(schema, manifest)).toEqual([])

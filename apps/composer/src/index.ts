@@ -14,13 +14,3 @@ export type {
 export { MAX_PATTERN_BYTES, corePattern } from './pattern.ts'
 export type { CorePattern } from './pattern.ts'
 export { composerBundle } from './artefact.ts'
-export { CORE_REASON_CODES } from './bundle/core-reason.ts'
-export type { CoreReasonCode } from './bundle/core-reason.ts'
-export type {
-  BundleManifest,
-  ManifestCore,
-  ManifestCrash,
-  ManifestIdentity,
-  ManifestTimings,
-  Problem,
-} from './bundle/manifest-type.ts'

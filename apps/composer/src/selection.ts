@@ -1,4 +1,4 @@
-import type { CoreReasonCode } from './bundle/core-reason.ts'
+import type { CoreReasonCode } from '@core-dump-handler/bundle'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Identified } from '@core-dump-handler/cri'

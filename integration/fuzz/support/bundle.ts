@@ -1,7 +1,7 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
-import type { BundleManifest } from '@core-dump-handler/composer'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { violations } from '../../../apps/composer/src/test-support/validate.ts'
 import { assertJson, assertOneLine, promised } from './promises.ts'
@@ -9,7 +9,7 @@ import { assertJson, assertOneLine, promised } from './promises.ts'
 const ENTRY =
   /^-(dump-info\.json|pod-info\.json|runtime-info\.json|ps-info\.json|manifest\.json|\d+\.log|\d+-image-info\.json|(\d+-proc|process)\/(auxv|cmdline|environ|maps|status))$|^\.core$/
 const NAME = /^(?![.-])[^\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]{1,200}$/u
-const SCHEMA = new URL('../../../apps/composer/schema/bundle-manifest.schema.json', import.meta.url)
+const SCHEMA = new URL(import.meta.resolve('@core-dump-handler/bundle/bundle-manifest.schema.json'))
 const SCHEMA_TEXT = JSON.parse(readFileSync(SCHEMA, 'utf8')) as object
 
 export interface Checked {

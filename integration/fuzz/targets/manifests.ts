@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ZipWriter } from '@core-dump-handler/ingest'
 import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
-import { readManifestOf } from '../../../apps/agent/src/answer/read-manifest.ts'
+import { readManifest } from '@core-dump-handler/bundle'
 import { podEvent } from '../../../apps/agent/src/cluster/pod-event.ts'
 import { jsonText } from '../generate/json.ts'
 import { mutate } from '../generate/mutate.ts'
@@ -42,8 +42,8 @@ export const manifests: Target = {
         writeFileSync(path, random.once(2) ? sink.bytes() : mutate(random, sink.bytes()))
         const fifo = join(directory, 'fifo.zip')
         if (random.once(50)) execFileSync('mkfifo', [fifo])
-        promised((await readManifestOf(fifo)) === undefined, () => 'a FIFO has a manifest')
-        const manifest = await readManifestOf(path)
+        promised((await readManifest(fifo)) === undefined, () => 'a FIFO has a manifest')
+        const manifest = await readManifest(path)
         metrics.countBundle(manifest)
         if (manifest === undefined) return
         const stored = {

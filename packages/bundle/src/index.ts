@@ -1,1 +1,29 @@
-export {}
+export { crashOfDumpInfo, crashTime, formatDumpInfo, parseDumpInfo } from './dump-info.ts'
+export type { DumpInfo } from './dump-info.ts'
+export { createManifest, formatManifest, MANIFEST_SCHEMA_ID } from './manifest.ts'
+export type {
+  BundleManifest,
+  ManifestCore,
+  ManifestCrash,
+  ManifestIdentity,
+  ManifestParts,
+  ManifestTimings,
+  Warning,
+} from './manifest.ts'
+export { parseManifest } from './manifest-schema.ts'
+export {
+  bundleFileName,
+  candidateNames,
+  containerEntry,
+  ENTRY,
+  MAX_NAME_BYTES,
+  nameOfPartFile,
+  processEntry,
+  safeName,
+} from './names.ts'
+export { readBundle, readManifest } from './read-bundle.ts'
+export type { BundleInfo, DroppedBundle } from './read-bundle.ts'
+export { CORE_REASON_CODES } from './reason-codes.ts'
+export type { CoreReasonCode } from './reason-codes.ts'
+export { createBundleFile, writeRecord } from './record.ts'
+export type { CrashRecord } from './record.ts'

@@ -1,1 +1,1 @@
-export {}
+export const CAPTURE = 'core-dump-handler/capture'

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import type { Stored } from '@core-dump-handler/upload'
-import { readManifestOf, type Manifest } from './read-manifest.ts'
+import { type BundleManifest, readManifest } from '@core-dump-handler/bundle'
 
 /** A bundle that the store has confirmed. */
 export interface Delivery {
-  readonly manifest: Manifest
+  readonly manifest: BundleManifest
   readonly stored: Stored
 }
 
@@ -13,11 +13,11 @@ const MIN_LOOK = 1000
 /** What is in the bundles under way: each is told of once, when it is first taken up. */
 export class BundleBook {
   /** Of those that wait for another try the name alone: tens of thousands may. */
-  readonly #manifests = new Map<string, Promise<Manifest | undefined> | undefined>()
-  readonly #onFirstSeen: (manifest: Manifest | undefined) => void
+  readonly #manifests = new Map<string, Promise<BundleManifest | undefined> | undefined>()
+  readonly #onFirstSeen: (manifest: BundleManifest | undefined) => void
   #lookAt = MIN_LOOK
 
-  constructor(onFirstSeen: (manifest: Manifest | undefined) => void) {
+  constructor(onFirstSeen: (manifest: BundleManifest | undefined) => void) {
     this.#onFirstSeen = onFirstSeen
   }
 
@@ -30,7 +30,7 @@ export class BundleBook {
   takeUp(file: string): void {
     if (this.#manifests.get(file) !== undefined) return
     const isNew = !this.#manifests.has(file)
-    const manifest = readManifestOf(file)
+    const manifest = readManifest(file)
     this.#manifests.set(file, manifest)
     if (!isNew) return
     void manifest.then(this.#onFirstSeen)
@@ -43,7 +43,7 @@ export class BundleBook {
   }
 
   /** The manifest of a file that is done with. */
-  async close(file: string): Promise<Manifest | undefined> {
+  async close(file: string): Promise<BundleManifest | undefined> {
     const manifest = this.#manifests.get(file)
     this.#manifests.delete(file)
     return manifest

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
-import { type AgentRecord, writeRecord } from '../spool/write-record.ts'
+import { type CrashRecord, readManifest, writeRecord } from '@core-dump-handler/bundle'
 import { Metrics } from './metrics.ts'
-import { readManifestOf } from './read-manifest.ts'
 
 let directory: string
 
@@ -15,7 +14,7 @@ beforeEach(async () => {
 
 /** The metrics after one bundle, as it was read from the disk. */
 async function after(
-  record: Omit<Partial<AgentRecord>, 'reasonCode'> & { reasonCode?: string },
+  record: Omit<Partial<CrashRecord>, 'reasonCode'> & { reasonCode?: string },
 ): Promise<string> {
   const file = await writeRecord(directory, {
     name: 'x',
@@ -23,17 +22,18 @@ async function after(
     dumpInfo: '{}',
     manifest: manifest([]),
     ...record,
-  } as AgentRecord)
+  } as CrashRecord)
   const metrics = new Metrics()
-  metrics.countBundle(await readManifestOf(join(directory, file)))
+  metrics.countBundle(await readManifest(join(directory, file)))
   return metrics.registry.metrics()
 }
 
-function manifest(problems: readonly string[]): Record<string, unknown> {
+function manifest(problems: readonly string[]): CrashRecord['manifest'] {
   return {
+    composer: '0.1.0',
     crash: { time: '2026-01-01T00:00:00Z' },
     identity: { status: 'unverified' },
-    timings: { heldMs: 1 },
+    timings: { heldMs: 1, lookupMs: 0, totalMs: 1 },
     problems: problems.map((code) => ({ code, message: 'm' })),
   }
 }

@@ -1,6 +1,9 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import { CORE_REASON_CODES, type CoreReasonCode } from '@core-dump-handler/composer'
-import type { Manifest } from './read-manifest.ts'
+import {
+  type BundleManifest,
+  CORE_REASON_CODES,
+  type CoreReasonCode,
+} from '@core-dump-handler/bundle'
 
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
 const MAX_CODES = 100
@@ -9,7 +12,7 @@ const MAX_CODES = 100
 const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
 
 /** One of a known set; a bundle of a composer before there was `reasonCode` has it among its problems. */
-function reasonOf({ core, problems }: Manifest): CoreReasonCode | 'OTHER' {
+function reasonOf({ core, problems }: BundleManifest): CoreReasonCode | 'OTHER' {
   const told = CORE_REASON_CODES.find((code) => problems.some((problem) => problem.code === code))
   return core.reasonCode ?? told ?? 'OTHER'
 }
@@ -75,7 +78,7 @@ export class Metrics {
   }
 
   /** One bundle, seen for the first time. */
-  countBundle(manifest: Manifest | undefined): void {
+  countBundle(manifest: BundleManifest | undefined): void {
     if (manifest === undefined) {
       this.#crashes.inc({ outcome: 'unreadable', reason: '', identity: '' })
       return

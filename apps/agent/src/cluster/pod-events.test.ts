@@ -9,6 +9,9 @@ import { PodEvents } from './pod-events.ts'
 
 const DELIVERY: Delivery = {
   manifest: {
+    schema: 'core-dump-handler/bundle@1',
+    composer: '0.1.0',
+    node: { hostname: 'node-1', kernel: '6.1.0' },
     uuid: '0b9a5a3e-0000-4000-8000-000000000000',
     crash: { time: '2026-11-23T06:00:00.123Z', signalName: 'SIGSEGV', exe: '/usr/bin/shop' },
     identity: {
@@ -19,7 +22,7 @@ const DELIVERY: Delivery = {
       container: 'main',
     },
     core: { bytes: 4096, complete: true },
-    timings: { heldMs: 20 },
+    timings: { heldMs: 20, lookupMs: 1, totalMs: 30 },
     problems: [],
   },
   stored: {

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSysctl } from '@core-dump-handler/sysctl'
-import { readManifestOf } from '../answer/read-manifest.ts'
+import { readManifest } from '@core-dump-handler/bundle'
 import { AgentError } from '../error.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { letCrash, newCanary } from '../let-crash.ts'
@@ -64,6 +64,6 @@ async function removeSoon(path: string): Promise<void> {
 
 /** Of the bundle, if it is there and the canary's. */
 async function uuidOf(path: string, canary: string): Promise<string | undefined> {
-  const manifest = await readManifestOf(path)
+  const manifest = await readManifest(path)
   return manifest?.crash.comm === canary ? manifest.uuid : undefined
 }

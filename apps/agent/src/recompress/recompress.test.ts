@@ -4,7 +4,7 @@ import { copyFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import schema from '@core-dump-handler/composer/bundle-manifest.schema.json' with { type: 'json' }
+import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 import { expect, vi } from 'vitest'
 import { violations } from '../../../composer/src/test-support/validate.ts'

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { readBundleFacts } from '../spool/bundle-facts.ts'
+import { ENTRY, readManifest } from '@core-dump-handler/bundle'
 
 /** Less than this part of a bundle is not worth the work. */
 const MIN_SHARE = 0.1
@@ -19,9 +19,9 @@ export interface Stored {
 
 /** Whether much of the core was stored as it is while its process was held; by what the manifest says. */
 export async function storedInHaste(path: string, bytes: number): Promise<Stored | undefined> {
-  const { manifest } = await readBundleFacts(path)
+  const manifest = await readManifest(path)
   const core = v.safeParse(CORE, manifest?.core)
   if (!core.success || core.output.treated.storedBytes < bytes * MIN_SHARE) return undefined
   const entryName = core.output.entry
-  return { entryName, manifestName: entryName.replace(/\.core$/, '-manifest.json') }
+  return { entryName, manifestName: `${entryName.slice(0, -ENTRY.core.length)}${ENTRY.manifest}` }
 }

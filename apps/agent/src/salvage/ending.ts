@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { release } from 'node:os'
-import type { BundleManifest, ManifestCore } from '@core-dump-handler/composer'
+import {
+  type BundleManifest,
+  crashOfDumpInfo,
+  createManifest,
+  ENTRY,
+  formatDumpInfo,
+  formatManifest,
+  type ManifestCore,
+  parseDumpInfo,
+} from '@core-dump-handler/bundle'
 import type { SalvageAddition, SavedEntry, SavedZip } from '@core-dump-handler/ingest'
 import { agentVersion } from '../version.ts'
-import { crashOf, parseDumpInfo } from './crash-facts.ts'
 
 /** What is known of an unfinished bundle besides its content. */
 export interface PartFacts {
@@ -24,34 +32,33 @@ export async function endingOf(saved: SavedZip, part: PartFacts): Promise<Salvag
   const isThere = (suffix: string): SavedEntry | undefined =>
     saved.entries.find(({ name, whole }) => whole && name.endsWith(suffix))
   // it died behind its last entry: its own story is whole
-  if (isThere('-manifest.json') !== undefined) return []
-  const dumpInfo = isThere('-dump-info.json')
-  const info = parseDumpInfo(dumpInfo && (await saved.read(dumpInfo.name)))
-  const name = dumpInfo?.name.slice(0, -'-dump-info.json'.length) ?? part.name
+  if (isThere(ENTRY.manifest) !== undefined) return []
+  const dumpInfo = isThere(ENTRY.dumpInfo)
+  const info = parseDumpInfo(dumpInfo && String(await saved.read(dumpInfo.name)))
+  const name = dumpInfo?.name.slice(0, -ENTRY.dumpInfo.length) ?? part.name
   const uuid = info.uuid === '' ? randomUUID() : info.uuid
-  const core = coreOf(saved, `${name}.core`)
-  const manifest: BundleManifest = {
-    schema: 'core-dump-handler/bundle@1',
+  const core = coreOf(saved, `${name}${ENTRY.core}`)
+  const manifest = createManifest({
     uuid,
     composer: agentVersion(),
     node: { hostname: info.node_hostname || part.nodeName, kernel: release() },
-    crash: crashOf(info, new Date(part.createdMs)),
+    crash: crashOfDumpInfo(info, new Date(part.createdMs)),
     identity: { status: 'unverified', reason: `${DIED} before it told whose crash it was` },
     core,
     timings: timingsOf(part),
     problems: [{ code: 'COMPOSER_DIED', message: messageOf(saved, core) }],
-  }
+  })
   const record = {
     ...info,
     uuid,
-    dump_file: `${name}.core`,
+    dump_file: `${name}${ENTRY.core}`,
     node_hostname: manifest.node.hostname,
   }
   return [
     ...(dumpInfo === undefined
-      ? [[`${name}-dump-info.json`, JSON.stringify(record)] as const]
+      ? [[`${name}${ENTRY.dumpInfo}`, formatDumpInfo(record)] as const]
       : []),
-    [`${name}-manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`],
+    [`${name}${ENTRY.manifest}`, formatManifest(manifest)],
   ]
 }
 

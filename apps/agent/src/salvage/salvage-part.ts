@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { basename, join } from 'node:path'
+import { ENTRY, nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError, salvageZip, type SalvagedZip } from '@core-dump-handler/ingest'
 import { endingOf } from './ending.ts'
 
@@ -26,7 +27,7 @@ export async function salvagePart(
   stats: BigIntStats,
   { nodeName, signal, onProgress }: SalvagePartOptions,
 ): Promise<SalvagedPart> {
-  const name = file.slice(1, -'.zip.part'.length)
+  const name = nameOfPartFile(file) ?? file
   const [createdMs, modifiedMs] = [Number(stats.birthtimeMs), Number(stats.mtimeMs)]
   const facts = { name, nodeName, createdMs: createdMs || modifiedMs, modifiedMs }
   for (let n = 1; ; n++) {
@@ -38,7 +39,7 @@ export async function salvagePart(
         onProgress,
         signal,
       })
-      const core = salvaged.entries.find((entry) => entry.name.endsWith('.core'))
+      const core = salvaged.entries.find((entry) => entry.name.endsWith(ENTRY.core))
       const bundle = salvaged.outcome === 'published' ? undefined : basename(finalPath)
       return { ...salvaged, bundle, coreBytes: core?.bytes ?? 0 }
     } catch (error) {

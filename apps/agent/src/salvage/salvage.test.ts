@@ -11,8 +11,8 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BundleManifest } from '@core-dump-handler/composer'
-import schema from '@core-dump-handler/composer/bundle-manifest.schema.json' with { type: 'json' }
+import type { BundleManifest } from '@core-dump-handler/bundle'
+import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import { expect } from 'vitest'
 import { violations } from '../../../composer/src/test-support/validate.ts'
 import { deployScript } from '../deploy/deploy-script.ts'

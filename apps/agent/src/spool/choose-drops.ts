@@ -1,3 +1,5 @@
+import type { BundleManifest } from '@core-dump-handler/bundle'
+
 /** A finished bundle in CORE_DIR. */
 export interface SpoolFile {
   readonly name: string
@@ -119,3 +121,12 @@ function countOlder(files: readonly SpoolFile[], mtimeMs: number): number {
 
 const sum = (files: readonly SpoolFile[]): number =>
   files.reduce((bytes, file) => bytes + file.bytes, 0)
+
+/** Crashes that are kept or dropped together: same image, container and signal; on the host same executable and signal. */
+export function workloadOf(manifest: BundleManifest | undefined): string {
+  if (manifest === undefined) return 'unreadable'
+  const { crash, identity } = manifest
+  const { namespace, container, imageRef, image } = identity
+  const process = container === undefined ? [identity.status, crash.exe ?? crash.comm] : []
+  return JSON.stringify([namespace, container, imageRef ?? image, ...process, crash.signal])
+}

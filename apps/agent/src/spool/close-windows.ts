@@ -1,9 +1,8 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
-import { hostname, release } from 'node:os'
 import { join } from 'node:path'
+import { formatDumpInfo, writeRecord } from '@core-dump-handler/bundle'
 import * as v from 'valibot'
 import { agentVersion } from '../version.ts'
-import { writeRecord } from './write-record.ts'
 
 /** A counter of the composer: key, seconds of the window, number of the window since 1970. */
 const COUNTER = /^([\w-]{1,80})-(\d{1,5})-(\d{1,12})$/
@@ -70,7 +69,10 @@ async function closeWindow(file: string, window: Window): Promise<void> {
     name: `${key}-${endMs / 1000}-suppressed`,
     reason,
     reasonCode: 'RATE_WINDOW',
-    dumpInfo: JSON.stringify({
+    dumpInfo: formatDumpInfo({
+      uuid: '',
+      dump_file: '',
+      real_pid: '',
       timestamp: String(endMs / 1000),
       hostname: output.hostname,
       exe: comm,
@@ -79,9 +81,7 @@ async function closeWindow(file: string, window: Window): Promise<void> {
       path: exe.replaceAll('/', '!'),
     }),
     manifest: {
-      schema: 'core-dump-handler/bundle@1',
       composer: agentVersion(),
-      node: { hostname: hostname(), kernel: release() },
       crash: { time: new Date(endMs).toISOString(), signal: Number(signal), signalName, comm, exe },
       identity: {
         status: scope === 'host' ? 'host' : 'unverified',

@@ -1,18 +1,21 @@
-import { hostname, release } from 'node:os'
+import {
+  type BundleInfo,
+  type CrashRecord,
+  type DroppedBundle,
+  ENTRY,
+} from '@core-dump-handler/bundle'
 import { agentVersion } from '../version.ts'
-import type { BundleFacts, DroppedBundle } from './bundle-facts.ts'
 import type { Drop } from './choose-drops.ts'
-import type { AgentRecord } from './write-record.ts'
 
 export interface DroppedFacts extends Drop {
-  readonly facts: BundleFacts
+  readonly facts: BundleInfo
 }
 
 /** A record lists so many bundles at most; of those before, the number is in its message. */
 const MAX_LISTED = 10_000
 
 /** One record for the dropped bundles of a workload: the story of the newest, and a list of all. */
-export function recordOfDrops(drops: readonly DroppedFacts[]): AgentRecord | undefined {
+export function recordOfDrops(drops: readonly DroppedFacts[]): CrashRecord | undefined {
   const newest = drops.toSorted((a, b) => b.file.mtimeMs - a.file.mtimeMs)[0]
   if (newest === undefined) return undefined
   const all = drops.flatMap(({ file, reason, facts }): DroppedBundle[] => {
@@ -31,29 +34,24 @@ export function recordOfDrops(drops: readonly DroppedFacts[]): AgentRecord | und
     manifest: {
       ...(manifest ?? unreadable(newest.file.mtimeMs)),
       problems: [
-        ...(manifest?.problems ?? []).filter((problem) => codeOf(problem) !== 'SPOOL_DROPPED'),
+        ...(manifest?.problems ?? []).filter((problem) => problem.code !== 'SPOOL_DROPPED'),
         { code: 'SPOOL_DROPPED', message: reason },
       ],
     },
     dumpInfo: dumpInfo ?? '{}',
     reason,
     reasonCode: 'SPOOL_DROPPED',
-    entries: { '-dropped.json': `${JSON.stringify(listed, null, 1)}\n` },
+    entries: { [ENTRY.dropped]: `${JSON.stringify(listed, null, 1)}\n` },
   }
 }
 
-function codeOf(problem: unknown): unknown {
-  return typeof problem === 'object' && problem !== null && 'code' in problem && problem.code
-}
-
 /** Of a bundle that nobody can read nothing is known but when it was written. */
-function unreadable(mtimeMs: number): Record<string, unknown> {
+function unreadable(mtimeMs: number): CrashRecord['manifest'] {
   return {
-    schema: 'core-dump-handler/bundle@1',
     composer: agentVersion(),
-    node: { hostname: hostname(), kernel: release() },
     crash: { time: new Date(mtimeMs).toISOString() },
     identity: { status: 'unverified', reason: 'the bundle could not be read' },
     timings: { heldMs: 0, lookupMs: 0, totalMs: 0 },
+    problems: [],
   }
 }

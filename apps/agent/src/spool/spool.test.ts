@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { ZipWriter, createPartFile } from '@core-dump-handler/ingest'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readBundleFacts } from './bundle-facts.ts'
+import { readBundle } from '@core-dump-handler/bundle'
 import { closeWindows } from './close-windows.ts'
 import { Spool } from './spool.ts'
 
@@ -34,6 +34,8 @@ async function bundle(name: string, container: string, minutes: number): Promise
   const zip = new ZipWriter(part)
   const manifest = {
     schema: 'core-dump-handler/bundle@1',
+    composer: '0.1.0',
+    node: { hostname: 'node-1', kernel: '6.1.0' },
     uuid: `uuid-of-${name}`,
     crash: { time: time.toISOString(), signal: 11 },
     identity: { status: 'verified', namespace: 'n', container, imageRef: 'sha256:1' },
@@ -66,7 +68,7 @@ test('what is dropped is told by one record for each workload, and counted', asy
   await open({ maxAgeMs: 1000 }).look()
   expect(await list()).toEqual(['a1.zip', 'a4-dropped.zip', 'b1.zip'])
   expect(dropped).toEqual(Array(3).fill('SPOOL_MAX_AGE_HOURS'))
-  const { manifest, dumpInfo, dropped: told } = await readBundleFacts(join(dir, 'a4-dropped.zip'))
+  const { manifest, dumpInfo, dropped: told } = await readBundle(join(dir, 'a4-dropped.zip'))
   expect(dumpInfo).toBe('{"uuid":"a4"}')
   expect(manifest).toMatchObject({
     identity: { namespace: 'n', container: 'a' },
@@ -90,7 +92,7 @@ test('records of earlier drops become one that tells all of them', async () => {
   const files = await list()
   expect(files).toContain('a1.zip')
   expect(files.length).toBeLessThanOrEqual(4)
-  const told = await Promise.all(files.map(async (name) => readBundleFacts(join(dir, name))))
+  const told = await Promise.all(files.map(async (name) => readBundle(join(dir, name))))
   const gone = told.flatMap(({ dropped: ones }) => ones?.map((one) => one.bundle) ?? [])
   const there = files.filter((name) => !name.includes('dropped'))
   expect([...gone, ...there].toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((i) => `a${i}.zip`))
@@ -140,7 +142,7 @@ test('a file that cannot be read is dropped with a record that says so', async (
   await utimes(join(dir, 'x1.zip'), 1, 1)
   await open({ maxBytes: 10_000 }).look()
   expect(await list()).toEqual(['x1.zip', 'x2-dropped.zip'])
-  const { manifest } = await readBundleFacts(join(dir, 'x2-dropped.zip'))
+  const { manifest } = await readBundle(join(dir, 'x2-dropped.zip'))
   expect(manifest?.identity).toMatchObject({ status: 'unverified', reason: expect.any(String) })
 })
 
@@ -175,7 +177,7 @@ test('crashes that a composer suppressed are told when their window is over', as
   expect((await readdir(join(hostDir, 'rate'))).toSorted()).toEqual([now, `${now}.json`])
   const [record = '', ...others] = await readdir(coreDir)
   expect(others).toEqual([])
-  const { manifest } = await readBundleFacts(join(coreDir, record))
+  const { manifest } = await readBundle(join(coreDir, record))
   expect(manifest).toMatchObject({
     crash: { exe: '/bin/x', signal: 11 },
     core: { bytes: 0, reason: expect.stringMatching(/^996 more crashes of this workload/) },

@@ -1,12 +1,17 @@
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { readBundle, writeRecord } from '@core-dump-handler/bundle'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
-import { readBundleFacts, workloadOf } from './bundle-facts.ts'
-import { chooseDrops, type DropReason, type SpoolFile, type SpoolLimits } from './choose-drops.ts'
+import {
+  chooseDrops,
+  type DropReason,
+  type SpoolFile,
+  type SpoolLimits,
+  workloadOf,
+} from './choose-drops.ts'
 import { type DroppedFacts, recordOfDrops } from './record-drops.ts'
-import { writeRecord } from './write-record.ts'
 
 type Size = Pick<SpoolFile, 'bytes' | 'mtimeMs'>
 
@@ -59,7 +64,7 @@ export class Spool {
       // one by one: a tenth of all that waits may be thousands
       const told: DroppedFacts[] = []
       for (const drop of group) {
-        told.push({ ...drop, facts: await readBundleFacts(this.#path(drop.file.name)) })
+        told.push({ ...drop, facts: await readBundle(this.#path(drop.file.name)) })
       }
       await this.#drop(told)
     }
@@ -97,8 +102,8 @@ export class Spool {
   async #know(name: string): Promise<Pick<SpoolFile, 'workload' | 'hasCore'>> {
     const known = this.#known.get(name)
     if (known !== undefined) return known
-    const facts = await readBundleFacts(this.#path(name))
-    const told = { workload: workloadOf(facts), hasCore: facts.manifest?.core.bytes !== 0 }
+    const facts = await readBundle(this.#path(name))
+    const told = { workload: workloadOf(facts.manifest), hasCore: facts.manifest?.core.bytes !== 0 }
     this.#known.set(name, told)
     return told
   }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Problem } from '../bundle/manifest-type.ts'
+import type { Warning } from '@core-dump-handler/bundle'
 import { FLAGS, type FlagName, SWITCHES, type SwitchName, flagsByToken } from './flags.ts'
 
 export interface Arguments {
@@ -9,7 +9,7 @@ export interface Arguments {
   readonly undecoded: Readonly<Partial<Record<FlagName, Buffer>>>
   readonly switches: ReadonlySet<SwitchName>
   /** Unknown, surplus and repeated words; never a reason to lose a dump. */
-  readonly problems: readonly Problem[]
+  readonly problems: readonly Warning[]
 }
 
 const VALUED = flagsByToken(FLAGS)
@@ -24,7 +24,7 @@ export function parseArguments(raw: readonly Buffer[]): Arguments {
   const values: Partial<Record<FlagName, string>> = {}
   const undecoded: Partial<Record<FlagName, Buffer>> = {}
   const switches = new Set<SwitchName>()
-  const problems: Problem[] = []
+  const problems: Warning[] = []
   // latin1 maps bytes to characters one to one: nothing is lost until a value is decoded
   const words = raw.map((word) => word.toString('latin1'))
   for (let at = 0; at < words.length; at++) {

@@ -1,9 +1,13 @@
-import { hostname, release } from 'node:os'
 import type { ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Crash } from '../crash/crash.ts'
 import { composerVersion } from '../version.ts'
-import { crashTime } from './crash-time.ts'
-import type { BundleManifest, ManifestCrash } from './manifest-type.ts'
+import {
+  type BundleManifest,
+  crashTime,
+  createManifest,
+  formatManifest,
+  type ManifestCrash,
+} from '@core-dump-handler/bundle'
 
 export type ManifestParts = Pick<
   BundleManifest,
@@ -11,19 +15,11 @@ export type ManifestParts = Pick<
 > & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
 
 /** The text of `<name>-manifest.json`. */
-export function formatManifest({ uuid, crash, snapshot, ...rest }: ManifestParts): string {
-  const manifest: BundleManifest = {
-    schema: 'core-dump-handler/bundle@1',
-    uuid,
-    composer: composerVersion(),
-    node: { hostname: hostname(), kernel: release() },
-    crash: describeCrash(crash, snapshot),
-    identity: rest.identity,
-    core: rest.core,
-    timings: rest.timings,
-    problems: rest.problems,
-  }
-  return `${JSON.stringify(manifest, null, 2)}\n`
+export function manifestText({ crash, snapshot, ...rest }: ManifestParts): string {
+  const composer = composerVersion()
+  return formatManifest(
+    createManifest({ ...rest, composer, crash: describeCrash(crash, snapshot) }),
+  )
 }
 
 function describeCrash(crash: Crash, snapshot: ProcessSnapshot | undefined): ManifestCrash {

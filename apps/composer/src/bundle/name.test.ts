@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Problems } from '../log/problems.ts'
 import { bundleName } from './name.ts'
-import { MAX_NAME_BYTES } from './safe-name.ts'
+import { MAX_NAME_BYTES } from '@core-dump-handler/bundle'
 import { type NameFields, needsLookup } from './template.ts'
 
 const FIELDS: NameFields = {

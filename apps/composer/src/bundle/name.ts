@@ -1,6 +1,6 @@
 import { messageOf } from '../log/message-of.ts'
 import type { Problems } from '../log/problems.ts'
-import { safeName } from './safe-name.ts'
+import { safeName } from '@core-dump-handler/bundle'
 import { type NameFields, renderTemplate } from './template.ts'
 
 /** The bundle's name without `.zip`; a template that cannot be used costs only itself. */

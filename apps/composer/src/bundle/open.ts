@@ -1,11 +1,11 @@
 import { hostname as nodeHostname } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { createBundleFile, ENTRY, formatDumpInfo } from '@core-dump-handler/bundle'
 import { type Identity } from '@core-dump-handler/cri'
-import { type PartFile, ZipWriter, createPartFile, isIngestError } from '@core-dump-handler/ingest'
+import { type PartFile, ZipWriter } from '@core-dump-handler/ingest'
 import type { Crash } from '../crash/crash.ts'
 import { makeDirectory } from '../make-directory.ts'
 import type { Task } from '../task.ts'
-import { formatDumpInfo } from './dump-info.ts'
 import { bundleName } from './name.ts'
 import { reserveRoom } from './reserve-room.ts'
 
@@ -16,12 +16,9 @@ export interface Bundle {
   readonly name: string
   readonly part: PartFile
   readonly zip: ZipWriter
-  /** Set where it goes to the agent, not into `part`, for as long as that works. */
   /** Gives back the room that was kept for the manifest and the central directory. */
   readonly giveRoom: () => void
 }
-
-const MAX_EQUAL_NAMES = 100
 
 /** Where bundles go: `-d`, else CORE_DIR, else the working directory. */
 export function outputDirectory({ args, settings, byKernel, problems }: Task): string {
@@ -49,15 +46,27 @@ export async function openBundle(
     nameFields(directory, crash, uuid, identity),
     task.problems,
   )
-  const { name, part } = createUnderFreeName(
+  const { name, part } = createBundleFile(
     directory,
     task.home === undefined ? tidy(wanted) : wanted,
     uuid,
   )
-  const dumpInfo = formatDumpInfo({ ...crash, uuid, name, nodeHostname: nodeHostname() })
+  const dumpInfo = formatDumpInfo({
+    uuid,
+    dump_file: `${name}${ENTRY.core}`,
+    timestamp: crash.timestamp,
+    hostname: crash.hostname,
+    exe: crash.exeName,
+    real_pid: crash.pid,
+    signal: crash.signal,
+    node_hostname: nodeHostname(),
+    path: crash.pathname,
+  })
   const zip = new ZipWriter(part)
   // a write that fails once must not cost the core
-  await task.problems.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}-dump-info.json`, dumpInfo))
+  await task.problems.guard('ENTRY_NOT_WRITTEN', () =>
+    zip.add(`${name}${ENTRY.dumpInfo}`, dumpInfo),
+  )
   return { uuid, name, part, zip, giveRoom: reserveRoom(directory) }
 }
 
@@ -88,22 +97,4 @@ function nameFields(directory: string, crash: Crash, uuid: string, identity: Ide
 /** By hand most fields are empty: no tail of separators. */
 function tidy(name: string): string {
   return name.replace(/(?<=.)-+$/, '')
-}
-
-/** Equal names get a suffix; the exclusive part file keeps two composers apart. */
-function createUnderFreeName(
-  directory: string,
-  wanted: string,
-  uuid: string,
-): { name: string; part: PartFile } {
-  for (let attempt = 1; ; attempt++) {
-    const suffix = attempt > MAX_EQUAL_NAMES ? `-${uuid}` : attempt > 1 ? `-${attempt}` : ''
-    const name = `${wanted}${suffix}`
-    try {
-      return { name, part: createPartFile(join(directory, `${name}.zip`)) }
-    } catch (error) {
-      const taken = isIngestError(error) && error.code === 'EXISTS'
-      if (!taken || attempt > MAX_EQUAL_NAMES) throw error
-    }
-  }
 }

@@ -3,9 +3,8 @@ import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-du
 import { messageOf } from '../log/message-of.ts'
 import type { ComposerSettings } from '../settings/settings.ts'
 import type { Task } from '../task.ts'
-import type { CoreReasonCode } from './core-reason.ts'
 import { CoreRefused, RoomWatch, watchCore } from './core-watch.ts'
-import type { ManifestCore } from './manifest-type.ts'
+import { ENTRY, type CoreReasonCode, type ManifestCore } from '@core-dump-handler/bundle'
 import type { Bundle } from './open.ts'
 
 // enough that the kernel's writing and our reading come first: a seventh of the time, measured
@@ -30,7 +29,7 @@ const FAILED: readonly DrainCut[] = ['read-error', 'no-space', 'write-error']
 /** fd 0 into `<name>.core`; the process is free once this is done, whatever happened. */
 export async function takeCore({ name, zip, part }: Bundle, task: Task): Promise<TakenCore> {
   const { settings, source, stop, problems, onProgress } = task
-  const entryName = `${name}.core`
+  const entryName = `${name}${ENTRY.core}`
   const full = new AbortController()
   const room = new RoomWatch(dirname(part.path), settings)
   const packing = packingOf(settings, task.args.switches.has('disable-compression'))

@@ -3,8 +3,8 @@ import type { Crash } from '../crash/crash.ts'
 import type { Question } from '../look-up/question.ts'
 import type { Task } from '../task.ts'
 import { initFiles, readLog } from './container-entries.ts'
-import { formatManifest } from './manifest.ts'
-import type { ManifestCore } from './manifest-type.ts'
+import { manifestText } from './manifest.ts'
+import { containerEntry, ENTRY, processEntry, type ManifestCore } from '@core-dump-handler/bundle'
 import type { Bundle } from './open.ts'
 
 export interface Story {
@@ -30,25 +30,26 @@ export async function tellStory(bundle: Bundle, story: Story, task: Task): Promi
   }
 
   if (question.asked && !settings.ignoreCrio) {
-    await add('-pod-info.json', json(found.podInfo))
+    await add(ENTRY.podInfo, json(found.podInfo))
     if (found.podInfo !== undefined) {
-      await add('-runtime-info.json', json(found.runtimeInfo))
-      await add('-ps-info.json', json(found.psInfo))
+      await add(ENTRY.runtimeInfo, json(found.runtimeInfo))
+      await add(ENTRY.psInfo, json(found.psInfo))
     }
     for (const [index, container] of found.containers.entries()) {
-      await add(`-${index}.log`, await readLog(container, task))
-      await add(`-${index}-image-info.json`, json(container.imageInfo))
+      const entry = containerEntry(index)
+      await add(entry.log, await readLog(container, task))
+      await add(entry.imageInfo, json(container.imageInfo))
       for (const [file, bytes] of initFiles(container, snapshot)) {
-        await add(`-${index}-proc/${file}`, bytes)
+        await add(entry.processFile(file), bytes)
       }
     }
   }
-  for (const [file, bytes] of snapshot?.files ?? []) await add(`-process/${file}`, bytes)
+  for (const [file, bytes] of snapshot?.files ?? []) await add(processEntry(file), bytes)
 
   if (stop.cause) problems.add(stop.cause.code, stop.cause.message)
   bundle.giveRoom()
   // without it nobody could tell a whole core from a cut one: what is there is left to be salvaged
-  await bundle.zip.add(`${bundle.name}-manifest.json`, manifestOf(bundle, story, task))
+  await bundle.zip.add(`${bundle.name}${ENTRY.manifest}`, manifestOf(bundle, story, task))
 }
 
 function json(value: object | undefined): string {
@@ -66,7 +67,7 @@ function manifestOf(
     totalMs: Math.round(process.uptime() * 1000),
   }
   const { identity } = found
-  return formatManifest({
+  return manifestText({
     uuid,
     crash,
     snapshot,

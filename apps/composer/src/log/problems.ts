@@ -1,4 +1,4 @@
-import type { Problem } from '../bundle/manifest-type.ts'
+import type { Warning } from '@core-dump-handler/bundle'
 import { escapeControls } from './escape-controls.ts'
 import { messageOf } from './message-of.ts'
 
@@ -8,10 +8,10 @@ const MAX_MESSAGE = 4000
 
 /** Collects what went wrong beside the core, and tells `onProblem` at once. */
 export class Problems {
-  readonly list: Problem[] = []
-  readonly #onProblem: (problem: Problem) => void
+  readonly list: Warning[] = []
+  readonly #onProblem: (problem: Warning) => void
 
-  constructor(onProblem: (problem: Problem) => void) {
+  constructor(onProblem: (problem: Warning) => void) {
     this.#onProblem = onProblem
   }
 

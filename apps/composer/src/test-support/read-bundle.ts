@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import JSZip from 'jszip'
-import type { BundleManifest } from '../index.ts'
+import type { BundleManifest } from '@core-dump-handler/bundle'
 
 export interface ReadBundle {
   /** File name without `.zip`. */

@@ -1,9 +1,6 @@
-/**
- * Why a core is incomplete or absent, one word for machines; a new one is a minor change. From the
- * composer, then from the agent's own records.
- */
+/** Why a core is incomplete or absent, for machines; a new code is a minor change. */
 export const CORE_REASON_CODES = [
-  /** At MAX_CORE_BYTES or the floor of free space, or the disk took no more. */
+  /** Cut at MAX_CORE_BYTES, at MIN_FREE_BYTES, or at a failed write. */
   'CORE_CUT',
   'CORE_REFUSED',
   'CORE_OVERSIZED',
@@ -11,17 +8,19 @@ export const CORE_REASON_CODES = [
   'CORE_SUPPRESSED',
   'CORE_NOT_WRITTEN',
   'DISK_FULL',
-  /** The kernel ended it before what the ELF headers promise: the process was killed meanwhile. */
+  /** The kernel ended the core before the size in its ELF headers: the process was killed. */
   'TRUNCATED',
-  /** The kernel gave nothing. */
+  /** The kernel wrote nothing. */
   'EMPTY',
   'READ_ERROR',
   'TIMEOUT',
   'INTERRUPTED',
   'FAULT',
+  // from records of the agent
   'COMPOSER_DIED',
   'SPOOL_DROPPED',
   'RATE_WINDOW',
 ] as const
 
+/** One of `CORE_REASON_CODES`. */
 export type CoreReasonCode = (typeof CORE_REASON_CODES)[number]

@@ -1,0 +1,142 @@
+import { hostname, release } from 'node:os'
+import type { CoreReasonCode } from './reason-codes.ts'
+
+/** Something that went wrong beside the core; the capture went on. */
+export interface Warning {
+  /** Stable, upper case, such as `CRI_UNAVAILABLE`. */
+  readonly code: string
+  readonly message: string
+}
+
+/** `<name>-manifest.json`, the last entry of every bundle. */
+export interface BundleManifest {
+  readonly schema: typeof MANIFEST_SCHEMA_ID
+  readonly uuid: string
+  /** Version of the program that wrote the bundle. */
+  readonly composer: string
+  readonly node: { readonly hostname: string; readonly kernel: string }
+  readonly crash: ManifestCrash
+  readonly identity: ManifestIdentity
+  readonly core: ManifestCore
+  readonly timings: ManifestTimings
+  readonly problems: readonly Warning[]
+}
+
+/** What the kernel passed, core(5), and `/proc/<hostPid>` while the process was held; absent: not known. */
+export interface ManifestCrash {
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly signal?: number
+  readonly signalName?: string
+  /** Name of the crashing thread; bytes that are not UTF-8 are U+FFFD. */
+  readonly comm?: string
+  /** Its bytes in hexadecimal, when they are not UTF-8. */
+  readonly commHex?: string
+  readonly exe?: string
+  readonly hostPid?: number
+  /** In the process's own pid namespace. */
+  readonly pid?: number
+  /** Crashing thread, host view. */
+  readonly tid?: number
+  readonly uid?: number
+  readonly gid?: number
+  /** 1: normal, 2: set-uid and the like, see suid_dumpable in proc_sys_fs(5). */
+  readonly dumpMode?: number
+  /** Soft RLIMIT_CORE in bytes, as the kernel wrote it. */
+  readonly coreLimit?: string
+}
+
+/** The container and pod of the crashed process. */
+export interface ManifestIdentity {
+  /**
+   * `verified`: proven from the process to the pod; `host`: the process is in no container;
+   * `unverified`: anything else, whatever else is set.
+   */
+  readonly status: 'verified' | 'unverified' | 'host'
+  /** Why it is not verified, or that the sandbox (pause) process crashed. */
+  readonly reason?: string
+  readonly containerId?: string
+  readonly container?: string
+  readonly pod?: string
+  readonly namespace?: string
+  /** As the kubelet has it: of a static pod the `kubernetes.io/config.hash` of its mirror pod. */
+  readonly podUid?: string
+  readonly image?: string
+  readonly imageRef?: string
+  readonly restartCount?: number
+}
+
+/** The core entry, or why there is none. */
+export interface ManifestCore {
+  /** Name inside the zip; absent when no core was written. */
+  readonly entry?: string
+  /** Received and kept. */
+  readonly bytes: number
+  /** Size of the entry in the zip. */
+  readonly storedBytes?: number
+  /** Size by the ELF program headers; absent when they could not be read. */
+  readonly expectedBytes?: number
+  readonly complete: boolean
+  /** Why it is incomplete or absent. */
+  readonly reason?: string
+  /** The same for machines; set since 0.1 wherever `reason` is. */
+  readonly reasonCode?: CoreReasonCode | undefined
+  /** CRC-32 of the bytes kept, eight hexadecimal digits. */
+  readonly crc32?: string
+  /** Compression method of the entry, APPNOTE 4.4.5. */
+  readonly method?: 'deflate' | 'zstd' | undefined
+  /** COMPRESSION_MODE while the process was held. */
+  readonly mode?: 'deflate' | 'store' | 'adaptive' | 'zstd' | undefined
+  /** HOLD_BUDGET_MS in mode `adaptive`: everything was compressed for so many milliseconds. */
+  readonly holdBudgetMs?: number
+  /** How the bytes kept were written: runs of zeros, stored, compressed. */
+  readonly treated?: {
+    readonly zeroBytes: number
+    readonly storedBytes: number
+    readonly compressedBytes: number
+  }
+  /** Set when the agent recompressed the entry later; `storedBytes` is its new size. */
+  readonly recompressed?: {
+    /** Size of the entry before. */
+    readonly fromBytes: number
+    readonly level: number
+  }
+}
+
+/** In whole milliseconds. */
+export interface ManifestTimings {
+  /** From the start of the composer until the crashed process was released. */
+  readonly heldMs: number
+  readonly lookupMs: number
+  readonly totalMs: number
+}
+
+/** Value of `schema` in every manifest. */
+export const MANIFEST_SCHEMA_ID = 'core-dump-handler/bundle@1'
+
+/** What a writer passes for a manifest. */
+export type ManifestParts = Omit<BundleManifest, 'schema' | 'node'> & {
+  /** @default this machine's host name and kernel release */
+  readonly node?: BundleManifest['node']
+}
+
+/** The manifest of a bundle that this machine writes. */
+export function createManifest({ node, ...parts }: ManifestParts): BundleManifest {
+  const { uuid, composer, crash, identity, core, timings, problems } = parts
+  return {
+    schema: MANIFEST_SCHEMA_ID,
+    uuid,
+    composer,
+    node: node ?? { hostname: hostname(), kernel: release() },
+    crash,
+    identity,
+    core,
+    timings,
+    problems,
+  }
+}
+
+/** The text of the entry `<name>-manifest.json`. */
+export function formatManifest(manifest: BundleManifest): string {
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
