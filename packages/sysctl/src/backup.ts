@@ -1,9 +1,20 @@
 import { constants } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { SysctlError } from './error.ts'
-import { makeDirectory } from './make-directory.ts'
+import type { SysctlOptions } from './sysctl.ts'
+
+/** Whether `value`, found in force for `key`, was set by the caller (now or in an earlier life). */
+export type IsOurs = (key: string, value: string) => boolean
+
+export interface BackupOptions extends SysctlOptions {
+  /**
+   * Directory of the backups, one `<last part of the key>.bak` per key: the first line of
+   * the value found before ours, without a newline, mode 0600. Made (0700) if missing.
+   */
+  readonly backupDir: string
+}
 
 // no link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -66,4 +77,26 @@ function backupError(verb: string, key: string, path: string, cause: unknown): S
     `Cannot ${verb} \`${path}\`, the backup of sysctl \`${key}\`: ${why}`,
     { cause },
   )
+}
+
+/**
+ * Makes `path` and what is missing above it, 0700. Node's own recursive way never ends where
+ * mkdir(2) itself answers ENOENT, as it does below /proc: a bad path would hold its caller for ever.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT' && path !== dirname(path)
+    if (isMissing) {
+      await makeDirectory(dirname(path))
+      await mkdir(path, { mode: 0o700 }).catch(async (again: unknown) => orIsThere(path, again))
+    } else await orIsThere(path, error)
+  }
+}
+
+/** It is there already, or somebody else was quicker. */
+async function orIsThere(path: string, error: unknown): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory() !== true) throw error
 }

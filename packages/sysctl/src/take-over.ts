@@ -1,7 +1,5 @@
-import { readBackup, removeBackup, writeBackup } from './backup.ts'
-import type { BackupOptions, IsOurs } from './options.ts'
-import { readSysctl } from './read.ts'
-import { writeSysctl } from './write.ts'
+import { type BackupOptions, type IsOurs, readBackup, removeBackup, writeBackup } from './backup.ts'
+import { readSysctl, writeSysctl } from './sysctl.ts'
 
 export interface TakeOverOptions extends BackupOptions {
   /**

@@ -1,5 +1,4 @@
-import type { CrashFacts } from '../look-up/types.ts'
-import type { ProcessSnapshot } from './types.ts'
+import type { CrashFacts, ProcessSnapshot } from './types.ts'
 
 // btime and %t are whole seconds of a clock that may be slewed in between
 const CLOCK_SLACK_SECONDS = 2

@@ -1,5 +1,16 @@
-import type { CrashFacts } from '../look-up/types.ts'
-import type { Problem } from '../problem.ts'
+import type { Problem } from '../warning.ts'
+
+/** What the kernel said in argv; what is given must agree with the snapshot. */
+export interface CrashFacts {
+  /** `%t`, seconds since the epoch. */
+  readonly timestamp?: number | undefined
+  /** `%p`, the pid in the innermost pid namespace. */
+  readonly pid?: number | undefined
+  /** `%u` */
+  readonly uid?: number | undefined
+  /** `%g` */
+  readonly gid?: number | undefined
+}
 
 export interface SnapshotOptions {
   /**

@@ -1,7 +1,6 @@
 import { connect as openSession, constants, type IncomingHttpHeaders } from 'node:http2'
 import { connect as openSocket } from 'node:net'
-import { CallError, GrpcStatus } from './call-error.ts'
-import { announcedBytes, frame, PREFIX_BYTES, unframe } from './frame.ts'
+import { CallError, GrpcStatus } from './to-cri-error.ts'
 
 export interface Method<Question, Answer> {
   readonly path: string
@@ -128,4 +127,29 @@ function percentDecoded(message: string): string {
   } catch {
     return message
   }
+}
+
+/** A message on the wire: one byte 0 (not compressed), its length in four, big-endian. */
+const PREFIX_BYTES = 5
+
+function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.alloc(PREFIX_BYTES + message.length)
+  framed.writeUInt32BE(message.length, 1)
+  framed.set(message, PREFIX_BYTES)
+  return framed
+}
+
+/** The one message in `chunks`; throws when there is less, more, or something else. */
+function unframe(chunks: readonly Buffer[]): Buffer {
+  const answer = Buffer.concat(chunks)
+  const whole = answer.length >= PREFIX_BYTES && answer[0] === 0
+  if (!whole || answer.length !== PREFIX_BYTES + answer.readUInt32BE(1)) {
+    throw new Error(`malformed frame of ${answer.length} bytes`)
+  }
+  return answer.subarray(PREFIX_BYTES)
+}
+
+/** The length that the prefix announces; 0 while it has not all come in the first chunk. */
+function announcedBytes([first]: readonly Buffer[]): number {
+  return first !== undefined && first.length >= PREFIX_BYTES ? first.readUInt32BE(1) : 0
 }

@@ -1,0 +1,23 @@
+import { expect } from 'vitest'
+import { fakeCrictl } from '../../testing/fake-crictl.ts'
+import { test } from '../../testing/scratch.ts'
+import { openRuntime } from '../open-runtime.ts'
+
+const SECRET = 'password=hunter2'
+
+test.for([
+  ["FATA[0000] no such container 'x'", 'CRI_NOT_FOUND'],
+  ['', 'CRI_FAILED'],
+])(
+  'what a container wrote is no part of why its log could not be had (%s)',
+  async ([last, code], { dir }) => {
+    const { path } = fakeCrictl(dir, {
+      logs: `echo '${SECRET}' >&2\necho "${last}" >&2\nexit 1`,
+    })
+    const runtime = await openRuntime({ client: 'crictl', crictlPath: path })
+    const failure = await runtime.containerLog('x', 5).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code })
+    expect(String(failure)).not.toContain(SECRET)
+    expect(String(failure)).toContain(last)
+  },
+)

@@ -1,0 +1,46 @@
+import { access, constants, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** Where runtimes have their CRI socket, in the order tried. */
+export const RUNTIME_SOCKETS: readonly string[] = [
+  '/run/containerd/containerd.sock',
+  '/run/crio/crio.sock',
+  '/var/run/crio/crio.sock',
+  '/run/k3s/containerd/containerd.sock',
+  '/run/k0s/containerd.sock',
+  '/var/snap/microk8s/common/run/containerd.sock',
+  '/run/dockershim.sock',
+  '/var/run/dockershim.sock',
+  '/run/cri-dockerd.sock',
+]
+
+/** The sockets among `RUNTIME_SOCKETS` that are there, each once, whatever links lead to it. */
+export async function findSockets(root: string): Promise<readonly string[]> {
+  const found = await Promise.all(
+    RUNTIME_SOCKETS.map(async (path) => {
+      try {
+        const socket = await realpath(join(root, path))
+        return (await stat(socket)).isSocket() ? socket : undefined
+      } catch {
+        return undefined
+      }
+    }),
+  )
+  return [...new Set(found)].filter((path) => path !== undefined)
+}
+
+/** Whether `program`, a path or a name to be found in `searchPath`, can be executed. */
+export async function isExecutable(program: string, searchPath = ''): Promise<boolean> {
+  const candidates = program.includes('/')
+    ? [program]
+    : searchPath.split(':').map((directory) => join(directory || '.', program))
+  const found = await Promise.all(
+    candidates.map((path) =>
+      access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  return found.includes(true)
+}
