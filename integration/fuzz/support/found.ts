@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { lookUp, snapshotProcess, type LookUpResult, type Runtime } from '@core-dump-handler/cri'
-import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
+import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { cgroup } from '../generate/answers.ts'
 import type { Random } from '../generate/random.ts'
 import { assertOneLine, promised } from './promises.ts'

@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { openContainerLog } from '../index.ts'
-import { test as base } from '../testing/scratch.ts'
+import { test as base } from '@core-dump-handler/testing/scratch'
 
 const test = base.extend<{ path: string }>({
   path: async ({ dir }, use) => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { lookUp, openRuntime } from '../index.ts'
-import { fakeCrictl, prints } from '../testing/fake-crictl.ts'
-import { test } from '../testing/scratch.ts'
+import { fakeCrictl, prints } from '@core-dump-handler/testing/cri/fake-crictl'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const POD = { id: 'p', metadata: { name: 'web-1', namespace: 'shop', uid: 'u' } }
 

@@ -2,9 +2,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { lookUp, openRuntime } from '../index.ts'
-import { serveCri } from '../testing/cri-server.ts'
-import { fakeCrictl, prints } from '../testing/fake-crictl.ts'
-import { test } from '../testing/scratch.ts'
+import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
+import { fakeCrictl, prints } from '@core-dump-handler/testing/cri/fake-crictl'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const pod = (id: string, name: string, namespace: string, state = 'SANDBOX_READY'): object => ({
   id,

@@ -11,10 +11,14 @@ import {
   type Runtime,
   snapshotProcess,
 } from '../index.ts'
-import { type Cluster, type FakeContainer, serveCri } from '../testing/cri-server.ts'
-import { BOOT_TIME, type FakeProcess, fakeProc } from '../testing/fake-proc.ts'
-import { test as base } from '../testing/scratch.ts'
-import { canMountSilentFiles, silence } from '../testing/silent-file.ts'
+import {
+  type FakeRuntime,
+  type FakeContainer,
+  serveCri,
+} from '@core-dump-handler/testing/cri/cri-server'
+import { BOOT_TIME, type FakeProcess, fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
+import { test as base } from '@core-dump-handler/testing/scratch'
+import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 
 const WEB = 'a'.repeat(64)
 const DB = 'b'.repeat(64)
@@ -46,7 +50,7 @@ const web: FakeContainer = {
 
 const SIDECAR = 'f'.repeat(64)
 
-const CLUSTER: Cluster = {
+const CLUSTER: FakeRuntime = {
   containers: [
     web,
     { id: DB, sandboxId: PAUSE_DB, name: 'db', image: 'db:1' },
@@ -61,7 +65,7 @@ const CLUSTER: Cluster = {
 }
 
 interface Fixtures {
-  cluster: Partial<Cluster>
+  cluster: Partial<FakeRuntime>
   world: World
 }
 
@@ -405,7 +409,7 @@ describe('files of the first process of a container', () => {
 test.skipIf(!canMountSilentFiles())(
   'a log on a file system that does not answer costs only itself',
   async ({ world }) => {
-    const { release } = await silence(join(world.dir, 'pods/shop_web_uid/main/2.log'))
+    const { release } = await mountSilentFile(join(world.dir, 'pods/shop_web_uid/main/2.log'))
     try {
       const search = lookUp(world.subject(), world.runtime, { totalTimeoutMs: 400 })
       const { identity, containers, problems } = await search.result

@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { snapshotProcess, snapshotProcessWithin } from '../index.ts'
-import { fakeProc } from '../testing/fake-proc.ts'
-import { test } from '../testing/scratch.ts'
-import { canMountSilentFiles, silence } from '../testing/silent-file.ts'
+import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
+import { test } from '@core-dump-handler/testing/scratch'
+import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 
 const NAMES = ['auxv', 'cmdline', 'environ', 'maps']
 
@@ -34,7 +34,7 @@ describe.skipIf(!canMountSilentFiles())('memory on a file system that does not a
   test('costs the limit once, and everything else is there', async ({ dir }) => {
     fakeProc(dir, { pid: 42, files: { auxv: 'a', environ: 'e', maps: 'm' }, cgroup: '0::/x\n' })
     writeFileSync(join(dir, '42/cmdline'), '')
-    const { release } = await silence(join(dir, '42/cmdline'))
+    const { release } = await mountSilentFile(join(dir, '42/cmdline'))
     try {
       const started = performance.now()
       const snapshot = await snapshotProcessWithin(42, {

@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { snapshotProcess } from '../index.ts'
-import { BOOT_TIME, fakeProc } from '../testing/fake-proc.ts'
-import { test } from '../testing/scratch.ts'
+import { BOOT_TIME, fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
+import { test } from '@core-dump-handler/testing/scratch'
 
 test('takes everything of a process that dumps core', ({ dir }) => {
   const cgroup = `0::/kubepods/${'a'.repeat(64)}\n`

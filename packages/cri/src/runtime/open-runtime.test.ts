@@ -4,10 +4,10 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { openRuntime, RUNTIME_SOCKETS, type RuntimeOptions } from '../index.ts'
-import { BROKEN, listen } from '../testing/broken-runtimes.ts'
-import { serveCri } from '../testing/cri-server.ts'
-import { fakeCrictl, prints } from '../testing/fake-crictl.ts'
-import { test } from '../testing/scratch.ts'
+import { BROKEN, listen } from '@core-dump-handler/testing/cri/broken-runtimes'
+import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
+import { fakeCrictl, prints } from '@core-dump-handler/testing/cri/fake-crictl'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const ID = 'a'.repeat(64)
 const KNOWS = {

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openRuntime, type Runtime, type RuntimeOptions } from '../../index.ts'
-import { fakeCrictl, prints } from '../../testing/fake-crictl.ts'
-import { test } from '../../testing/scratch.ts'
+import { fakeCrictl, prints } from '@core-dump-handler/testing/cri/fake-crictl'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const ENV = { PATH: '/usr/bin:/bin' }
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { fakeCrictl } from '../../testing/fake-crictl.ts'
-import { test } from '../../testing/scratch.ts'
+import { fakeCrictl } from '@core-dump-handler/testing/cri/fake-crictl'
+import { test } from '@core-dump-handler/testing/scratch'
 import { openRuntime } from '../open-runtime.ts'
 
 const SECRET = 'password=hunter2'

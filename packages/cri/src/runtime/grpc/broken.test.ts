@@ -2,8 +2,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { type CriErrorCode, openRuntime, type Runtime } from '../../index.ts'
-import { BROKEN, listen } from '../../testing/broken-runtimes.ts'
-import { test } from '../../testing/scratch.ts'
+import { BROKEN, listen } from '@core-dump-handler/testing/cri/broken-runtimes'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const LIMIT_MS = 300
 

@@ -1,15 +1,15 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { openRuntime } from '../../index.ts'
-import { type Cluster, serveCri } from '../../testing/cri-server.ts'
-import { test } from '../../testing/scratch.ts'
+import { type FakeRuntime, serveCri } from '@core-dump-handler/testing/cri/cri-server'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const SECRET = 's3cret-canary'
 const applied = {
   spec: { containers: [{ name: 'main', env: [{ name: 'TOKEN', value: SECRET }] }] },
 }
 
-const CLUSTER: Cluster = {
+const CLUSTER: FakeRuntime = {
   containers: [
     {
       id: 'c1',

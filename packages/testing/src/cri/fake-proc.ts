@@ -15,7 +15,7 @@ export interface FakeProcess {
   readonly startTicks?: number
   readonly cgroup?: string
   readonly files?: Readonly<Record<string, string | Buffer>>
-  /** Given, descriptor 3 of ours is a pidfd that names this pid. */
+  /** When set, fdinfo of descriptor 3 is that of a pidfd of this pid. */
   readonly pidfdNames?: number
 }
 

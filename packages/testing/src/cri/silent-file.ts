@@ -5,7 +5,7 @@ import { accessSync, constants } from 'node:fs'
 // rootmode makes the mount point itself a regular file; no request is ever answered
 const MOUNT = `
 import ctypes, os, signal, sys
-# it ends with its stdin, and never without taking the mount away
+# it ends when its stdin ends, and unmounts first
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 libc = ctypes.CDLL(None, use_errno=True)
@@ -19,7 +19,7 @@ sys.stdin.read()
 libc.umount2(path, 2)
 `
 
-/** Whether this machine lets us mount one. */
+/** Whether this process may mount one: it needs root and /dev/fuse. */
 export function canMountSilentFiles(): boolean {
   try {
     accessSync('/dev/fuse', constants.R_OK | constants.W_OK)
@@ -29,8 +29,10 @@ export function canMountSilentFiles(): boolean {
   }
 }
 
-/** Makes the regular file `path` one that is opened for ever, until `release`: FUSE without answers. */
-export async function silence(path: string): Promise<{ readonly release: () => Promise<void> }> {
+/** Mount a FUSE file system that never answers on the regular file `path`: opening it blocks until `release`. */
+export async function mountSilentFile(
+  path: string,
+): Promise<{ readonly release: () => Promise<void> }> {
   const server = spawn('python3', ['-c', MOUNT, path], { stdio: ['pipe', 'pipe', 'inherit'] })
   await once(server.stdout, 'data')
   return {

@@ -4,13 +4,11 @@ import { join } from 'node:path'
 
 export interface FakeCrictl {
   readonly path: string
-  /** The argument lists it was called with, in order. */
+  /** The argument list of each call, in order. */
   calls(): Promise<readonly string[]>
 }
 
-/**
- * A crictl whose answers are scripted: sh code by the first word of its arguments, after `-c FILE`.
- */
+/** A crictl that runs the sh code given for the first word of its arguments, after `-c FILE`. */
 export function fakeCrictl(dir: string, answers: Readonly<Record<string, string>>): FakeCrictl {
   mkdirSync(dir, { recursive: true })
   const path = join(dir, 'crictl')

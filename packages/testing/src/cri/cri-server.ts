@@ -1,17 +1,13 @@
-import { join } from 'node:path'
-import {
-  loadPackageDefinition,
-  Server,
-  ServerCredentials,
-  type ServiceDefinition,
-  status,
-} from '@grpc/grpc-js'
-import { loadSync } from '@grpc/proto-loader'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { Server, ServerCredentials, status } from '@grpc/grpc-js'
+import { type AnyDefinition, loadSync, type ServiceDefinition } from '@grpc/proto-loader'
 
-const DEFINITION = join(import.meta.dirname, '../../proto/runtime.proto')
+const PACKAGE = createRequire(import.meta.url).resolve('@core-dump-handler/cri/package.json')
+const DEFINITION = join(dirname(PACKAGE), 'proto/runtime.proto')
 
-/** What the runtime knows; messages as in CRI, camelCase, times as strings of nanoseconds. */
-export interface Cluster {
+/** What the runtime knows. Fields are named as in CRI, in camelCase; times are strings of nanoseconds. */
+export interface FakeRuntime {
   readonly containers: readonly FakeContainer[]
   readonly sandboxes: readonly FakeSandbox[]
   readonly images: readonly {
@@ -20,7 +16,7 @@ export interface Cluster {
     repoDigests: string[]
     size: number
   }[]
-  /** Calls that never answer. */
+  /** Methods that never answer. */
   readonly hangs?: readonly string[]
 }
 
@@ -54,47 +50,45 @@ export interface CriServer {
   close(): void
 }
 
-type Question = Record<string, Record<string, string> & string>
+type Request = Record<string, Record<string, string> & string>
 type Unary = (
-  call: { request: Question },
-  reply: (error: object | null, answer?: object) => void,
+  call: { request: Request },
+  reply: (error: object | null, response?: object) => void,
 ) => void
 
-/** A runtime served by grpc-js, which knows nothing of our own channel and codec. */
-export async function serveCri(socket: string, cluster: Cluster): Promise<CriServer> {
+/** A CRI server on grpc-js, which is independent of the package's own channel and codec. */
+export async function serveCri(socket: string, known: FakeRuntime): Promise<CriServer> {
   const definition = loadSync(DEFINITION, { longs: String, defaults: true })
-  const { runtime } = loadPackageDefinition(definition) as unknown as {
-    runtime: { v1: Record<string, { service: ServiceDefinition }> }
-  }
   const calls: string[] = []
-  const answers: Record<string, (question: Question) => object | undefined> = {
-    ContainerStatus: ({ containerId }) => containerStatus(cluster, String(containerId)),
-    PodSandboxStatus: ({ podSandboxId }) => sandboxStatus(cluster, String(podSandboxId)),
+  const responses: Record<string, (request: Request) => object | undefined> = {
+    ContainerStatus: ({ containerId }) => containerStatus(known, String(containerId)),
+    PodSandboxStatus: ({ podSandboxId }) => sandboxStatus(known, String(podSandboxId)),
     ListContainers: ({ filter }) => ({
-      containers: cluster.containers
+      containers: known.containers
         .filter(({ sandboxId, state = 1 }) => sandboxId === filter?.['podSandboxId'] && state === 1)
-        .map((one) => ({ ...container(cluster, one), podSandboxId: one.sandboxId })),
+        .map((one) => ({ ...container(known, one), podSandboxId: one.sandboxId })),
     }),
-    ListPodSandbox: () => ({ items: cluster.sandboxes.map((one) => sandbox(one)) }),
+    ListPodSandbox: () => ({ items: known.sandboxes.map((one) => sandbox(one)) }),
     ImageStatus: ({ image }) => ({
-      image: cluster.images.find(({ id, repoTags, repoDigests }) =>
+      image: known.images.find(({ id, repoTags, repoDigests }) =>
         [id, ...repoTags, ...repoDigests].includes(String(image?.['image'])),
       ),
     }),
   }
-  const handlers = Object.entries(answers).map(([name, answer]): [string, Unary] => [
+  const handlers = Object.entries(responses).map(([name, response]): [string, Unary] => [
     name,
     ({ request }, reply) => {
       calls.push(name)
-      if (cluster.hangs?.includes(name) === true) return
-      const found = answer(request)
+      if (known.hangs?.includes(name) === true) return
+      const found = response(request)
       if (found !== undefined) return reply(null, found)
+      // the text of containerd
       reply({ code: status.NOT_FOUND, details: 'an error occurred when try to find it: not found' })
     },
   ])
   const server = new Server()
   for (const name of ['RuntimeService', 'ImageService']) {
-    const { service } = runtime.v1[name] ?? { service: {} }
+    const service = serviceOf(definition[`runtime.v1.${name}`])
     const own = handlers.filter(([method]) => method in service)
     server.addService(service, Object.fromEntries(own))
   }
@@ -106,6 +100,12 @@ export async function serveCri(socket: string, cluster: Cluster): Promise<CriSer
   return { calls, close: () => server.forceShutdown() }
 }
 
+function serviceOf(definition: AnyDefinition | undefined): ServiceDefinition {
+  // a message or an enum has a `format`
+  if (definition === undefined || 'format' in definition) throw new Error('not a service')
+  return definition
+}
+
 function labelsOf({ name, namespace, uid }: FakeSandbox): Record<string, string> {
   return {
     'io.kubernetes.pod.name': name,
@@ -114,8 +114,8 @@ function labelsOf({ name, namespace, uid }: FakeSandbox): Record<string, string>
   }
 }
 
-function container(cluster: Cluster, one: FakeContainer): object {
-  const pod = cluster.sandboxes.find(({ id }) => id === one.sandboxId)
+function container(known: FakeRuntime, one: FakeContainer): object {
+  const pod = known.sandboxes.find(({ id }) => id === one.sandboxId)
   return {
     id: one.id,
     metadata: { name: one.name, attempt: one.attempt ?? 0 },
@@ -134,10 +134,10 @@ function container(cluster: Cluster, one: FakeContainer): object {
   }
 }
 
-function containerStatus(cluster: Cluster, id: string): object | undefined {
-  const one = cluster.containers.find((each) => each.id === id)
+function containerStatus(known: FakeRuntime, id: string): object | undefined {
+  const one = known.containers.find((each) => each.id === id)
   const info = { info: JSON.stringify({ sandboxID: one?.sandboxId, pid: 7, ...one?.info }) }
-  return one && { status: container(cluster, one), info }
+  return one && { status: container(known, one), info }
 }
 
 function sandbox(one: FakeSandbox): object {
@@ -147,7 +147,7 @@ function sandbox(one: FakeSandbox): object {
   return { id, metadata, state, createdAt, labels: { app: 'web', ...labelsOf(one) }, annotations }
 }
 
-function sandboxStatus({ sandboxes }: Cluster, id: string): object | undefined {
+function sandboxStatus({ sandboxes }: FakeRuntime, id: string): object | undefined {
   const one = sandboxes.find((each) => each.id === id)
   const network = { ip: '10.0.0.1', additionalIps: [{ ip: 'fd00::1' }] }
   return (
