@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { LookUpResult } from '@core-dump-handler/cri'
+import type { LookupResult } from '@core-dump-handler/cri'
 import type { Bundle } from './bundle/open.ts'
 import type { Crash } from './crash/crash.ts'
 import { formatEvent, writeEvent } from './event.ts'
@@ -15,7 +15,7 @@ const STORE_PER_GIB_MS = 20_000
 export async function handOver(
   bundle: Bundle,
   crash: Crash,
-  found: LookUpResult,
+  found: LookupResult,
   manifest: string,
   task: Task,
 ): Promise<string> {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { lookUp, openRuntime, snapshotProcess } from '@core-dump-handler/cri'
+import { startLookup, openRuntime, snapshotProcess } from '@core-dump-handler/cri'
 import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
 import { fakeProc, type FakeProcess } from '@core-dump-handler/testing/cri/fake-proc'
 import type { Random } from '../generate/random.ts'
@@ -37,7 +37,9 @@ export const owners: Target = {
         fakeProc(root, { pid: PID, cgroup, ...changed })
         const snapshot = snapshotProcess(PID, { root })
         const hostname = random.pick(PODS).name
-        const search = lookUp({ snapshot, hostname, crash: CRASH }, runtime, { procRoot: root })
+        const search = startLookup({ snapshot, hostname, crash: CRASH }, runtime, {
+          procRoot: root,
+        })
         const { identity } = await search.identified
         await search.close()
 

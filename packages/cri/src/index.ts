@@ -4,18 +4,18 @@ export type { JsonObject, JsonValue } from './json.ts'
 export { openContainerLog } from './log/open-container-log.ts'
 export type { ContainerLog, LogOptions } from './log/open-container-log.ts'
 export type { LogTail } from './log/read-tail.ts'
-export { lookUp } from './lookup/start-lookup.ts'
+export { startLookup } from './lookup/start-lookup.ts'
 export type {
   ContainerDetails,
   Identified,
   Identity,
   IdentityStatus,
-  LookUp,
-  LookUpOptions,
-  LookUpResult,
-  LookUpSubject,
+  Lookup,
+  LookupOptions,
+  LookupResult,
+  LookupSubject,
 } from './lookup/types.ts'
-export type { Problem, ProblemCode } from './warning.ts'
+export type { Warning, WarningCode } from './warning.ts'
 export { containerIds, podUid } from './process/cgroup.ts'
 export { snapshotProcess } from './process/snapshot-process.ts'
 export { snapshotProcessWithin } from './process/snapshot-process-within.ts'

@@ -1,36 +1,19 @@
-import { CriError } from './error.ts'
-
-export interface Deadline {
-  readonly signal: AbortSignal
-  /** End at once what is still under way. */
-  cancel(): void
-  /** Nothing is under way any more: stop the clock. */
-  settle(): void
-}
-
-/** A limit over many calls; the reason of its `signal` is the `CriError` to report. */
-export function startDeadline(limitMs: number, parent?: AbortSignal): Deadline {
-  const controller = new AbortController()
-  const timeoutMs = Math.min(limitMs, 0x7fff_ffff)
-  const end = (code: 'CRI_TIMEOUT' | 'CRI_ABORTED', message: string): void =>
-    controller.abort(new CriError(code, message))
-  const timer = setTimeout(() => {
-    end('CRI_TIMEOUT', `The look-up was not done within ${timeoutMs} ms`)
-  }, timeoutMs)
-  const cancel = (): void => end('CRI_ABORTED', 'The look-up was canceled')
-  parent?.addEventListener('abort', cancel)
-  if (parent?.aborted === true) cancel()
-  return {
-    signal: controller.signal,
-    cancel,
-    settle: () => {
-      clearTimeout(timer)
-      parent?.removeEventListener('abort', cancel)
-    },
+/** What `promise` becomes, or a rejection with `onTimeout()` after `ms`; the promise itself goes on. */
+export async function within<T>(
+  ms: number,
+  promise: Promise<T>,
+  onTimeout: () => Error,
+): Promise<T> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(onTimeout()), ms)
+  try {
+    return await before(limit.signal, promise)
+  } finally {
+    clearTimeout(timer)
   }
 }
 
-/** What `promise` becomes, or the signal's reason when that comes first. */
+/** What `promise` becomes, or a rejection with the signal's reason where that comes first. */
 export async function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = (): void => reject(signal.reason)
@@ -40,7 +23,7 @@ export async function before<T>(signal: AbortSignal, promise: Promise<T>): Promi
     return await Promise.race([promise, aborted])
   } finally {
     signal.removeEventListener('abort', abort)
-    // whoever comes second is not waited for
+    // a rejection that comes after the signal is no one's
     promise.catch(() => {})
   }
 }

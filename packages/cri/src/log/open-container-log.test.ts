@@ -25,7 +25,7 @@ async function tail(path: string, lines: number, maxBytes?: number): Promise<str
   }
 }
 
-test('gives the last lines of both streams in the order of the file', async ({ path }) => {
+test('returns the last lines of both streams in the order of the file', async ({ path }) => {
   const records = [record('one'), record('two', 'stderr'), record('three'), record('', 'stderr')]
   writeFileSync(path, records.join(''))
   expect(await tail(path, 3)).toBe('two\nthree\n\n')
@@ -33,7 +33,7 @@ test('gives the last lines of both streams in the order of the file', async ({ p
   expect(await tail(path, 0)).toBe('')
 })
 
-test('joins partial records, each stream by itself', async ({ path }) => {
+test('joins partial records by stream', async ({ path }) => {
   const records = [
     record('before'),
     record('out-1 ', 'stdout', 'P'),
@@ -46,7 +46,7 @@ test('joins partial records, each stream by itself', async ({ path }) => {
   expect(await tail(path, 3)).toBe('out-1 out-2\nerr-1 err-2\ndied in the middle of\n')
 })
 
-test('reads back as far as the lines and their beginnings are', async ({ path }) => {
+test('reads backwards until all lines are whole', async ({ path }) => {
   const part = 'x'.repeat(16_384)
   const long = Array.from({ length: 12 }, () => record(part, 'stderr', 'P')).join('')
   const noise = record('noise').repeat(3)
@@ -56,7 +56,7 @@ test('reads back as far as the lines and their beginnings are', async ({ path })
   expect(text.endsWith('xend\n')).toBe(true)
 })
 
-test('bounds what it reads, and says that something is missing', async ({ path }) => {
+test('reads at most maxBytes and reports the log as truncated', async ({ path }) => {
   writeFileSync(path, record('x'.repeat(90)).repeat(10_000))
   const log = await openContainerLog(path, { maxBytes: 10_000 })
   const { bytes, truncated } = await log.tail(5000)
@@ -67,12 +67,12 @@ test('bounds what it reads, and says that something is missing', async ({ path }
   expect(await tail(path, 1, 10_000)).toBe(`${'x'.repeat(90)}\n`)
 })
 
-test('gives the end of a single line that is longer than the bound', async ({ path }) => {
+test('returns the end of a line that is longer than maxBytes', async ({ path }) => {
   writeFileSync(path, record('x'.repeat(1000), 'stdout', 'P').repeat(100) + record('end'))
   expect(await tail(path, 1, 5000)).toMatch(/^x{3000,4900}end\n$/)
 })
 
-test('keeps bytes that are not UTF-8, and lines that are no records', async ({ path }) => {
+test('keeps bytes that are not UTF-8 and lines that are not CRI records', async ({ path }) => {
   const bytes = Buffer.concat([Buffer.from(record('').trimEnd() + ' '), Buffer.from([0xff, 10])])
   writeFileSync(path, Buffer.concat([bytes, Buffer.from('not a record\n')]))
   const log = await openContainerLog(path)
@@ -82,7 +82,7 @@ test('keeps bytes that are not UTF-8, and lines that are no records', async ({ p
   await log.close()
 })
 
-test('goes on in the log that was rotated last when the new one is short', async ({ path }) => {
+test('continues in the log rotated last where the new one is short', async ({ path }) => {
   writeFileSync(`${path}.20261123-050000`, record('older'))
   writeFileSync(`${path}.20261123-055700`, record('one') + record('two', 'stdout', 'P'))
   writeFileSync(`${path}.20261122-000000.gz`, 'compressed')
@@ -92,7 +92,7 @@ test('goes on in the log that was rotated last when the new one is short', async
   expect(await tail(path, 1)).toBe('three\n')
 })
 
-test('finds the rotated log while there is no new one yet', async ({ path }) => {
+test('reads the rotated log where there is no new one yet', async ({ path }) => {
   writeFileSync(`${path}.20261123-055700`, record('last words'))
   expect(await tail(path, 5)).toBe('last words\n')
 })
@@ -105,7 +105,7 @@ test('reads a log that was removed after it was opened', async ({ path }) => {
   await log.close()
 })
 
-test('reads on in the new file when the log is rotated after it was opened', async ({ path }) => {
+test('reads the new file when the log is rotated after it was opened', async ({ path }) => {
   writeFileSync(path, record('one'))
   const log = await openContainerLog(path)
   renameSync(path, `${path}.20261123-055700`)
@@ -115,7 +115,7 @@ test('reads on in the new file when the log is rotated after it was opened', asy
   await log.close()
 })
 
-test('says that there is no log', async ({ path }) => {
+test('rejects with ENOENT where there is no log', async ({ path }) => {
   await expect(openContainerLog(path)).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(openContainerLog(join(path, 'x/y'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
@@ -132,7 +132,7 @@ test('opens no link, FIFO, directory or device in the place of a log', async ({ 
   await expect(openContainerLog(path)).rejects.toThrow('not a regular file')
 })
 
-test('is not led out of the pod by a directory that is a link', async ({ dir, path }) => {
+test('follows no directory link out of the pod', async ({ dir, path }) => {
   mkdirSync(join(dir, 'other_pod_uid/main'), { recursive: true })
   writeFileSync(join(dir, 'other_pod_uid/main/0.log'), record('of another pod'))
   rmSync(dirname(path), { recursive: true })
@@ -140,7 +140,7 @@ test('is not led out of the pod by a directory that is a link', async ({ dir, pa
   await expect(openContainerLog(path)).rejects.toThrow('leads elsewhere')
 })
 
-test('follows the link that an administrator made of the whole tree', async ({ dir, path }) => {
+test('follows a link in the place of the whole tree', async ({ dir, path }) => {
   writeFileSync(path, record('here'))
   symlinkSync(dir, `${dir}-link`)
   try {

@@ -1,13 +1,13 @@
 import { type FileHandle, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { openRegularFile } from './open-regular-file.ts'
-import { type LogTail, tailOf } from './read-tail.ts'
+import { type LogTail, readTail } from './read-tail.ts'
 
-/** A container's log, opened while it is there; read when there is time. */
+/** A container's log: opened while the file exists, read later. */
 export interface ContainerLog {
   /**
-   * The last lines, of both streams in the order of the file, each ended by a newline; partial
-   * records joined. Rejects with an `Error` that says why nothing could be read.
+   * The last lines of both streams in the order of the file, each ended by a newline; partial
+   * records are joined. Rejects with the reason when nothing can be read.
    */
   tail(lines: number): Promise<LogTail>
   close(): Promise<void>
@@ -15,7 +15,7 @@ export interface ContainerLog {
 
 export interface LogOptions {
   /**
-   * Bytes read of the log at most.
+   * Upper bound of bytes read from the log.
    * @default 1048576
    */
   readonly maxBytes?: number
@@ -23,20 +23,20 @@ export interface LogOptions {
 
 /**
  * Open the CRI log file at `path` and, where the kubelet has rotated it, the one before it. Only
- * regular files are opened, and no symbolic link of the pod's is followed to them. Rejects with a
- * system error, `ENOENT` when the log is not there (any more).
+ * regular files are opened, and no symbolic link within the pod's log directory is followed.
+ * Rejects with a system error, `ENOENT` where there is no log.
  */
 export async function openContainerLog(
   path: string,
   { maxBytes = 1 << 20 }: LogOptions = {},
 ): Promise<ContainerLog> {
-  // in this order: a rotation in between makes one file appear twice, and none be missed
+  // in this order: a rotation in between shows one file twice and misses none
   const current = await openRegularFile(path).catch((error: unknown) => error)
-  const before = await openRotated(path)
-  if (!isFile(current) && before === undefined) throw current
-  const files = [before, current].filter((file) => isFile(file))
+  const rotated = await openRotated(path)
+  if (!isFile(current) && rotated === undefined) throw current
+  const files = [rotated, current].filter((file) => isFile(file))
 
-  /** All that is to be read now: what was open, and what a rotation since then has begun. */
+  /** The files open so far, and the one that a rotation has begun since. */
   async function sequence(): Promise<readonly FileHandle[]> {
     const latest = await openRegularFile(path).catch(() => undefined)
     if (latest !== undefined) files.push(latest)
@@ -45,7 +45,7 @@ export async function openContainerLog(
   }
 
   return {
-    tail: async (lines) => tailOf(await sequence(), lines, maxBytes),
+    tail: async (lines) => readTail(await sequence(), lines, maxBytes),
     close: async () => {
       await Promise.all(files.splice(0).map((file) => file.close()))
     },

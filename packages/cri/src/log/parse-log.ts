@@ -1,7 +1,7 @@
 /** A line of a container's output, its partial records joined. */
 export interface Line {
   readonly parts: readonly Buffer[]
-  /** Its beginning was seen, so that no earlier part can be missing. */
+  /** The line begins within the piece: no earlier part of it is missing. */
   readonly headed: boolean
 }
 
@@ -15,8 +15,8 @@ interface Stream {
 }
 
 /**
- * The lines of a piece of a CRI log file, in the order in which they ended. `fromStart`: the piece
- * begins where the log does; else its first record may be a stump and is skipped.
+ * The lines of a piece of a CRI log file, in the order in which they ended. Where the piece does not
+ * begin at the start of the log (`fromStart`), its first record may be cut and is skipped.
  */
 export function parseLog(piece: Buffer, fromStart: boolean): readonly Line[] {
   const lines: Line[] = []
@@ -39,14 +39,14 @@ export function parseLog(piece: Buffer, fromStart: boolean): readonly Line[] {
     const [header, name, tag] = HEADER.exec(record.toString('latin1', 0, MAX_HEADER)) ?? []
     const stream = name === undefined ? undefined : streams[name]
     if (header === undefined || stream === undefined) {
-      // not of this format: better shown as it is than dropped
+      // not the format of CRI: kept as it is
       lines.push({ parts: [record], headed: true })
       continue
     }
     stream.parts.push(record.subarray(header.length))
     if (tag === 'F') end(stream)
   }
-  // a process that died in the middle of a line: what it wrote is its last line
+  // a process that died within a line has written its last line
   for (const stream of Object.values(streams)) if (stream.parts.length > 0) end(stream)
   return lines
 }

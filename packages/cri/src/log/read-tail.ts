@@ -3,7 +3,7 @@ import { type Line, parseLog } from './parse-log.ts'
 
 export interface LogTail {
   readonly bytes: Buffer
-  /** There were more bytes than the limit, so lines are missing or the first one is cut. */
+  /** The log is longer than the limit: lines are missing, or the first one is cut. */
   readonly truncated: boolean
 }
 
@@ -11,10 +11,10 @@ const FIRST_READ = 65_536
 const NEWLINE = Buffer.from('\n')
 
 /**
- * The last `count` lines of `files`, which follow one another, oldest first. Read backwards, twice
- * as much each time, until the lines and their beginnings are there, or `maxBytes` are read.
+ * The last `count` lines of `files`, which follow one another, oldest first. Reads backwards, twice
+ * as much each time, until all of these lines are whole or `maxBytes` are read.
  */
-export async function tailOf(
+export async function readTail(
   files: readonly FileHandle[],
   count: number,
   maxBytes: number,
@@ -37,7 +37,7 @@ function bytesOf({ parts }: Line): readonly Buffer[] {
   return [...parts, NEWLINE]
 }
 
-/** The last `length` bytes of the files put together; less when one has become shorter. */
+/** The last `length` bytes of the concatenated files; fewer where one has become shorter. */
 async function readLast(
   files: readonly FileHandle[],
   sizes: readonly number[],

@@ -1,94 +1,93 @@
 import { isCriError } from '../error.ts'
 import { type JsonObject, numberAt, textAt } from '../json.ts'
-import { problem } from '../warning.ts'
 import { containerIds } from '../process/cgroup.ts'
-import { snapshotBy } from '../process/snapshot-process-within.ts'
+import { snapshotWith } from '../process/snapshot-process-within.ts'
 import type { ProcessSnapshot } from '../process/types.ts'
 import type { Inspection } from '../runtime/runtime.ts'
-import { type Asking, complain, complainOf, type Found } from './context.ts'
+import { warning } from '../warning.ts'
+import { withoutUndefined } from '../without-undefined.ts'
+import { addError, addWarning, type Found, type RuntimeContext } from './context.ts'
+import { openLogOf } from './open-log-of.ts'
 import { LABEL } from './sandbox.ts'
-import { openLogOf } from './container-logs.ts'
 import type { ContainerDetails } from './types.ts'
 
-/** Everything about one container of the pod; `item` is its entry in `crictl ps`. */
+/** One container of the pod; `item` is its entry in `crictl ps`. */
 export async function detailsOf(
   item: JsonObject,
   found: Found,
   snapshot: ProcessSnapshot | undefined,
-  asking: Asking,
+  context: RuntimeContext,
 ): Promise<ContainerDetails> {
   const id = textAt(item, 'id') ?? ''
   const name = textAt(item, 'labels', LABEL.container) ?? textAt(item, 'metadata', 'name')
   const crashed = id === found.container?.id
   const [inspection, imageInfo] = await Promise.all([
-    crashed ? found.container?.inspection : inspect(id, asking),
-    imageOf(item, asking),
+    crashed ? found.container?.inspection : inspect(id, context),
+    imageOf(item, context),
   ])
   const initPid = numberAt(inspection?.info, 'pid')
-  const initFiles = await initFilesOf(id, initPid, snapshot, asking)
+  const initFiles = await initFilesOf(id, initPid, snapshot, context)
   return {
     id,
-    ...(name !== undefined && { name }),
+    ...withoutUndefined({ name, imageInfo, initPid }),
     crashed,
-    ...(imageInfo !== undefined && { imageInfo }),
-    ...(initPid !== undefined && { initPid }),
     initFiles,
-    readLog: await openLogOf(id, inspection, asking),
+    readLog: await openLogOf(id, inspection, context),
   }
 }
 
-async function inspect(id: string, asking: Asking): Promise<Inspection | undefined> {
-  const { runtime, options, deadline } = asking
-  // through crictl the log needs no inspection: one process less, as the ancestor did
+async function inspect(id: string, context: RuntimeContext): Promise<Inspection | undefined> {
+  const { runtime, options, deadline } = context
+  // crictl finds the log without an inspection: one process fewer for each container
   if (runtime.client === 'crictl' && options.includeProcessFiles.length === 0) return undefined
   try {
     return await runtime.containerStatus(id, deadline)
   } catch (error) {
-    complainOf(asking, error)
+    addError(context, error)
     return undefined
   }
 }
 
-async function imageOf(item: JsonObject, asking: Asking): Promise<JsonObject | undefined> {
+async function imageOf(item: JsonObject, context: RuntimeContext): Promise<JsonObject | undefined> {
   // an imported image may be known by its name alone
   const refs = [textAt(item, 'imageRef'), textAt(item, 'image', 'image')].filter(
     (ref) => ref !== undefined,
   )
   for (const ref of new Set(refs)) {
     try {
-      return await asking.runtime.imageStatus(ref, asking.deadline)
+      return await context.runtime.imageStatus(ref, context.deadline)
     } catch (error) {
       if (isCriError(error) && error.code === 'CRI_NOT_FOUND') continue
-      complainOf(asking, error)
+      addError(context, error)
       return undefined
     }
   }
   const id = textAt(item, 'id')
-  const why = refs.length === 0 ? 'the runtime names none' : `not known: ${refs.join(', ')}`
-  complain(asking, problem('IMAGE_NOT_FOUND', `No image of container ${id}: ${why}`))
+  const reason = refs.length === 0 ? 'the runtime names none' : `not known: ${refs.join(', ')}`
+  addWarning(context, warning('IMAGE_NOT_FOUND', `No image of container ${id}: ${reason}`))
   return undefined
 }
 
 const NONE: ReadonlyMap<string, Buffer> = new Map()
 
-/** The files asked for of a container's first process, if it still is that. */
+/** `includeProcessFiles` of a container's first process, where it is still in that container. */
 async function initFilesOf(
   id: string,
   pid: number | undefined,
   crashed: ProcessSnapshot | undefined,
-  asking: Asking,
+  context: RuntimeContext,
 ): Promise<ReadonlyMap<string, Buffer>> {
-  const { includeProcessFiles: names, procRoot: root } = asking.options
+  const { includeProcessFiles: names, procRoot: root } = context.options
   if (names.length === 0 || pid === undefined || pid <= 0) return NONE
-  // it is the process that crashed, and gone by now: what was read of it then serves
+  // it is the process that crashed and may be gone: its files are those of the snapshot
   if (crashed?.pid === pid && crashed.stable) {
     return new Map([...crashed.files].filter(([name]) => names.includes(name)))
   }
-  const init = await snapshotBy(asking.memory, pid, { root, includeFiles: names })
-  for (const one of init.problems) complain(asking, one)
-  // a runtime in a pid namespace of its own tells pids that are others' here
+  const init = await snapshotWith(context.blockingCalls, pid, { root, includeFiles: names })
+  for (const one of init.warnings) addWarning(context, one)
+  // a runtime in another pid namespace names pids that belong to other processes here
   if (init.cgroup === undefined || containerIds(init.cgroup).includes(id)) return init.files
-  const message = `Process ${pid}, by the runtime the first of container ${id}, is not in that container`
-  complain(asking, problem('PROCESS_CHANGED', message))
+  const message = `Process ${pid}, which the runtime names as the first of container ${id}, is not in it`
+  addWarning(context, warning('PROCESS_CHANGED', message))
   return NONE
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { lookUp, openRuntime } from '../index.ts'
+import { startLookup, openRuntime } from '../index.ts'
 import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
 import { fakeCrictl, prints } from '@core-dump-handler/testing/cri/fake-crictl'
 import { test } from '@core-dump-handler/testing/scratch'
@@ -35,10 +35,10 @@ const ANCESTORS_COMMANDS = [
 ]
 
 describe('through crictl', () => {
-  test('finds the pod of exactly that name, and never calls it proven', async ({ dir }) => {
+  test('finds the pod of exactly that name, unverified', async ({ dir }) => {
     const crictl = fakeCrictl(dir, ANSWERS)
     const runtime = openRuntime({ client: 'crictl', crictlPath: crictl.path })
-    const search = lookUp({ hostname: 'web-1' }, runtime)
+    const search = startLookup({ hostname: 'web-1' }, runtime)
     const result = await search.result
 
     expect(result).toMatchObject({
@@ -53,7 +53,7 @@ describe('through crictl', () => {
       runtimeInfo: { status: { id: 's1' } },
       psInfo: { containers: [{ id: 'c1' }] },
       containers: [{ id: 'c1', name: 'main', crashed: false, imageInfo: { id: 'i1' } }],
-      problems: [],
+      warnings: [],
     })
     expect(String((await result.containers[0]?.readLog())?.bytes)).toBe('last words\n')
     await search.close()
@@ -61,26 +61,26 @@ describe('through crictl', () => {
     expect((await crictl.calls()).toSorted()).toEqual(ANCESTORS_COMMANDS.toSorted())
   })
 
-  test('reads the files of each container’s first process when asked to', async ({ dir }) => {
+  test('reads includeProcessFiles of each container’s first process', async ({ dir }) => {
     const crictl = fakeCrictl(dir, ANSWERS)
     mkdirSync(join(dir, 'proc/117'), { recursive: true })
     const names = ['auxv', 'cmdline', 'environ', 'maps', 'status']
     for (const name of names) writeFileSync(join(dir, 'proc/117', name), name)
     const runtime = openRuntime({ client: 'crictl', crictlPath: crictl.path })
     const options = { includeProcessFiles: names, procRoot: join(dir, 'proc') }
-    const { containers } = await lookUp({ hostname: 'web-1' }, runtime, options).result
+    const { containers } = await startLookup({ hostname: 'web-1' }, runtime, options).result
     expect([...(containers[0]?.initFiles.keys() ?? [])]).toEqual(names)
     expect(await crictl.calls()).toContain('inspect c1')
   })
 
-  test('every command may fail, and the rest is there', async ({ dir }) => {
+  test('keeps the rest when a command fails', async ({ dir }) => {
     for (const broken of Object.keys(ANSWERS)) {
       const crictl = fakeCrictl(join(dir, broken), { ...ANSWERS, [broken]: 'exit 1' })
       const runtime = openRuntime({ client: 'crictl', crictlPath: crictl.path })
-      const { identity, problems } = await lookUp({ hostname: 'web-1' }, runtime).result
+      const { identity, warnings } = await startLookup({ hostname: 'web-1' }, runtime).result
       expect(identity.status).toBe('unverified')
       expect(identity.pod).toBe(broken === 'pods' ? undefined : 'web-1')
-      expect(problems).toMatchObject(broken === 'inspect' ? [] : [{ code: 'CRI_FAILED' }])
+      expect(warnings).toMatchObject(broken === 'inspect' ? [] : [{ code: 'CRI_FAILED' }])
     }
   })
 })
@@ -91,12 +91,12 @@ test.for([
 ] as const)('with %s there is nobody', async ([, hostname, reason], { dir }) => {
   const crictl = fakeCrictl(dir, ANSWERS)
   const runtime = openRuntime({ client: 'crictl', crictlPath: crictl.path })
-  const { identity, podInfo } = await lookUp({ hostname }, runtime).result
+  const { identity, podInfo } = await startLookup({ hostname }, runtime).result
   expect(identity).toEqual({ status: 'unverified', reason: expect.stringContaining(reason) })
   expect(podInfo).toBeUndefined()
 })
 
-test('by gRPC, says that the name is ambiguous and takes the newest that is ready', async ({
+test('by gRPC, takes the newest ready pod of an ambiguous name and reports the others', async ({
   dir,
 }) => {
   const one = { name: 'web-1', uid: 'u1', createdAt: '100' }
@@ -108,7 +108,7 @@ test('by gRPC, says that the name is ambiguous and takes the newest that is read
   ]
   const server = await serveCri(join(dir, 's'), { containers: [], sandboxes, images: [] })
   const runtime = openRuntime({ client: 'grpc', endpoint: join(dir, 's') })
-  const { identity } = await lookUp({ hostname: 'web-1' }, runtime).result
+  const { identity } = await startLookup({ hostname: 'web-1' }, runtime).result
   expect(identity).toMatchObject({
     status: 'unverified',
     namespace: 'b',

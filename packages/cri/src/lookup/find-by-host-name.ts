@@ -1,24 +1,25 @@
 import { type JsonObject, objectsAt, textAt } from '../json.ts'
-import { problem } from '../warning.ts'
+import { warning } from '../warning.ts'
+import { withoutUndefined } from '../without-undefined.ts'
 import {
-  type Asking,
-  complain,
-  complainOf,
+  addError,
+  addWarning,
   type Context,
   type Found,
+  type RuntimeContext,
   unverified,
 } from './context.ts'
 
 const GUESS = 'looked up by host name, which any container can set, not by process'
 
-/** The ancestor's way, for a caller without a host pid: the pod whose name is the host name. */
-export async function byHostName(
+/** As IBM core-dump-handler 9: the pod whose name is the host name, for a caller without a host pid. */
+export async function findByHostName(
   hostname: string,
   context: Context,
-  opening: Promise<Asking> | undefined,
+  opening: Promise<RuntimeContext> | undefined,
 ): Promise<Found> {
   if (opening === undefined) return unverified('the container runtime was not asked')
-  // an empty name would find every pod
+  // an empty name would match every pod
   if (hostname === '') return unverified('neither a process nor a host name is known')
   try {
     const { runtime, deadline } = await opening
@@ -27,24 +28,21 @@ export async function byHostName(
     const pod = pods.find((one) => textAt(one, 'state') === 'SANDBOX_READY') ?? pods[0]
     if (pod === undefined) {
       const message = `\`${runtime.endpoint}\` has no pod with exactly the host name \`${hostname}\``
-      complain(context, problem('POD_NOT_FOUND', message))
+      addWarning(context, warning('POD_NOT_FOUND', message))
       return unverified(message)
     }
-    const id = textAt(pod, 'id')
-    const podUid = textAt(pod, 'metadata', 'uid')
-    const namespace = textAt(pod, 'metadata', 'namespace')
-    const known = {
+    const known = withoutUndefined({
       pod: textAt(pod, 'metadata', 'name') ?? hostname,
-      ...(namespace !== undefined && { namespace }),
-      ...(podUid !== undefined && { podUid }),
-    }
+      namespace: textAt(pod, 'metadata', 'namespace'),
+      podUid: textAt(pod, 'metadata', 'uid'),
+    })
     return {
       ...unverified(`${GUESS}${ambiguity(pods)}`, known),
-      ...(id !== undefined && { sandboxId: id }),
+      ...withoutUndefined({ sandboxId: textAt(pod, 'id') }),
       podInfo: pod,
     }
   } catch (error) {
-    return unverified(complainOf(context, error).message)
+    return unverified(addError(context, error).message)
   }
 }
 

@@ -1,26 +1,26 @@
 import { textAt } from '../json.ts'
-import { problem } from '../warning.ts'
+import { warning } from '../warning.ts'
 import { cgroupLines, containerIds, podUid } from '../process/cgroup.ts'
 import { doubtOf, whyAnother } from '../process/proof.ts'
 import type { CrashFacts, ProcessSnapshot } from '../process/types.ts'
 import {
-  type Asking,
-  complain,
-  complainOf,
+  type RuntimeContext,
+  addWarning,
+  addError,
   type Context,
   type Found,
   unverified,
 } from './context.ts'
-import { outermostKnown, type Owner } from './find-owner.ts'
+import { findOwners, type Owner } from './find-owner.ts'
 import { identityOf } from './identity.ts'
 import { podInfoOf, sandboxIdOf, sandboxStatusOf } from './sandbox.ts'
 
 /** From the process through its cgroup to its container. */
-export async function byProcess(
+export async function findByProcess(
   snapshot: ProcessSnapshot,
   crash: CrashFacts | undefined,
   context: Context,
-  opening: Promise<Asking> | undefined,
+  opening: Promise<RuntimeContext> | undefined,
 ): Promise<Found> {
   const another = whyAnother(snapshot, crash)
   // whose that one is matters to nobody
@@ -42,21 +42,21 @@ export async function byProcess(
   }
   if (opening === undefined) return unverified('the container runtime was not asked', path)
   try {
-    const asking = await opening
-    const owners = await outermostKnown(cgroupLines(cgroup), asking)
+    const inContext = await opening
+    const owners = await findOwners(cgroupLines(cgroup), inContext)
     const [owner] = owners
     if (owner === undefined) {
-      const message = `\`${asking.runtime.endpoint}\` knows no container ${ids.join(', ')}`
-      complain(context, problem('CRI_NOT_FOUND', message))
+      const message = `\`${inContext.runtime.endpoint}\` knows no container ${ids.join(', ')}`
+      addWarning(context, warning('CRI_NOT_FOUND', message))
       return unverified(message, path)
     }
     if (owners.length > 1) {
       const names = owners.map(({ id }) => id).join(', ')
       return unverified(`the cgroup of process ${snapshot.pid} names several containers: ${names}`)
     }
-    return await describe(owner, doubt, asking)
+    return await describe(owner, doubt, inContext)
   } catch (error) {
-    return unverified(complainOf(context, error).message, path)
+    return unverified(addError(context, error).message, path)
   }
 }
 
@@ -68,16 +68,20 @@ function inNoContainer({ pid, status }: ProcessSnapshot, doubt: string | undefin
     : { identity: { status: 'host', reason: `process ${pid} is in no container` } }
 }
 
-async function describe(owner: Owner, doubt: string | undefined, asking: Asking): Promise<Found> {
+async function describe(
+  owner: Owner,
+  doubt: string | undefined,
+  inContext: RuntimeContext,
+): Promise<Found> {
   const isContainer = owner.kind === 'container'
   const { status } = owner.inspection
   const logPath = textAt(status, 'logPath')
   // in a crash loop the kubelet removes the log as soon as the next container is dead
-  if (isContainer && logPath !== undefined && asking.options.logLines > 0) {
-    void asking.logs.open(logPath).catch(() => {})
+  if (isContainer && logPath !== undefined && inContext.options.logLines > 0) {
+    void inContext.logs.open(logPath).catch(() => {})
   }
-  const sandboxId = isContainer ? await sandboxIdOf(owner.inspection, asking) : owner.id
-  const sandbox = isContainer ? await sandboxStatusOf(sandboxId, asking) : owner.inspection
+  const sandboxId = isContainer ? await sandboxIdOf(owner.inspection, inContext) : owner.id
+  const sandbox = isContainer ? await sandboxStatusOf(sandboxId, inContext) : owner.inspection
   const identity = identityOf(owner, sandbox, doubt)
   return {
     identity,

@@ -1,7 +1,7 @@
 import { isCriError } from '../error.ts'
 import type { CgroupContainer } from '../process/cgroup.ts'
 import type { Inspection } from '../runtime/runtime.ts'
-import type { Asking } from './context.ts'
+import type { RuntimeContext } from './context.ts'
 
 /** A container or pod sandbox that the runtime knows, and the pods that the paths around it name. */
 export interface Owner {
@@ -11,18 +11,18 @@ export interface Owner {
   readonly podUids: ReadonlySet<string>
 }
 
-// more layers than anybody nests clusters; whoever may make cgroups can make many
+// far above how deep clusters are nested; a process that may make cgroups can make many
 const MAX_IDS = 16
 
 /**
- * The outermost container of each cgroup line that the runtime knows; usually all lines agree on
- * one. Inner ids are not believed (a process can make cgroups below its own), outer ones that the
- * runtime does not know belong to a cluster around this one. Rejects when an id cannot be asked
- * for: the next one might be a forgery.
+ * The outermost container of each cgroup line that the runtime knows; usually all lines name the
+ * same one. Inner ids are not used, because a process can make cgroups below its own. Outer ids that
+ * the runtime does not know belong to a cluster around this one. Rejects when the runtime does not
+ * answer for an id: the next one could be forged.
  */
-export async function outermostKnown(
+export async function findOwners(
   lines: readonly (readonly CgroupContainer[])[],
-  { runtime, deadline }: Asking,
+  { runtime, deadline }: RuntimeContext,
 ): Promise<readonly Owner[]> {
   const asked = new Map<string, Promise<Omit<Owner, 'podUids'> | undefined>>()
   const owners = new Map<string, Owner>()

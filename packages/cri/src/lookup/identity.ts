@@ -1,7 +1,7 @@
 import { numberAt, textAt } from '../json.ts'
 import type { Inspection } from '../runtime/runtime.ts'
-import { LABEL } from './sandbox.ts'
 import type { Owner } from './find-owner.ts'
+import { LABEL } from './sandbox.ts'
 import type { Identity } from './types.ts'
 
 const SANDBOX = 'the crash is in the sandbox (pause) process of the pod, which is no container'

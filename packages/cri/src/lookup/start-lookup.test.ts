@@ -3,10 +3,10 @@ import { dirname, join } from 'node:path'
 import { describe, expect } from 'vitest'
 import {
   type CrashFacts,
-  type LookUpOptions,
-  type LookUpResult,
-  type LookUpSubject,
-  lookUp,
+  type LookupOptions,
+  type LookupResult,
+  type LookupSubject,
+  startLookup,
   openRuntime,
   type Runtime,
   snapshotProcess,
@@ -30,13 +30,14 @@ const UID_DB = '11111111-2222-3333-4444-555555555555'
 const CGROUP = `0::/kubepods/burstable/pod${UID}/${WEB}\n`
 const CRASH: CrashFacts = { timestamp: BOOT_TIME + 200, pid: 1, uid: 1000, gid: 1000 }
 
-interface World {
+interface Node {
   readonly dir: string
+  /** Names of the CRI methods called. */
   readonly calls: readonly string[]
   readonly runtime: Runtime
-  subject(process?: Partial<FakeProcess>, crash?: CrashFacts): LookUpSubject
-  /** A whole look-up, and the log of the container that crashed. */
-  find(subject: LookUpSubject, options?: LookUpOptions): Promise<LookUpResult & { log?: string }>
+  subject(process?: Partial<FakeProcess>, crash?: CrashFacts): LookupSubject
+  /** A whole lookup, and the log of the container that crashed. */
+  find(subject: LookupSubject, options?: LookupOptions): Promise<LookupResult & { log?: string }>
 }
 
 const web: FakeContainer = {
@@ -50,7 +51,7 @@ const web: FakeContainer = {
 
 const SIDECAR = 'f'.repeat(64)
 
-const CLUSTER: FakeRuntime = {
+const RUNTIME: FakeRuntime = {
   containers: [
     web,
     { id: DB, sandboxId: PAUSE_DB, name: 'db', image: 'db:1' },
@@ -65,35 +66,38 @@ const CLUSTER: FakeRuntime = {
 }
 
 interface Fixtures {
-  cluster: Partial<FakeRuntime>
-  world: World
+  known: Partial<FakeRuntime>
+  node: Node
 }
 
 const test = base.extend<Fixtures>({
-  cluster: {},
-  world: async ({ dir, cluster }, use) => {
+  known: {},
+  node: async ({ dir, known }, use) => {
     const logPath = join(dir, 'pods/shop_web_uid/main/2.log')
     mkdirSync(dirname(logPath), { recursive: true })
     writeFileSync(logPath, '2026-11-23T05:57:01.1Z stderr F last words\n')
     const socket = join(dir, 's')
-    const known = { ...CLUSTER, ...cluster }
+    const all = { ...RUNTIME, ...known }
     const server = await serveCri(socket, {
-      ...known,
-      containers: known.containers.map((one) => (one.id === WEB ? { ...one, logPath } : one)),
+      ...all,
+      containers: all.containers.map((one) => (one.id === WEB ? { ...one, logPath } : one)),
     })
     const runtime = await openRuntime({ endpoint: socket, client: 'grpc', callTimeoutMs: 300 })
     const subject = (
       process: Partial<FakeProcess> = {},
       crash: CrashFacts = CRASH,
-    ): LookUpSubject => {
+    ): LookupSubject => {
       const proc = join(dir, 'proc')
       rmSync(proc, { recursive: true, force: true })
       fakeProc(proc, { pid: 42, cgroup: CGROUP, pidfdNames: 42, ...process })
       const snapshot = snapshotProcess(42, { root: proc, pidfd: 3, includeFiles: ['auxv'] })
       return { snapshot, crash, hostname: 'another' }
     }
-    const find: World['find'] = async (who, options) => {
-      const search = lookUp(who, runtime, { procRoot: join(dir, 'proc'), ...options })
+    const find: Node['find'] = async (subjectOfLookup, options) => {
+      const search = startLookup(subjectOfLookup, runtime, {
+        procRoot: join(dir, 'proc'),
+        ...options,
+      })
       const result = await search.result
       expect(result).toMatchObject(await search.identified)
       const crashed = result.containers.find((one) => one.crashed)
@@ -107,8 +111,8 @@ const test = base.extend<Fixtures>({
   },
 })
 
-test('proves whose crash it was, and tells what was around it', async ({ world }) => {
-  const result = await world.find(world.subject())
+test('verifies the container of the crashed process and describes its pod', async ({ node }) => {
+  const result = await node.find(node.subject())
   expect(result.identity).toEqual({
     status: 'verified',
     containerId: WEB,
@@ -138,16 +142,16 @@ test('proves whose crash it was, and tells what was around it', async ({ world }
     { name: 'sidecar', crashed: false },
   ])
   expect(result.log).toBe('last words\n')
-  expect(result.problems.map(({ code }) => code).toSorted()).toEqual([
+  expect(result.warnings.map(({ code }) => code).toSorted()).toEqual([
     'IMAGE_NOT_FOUND',
     'LOG_MISSING',
   ])
 })
 
-describe('a container that has ended already', () => {
-  test.override('cluster', { containers: [{ ...web, state: 2 }] })
-  test('is in the list all the same', async ({ world }) => {
-    const result = await world.find(world.subject())
+describe('a container that has ended', () => {
+  test.override('known', { containers: [{ ...web, state: 2 }] })
+  test('is listed', async ({ node }) => {
+    const result = await node.find(node.subject())
     expect(result.identity.status).toBe('verified')
     expect(result.psInfo).toMatchObject({
       containers: [
@@ -162,66 +166,65 @@ describe('a container that has ended already', () => {
   })
 })
 
-test('a host process is said to be one, and nobody is asked', async ({ world }) => {
-  const { identity, containers } = await world.find(
-    world.subject({ cgroup: '0::/\n', nspid: [42] }, { ...CRASH, pid: 42 }),
+test('a host process is reported as `host` without a call of the runtime', async ({ node }) => {
+  const { identity, containers } = await node.find(
+    node.subject({ cgroup: '0::/\n', nspid: [42] }, { ...CRASH, pid: 42 }),
   )
   expect(identity).toMatchObject({ status: 'host', reason: expect.any(String) })
   expect(containers).toEqual([])
-  expect(world.calls).toEqual([])
+  expect(node.calls).toEqual([])
 })
 
 const DOUBTS: readonly (readonly [string, Partial<FakeProcess>, CrashFacts, RegExp])[] = [
   ['does not dump core', { coreDumping: false }, CRASH, /is not dumping core/],
-  ['has another user id', { uid: 0 }, CRASH, /user id is 0, the kernel said 1000/],
+  ['has another user id', { uid: 0 }, CRASH, /user id is 0, the kernel passed 1000/],
   ['has another group id', { gid: 0 }, CRASH, /group id is 0/],
-  ['was told of without %p', {}, { timestamp: CRASH.timestamp }, /%p/],
-  ['was told of without %t', {}, { pid: 1 }, /%t/],
+  ['is looked up without %p', {}, { timestamp: CRASH.timestamp }, /%p/],
+  ['is looked up without %t', {}, { pid: 1 }, /%t/],
 ]
 
-test.for(DOUBTS)(
-  'a process that %s is not verified',
-  async ([, process, crash, why], { world }) => {
-    const { identity } = await world.find(world.subject(process, crash))
-    expect(identity).toMatchObject({
-      status: 'unverified',
-      pod: 'web',
-      reason: expect.stringMatching(why),
-    })
-  },
-)
-
-const OTHERS: readonly (readonly [string, Partial<FakeProcess>, RegExp])[] = [
-  ['started after the crash', { startTicks: 30_000 }, /started after the crash/],
-  ['has another pid in its namespace', { nspid: [42, 8] }, /pid in its namespace is 8.*said 1/],
-]
-
-test.for(OTHERS)(
-  'a process that %s is another: it names nobody',
-  async ([, process, why], { world }) => {
-    const { identity, containers } = await world.find(world.subject(process))
-    expect(identity).toEqual({ status: 'unverified', reason: expect.stringMatching(why) })
-    expect(containers).toEqual([])
-    expect(world.calls).toEqual([])
-  },
-)
-
-test('the optional facts need not be given', async ({ world }) => {
-  const crash = { timestamp: CRASH.timestamp, pid: 1 }
-  expect((await world.find(world.subject({}, crash))).identity.status).toBe('verified')
+test.for(DOUBTS)('a process that %s is not verified', async ([, process, crash, why], { node }) => {
+  const { identity } = await node.find(node.subject(process, crash))
+  expect(identity).toMatchObject({
+    status: 'unverified',
+    pod: 'web',
+    reason: expect.stringMatching(why),
+  })
 })
 
-test('a pid that was given to another process names nobody', async ({ world }) => {
-  const { identity } = await world.find(world.subject({ pidfdNames: -1 }))
+const OTHER_PROCESSES: readonly (readonly [string, Partial<FakeProcess>, RegExp])[] = [
+  ['started after the crash', { startTicks: 30_000 }, /started after the crash/],
+  ['has another pid in its namespace', { nspid: [42, 8] }, /pid in its namespace is 8.*passed 1/],
+]
+
+test.for(OTHER_PROCESSES)(
+  'a process that %s is not the one that crashed: no pod is named',
+  async ([, process, why], { node }) => {
+    const { identity, containers } = await node.find(node.subject(process))
+    expect(identity).toEqual({ status: 'unverified', reason: expect.stringMatching(why) })
+    expect(containers).toEqual([])
+    expect(node.calls).toEqual([])
+  },
+)
+
+test('uid and gid of the crash are optional', async ({ node }) => {
+  const crash = { timestamp: CRASH.timestamp, pid: 1 }
+  expect((await node.find(node.subject({}, crash))).identity.status).toBe('verified')
+})
+
+test('a pid that was reused names no pod', async ({ node }) => {
+  const { identity } = await node.find(node.subject({ pidfdNames: -1 }))
   expect(identity).toEqual({
     status: 'unverified',
     reason: expect.stringContaining('not the one of pidfd 3'),
   })
-  expect(world.calls).toEqual([])
+  expect(node.calls).toEqual([])
 })
 
-test('who left its cgroup is not taken for the host', async ({ world }) => {
-  const { identity } = await world.find(world.subject({ cgroup: '0::/\n', nspid: [42, 1] }))
+test('a process with a pid namespace of its own and no container in its cgroup is not `host`', async ({
+  node,
+}) => {
+  const { identity } = await node.find(node.subject({ cgroup: '0::/\n', nspid: [42, 1] }))
   expect(identity).toMatchObject({
     status: 'unverified',
     reason: expect.stringContaining('pid namespace of its own'),
@@ -229,61 +232,63 @@ test('who left its cgroup is not taken for the host', async ({ world }) => {
 })
 
 describe('ids in the cgroup', () => {
-  test('of a layer outside are passed over', async ({ world }) => {
+  test('of an outer cluster are passed over', async ({ node }) => {
     const cgroup = `0::/docker/${OUTER}/kubepods/pod${UID}/${WEB}\n`
-    expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
+    expect((await node.find(node.subject({ cgroup }))).identity).toMatchObject({
       status: 'verified',
       containerId: WEB,
     })
   })
 
-  test('made inside the container are not believed', async ({ world }) => {
+  test('of cgroups made inside the container are not used', async ({ node }) => {
     const cgroup = `0::/kubepods/pod${UID}/${WEB}/pod${UID_DB}/${DB}\n`
-    expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
+    expect((await node.find(node.subject({ cgroup }))).identity).toMatchObject({
       status: 'verified',
       containerId: WEB,
       pod: 'web',
     })
   })
 
-  test('that name another container on another line prove nothing', async ({ world }) => {
+  test('that differ between lines leave the crash unverified', async ({ node }) => {
     const cgroup = `2:cpu:/${DB}\n1:memory:/kubepods/pod${UID}/${WEB}\n`
-    const { identity } = await world.find(world.subject({ cgroup }))
+    const { identity } = await node.find(node.subject({ cgroup }))
     expect(identity).toEqual({
       status: 'unverified',
       reason: expect.stringContaining(`names several containers: ${DB}, ${WEB}`),
     })
   })
 
-  test('under a pod that is not the runtime’s prove nothing', async ({ world }) => {
+  test('below another pod than the runtime’s leave the crash unverified', async ({ node }) => {
     const cgroup = `0::/kubepods/pod${UID_DB}/${WEB}\n`
-    expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
+    expect((await node.find(node.subject({ cgroup }))).identity).toMatchObject({
       status: 'unverified',
       reason: `the pod in the cgroup path is ${UID_DB}, the runtime says ${UID}`,
     })
   })
 
-  test('that no runtime knows are said', async ({ world }) => {
+  test('that no runtime knows are reported', async ({ node }) => {
     const cgroup = `0::/kubepods/pod${UID}/${OUTER}\n`
-    const { identity, problems } = await world.find(world.subject({ cgroup }))
+    const { identity, warnings } = await node.find(node.subject({ cgroup }))
     expect(identity).toMatchObject({ status: 'unverified', containerId: OUTER, podUid: UID })
     expect(identity.reason).toContain(`knows no container ${OUTER}`)
-    expect(problems).toMatchObject([{ code: 'CRI_NOT_FOUND' }])
+    expect(warnings).toMatchObject([{ code: 'CRI_NOT_FOUND' }])
   })
 
-  test('are asked for a bounded number of times', async ({ world }) => {
+  test('are looked up a bounded number of times', async ({ node }) => {
     const many = Array.from({ length: 100 }, (_, index) => String(index).padStart(64, '0'))
-    const { identity } = await world.find(
-      world.subject({ cgroup: `0::/${many.slice(1).join('/')}\n` }),
+    const { identity } = await node.find(
+      node.subject({ cgroup: `0::/${many.slice(1).join('/')}\n` }),
     )
     expect(identity.status).toBe('unverified')
-    expect(world.calls.length).toBeLessThanOrEqual(32)
+    expect(node.calls.length).toBeLessThanOrEqual(32)
   })
 })
 
-test('a crash of the pause process is the pod’s, and no container’s', async ({ world }) => {
+test('a crash of the pause process is verified for the pod, without a container', async ({
+  node,
+}) => {
   const cgroup = `0::/kubepods/pod${UID}/${PAUSE}\n`
-  const { identity, psInfo, containers } = await world.find(world.subject({ cgroup }))
+  const { identity, psInfo, containers } = await node.find(node.subject({ cgroup }))
   expect(identity).toEqual({
     status: 'verified',
     reason: expect.stringContaining('pause'),
@@ -296,8 +301,8 @@ test('a crash of the pause process is the pod’s, and no container’s', async 
   expect(containers.map(({ crashed }) => crashed)).toEqual([false, false])
 })
 
-test('without a runtime the path is told, and proves nothing', async ({ world }) => {
-  const { identity } = await lookUp(world.subject()).result
+test('without a runtime the ids of the cgroup are reported, unverified', async ({ node }) => {
+  const { identity } = await startLookup(node.subject()).result
   expect(identity).toEqual({
     status: 'unverified',
     reason: 'the container runtime was not asked',
@@ -306,12 +311,12 @@ test('without a runtime the path is told, and proves nothing', async ({ world })
   })
 })
 
-test('a runtime that cannot be opened is a problem, not a throw', async ({ world, dir }) => {
+test('a runtime that cannot be opened is a warning, not a rejection', async ({ node, dir }) => {
   const runtime = openRuntime({ root: dir, crictlPath: join(dir, 'no-crictl') })
-  const { identity, problems } = await lookUp(world.subject(), runtime).result
+  const { identity, warnings } = await startLookup(node.subject(), runtime).result
   expect(identity).toMatchObject({ status: 'unverified', containerId: WEB })
-  expect(problems).toMatchObject([{ code: 'CRI_UNAVAILABLE' }])
-  expect(problems[0]?.message).toMatch(/no runtime's socket at .*containerd.*and no crictl/)
+  expect(warnings).toMatchObject([{ code: 'CRI_UNAVAILABLE' }])
+  expect(warnings[0]?.message).toMatch(/no socket of a runtime at .*containerd.*and no crictl/)
 })
 
 describe('a runtime that hangs', () => {
@@ -322,13 +327,13 @@ describe('a runtime that hangs', () => {
     ['ImageStatus', 'verified'],
   ] as const) {
     describe(`at ${call}`, () => {
-      test.override('cluster', { hangs: [call] })
-      test('costs the limit of the call', async ({ world }) => {
+      test.override('known', { hangs: [call] })
+      test('costs the limit of the call', async ({ node }) => {
         const start = performance.now()
-        const { identity, problems, log } = await world.find(world.subject())
+        const { identity, warnings, log } = await node.find(node.subject())
         expect(performance.now() - start).toBeLessThan(2500)
         expect(identity).toMatchObject({ status, containerId: WEB, podUid: UID })
-        expect(problems.map(({ code }) => code)).toContain('CRI_TIMEOUT')
+        expect(warnings.map(({ code }) => code)).toContain('CRI_TIMEOUT')
         if (status === 'verified') expect(log).toBe('last words\n')
       })
     })
@@ -336,40 +341,40 @@ describe('a runtime that hangs', () => {
 
   describe('at everything', () => {
     const hangs = ['ContainerStatus', 'PodSandboxStatus', 'ListContainers', 'ImageStatus']
-    test.override('cluster', { hangs })
-    test('costs the limit of the look-up', async ({ world }) => {
-      const { problems } = await world.find(world.subject(), { totalTimeoutMs: 100 })
-      expect(problems).toEqual([
-        { code: 'CRI_TIMEOUT', message: 'The look-up was not done within 100 ms' },
+    test.override('known', { hangs })
+    test('costs the limit of the lookup', async ({ node }) => {
+      const { warnings } = await node.find(node.subject(), { totalTimeoutMs: 100 })
+      expect(warnings).toEqual([
+        { code: 'CRI_TIMEOUT', message: 'The lookup did not end within 100 ms' },
       ])
     })
-    test('is let go by the caller', async ({ world }) => {
+    test('is ended by the signal', async ({ node }) => {
       const signal = AbortSignal.timeout(50)
-      const { problems } = await world.find(world.subject(), { signal })
-      expect(problems).toMatchObject([{ code: 'CRI_ABORTED' }])
+      const { warnings } = await node.find(node.subject(), { signal })
+      expect(warnings).toMatchObject([{ code: 'CRI_ABORTED' }])
     })
-    test('is let go by close', async ({ world }) => {
-      const search = lookUp(world.subject(), world.runtime)
+    test('is ended by close', async ({ node }) => {
+      const search = startLookup(node.subject(), node.runtime)
       await search.close()
-      expect((await search.result).problems).toMatchObject([{ code: 'CRI_ABORTED' }])
+      expect((await search.result).warnings).toMatchObject([{ code: 'CRI_ABORTED' }])
     })
   })
 
-  test('while it is opened costs the limit of the look-up', async ({ world }) => {
+  test('while it is opened costs the limit of the lookup', async ({ node }) => {
     const never = new Promise<Runtime>(() => {})
-    const { identity } = await lookUp(world.subject(), never, { totalTimeoutMs: 50 }).result
+    const { identity } = await startLookup(node.subject(), never, { totalTimeoutMs: 50 }).result
     expect(identity).toMatchObject({
       status: 'unverified',
-      reason: 'The look-up was not done within 50 ms',
+      reason: 'The lookup did not end within 50 ms',
     })
   })
 })
 
-test('keeps the log that is removed before it is read', async ({ world }) => {
-  const search = lookUp(world.subject(), world.runtime)
+test('keeps a log open that is removed before it is read', async ({ node }) => {
+  const search = startLookup(node.subject(), node.runtime)
   await search.identified
   const result = await search.result
-  rmSync(join(world.dir, 'pods'), { recursive: true })
+  rmSync(join(node.dir, 'pods'), { recursive: true })
   const { bytes } = (await result.containers[0]?.readLog()) ?? {}
   expect(String(bytes)).toBe('last words\n')
   await search.close()
@@ -378,29 +383,29 @@ test('keeps the log that is removed before it is read', async ({ world }) => {
 describe('files of the first process of a container', () => {
   const options = { includeProcessFiles: ['auxv', 'maps'] }
 
-  test('are read when it is in that container', async ({ world }) => {
-    const subject = world.subject()
-    fakeProc(join(world.dir, 'proc'), { pid: 7, cgroup: CGROUP, files: { auxv: 'a', maps: 'm' } })
-    const { containers } = await world.find(subject, options)
+  test('are read while it is in that container', async ({ node }) => {
+    const subject = node.subject()
+    fakeProc(join(node.dir, 'proc'), { pid: 7, cgroup: CGROUP, files: { auxv: 'a', maps: 'm' } })
+    const { containers } = await node.find(subject, options)
     expect([...(containers[0]?.initFiles.keys() ?? [])]).toEqual(['auxv', 'maps'])
     // the fake runtime names the same pid for the sidecar
     expect(containers[1]?.initFiles.size).toBe(0)
   })
 
-  test('are not those of a stranger with that pid', async ({ world }) => {
-    const subject = world.subject()
-    fakeProc(join(world.dir, 'proc'), { pid: 7, cgroup: '0::/\n', files: { auxv: 'a' } })
-    const { containers, problems } = await world.find(subject, options)
+  test('are not those of another process with that pid', async ({ node }) => {
+    const subject = node.subject()
+    fakeProc(join(node.dir, 'proc'), { pid: 7, cgroup: '0::/\n', files: { auxv: 'a' } })
+    const { containers, warnings } = await node.find(subject, options)
     expect(containers[0]?.initFiles.size).toBe(0)
-    expect(problems.map(({ code }) => code)).toContain('PROCESS_CHANGED')
+    expect(warnings.map(({ code }) => code)).toContain('PROCESS_CHANGED')
   })
 
   describe('that crashed', () => {
-    test.override('cluster', { containers: [{ ...web, info: { pid: 42 } }] })
-    test('are those of the snapshot', async ({ world }) => {
-      const subject = world.subject({ files: { auxv: 'crashed' } })
-      rmSync(join(world.dir, 'proc/42'), { recursive: true })
-      const { containers } = await world.find(subject, options)
+    test.override('known', { containers: [{ ...web, info: { pid: 42 } }] })
+    test('are those of the snapshot', async ({ node }) => {
+      const subject = node.subject({ files: { auxv: 'crashed' } })
+      rmSync(join(node.dir, 'proc/42'), { recursive: true })
+      const { containers } = await node.find(subject, options)
       expect(containers[0]?.initFiles).toEqual(new Map([['auxv', Buffer.from('crashed')]]))
     })
   })
@@ -408,19 +413,19 @@ describe('files of the first process of a container', () => {
 
 test.skipIf(!canMountSilentFiles())(
   'a log on a file system that does not answer costs only itself',
-  async ({ world }) => {
-    const { release } = await mountSilentFile(join(world.dir, 'pods/shop_web_uid/main/2.log'))
+  async ({ node }) => {
+    const { release } = await mountSilentFile(join(node.dir, 'pods/shop_web_uid/main/2.log'))
     try {
-      const search = lookUp(world.subject(), world.runtime, { totalTimeoutMs: 400 })
-      const { identity, containers, problems } = await search.result
+      const search = startLookup(node.subject(), node.runtime, { totalTimeoutMs: 400 })
+      const { identity, containers, warnings } = await search.result
       expect(identity.status).toBe('verified')
       expect(containers).toHaveLength(2)
-      await expect(containers[0]?.readLog()).rejects.toThrow(/not done within 400 ms/)
-      const told = problems.filter(
+      await expect(containers[0]?.readLog()).rejects.toThrow(/did not end within 400 ms/)
+      const late = warnings.filter(
         ({ code }) => code === 'LOG_UNREADABLE' || code === 'CRI_TIMEOUT',
       )
-      expect(told.map(({ message }) => message)).toContainEqual(
-        expect.stringContaining('not done within 400 ms'),
+      expect(late.map(({ message }) => message)).toContainEqual(
+        expect.stringContaining('did not end within 400 ms'),
       )
       await search.close()
     } finally {

@@ -1,26 +1,34 @@
+import { createBlockingCalls } from '../blocking-calls.ts'
 import { objectsAt } from '../json.ts'
-import { createMemoryReader } from '../process/memory-reader.ts'
+import { createOpenLogs } from '../log/open-logs.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { byHostName } from './find-by-host-name.ts'
-import { byProcess } from './find-by-process.ts'
+import { before } from '../time-limit.ts'
+import { withoutUndefined } from '../without-undefined.ts'
 import { psInfoOf } from './containers.ts'
-import { type Asking, complainOf, type Context, type Found, unverified } from './context.ts'
-import { before, startDeadline } from '../time-limit.ts'
+import {
+  addError,
+  type Context,
+  type Found,
+  type RuntimeContext,
+  startDeadline,
+  unverified,
+} from './context.ts'
 import { detailsOf } from './details.ts'
-import { createOpenLogs } from './container-logs.ts'
+import { findByHostName } from './find-by-host-name.ts'
+import { findByProcess } from './find-by-process.ts'
 import { sandboxStatusOf } from './sandbox.ts'
-import type { Identified, LookUp, LookUpOptions, LookUpResult, LookUpSubject } from './types.ts'
+import type { Identified, Lookup, LookupOptions, LookupResult, LookupSubject } from './types.ts'
 
 /**
- * Find out whose crash it was and what was around it. Starts at once and never throws: a runtime
- * that is missing, fails or hangs costs its part of the answer, within the limits, and leaves a
- * problem. Without a runtime nobody is asked.
+ * Find out whose crash it was, and describe its pod. Starts at once and never throws: a runtime that
+ * is missing, fails or hangs costs its part of the result, within the limits, and adds a warning.
+ * Without a runtime only the process itself is looked at.
  */
-export function lookUp(
-  subject: LookUpSubject,
+export function startLookup(
+  subject: LookupSubject,
   runtime?: Runtime | Promise<Runtime>,
-  options: LookUpOptions = {},
-): LookUp {
+  options: LookupOptions = {},
+): Lookup {
   const context: Context = {
     options: {
       logLines: options.logLines ?? 500,
@@ -29,22 +37,22 @@ export function lookUp(
     },
     deadline: startDeadline(options.totalTimeoutMs ?? 15_000, options.signal),
     logs: createOpenLogs(options.maxLogBytes ?? 1 << 20),
-    memory: createMemoryReader(),
-    problems: [],
+    blockingCalls: createBlockingCalls(),
+    warnings: [],
   }
   const { deadline } = context
-  const asking =
+  const opening =
     runtime &&
-    before(deadline.signal, Promise.resolve(runtime)).then((ready) => ({
+    before(deadline.signal, Promise.resolve(runtime)).then((opened) => ({
       ...context,
-      runtime: ready,
+      runtime: opened,
     }))
-  // a runtime that could not be opened is told by whoever asks it
-  asking?.catch(() => {})
-  const found = find(subject, context, asking).catch((error: unknown) =>
-    unverified(complainOf(context, error).message),
+  // the steps that await a runtime that cannot be opened report it
+  opening?.catch(() => {})
+  const found = find(subject, context, opening).catch((error: unknown) =>
+    unverified(addError(context, error).message),
   )
-  const result = around(found, subject, context, asking).finally(() => deadline.settle())
+  const result = describe(found, subject, context, opening).finally(() => deadline.stop())
 
   return {
     identified: found.then(identifiedOf),
@@ -58,43 +66,42 @@ export function lookUp(
 }
 
 async function find(
-  { snapshot, hostname = '', crash }: LookUpSubject,
+  { snapshot, hostname = '', crash }: LookupSubject,
   context: Context,
-  asking: Promise<Asking> | undefined,
+  opening: Promise<RuntimeContext> | undefined,
 ): Promise<Found> {
   return snapshot === undefined
-    ? byHostName(hostname, context, asking)
-    : byProcess(snapshot, crash, context, asking)
+    ? findByHostName(hostname, context, opening)
+    : findByProcess(snapshot, crash, context, opening)
 }
 
-/** The second half: what was around the process, as far as the first half found its pod. */
-async function around(
+/** The second half: the pod and its containers, where the first half found one. */
+async function describe(
   finding: Promise<Found>,
-  { snapshot }: LookUpSubject,
-  context: Context,
-  opening: Promise<Asking> | undefined,
-): Promise<LookUpResult> {
+  { snapshot }: LookupSubject,
+  { warnings }: Context,
+  opening: Promise<RuntimeContext> | undefined,
+): Promise<LookupResult> {
   const found = await finding
-  const nothing = { ...identifiedOf(found), containers: [], problems: context.problems }
+  const identified = { ...identifiedOf(found), warnings }
   const isFound = found.sandboxId !== undefined || found.container !== undefined
-  if (opening === undefined || !isFound) return nothing
-  const asking = await opening
+  if (opening === undefined || !isFound) return { ...identified, containers: [] }
+  const context = await opening
   const [sandbox, psInfo] = await Promise.all([
-    // asked for already, be it in vain, where a container led to it
+    // a container that led to its sandbox has asked for it already, perhaps in vain
     found.container === undefined && found.sandbox === undefined
-      ? sandboxStatusOf(found.sandboxId, asking)
+      ? sandboxStatusOf(found.sandboxId, context)
       : found.sandbox,
-    psInfoOf(found, asking),
+    psInfoOf(found, context),
   ])
   const items = objectsAt(psInfo, 'containers')
   return {
-    ...nothing,
-    ...(sandbox !== undefined && { runtimeInfo: { ...sandbox } }),
-    ...(psInfo !== undefined && { psInfo }),
-    containers: await Promise.all(items.map((item) => detailsOf(item, found, snapshot, asking))),
+    ...identified,
+    ...withoutUndefined({ runtimeInfo: sandbox && { ...sandbox }, psInfo }),
+    containers: await Promise.all(items.map((item) => detailsOf(item, found, snapshot, context))),
   }
 }
 
 function identifiedOf({ identity, podInfo }: Found): Identified {
-  return podInfo === undefined ? { identity } : { identity, podInfo }
+  return { identity, ...withoutUndefined({ podInfo }) }
 }

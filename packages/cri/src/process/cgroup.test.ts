@@ -35,7 +35,7 @@ const SHAPES: readonly Shape[] = [
   },
   { name: 'cgroupfs, guaranteed', text: `0::/kubepods/pod${UID}/${A}`, ids: [A], uid: UID },
   {
-    name: 'a cgroup2 mount namespace, where only one line says it',
+    name: 'a cgroup2 mount namespace, where only one line names it',
     text: `4:memory:/\n1:name=systemd:/\n0::/kubepods/burstable/pod${UID}/${A}`,
     ids: [A],
     uid: UID,
@@ -117,13 +117,13 @@ const SHAPES: readonly Shape[] = [
     uid: UID,
   },
   {
-    name: 'lines that disagree: what is outer in any of them comes before what is inner',
+    name: 'lines that differ: outer ids of all lines come before inner ones',
     text: `2:cpu:/kubepods/pod${UID}/${A}/${B}\n1:memory:/${K}`,
     ids: [A, K, B],
     uid: UID,
   },
   {
-    name: 'lines in two pods: neither is told',
+    name: 'lines in two pods, none of which is returned',
     text: `2:cpu:/kubepods/pod${UID}/${A}\n1:memory:/kubepods/pod${OUTER}/${B}`,
     ids: [A, B],
   },
@@ -139,7 +139,7 @@ describe('a /proc/<pid>/cgroup of', () => {
   })
 })
 
-test('a text of any number of lines and ids is read', () => {
+test('parses any number of lines and ids', () => {
   const id = 'a'.repeat(64)
   const pod = 'pod3d2c1b0a-1111-4222-8333-444455556666'
   expect(containerIds('\n'.repeat(262_144))).toEqual([])

@@ -1,8 +1,8 @@
 import type { ProcessStatus } from './types.ts'
 
-/** What a text of /proc/<pid>/status says; undefined when it lacks what every kernel writes. */
+/** Parse /proc/<pid>/status; undefined where a field is missing that every kernel writes. */
 export function parseStatus(text: string): ProcessStatus | undefined {
-  // the kernel escapes newlines in Name, so a line begins where it seems to
+  // the kernel escapes newlines in Name, so every newline ends a field
   const fields = new Map<string, string>()
   for (const line of text.split('\n')) {
     const colon = line.indexOf(':')
@@ -14,7 +14,7 @@ export function parseStatus(text: string): ProcessStatus | undefined {
   if (name === undefined || uid === undefined || gid === undefined) return undefined
   return {
     name,
-    // of a thread NSpid is its own id; without pid namespaces in the kernel there is one view
+    // NSpid of a thread is the thread's id; a kernel without pid namespaces has Pid only
     nspid: integers(fields.get('NStgid') ?? fields.get('NSpid') ?? fields.get('Pid')),
     uid,
     gid,
@@ -29,7 +29,7 @@ function integers(field = ''): number[] {
     .map(Number)
 }
 
-// USER_HZ: what every architecture Kubernetes runs on shows in procfs, whatever CONFIG_HZ is
+// USER_HZ is 100 on every architecture that Kubernetes runs on, whatever CONFIG_HZ is
 const TICKS_PER_SECOND = 100
 
 /** Field 22 of /proc/<pid>/stat: the start of the process in clock ticks after boot. */
@@ -40,7 +40,7 @@ export function parseStartTime(stat: string): bigint | undefined {
   return field !== undefined && /^\d+$/.test(field) ? BigInt(field) : undefined
 }
 
-/** Seconds since the epoch, by `btime` of /proc/stat, which the kernel derives from today's clock. */
+/** Seconds since the epoch, by `btime` of /proc/stat, which follows the current clock. */
 export function secondsSinceEpoch(startTime: bigint, kernelStat: string): number | undefined {
   const btime = /^btime (\d+)$/m.exec(kernelStat)?.[1]
   return btime === undefined ? undefined : Number(btime) + Number(startTime) / TICKS_PER_SECOND

@@ -8,7 +8,7 @@ import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing
 
 const NAMES = ['auxv', 'cmdline', 'environ', 'maps']
 
-test('takes the same as all at once, in the order asked for', async () => {
+test('keeps the same files as snapshotProcess, in the order of includeFiles', async () => {
   const names = ['maps', 'environ', 'auxv', 'cmdline']
   const { files, ...others } = await snapshotProcessWithin(process.pid, { includeFiles: names })
   const atOnce = snapshotProcess(process.pid, { includeFiles: names })
@@ -17,12 +17,12 @@ test('takes the same as all at once, in the order asked for', async () => {
   expect({ ...others, files: atOnce.files }).toEqual(atOnce)
 })
 
-test('cuts what is too long, and says so of what is no file', async ({ dir }) => {
+test('warns of a file that is cut and of one that cannot be read', async ({ dir }) => {
   fakeProc(dir, { pid: 42, files: { cmdline: 'x'.repeat(100) } })
   const options = { root: dir, includeFiles: NAMES, maxFileBytes: 10 }
-  const { files, problems } = await snapshotProcessWithin(42, options)
+  const { files, warnings } = await snapshotProcessWithin(42, options)
   expect([...files]).toEqual([['cmdline', Buffer.alloc(10, 'x')]])
-  expect(problems.map(({ code, message }) => `${code} ${/`(\w+)`/.exec(message)?.[1]}`)).toEqual([
+  expect(warnings.map(({ code, message }) => `${code} ${/`(\w+)`/.exec(message)?.[1]}`)).toEqual([
     'PROCESS_FILE_UNREADABLE auxv',
     'PROCESS_FILE_UNREADABLE maps',
     'PROCESS_FILE_TRUNCATED cmdline',
@@ -31,7 +31,7 @@ test('cuts what is too long, and says so of what is no file', async ({ dir }) =>
 })
 
 describe.skipIf(!canMountSilentFiles())('memory on a file system that does not answer', () => {
-  test('costs the limit once, and everything else is there', async ({ dir }) => {
+  test('costs the limit once, and all other files are kept', async ({ dir }) => {
     fakeProc(dir, { pid: 42, files: { auxv: 'a', environ: 'e', maps: 'm' }, cgroup: '0::/x\n' })
     writeFileSync(join(dir, '42/cmdline'), '')
     const { release } = await mountSilentFile(join(dir, '42/cmdline'))
@@ -45,9 +45,9 @@ describe.skipIf(!canMountSilentFiles())('memory on a file system that does not a
       expect(performance.now() - started).toBeLessThan(2000)
       expect(snapshot).toMatchObject({ stable: true, coreDumping: true, cgroup: '0::/x\n' })
       expect([...snapshot.files.keys()]).toEqual(['auxv', 'maps'])
-      expect(snapshot.problems.map(({ message }) => message)).toEqual([
+      expect(snapshot.warnings.map(({ message }) => message)).toEqual([
         expect.stringMatching(/^Cannot read `cmdline` of process 42: not done within 300 ms/),
-        expect.stringMatching(/^Cannot read `environ` of process 42: not tried, as reading/),
+        expect.stringMatching(/^Cannot read `environ` of process 42: not tried, because reading/),
       ])
     } finally {
       await release()

@@ -1,61 +1,99 @@
+import { close, constants, fstat, open, read } from 'node:fs'
 import { basename, join } from 'node:path'
-import { problem } from '../warning.ts'
-import { threadDirectory, truncated, unreadable } from './read-proc-file.ts'
-import { createMemoryReader, type MemoryReader } from './memory-reader.ts'
+import { promisify } from 'node:util'
+import { type BlockingCalls, createBlockingCalls } from '../blocking-calls.ts'
+import { warning } from '../warning.ts'
+import { type ProcFile, threadDirectory, truncated, unreadable } from './read-proc-file.ts'
 import { MAX_FILE_BYTES, snapshotProcess } from './snapshot-process.ts'
 import type { ProcessSnapshot, SnapshotOptions, SnapshotWithinOptions } from './types.ts'
 
-// filled from the memory of the process; the kernel knows all others by itself
-const OF_MEMORY: ReadonlySet<string> = new Set(['cmdline', 'environ'])
+// not node:fs/promises: 1 ms and 0.4 MiB in each of many composers while they wait
+const openFile = promisify(open)
+const readFrom = promisify(read)
+const statOf = promisify(fstat)
+const closeFile = promisify(close)
+
+const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
+// the kernel reads these from the memory of the process, all others from its own
+const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
 
 /**
- * As `snapshotProcess`, for a process that may mean harm: `cmdline` and `environ`, which are read
- * from its memory, are waited for no longer than `memoryTimeoutMs`. When one is given up, a thread
- * of libuv's pool stays in that read, and `process.exit` waits for it.
+ * As `snapshotProcess`, with a limit for `cmdline` and `environ`: they are read from the memory of
+ * the process, and where that is mapped from a FUSE file system of its own, the read never returns.
+ * Such a read keeps a thread of libuv's pool, and `process.exit` waits for it.
  */
 export function snapshotProcessWithin(
   pid: number,
-  { memoryTimeoutMs, ...options }: SnapshotWithinOptions = {},
+  options: SnapshotWithinOptions = {},
 ): Promise<ProcessSnapshot> {
-  return snapshotBy(createMemoryReader(memoryTimeoutMs), pid, options)
+  return snapshotWith(createBlockingCalls(), pid, options)
 }
 
-/** With a reader that several snapshots share. */
-export async function snapshotBy(
-  memory: MemoryReader,
+/** As `snapshotProcessWithin`, with `calls` that several snapshots share. */
+export async function snapshotWith(
+  calls: BlockingCalls,
   pid: number,
-  options: SnapshotOptions,
+  { memoryTimeoutMs = 1000, ...options }: SnapshotWithinOptions,
 ): Promise<ProcessSnapshot> {
   const { root = '/proc', tid = pid, includeFiles = [], maxFileBytes = MAX_FILE_BYTES } = options
-  const [ofMemory, others] = [true, false].map((wanted) =>
-    includeFiles.filter((name) => OF_MEMORY.has(basename(name)) === wanted),
-  ) as [string[], string[]]
-  const before = snapshotProcess(pid, { ...options, includeFiles: others })
-  if (!before.stable || ofMemory.length === 0) return before
+  const memoryFiles = includeFiles.filter((name) => isMemoryFile(name))
+  const before = snapshotProcess(pid, without(memoryFiles, options))
+  if (!before.stable || memoryFiles.length === 0) return before
 
   const files = new Map(before.files)
-  const problems = [...before.problems]
+  const warnings = [...before.warnings]
   const thread = threadDirectory(root, pid, tid)
-  for (const name of ofMemory) {
+  for (const name of memoryFiles) {
+    const path = join(thread, basename(name))
     try {
-      const file = await memory.read(join(thread, basename(name)), maxFileBytes)
+      const file = await calls.run(path, memoryTimeoutMs, () => readFile(path, maxFileBytes))
       files.set(name, file.bytes)
-      if (file.truncated) problems.push(truncated(name, pid, maxFileBytes))
+      if (file.truncated) warnings.push(truncated(name, pid, maxFileBytes))
     } catch (error) {
-      problems.push(unreadable(name, pid, error))
+      warnings.push(unreadable(name, pid, error))
     }
   }
 
-  const after = snapshotProcess(pid, { ...options, includeFiles: [] })
+  const after = snapshotProcess(pid, without(includeFiles, options))
   if (!after.stable || after.startTime !== before.startTime) {
-    // all but what was read in between is still of the process that it was
-    const message = `Process ${pid} ended while ${ofMemory.join(' and ')} were read`
-    return { ...before, problems: [...problems, problem('PROCESS_CHANGED', message)] }
+    // what was read before is still of the process; what was read since may be another's
+    const message = `Process ${pid} ended while ${memoryFiles.join(' and ')} were read`
+    return { ...before, warnings: [...warnings, warning('PROCESS_CHANGED', message)] }
   }
   const inOrder = includeFiles.flatMap((name) => {
     const bytes = files.get(name)
     return bytes === undefined ? [] : [[name, bytes] as const]
   })
   const coreDumping = before.coreDumping && after.coreDumping
-  return { ...before, coreDumping, files: new Map(inOrder), problems }
+  return { ...before, coreDumping, files: new Map(inOrder), warnings }
+}
+
+function isMemoryFile(name: string): boolean {
+  return MEMORY_FILES.has(basename(name))
+}
+
+function without(names: readonly string[], options: SnapshotOptions): SnapshotOptions {
+  const { includeFiles = [] } = options
+  return { ...options, includeFiles: includeFiles.filter((name) => !names.includes(name)) }
+}
+
+async function readFile(path: string, maxBytes: number): Promise<ProcFile> {
+  const fd = await openFile(path, FLAGS)
+  try {
+    if (!(await statOf(fd)).isFile()) throw new Error(`\`${path}\` is not a regular file`)
+    const chunks: Buffer[] = []
+    let length = 0
+    // one byte more than wanted shows whether the file goes on
+    while (length <= maxBytes) {
+      const chunk = Buffer.allocUnsafe(Math.min(65_536, maxBytes + 1 - length))
+      const { bytesRead } = await readFrom(fd, chunk, 0, chunk.length, null)
+      if (bytesRead === 0) break
+      chunks.push(chunk.subarray(0, bytesRead))
+      length += bytesRead
+    }
+    const bytes = Buffer.concat(chunks, Math.min(length, maxBytes))
+    return { bytes, truncated: length > maxBytes }
+  } finally {
+    await closeFile(fd)
+  }
 }

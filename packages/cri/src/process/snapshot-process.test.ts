@@ -6,7 +6,7 @@ import { snapshotProcess } from '../index.ts'
 import { BOOT_TIME, fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { test } from '@core-dump-handler/testing/scratch'
 
-test('takes everything of a process that dumps core', ({ dir }) => {
+test('keeps every field of a process that dumps core', ({ dir }) => {
   const cgroup = `0::/kubepods/${'a'.repeat(64)}\n`
   fakeProc(dir, { pid: 42, cgroup, files: { maps: 'm', auxv: 'a' }, pidfdNames: 42 })
 
@@ -21,7 +21,7 @@ test('takes everything of a process that dumps core', ({ dir }) => {
     pidfdMatches: true,
     cgroup,
     status: { name: 'victim', nspid: [42, 1], uid: 1000, gid: 1000, coreDumping: true },
-    problems: [],
+    warnings: [],
   })
   expect(String(snapshot.exe)).toBe('/usr/bin/victim')
   expect([...snapshot.files].map(([name, bytes]) => `${name}=${String(bytes)}`)).toEqual([
@@ -37,23 +37,23 @@ test('reads the crashing thread where the first one has ended', ({ dir }) => {
   expect(snapshot.coreDumping).toBe(true)
 })
 
-test('reads this very process', () => {
+test('reads the test process itself', () => {
   const snapshot = snapshotProcess(process.pid, { includeFiles: ['auxv', 'maps', 'status'] })
   expect(snapshot.stable).toBe(true)
   expect(snapshot.coreDumping).toBe(false)
-  expect(snapshot.problems).toEqual([])
+  expect(snapshot.warnings).toEqual([])
   expect(snapshot.exe).toEqual(Buffer.from(process.execPath))
   expect(snapshot.status?.uid).toBe(process.getuid?.())
   const age = Date.now() / 1000 - (snapshot.startedAt ?? 0)
   expect(Math.abs(age - process.uptime())).toBeLessThan(3)
 })
 
-test('says that the process is gone', ({ dir }) => {
+test('warns that the process is gone', ({ dir }) => {
   const snapshot = snapshotProcess(42, { root: dir })
-  expect(snapshot).toMatchObject({ stable: false, problems: [{ code: 'PROCESS_GONE' }] })
+  expect(snapshot).toMatchObject({ stable: false, warnings: [{ code: 'PROCESS_GONE' }] })
 })
 
-test('keeps nothing of a zombie but what the kernel still tells', async () => {
+test('keeps of a zombie only what the kernel still reports', async () => {
   const child = spawn('true', { stdio: 'ignore' })
   const { pid = 0 } = child
   execFileSync('sleep', ['0.1'])
@@ -70,7 +70,7 @@ test.for([
 ] as const)('keeps nothing when the pidfd names %s', ([, pidfdNames], { dir }) => {
   fakeProc(dir, { pid: 42, pidfdNames, cgroup: 'secret' })
   const snapshot = snapshotProcess(42, { root: dir, pidfd: 3, includeFiles: ['status'] })
-  expect(snapshot).toMatchObject({ stable: false, problems: [{ code: 'PROCESS_CHANGED' }] })
+  expect(snapshot).toMatchObject({ stable: false, warnings: [{ code: 'PROCESS_CHANGED' }] })
   expect(snapshot.cgroup).toBeUndefined()
   expect(snapshot.files.size).toBe(0)
 })
@@ -85,7 +85,7 @@ test.for([
   [
     'has another pid in its namespace',
     { nspid: [42, 8] },
-    'the pid in its namespace is 8, the kernel said 1',
+    'the pid in its namespace is 8, the kernel passed 1',
   ],
 ] as const)('keeps nothing of a process that %s', ([, process, why], { dir }) => {
   fakeProc(dir, { pid: 42, files: { environ: 'SECRET=1' }, ...process })
@@ -98,11 +98,11 @@ test.for([
     stable: false,
     coreDumping: false,
     files: new Map(),
-    problems: [{ code: 'PROCESS_CHANGED', message }],
+    warnings: [{ code: 'PROCESS_CHANGED', message }],
   })
 })
 
-test('is not stopped by FIFOs, links and directories where files should be', ({ dir }) => {
+test('does not block on FIFOs and follows no links in the place of files', ({ dir }) => {
   fakeProc(dir, { pid: 42 })
   const path = (name: string): string => join(dir, '42', name)
   rmSync(path('cgroup'))
@@ -119,35 +119,35 @@ test('is not stopped by FIFOs, links and directories where files should be', ({ 
   expect(snapshot.stable).toBe(true)
   expect(snapshot.cgroup).toBeUndefined()
   expect(snapshot.files.size).toBe(0)
-  expect(snapshot.problems.map(({ code }) => code)).toEqual(
+  expect(snapshot.warnings.map(({ code }) => code)).toEqual(
     Array.from({ length: 5 }, () => 'PROCESS_FILE_UNREADABLE'),
   )
 })
 
-test('bounds what it keeps of a huge file, and says so', ({ dir }) => {
+test('cuts a huge file at the limit, with a warning', ({ dir }) => {
   fakeProc(dir, { pid: 42, files: { environ: Buffer.alloc(300_000, 'x'), maps: 'short' } })
   const options = { root: dir, includeFiles: ['environ', 'maps'], maxFileBytes: 100_000 }
   const snapshot = snapshotProcess(42, options)
   expect(snapshot.files.get('environ')?.length).toBe(100_000)
   expect(snapshot.files.get('maps')?.length).toBe(5)
-  expect(snapshot.problems).toMatchObject([{ code: 'PROCESS_FILE_TRUNCATED' }])
+  expect(snapshot.warnings).toMatchObject([{ code: 'PROCESS_FILE_TRUNCATED' }])
 })
 
-test('takes no part of a cgroup text that is larger than any kernel writes', ({ dir }) => {
+test('keeps no part of a cgroup file that is larger than the kernel writes', ({ dir }) => {
   fakeProc(dir, { pid: 42, cgroup: `0::/${'a'.repeat(64)}/${'x'.repeat(300_000)}` })
   const snapshot = snapshotProcess(42, { root: dir })
   expect(snapshot.cgroup).toBeUndefined()
-  expect(snapshot.problems).toMatchObject([{ code: 'PROCESS_FILE_UNREADABLE' }])
+  expect(snapshot.warnings).toMatchObject([{ code: 'PROCESS_FILE_UNREADABLE' }])
 })
 
-test('is not led elsewhere by the name of a file', ({ dir }) => {
+test('uses only the base name of an included file', ({ dir }) => {
   fakeProc(dir, { pid: 42 })
   writeFileSync(join(dir, 'outside'), 'secret')
   const { files } = snapshotProcess(42, { root: dir, includeFiles: ['../outside', '..', ''] })
   expect(files.size).toBe(0)
 })
 
-test('understands a comm that looks like the end of the fields around it', ({ dir }) => {
+test('parses a comm that holds blanks and parentheses', ({ dir }) => {
   fakeProc(dir, { pid: 42, comm: 'a) R 1 (b\\nUid:\t0' })
   const snapshot = snapshotProcess(42, { root: dir })
   expect(snapshot.startTime).toBe(12_345n)

@@ -1,6 +1,9 @@
 import { existsSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Problem, problem } from '../warning.ts'
+import { type Warning, warning } from '../warning.ts'
+import { withoutUndefined } from '../without-undefined.ts'
+import { parseStartTime, parseStatus, secondsSinceEpoch } from './parse-proc.ts'
+import { whyAnother } from './proof.ts'
 import {
   pidOfPidfd,
   type ProcFile,
@@ -9,8 +12,6 @@ import {
   truncated,
   unreadable,
 } from './read-proc-file.ts'
-import { whyAnother } from './proof.ts'
-import { parseStartTime, parseStatus, secondsSinceEpoch } from './parse-proc.ts'
 import type { ProcessSnapshot, SnapshotOptions } from './types.ts'
 
 // far above what the kernel writes: 64 hierarchies with paths of 4096 bytes
@@ -18,9 +19,9 @@ const MAX_KERNEL_TEXT = 262_144
 export const MAX_FILE_BYTES = 2_097_152
 
 /**
- * Everything that has to be known of a crashing process, read at once: synchronous, because it has
- * to be done before the first byte of the core is taken. Never throws; takes a few milliseconds, but
- * for `cmdline` and `environ` of a process that means harm: see `snapshotProcessWithin`.
+ * Everything that is kept of a crashing process. Synchronous, because it has to be read before the
+ * first byte of the core is taken; takes a few milliseconds and never throws. `cmdline` and
+ * `environ` of a hostile process can block it: see `snapshotProcessWithin`.
  */
 export function snapshotProcess(pid: number, options: SnapshotOptions = {}): ProcessSnapshot {
   const {
@@ -31,73 +32,68 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     includeFiles = [],
     maxFileBytes = MAX_FILE_BYTES,
   } = options
-  const problems: Problem[] = []
+  const warnings: Warning[] = []
   const process = join(root, String(pid))
   const thread = threadDirectory(root, pid, tid)
 
   const startTime = parseStartTime(text(join(process, 'stat')) ?? '')
-  // a directory without `stat` is no procfs, and nothing is reused there; nothing is proven either
+  // a directory without `stat` is no procfs: its pid is not reused, and nothing of it is proven
   if (startTime === undefined && !existsSync(process)) {
-    return nothing(pid, problem('PROCESS_GONE', `No process ${pid} in \`${root}\``))
+    return nothing(pid, warning('PROCESS_GONE', `No process ${pid} in \`${root}\``))
   }
   const status = parseStatus(text(join(thread, 'status')) ?? '')
-  const cgroup = text(join(thread, 'cgroup'), (why) =>
-    problems.push(unreadable('cgroup', pid, why)),
+  const cgroup = text(join(thread, 'cgroup'), (error) =>
+    warnings.push(unreadable('cgroup', pid, error)),
   )
   const exe = link(join(thread, 'exe'))
   const files = new Map<string, Buffer>()
   for (const name of includeFiles) {
-    // a name, not a path: what is kept is of this process
-    const file = keep(join(thread, basename(name)), maxFileBytes, (why) => {
-      problems.push(unreadable(name, pid, why))
-    })
+    // a name, not a path: every file kept is of this process
+    const file = read(join(thread, basename(name)), maxFileBytes, (error) =>
+      warnings.push(unreadable(name, pid, error)),
+    )
     if (file === undefined) continue
     files.set(name, file.bytes)
-    if (file.truncated) problems.push(truncated(name, pid, maxFileBytes))
+    if (file.truncated) warnings.push(truncated(name, pid, maxFileBytes))
   }
 
   const after = parseStatus(text(join(thread, 'status')) ?? '')
   const startTimeAfter = parseStartTime(text(join(process, 'stat')) ?? '')
-  // last of all: a pid is not given away while a pidfd still names it
+  // read last: a pid is not reused while a pidfd names it
   const pidfdMatches = pidfd === undefined ? undefined : pidOfPidfd(root, pidfd) === pid
   if (startTimeAfter !== startTime || pidfdMatches === false) {
     const what = startTimeAfter === startTime ? `is not the one of pidfd ${pidfd}` : 'ended'
-    return nothing(pid, problem('PROCESS_CHANGED', `Process ${pid} ${what} while it was read`))
+    return nothing(pid, warning('PROCESS_CHANGED', `Process ${pid} ${what} while it was read`))
   }
-  const bootTime = text(join(root, 'stat')) ?? ''
-  const startedAt = startTime === undefined ? undefined : secondsSinceEpoch(startTime, bootTime)
+  const kernelStat = text(join(root, 'stat')) ?? ''
+  const startedAt = startTime === undefined ? undefined : secondsSinceEpoch(startTime, kernelStat)
   const another = whyAnother({ pid, status, startedAt }, crash)
-  if (another !== undefined) return nothing(pid, problem('PROCESS_CHANGED', another))
+  if (another !== undefined) return nothing(pid, warning('PROCESS_CHANGED', another))
   return {
+    ...withoutUndefined({ startTime, startedAt, pidfdMatches, cgroup, exe, status }),
     pid,
     stable: true,
-    ...(startTime !== undefined && { startTime }),
-    ...(startedAt !== undefined && { startedAt }),
     coreDumping: status?.coreDumping === true && after?.coreDumping === true,
-    ...(pidfdMatches !== undefined && { pidfdMatches }),
-    ...(cgroup !== undefined && { cgroup }),
-    ...(exe !== undefined && { exe }),
-    ...(status !== undefined && { status }),
     files,
-    problems,
+    warnings,
   }
 }
 
-type Complain = (error: unknown) => void
+type OnError = (error: unknown) => void
 
 /** A file that the kernel writes, whole or not at all. */
-function text(path: string, complain?: Complain): string | undefined {
-  const file = keep(path, MAX_KERNEL_TEXT, complain)
+function text(path: string, onError?: OnError): string | undefined {
+  const file = read(path, MAX_KERNEL_TEXT, onError)
   if (file?.truncated !== true) return file?.bytes.toString()
-  complain?.(new Error(`it is larger than ${MAX_KERNEL_TEXT} bytes`))
+  onError?.(new Error(`it is larger than ${MAX_KERNEL_TEXT} bytes`))
   return undefined
 }
 
-function keep(path: string, maxBytes: number, complain?: Complain): ProcFile | undefined {
+function read(path: string, maxBytes: number, onError?: OnError): ProcFile | undefined {
   try {
     return readProcFile(path, maxBytes)
   } catch (error) {
-    complain?.(error)
+    onError?.(error)
     return undefined
   }
 }
@@ -110,6 +106,6 @@ function link(path: string): Buffer | undefined {
   }
 }
 
-function nothing(pid: number, why: Problem): ProcessSnapshot {
-  return { pid, stable: false, coreDumping: false, files: new Map(), problems: [why] }
+function nothing(pid: number, reason: Warning): ProcessSnapshot {
+  return { pid, stable: false, coreDumping: false, files: new Map(), warnings: [reason] }
 }

@@ -1,7 +1,7 @@
 import { access, constants, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** Where runtimes have their CRI socket, in the order tried. */
+/** Paths of the CRI sockets of known runtimes, in the order in which they are tried. */
 export const RUNTIME_SOCKETS: readonly string[] = [
   '/run/containerd/containerd.sock',
   '/run/crio/crio.sock',
@@ -14,7 +14,7 @@ export const RUNTIME_SOCKETS: readonly string[] = [
   '/run/cri-dockerd.sock',
 ]
 
-/** The sockets among `RUNTIME_SOCKETS` that are there, each once, whatever links lead to it. */
+/** The sockets of `RUNTIME_SOCKETS` that exist below `root`, links resolved, each once. */
 export async function findSockets(root: string): Promise<readonly string[]> {
   const found = await Promise.all(
     RUNTIME_SOCKETS.map(async (path) => {
@@ -29,7 +29,7 @@ export async function findSockets(root: string): Promise<readonly string[]> {
   return [...new Set(found)].filter((path) => path !== undefined)
 }
 
-/** Whether `program`, a path or a name to be found in `searchPath`, can be executed. */
+/** Whether `program`, a path or a name to find in `searchPath`, can be executed. */
 export async function isExecutable(program: string, searchPath = ''): Promise<boolean> {
   const candidates = program.includes('/')
     ? [program]

@@ -23,7 +23,7 @@ function place(root: string, socket: string): string {
   return path
 }
 
-test.for(RUNTIME_SOCKETS)('finds the runtime at %s by itself', async (socket, { dir }) => {
+test.for(RUNTIME_SOCKETS)('finds the runtime at %s', async (socket, { dir }) => {
   const path = place(dir, socket)
   const server = await serveCri(path, KNOWS)
   const runtime = await openRuntime({ root: dir, client: 'grpc' })
@@ -33,11 +33,11 @@ test.for(RUNTIME_SOCKETS)('finds the runtime at %s by itself', async (socket, { 
   server.close()
 })
 
-test('goes on to the runtime that knows, and stays with it', async ({ dir }) => {
+test('asks the next runtime until one answers, then only that one', async ({ dir }) => {
   const path = (name: string): string => place(dir, name)
   writeFileSync(path('/run/crio/crio.sock'), 'not a socket')
   execFileSync('mkfifo', [path('/run/cri-dockerd.sock')])
-  const foreign = await listen(BROKEN['does not serve CRI v1'](), path('/run/k0s/containerd.sock'))
+  const another = await listen(BROKEN['does not serve CRI v1'](), path('/run/k0s/containerd.sock'))
   const idle = await serveCri(path('/run/containerd/containerd.sock'), IDLE)
   const dead = await listen(
     createServer((one) => one.destroy()),
@@ -46,7 +46,7 @@ test('goes on to the runtime that knows, and stays with it', async ({ dir }) => 
   const k3s = await serveCri(path('/run/k3s/containerd/containerd.sock'), KNOWS)
   const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
 
-  // an empty list is an answer, but another runtime's may be longer
+  // the empty list of one runtime does not end the search
   expect((await runtime.listPodSandboxes({ name: 'web' }))['items']).toHaveLength(1)
   expect((await runtime.containerStatus(ID)).status['id']).toBe(ID)
   expect(runtime.endpoint).toBe(`unix://${dir}/run/k3s/containerd/containerd.sock`)
@@ -54,10 +54,12 @@ test('goes on to the runtime that knows, and stays with it', async ({ dir }) => 
   expect(k3s.calls).toEqual(['ListPodSandbox', 'ContainerStatus'])
   runtime.close()
   for (const server of [idle, k3s]) server.close()
-  await Promise.all([foreign.close(), dead.close()])
+  await Promise.all([another.close(), dead.close()])
 })
 
-test('says of all of them that none knows, though one is dead', async ({ dir }) => {
+test('reports CRI_NOT_FOUND where a runtime does not know the id and another is dead', async ({
+  dir,
+}) => {
   const dead = await listen(
     createServer((one) => one.destroy()),
     place(dir, '/run/crio/crio.sock'),
@@ -74,7 +76,7 @@ test('says of all of them that none knows, though one is dead', async ({ dir }) 
   await dead.close()
 })
 
-test('does not ask one runtime twice that has two names', async ({ dir }) => {
+test('asks a runtime with two socket paths once', async ({ dir }) => {
   const socket = place(dir, '/run/crio/crio.sock')
   const server = await serveCri(socket, IDLE)
   mkdirSync(join(dir, 'var'))
@@ -98,22 +100,27 @@ test('runs crictl where no socket answers', async ({ dir }) => {
   await dead.close()
 })
 
+const DOCKER: RuntimeOptions = JSON.parse('{ "client": "docker" }')
+
 test.for([
-  [{ client: 'docker' as 'auto' }, '`client` to be `auto`, `grpc` or `crictl`, got `docker`'],
+  [DOCKER, '`client` to be `auto`, `grpc` or `crictl`, got `docker`'],
   [{ endpoint: 'tcp://1.2.3.4' }, '`endpoint` to be a unix socket'],
   [{ endpoint: 'run/x.sock' }, '`endpoint`'],
   [{ callTimeoutMs: 0 }, '`callTimeoutMs` to be a number above 0, got `0`'],
   [{ callTimeoutMs: Number.NaN }, '`callTimeoutMs`'],
   [{ maxAnswerBytes: -1 }, '`maxAnswerBytes`'],
-] as const satisfies [RuntimeOptions, string][])('refuses %j', async ([options, message]) => {
-  await expect(openRuntime(options)).rejects.toMatchObject({
-    name: 'CriError',
-    code: 'INVALID_OPTION',
-    message: expect.stringContaining(message),
-  })
-})
+] as const satisfies [RuntimeOptions, string][])(
+  'rejects the options %j',
+  async ([options, message]) => {
+    await expect(openRuntime(options)).rejects.toMatchObject({
+      name: 'CriError',
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining(message),
+    })
+  },
+)
 
-test('has nothing to ask where there is neither socket nor crictl', async ({ dir }) => {
+test('rejects where there is neither a socket nor crictl', async ({ dir }) => {
   const crictlEnv = { PATH: dir }
   await expect(openRuntime({ root: dir, crictlEnv })).rejects.toMatchObject({
     code: 'CRI_UNAVAILABLE',

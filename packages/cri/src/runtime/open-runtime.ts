@@ -7,9 +7,9 @@ import type { Runtime } from './runtime.ts'
 const CRICTL_ENV = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin' }
 
 /**
- * The container runtime of this machine. Nothing is asked of it yet, and no client is loaded
- * before the first question. Rejects with `CRI_UNAVAILABLE` when there is no socket and no crictl,
- * with `INVALID_OPTION` for an option that cannot be meant.
+ * The container runtime of this machine. The first call loads the client and connects. Rejects with
+ * `CRI_UNAVAILABLE` where there is neither a socket nor crictl, with `INVALID_OPTION` for an option
+ * that is not valid.
  */
 export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
   const { client = 'auto', crictlPath = 'crictl', crictlEnv = CRICTL_ENV, signal } = options
@@ -31,7 +31,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
       )
     }
   }
-  // asked for by name, a crictl that is missing is found out when it is run, and said so
+  // chosen by the caller, a crictl that is missing is reported when it is run
   if (
     client === 'crictl' ||
     (client === 'auto' && (await isExecutable(crictlPath, crictlEnv['PATH'])))
@@ -52,7 +52,7 @@ export async function openRuntime(options: RuntimeOptions = {}): Promise<Runtime
   }
   const [first, ...others] = runtimes
   if (first === undefined) {
-    const tried = `Found no runtime's socket at ${RUNTIME_SOCKETS.join(', ')}`
+    const tried = `Found no socket of a runtime at ${RUNTIME_SOCKETS.join(', ')}`
     const crictl = client === 'auto' ? ', and no crictl' : ''
     throw new CriError('CRI_UNAVAILABLE', `${tried}${crictl}; give the endpoint of the runtime`)
   }
@@ -76,7 +76,7 @@ async function socketsOf({ endpoint, root = '/' }: RuntimeOptions): Promise<read
 }
 
 function positive(option: string, value: number): number {
-  // above this a timer of Node fires at once
+  // a timer of Node with a longer delay fires at once
   if (Number.isFinite(value) && value > 0) return Math.min(value, 0x7fff_ffff)
   throw invalid(option, 'a number above 0', value)
 }
@@ -86,7 +86,7 @@ function invalid(option: string, expected: string, got: unknown): CriError {
   return new CriError('INVALID_OPTION', message)
 }
 
-/** A runtime whose client is loaded by its first question, so that it costs nothing until then. */
+/** A runtime whose client is loaded by the first call: until then it costs no time and memory. */
 function lazy(
   { client, endpoint }: Pick<Runtime, 'client' | 'endpoint'>,
   load: () => Promise<Runtime>,
@@ -109,7 +109,7 @@ function lazy(
     containerLog: async (...args) => (await runtime()).containerLog?.(...args),
     close: () => {
       closed = true
-      // a client that could not be loaded has nothing to close
+      // a client that could not be loaded needs no close
       loading?.then(
         (loaded) => loaded.close(),
         () => {},

@@ -4,11 +4,11 @@ import { createServer as createTcp, type Server, type Socket } from 'node:net'
 
 const HEADERS = { ':status': 200, 'content-type': 'application/grpc' }
 
-/** What a runtime may do instead of answering; each is a server on a unix socket. */
+/** Runtimes that do not answer as they should; each value makes a server to listen on a unix socket. */
 export const BROKEN = {
-  'accepts and says nothing': () =>
+  'accepts and never answers': () =>
     createTcp((socket) => void socket.on('error', () => {}).resume()),
-  'hangs up at once': () => createTcp((socket) => socket.destroy()),
+  'closes the connection at once': () => createTcp((socket) => socket.destroy()),
   'sends SETTINGS and never answers': () => http2(() => {}),
   'sends headers and nothing more': () => http2((stream) => stream.respond(HEADERS)),
   'sends a byte every 100 ms': () =>
@@ -17,14 +17,14 @@ export const BROKEN = {
       const timer = setInterval(() => stream.write(Buffer.alloc(1)), 100)
       stream.once('close', () => clearInterval(timer))
     }),
-  'dies before the answer': () => http2((stream) => stream.session?.destroy()),
-  'dies within the answer': () =>
+  'ends before the answer': () => http2((stream) => stream.session?.destroy()),
+  'ends within the answer': () =>
     http2((stream) => {
       stream.respond(HEADERS)
       stream.write(frame(big(200_000)).subarray(0, 100_000))
       setTimeout(() => stream.session?.destroy(), 50)
     }),
-  'says GOAWAY and nothing more': () => http2((stream) => stream.session?.goaway(0, 0)),
+  'sends GOAWAY and nothing more': () => http2((stream) => stream.session?.goaway(0, 0)),
   'refuses the stream': () => http2((stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM)),
   'answers with more than the limit': () => http2((stream) => answer(stream, big(5 << 20))),
   'announces 4 GiB': () =>
@@ -32,10 +32,10 @@ export const BROKEN = {
       stream.respond(HEADERS)
       stream.write(Buffer.from('00fffffff0', 'hex'))
     }),
-  'says NOT_FOUND in headers only': () => status('5', 'container %22x%22: not found'),
-  'says NOT_FOUND in words that cannot be decoded': () => status('5', '100% bad %zz'),
-  'says a status of its own': () => status('2', 'boom'),
-  'says no such container, as cri-dockerd': () => status('2', 'Error: No such container: x'),
+  'sends NOT_FOUND in headers only': () => status('5', 'container %22x%22: not found'),
+  'sends NOT_FOUND with a message that cannot be decoded': () => status('5', '100% bad %zz'),
+  'sends the status UNKNOWN': () => status('2', 'boom'),
+  'reports no such container as cri-dockerd does': () => status('2', 'Error: No such container: x'),
   'does not serve CRI v1': () => status('12', 'unknown service runtime.v1.RuntimeService'),
   'ends without a status': () =>
     http2((stream) => {
@@ -46,14 +46,14 @@ export const BROKEN = {
     http2((stream) => answer(stream, frame(big(1000)).subarray(0, 500), false)),
   'answers with garbage': () =>
     http2((stream) => answer(stream, Buffer.from('0aff01ffffffffffffffffffff', 'hex'))),
-  'says OK with no message': () => status('0', ''),
+  'sends OK with no message': () => status('0', ''),
   'answers HTTP 404': () =>
     http2((stream) => stream.respond({ ':status': 404 }, { endStream: true })),
   'speaks HTTP/1': () => createHttp1((_, response) => void response.end('hi')),
 } as const satisfies Record<string, () => Server>
 
 export interface Listening {
-  /** Connections made so far. */
+  /** The number of connections made so far. */
   readonly connections: () => number
   close(): Promise<void>
 }

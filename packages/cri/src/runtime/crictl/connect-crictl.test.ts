@@ -12,7 +12,7 @@ async function open(crictlPath: string, options: RuntimeOptions = {}): Promise<R
   return openRuntime({ client: 'crictl', crictlPath, crictlEnv: ENV, ...options })
 }
 
-test('runs the commands that the ancestor ran', async ({ dir }) => {
+test('runs the commands of IBM core-dump-handler 9', async ({ dir }) => {
   const crictl = fakeCrictl(dir, {
     pods: prints({
       items: [
@@ -60,7 +60,7 @@ test('runs the commands that the ancestor ran', async ({ dir }) => {
   )
 })
 
-test('what crictl says on stderr changes nothing while it succeeds', async ({ dir }) => {
+test('ignores warnings on stderr of a crictl that succeeds', async ({ dir }) => {
   const crictl = fakeCrictl(dir, {
     inspectp: `echo 'WARN[0000] runtime connect using default endpoints' >&2; ${prints({ status: { id: 's' } })}`,
   })
@@ -109,7 +109,7 @@ test('a crictl that hangs is killed at its limit, with all its children', async 
   runtime.close()
 })
 
-test('closing the runtime kills a crictl under way', async ({ dir }) => {
+test('close kills a running crictl', async ({ dir }) => {
   const pids = join(dir, 'pids')
   const crictl = fakeCrictl(dir, {
     inspect: `echo $$ > ${pids}; sleep 1000 & echo $! >> ${pids}; wait`,
@@ -122,7 +122,7 @@ test('closing the runtime kills a crictl under way', async ({ dir }) => {
   await expectNobody(pids)
 })
 
-test('crictl gets neither our descriptor 0 nor our environment', async ({ dir }) => {
+test('crictl inherits neither fd 0 nor the environment', async ({ dir }) => {
   const crictl = fakeCrictl(dir, {
     inspect: `printf '{"status":{"variables":"%s","cwd":"%s","stdin":"%s"}}' "$(env | grep -v -e ^PWD -e ^_ -e ^SHLVL | tr '\\n' ' ')" "$PWD" "$(readlink /proc/$$/fd/0)"`,
   })
@@ -132,7 +132,7 @@ test('crictl gets neither our descriptor 0 nor our environment', async ({ dir })
   runtime.close()
 })
 
-test('a crictl that is not there, and a name that cannot be an argument', async ({ dir }) => {
+test('a crictl that does not exist and an argument with a NUL are errors', async ({ dir }) => {
   const absent = await open('crictl-that-is-not-there')
   await expect(absent.containerStatus('c')).rejects.toMatchObject({
     code: 'CRI_UNAVAILABLE',

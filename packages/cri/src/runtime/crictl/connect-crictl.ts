@@ -7,12 +7,12 @@ import {
   objectsAt,
   textAt,
 } from '../../json.ts'
-import { oneLine } from '../../warning.ts'
+import { oneLine } from '../../text.ts'
 import { withoutEnvironment } from '../environment-values.ts'
 import type { CallOptions, Inspection, Runtime } from '../runtime.ts'
 import { type CrictlOptions, runCrictl } from './run-crictl.ts'
 
-/** A runtime asked through crictl, by the commands that the ancestor ran. */
+/** A runtime called through crictl, with the commands of IBM core-dump-handler 9. */
 export function connectCrictl(options: CrictlOptions): Runtime {
   const endpoint = options.path
   const closing = new AbortController()

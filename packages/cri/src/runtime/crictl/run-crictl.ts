@@ -1,8 +1,8 @@
-// not execa: its import opens process.stdin, and fd 0 is the core that somebody else is draining
+// not execa: its import opens process.stdin, and fd 0 is the core, which is being drained
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { CriError, type CriErrorCode } from '../../error.ts'
-import { oneLine } from '../../warning.ts'
+import { errnoOf, messageOf, oneLine } from '../../text.ts'
 
 export interface CrictlOptions {
   readonly path: string
@@ -14,8 +14,8 @@ export interface CrictlOptions {
 }
 
 /**
- * What `crictl <args>` prints, judged by its exit code alone: it warns on stderr when all is well,
- * and `crictl logs` prints there what the container did. `all` takes both streams.
+ * The stdout of `crictl <args>`; with `all` both streams, because `crictl logs` prints the stderr of
+ * the container on its own. Only the exit code decides: crictl warns on stderr when it succeeds.
  */
 export async function runCrictl(
   args: readonly string[],
@@ -23,61 +23,61 @@ export async function runCrictl(
   { signal, all = false }: { readonly signal?: AbortSignal | undefined; readonly all?: boolean },
 ): Promise<Buffer> {
   const argv = config === undefined ? args : ['-c', config, ...args]
-  const fail = (code: CriErrorCode, why: string, cause?: unknown): CriError =>
-    new CriError(code, `Cannot run \`${oneLine([path, ...argv].join(' '))}\`: ${oneLine(why)}`, {
+  const failure = (code: CriErrorCode, reason: string, cause?: unknown): CriError =>
+    new CriError(code, `Cannot run \`${oneLine([path, ...argv].join(' '))}\`: ${oneLine(reason)}`, {
       cause,
       endpoint: path,
     })
-  if (signal?.aborted === true) throw fail('CRI_ABORTED', 'canceled by the caller')
-
-  if (argv.some((arg) => arg.includes('\0'))) throw fail('CRI_FAILED', 'an argument holds a NUL')
+  if (signal?.aborted === true) throw failure('CRI_ABORTED', 'canceled by the caller')
+  if (argv.some((arg) => arg.includes('\0'))) throw failure('CRI_FAILED', 'an argument holds a NUL')
 
   const child = spawn(path, argv, {
     env,
     cwd: '/',
-    // the core comes on fd 0: a child that held it would hold the crashed process
+    // fd 0 is the core: a child that inherits it keeps the crashed process
     stdio: ['ignore', 'pipe', 'pipe'],
-    // a process group of its own, because crictl may be a script with children
+    // a process group of its own: crictl may be a script with children
     detached: true,
   })
   let killed: CriErrorCode | undefined
   const kill = (code: CriErrorCode): void => {
     killed ??= code
     killGroup(child.pid)
-    // whoever left the group and holds the pipes is not waited for
+    // a process that left the group and keeps the pipes is not waited for
     child.stdout.destroy()
     child.stderr.destroy()
   }
-  const said: Buffer[] = []
-  const printed: Buffer[] = []
+  const stderr: Buffer[] = []
+  const output: Buffer[] = []
   let bytes = 0
   const keep = (chunk: Buffer, list: readonly Buffer[][]): void => {
     bytes += chunk.length
     if (bytes > maxBytes) kill('CRI_TOO_LARGE')
     else for (const each of list) each.push(chunk)
   }
-  child.stdout.on('data', (chunk: Buffer) => keep(chunk, [printed]))
-  child.stderr.on('data', (chunk: Buffer) => keep(chunk, all ? [printed, said] : [said]))
+  child.stdout.on('data', (chunk: Buffer) => keep(chunk, [output]))
+  child.stderr.on('data', (chunk: Buffer) => keep(chunk, all ? [output, stderr] : [stderr]))
   const timer = setTimeout(kill, timeoutMs, 'CRI_TIMEOUT')
   const abort = (): void => kill('CRI_ABORTED')
   signal?.addEventListener('abort', abort)
   try {
-    const [exitCode, signalName] = (await once(child, 'close').catch((cause: unknown) => {
-      const { code, message } = cause as NodeJS.ErrnoException
-      const advice = code === 'ENOENT' ? '; check its path, or PATH in its environment' : ''
-      throw fail('CRI_UNAVAILABLE', `${message}${advice}`, cause)
-    })) as [number | null, NodeJS.Signals | null]
+    await once(child, 'close').catch((cause: unknown) => {
+      const advice =
+        errnoOf(cause) === 'ENOENT' ? '; check its path, or PATH in its environment' : ''
+      throw failure('CRI_UNAVAILABLE', `${messageOf(cause)}${advice}`, cause)
+    })
+    const { exitCode, signalCode } = child
     if (killed === 'CRI_TIMEOUT') {
-      throw fail(killed, `not done within ${timeoutMs} ms; it was killed`)
+      throw failure(killed, `not done within ${timeoutMs} ms; it was killed`)
     }
-    if (killed === 'CRI_TOO_LARGE') throw fail(killed, `it printed more than ${maxBytes} bytes`)
-    if (killed !== undefined) throw fail(killed, 'canceled by the caller')
-    if (exitCode === 0) return Buffer.concat(printed)
-    if (exitCode === null) throw fail('CRI_UNAVAILABLE', `it was ended by ${signalName}`)
-    const text = Buffer.concat(said).toString()
-    // with the container's own words before it: those are no problem of ours to tell
-    const complaint = all ? ownWords(text) : text
-    throw fail(codeOf(complaint), `exit code ${exitCode}: ${complaint}`)
+    if (killed === 'CRI_TOO_LARGE') throw failure(killed, `it printed more than ${maxBytes} bytes`)
+    if (killed !== undefined) throw failure(killed, 'canceled by the caller')
+    if (exitCode === 0) return Buffer.concat(output)
+    if (exitCode === null) throw failure('CRI_UNAVAILABLE', `it was ended by ${signalCode}`)
+    const text = Buffer.concat(stderr).toString()
+    // with `all`, lines of the container come before that of crictl and are not reported
+    const reason = all ? ownLastLine(text) : text
+    throw failure(codeOf(reason), `exit code ${exitCode}: ${reason}`)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
@@ -88,23 +88,23 @@ function killGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // all of them are gone
+    // the group has ended
   }
 }
 
-/** What crictl says last when it fails, in either format of its logger; '' when that is not its own. */
-function ownWords(said: string): string {
-  const text = said.trimEnd()
+/** The last line where crictl wrote it, in either format of its logger; else ''. */
+function ownLastLine(stderr: string): string {
+  const text = stderr.trimEnd()
   const line = text.slice(text.lastIndexOf('\n') + 1)
   return /^(FATA\[|time=")/.test(line) ? line : ''
 }
 
-/** What a crictl that failed means by what it said last. */
-function codeOf(said: string): CriErrorCode {
-  if (/code = NotFound|no such (container|pod)|not found/i.test(said)) return 'CRI_NOT_FOUND'
-  if (/code = Unavailable|connection refused|no such file or directory/i.test(said)) {
+/** The code for the message of a crictl that failed. */
+function codeOf(message: string): CriErrorCode {
+  if (/code = NotFound|no such (container|pod)|not found/i.test(message)) return 'CRI_NOT_FOUND'
+  if (/code = Unavailable|connection refused|no such file or directory/i.test(message)) {
     return 'CRI_UNAVAILABLE'
   }
-  if (/code = DeadlineExceeded|context deadline exceeded/i.test(said)) return 'CRI_TIMEOUT'
-  return /code = Unimplemented/i.test(said) ? 'CRI_UNIMPLEMENTED' : 'CRI_FAILED'
+  if (/code = DeadlineExceeded|context deadline exceeded/i.test(message)) return 'CRI_TIMEOUT'
+  return /code = Unimplemented/i.test(message) ? 'CRI_UNIMPLEMENTED' : 'CRI_FAILED'
 }

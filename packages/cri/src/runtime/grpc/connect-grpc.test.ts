@@ -51,7 +51,7 @@ const CLUSTER: FakeRuntime = {
   images: [{ id: 'sha256:i', repoTags: ['test.local/web:1'], repoDigests: [], size: 12 }],
 }
 
-test('answers have the shape of crictl, from a server that is not ours', async ({ dir }) => {
+test('answers of an independent server have the shape of crictl’s JSON', async ({ dir }) => {
   const server = await serveCri(join(dir, 's'), CLUSTER)
   const runtime = await openRuntime({ endpoint: `unix://${dir}/s`, client: 'grpc' })
   try {
@@ -95,7 +95,9 @@ test('answers have the shape of crictl, from a server that is not ours', async (
   }
 })
 
-test('no value of an environment variable is in any answer, every name is', async ({ dir }) => {
+test('answers hold the names of environment variables and none of their values', async ({
+  dir,
+}) => {
   const server = await serveCri(join(dir, 's'), CLUSTER)
   const runtime = await openRuntime({ endpoint: `${dir}/s`, client: 'grpc' })
   try {

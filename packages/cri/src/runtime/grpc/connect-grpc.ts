@@ -8,46 +8,46 @@ import * as methods from './methods.ts'
 import * as toCrictl from './to-crictl.ts'
 import { toCriError } from './to-cri-error.ts'
 
-/** A runtime asked over its own socket; connects on the first call, and anew when that was lost. */
+/** A runtime called over its socket; connects at the first call, and again after the connection is lost. */
 export function connectGrpc(socketPath: string, options: ChannelOptions): Runtime {
   const endpoint = `unix://${socketPath}`
   let channel: Channel | undefined
   const closing = new AbortController()
 
-  async function ask<Question, Answer>(
-    method: Method<Question, Answer>,
-    question: Question,
+  async function ask<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
     { signal }: CallOptions = {},
-  ): Promise<Answer> {
+  ): Promise<Response> {
     const name = method.path.slice(method.path.lastIndexOf('/') + 1)
     try {
       if (channel?.isLost() !== false) channel = openChannel(socketPath, options)
       const signals = signal === undefined ? [closing.signal] : [signal, closing.signal]
-      return await channel.call(method, question, AbortSignal.any(signals))
+      return await channel.call(method, request, AbortSignal.any(signals))
     } catch (cause) {
       throw toCriError(name, endpoint, cause)
     }
   }
 
-  function nothing(what: string, id: string): CriError {
+  function notFound(what: string, id: string): CriError {
     return new CriError('CRI_NOT_FOUND', `\`${endpoint}\` knows no ${what} \`${id}\``, { endpoint })
   }
 
   async function containerStatus(id: string, call?: CallOptions): Promise<Inspection> {
     const answer = await ask(methods.containerStatus, { containerId: id, verbose: true }, call)
-    if (answer.status === undefined) throw nothing('container', id)
+    if (answer.status === undefined) throw notFound('container', id)
     return inspection(toCrictl.containerStatus(answer.status), answer.info)
   }
 
   async function podSandboxStatus(id: string, call?: CallOptions): Promise<Inspection> {
     const answer = await ask(methods.podSandboxStatus, { podSandboxId: id, verbose: true }, call)
-    if (answer.status === undefined) throw nothing('pod sandbox', id)
+    if (answer.status === undefined) throw notFound('pod sandbox', id)
     return inspection(toCrictl.podSandboxStatus(answer.status), answer.info)
   }
 
   async function imageStatus(ref: string, call?: CallOptions): Promise<JsonObject> {
     const answer = await ask(methods.imageStatus, { image: { image: ref }, verbose: false }, call)
-    if (answer.image === undefined) throw nothing('image', ref)
+    if (answer.image === undefined) throw notFound('image', ref)
     return toCrictl.imageItem(answer.image)
   }
 

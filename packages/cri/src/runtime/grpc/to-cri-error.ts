@@ -1,7 +1,7 @@
 import { CriError, type CriErrorCode } from '../../error.ts'
-import { oneLine } from '../../warning.ts'
+import { messageOf, oneLine } from '../../text.ts'
 
-/** Status codes of gRPC that are made or told apart here (grpc/doc/statuscodes.md). */
+/** The status codes of gRPC that are used here (grpc/doc/statuscodes.md). */
 export const GrpcStatus = {
   canceled: 1,
   unknown: 2,
@@ -13,7 +13,7 @@ export const GrpcStatus = {
   dataLoss: 15,
 } as const
 
-/** A call that ended without an answer; `status` is the runtime's, or made by the channel. */
+/** A call that ended without an answer; `status` comes from the runtime or from the channel. */
 export class CallError extends Error {
   override readonly name = 'CallError'
   readonly status: number
@@ -37,20 +37,20 @@ const CODES: Readonly<Record<number, CriErrorCode>> = {
 const ADVICE: Partial<Readonly<Record<CriErrorCode, string>>> = {
   CRI_UNAVAILABLE: '; check that the runtime runs and that this is its CRI socket',
   CRI_UNIMPLEMENTED:
-    '; CRI v1 is not served there: the socket may be another program’s, or the runtime too old',
+    '; CRI v1 is not served there: the socket is another program’s, or the runtime is too old',
 }
 
-/** What the failure of `method` on `endpoint` means to a caller. */
+/** The `CriError` for a failed call of `method` on `endpoint`. */
 export function toCriError(method: string, endpoint: string, cause: unknown): CriError {
-  const reason = oneLine(cause instanceof Error ? cause.message : String(cause))
+  const reason = oneLine(messageOf(cause))
   const code = codeOf(cause)
-  const message = `Cannot ask ${method} of \`${endpoint}\`: ${reason}${ADVICE[code] ?? ''}`
+  const message = `Cannot call ${method} of \`${endpoint}\`: ${reason}${ADVICE[code] ?? ''}`
   return new CriError(code, message, { cause, endpoint })
 }
 
 function codeOf(error: unknown): CriErrorCode {
   if (!(error instanceof CallError)) return 'CRI_FAILED'
-  // cri-dockerd passes on the daemon's text with the code "unknown"
+  // cri-dockerd returns the daemon's text with the code "unknown"
   if (error.status === GrpcStatus.unknown && /no such (container|pod)/i.test(error.message)) {
     return 'CRI_NOT_FOUND'
   }
