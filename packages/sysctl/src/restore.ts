@@ -2,38 +2,38 @@ import { type BackupOptions, type IsOurs, readBackup, removeBackup } from './bac
 import { isSysctlError, type SysctlError } from './error.ts'
 import { readSysctl, writeSysctl } from './sysctl.ts'
 
-export interface GiveBackOptions extends BackupOptions {
+export interface RestoreOptions extends BackupOptions {
   /**
-   * Whether the value in force is still ours to replace; a stranger's newer value is left alone.
+   * Whether the value in force may be replaced; a newer value of another program is kept.
    * @default () => true
    */
   readonly isOurs?: IsOurs
   /**
-   * Values to set where `isOurs` recognises the value in force and no backup of it is left.
+   * Values to set where `isOurs` recognises the value in force and there is no backup.
    * @default {}
    */
   readonly fallbacks?: Readonly<Record<string, string>>
 }
 
-/** What became of one key. */
-export type GivenBack =
+/** The outcome for one key; `value` is the value in force afterwards. */
+export type RestoreResult =
   | { readonly key: string; readonly outcome: 'restored' | 'fallback'; readonly value: string }
-  /** Nothing to do: already given back, or never taken; `value` is in force. */
-  | { readonly key: string; readonly outcome: 'unchanged' | 'foreign'; readonly value: string }
+  /** `unchanged`: already restored, or never taken over; `not-ours`: another program's value is kept. */
+  | { readonly key: string; readonly outcome: 'unchanged' | 'not-ours'; readonly value: string }
   | { readonly key: string; readonly outcome: 'failed'; readonly error: SysctlError }
 
 /**
- * Restore every key from its backup, then delete the backup; safe to call again, and goes on past a key that fails.
- * Never throws for a key: read `outcome`.
+ * Set every key to its backup, then delete the backup. Can be repeated, and continues after a key
+ * that fails. Does not reject for a key: read `outcome`.
  */
-export async function giveBack(
+export async function restore(
   keys: readonly string[],
-  options: GiveBackOptions,
-): Promise<GivenBack[]> {
-  const results: GivenBack[] = []
+  options: RestoreOptions,
+): Promise<RestoreResult[]> {
+  const results: RestoreResult[] = []
   for (const key of keys) {
     try {
-      results.push(await giveBackOne(key, options))
+      results.push(await restoreOne(key, options))
     } catch (error) {
       if (!isSysctlError(error)) throw error
       results.push({ key, outcome: 'failed', error })
@@ -42,10 +42,10 @@ export async function giveBack(
   return results
 }
 
-async function giveBackOne(
+async function restoreOne(
   key: string,
-  { isOurs, fallbacks = {}, ...options }: GiveBackOptions,
-): Promise<GivenBack> {
+  { isOurs, fallbacks = {}, ...options }: RestoreOptions,
+): Promise<RestoreResult> {
   const backup = await readBackup(key, options.backupDir)
   const found = await readSysctl(key, options)
   const ours = isOurs?.(key, found)
@@ -54,7 +54,9 @@ async function giveBackOne(
   if (found !== value) await writeSysctl(key, value, options)
   await removeBackup(key, options.backupDir)
 
-  if (found !== value)
+  if (found !== value) {
     return { key, outcome: backup === undefined ? 'fallback' : 'restored', value }
-  return { key, outcome: backup === undefined || backup === found ? 'unchanged' : 'foreign', value }
+  }
+  const isUnchanged = backup === undefined || backup === found
+  return { key, outcome: isUnchanged ? 'unchanged' : 'not-ours', value }
 }

@@ -5,19 +5,18 @@ import { fromSystemError, SysctlError } from './error.ts'
 
 export interface SysctlOptions {
   /**
-   * Directory the sysctl tree is mounted on; point it at `/host/proc/sys` in a
-   * container, or at a scratch directory in a test.
+   * Directory of the sysctl tree: `/host/proc/sys` in a container, a scratch directory in a test.
    * @default '/proc/sys'
    */
   readonly root?: string
 }
 
 const KEY = /^[\w-]+([./][\w-]+)*$/
-// CORENAME_MAX_SIZE (128) less the NUL, fs/coredump.c; some kernels cut in silence, so never let it be tried
+// CORENAME_MAX_SIZE (128) minus the NUL, fs/coredump.c; some kernels cut without an error
 const MAX_BYTES: Readonly<Record<string, number>> = { 'kernel.core_pattern': 127 }
 
 /**
- * Where the value of `key` lives; accepts `kernel.core_pattern` and `kernel/core_pattern`.
+ * The file of `key`; accepts `kernel.core_pattern` and `kernel/core_pattern`.
  * @throws SysctlError `INVALID_KEY`
  */
 export function sysctlPath(key: string, { root = '/proc/sys' }: SysctlOptions = {}): string {
@@ -32,7 +31,7 @@ export function sysctlPath(key: string, { root = '/proc/sys' }: SysctlOptions = 
 }
 
 /**
- * The current value of `key`, without the newline the kernel appends.
+ * The current value of `key`, without the newline that the kernel appends.
  * @throws SysctlError `INVALID_KEY`, `NOT_FOUND`, `DENIED`, `IO`
  */
 export async function readSysctl(key: string, options?: SysctlOptions): Promise<string> {
@@ -45,7 +44,8 @@ export async function readSysctl(key: string, options?: SysctlOptions): Promise<
 }
 
 /**
- * Set `key` and read it back: what the kernel cut or did not take is an error, and the old value is put back.
+ * Set `key` and read it back. Where the kernel cut the value or did not take it, the old value is
+ * restored and the call rejects.
  * @throws SysctlError `INVALID_KEY`, `INVALID_VALUE`, `NOT_FOUND`, `DENIED`, `TOO_LONG`, `REFUSED`, `IO`
  */
 export async function writeSysctl(
@@ -57,21 +57,21 @@ export async function writeSysctl(
   checkValue(key, value)
   const before = await readSysctl(key, options)
   try {
-    await put(path, value)
+    await writeValue(path, value)
   } catch (cause) {
-    await putBack(key, path, before, options)
+    await restoreValue(key, path, before, options)
     throw fromSystemError(`set, to the ${length(value)} \`${value}\`,`, key, cause)
   }
   const after = await readSysctl(key, options)
   if (collapse(after) === collapse(value)) return
 
-  await putBack(key, path, before, options)
+  await restoreValue(key, path, before, options)
   throw after !== '' && value.startsWith(after)
     ? tooLong(key, value, Buffer.byteLength(after))
     : new SysctlError(
         'REFUSED',
         key,
-        `Cannot set sysctl \`${key}\`: of the ${length(value)} \`${value}\` it reads back \`${after}\` (${length(after)}); the old value was put back`,
+        `Cannot set sysctl \`${key}\`: of the ${length(value)} \`${value}\` it reads back \`${after}\` (${length(after)}); the old value was restored`,
       )
 }
 
@@ -97,7 +97,7 @@ function tooLong(key: string, value: string, maxBytes: number): SysctlError {
   )
 }
 
-async function putBack(
+async function restoreValue(
   key: string,
   path: string,
   before: string,
@@ -105,18 +105,18 @@ async function putBack(
 ): Promise<void> {
   if ((await readSysctl(key, options)) === before) return
   try {
-    await put(path, before)
+    await writeValue(path, before)
   } catch (cause) {
-    throw fromSystemError(`put the old value \`${before}\` back into`, key, cause)
+    throw fromSystemError(`restore the old value \`${before}\` of`, key, cause)
   }
 }
 
-// one write(2) per value, as the kernel wants it; never creates a file where no such sysctl is
-async function put(path: string, value: string): Promise<void> {
+// one write(2), as the kernel requires; creates no file where there is no such sysctl
+async function writeValue(path: string, value: string): Promise<void> {
   await writeFile(path, `${value}\n`, { flag: constants.O_WRONLY | constants.O_TRUNC })
 }
 
-// a list of numbers is written with blanks and read back with tabs
+// numbers written with blanks between them are read back with tabs
 const collapse = (value: string): string => value.trim().replace(/\s+/g, ' ')
 
 const length = (value: string): string => `${Buffer.byteLength(value)} bytes`

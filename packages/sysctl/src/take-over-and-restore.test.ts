@@ -1,25 +1,21 @@
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test as base } from 'vitest'
-import { giveBack, readSysctl, takeOver, type IsOurs } from './index.ts'
+import { test as base } from '@core-dump-handler/testing/scratch'
+import { expect } from 'vitest'
+import { restore, readSysctl, takeOver, type IsOurs } from './index.ts'
 
 const KEYS = ['fs.suid_dumpable', 'kernel.core_pattern']
 const isOurs: IsOurs = (key, value) =>
   key === 'kernel.core_pattern' ? value.startsWith('|/ours') : value === '2'
 
-const test = base.extend<{ dir: string; root: string; backupDir: string }>({
-  // oxlint-disable-next-line no-empty-pattern -- vitest reads the parameter list
-  dir: async ({}, use) => {
-    const dir = await mkdtemp(join(tmpdir(), 'sysctl-'))
+const test = base.extend<{ root: string; backupDir: string }>({
+  root: async ({ dir }, use) => {
     await mkdir(join(dir, 'sys/kernel'), { recursive: true })
     await mkdir(join(dir, 'sys/fs'))
     await writeFile(join(dir, 'sys/kernel/core_pattern'), 'core\n')
     await writeFile(join(dir, 'sys/fs/suid_dumpable'), '0\n')
-    await use(dir)
-    await rm(dir, { recursive: true })
+    await use(join(dir, 'sys'))
   },
-  root: async ({ dir }, use) => use(join(dir, 'sys')),
   backupDir: async ({ dir }, use) => use(join(dir, 'backups')),
 })
 
@@ -28,7 +24,7 @@ const values = (pattern: string): Record<string, string> => ({
   'kernel.core_pattern': pattern,
 })
 
-test('saves what it found, sets ours, and gives it back', async ({ root, backupDir }) => {
+test('saves the value found, sets the new one, and restores', async ({ root, backupDir }) => {
   const taken = await takeOver(values('|/ours/a'), { root, backupDir, isOurs })
   expect(taken).toEqual([
     { key: 'fs.suid_dumpable', found: '0', changed: true, backup: '0' },
@@ -38,7 +34,7 @@ test('saves what it found, sets ours, and gives it back', async ({ root, backupD
   expect((await stat(join(backupDir, 'core_pattern.bak'))).mode & 0o777).toBe(0o600)
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('|/ours/a')
 
-  expect(await giveBack(KEYS, { root, backupDir, isOurs })).toEqual([
+  expect(await restore(KEYS, { root, backupDir, isOurs })).toEqual([
     { key: 'fs.suid_dumpable', outcome: 'restored', value: '0' },
     { key: 'kernel.core_pattern', outcome: 'restored', value: 'core' },
   ])
@@ -46,18 +42,18 @@ test('saves what it found, sets ours, and gives it back', async ({ root, backupD
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
-test('the first foreign value survives restarts and a change of our own value', async ({
+test('the first value of another program survives restarts and changes of our own value', async ({
   root,
   backupDir,
 }) => {
   for (const pattern of ['|/ours/a', '|/ours/a', '|/ours/b', '|/ours/c']) {
     await takeOver(values(pattern), { root, backupDir, isOurs })
   }
-  await giveBack(KEYS, { root, backupDir, isOurs })
+  await restore(KEYS, { root, backupDir, isOurs })
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
-test('B2: another backup directory adopts the first foreign value, never our own', async ({
+test('B2: another backup directory adopts the first value of another program, never our own', async ({
   dir,
   root,
   backupDir,
@@ -71,12 +67,12 @@ test('B2: another backup directory adopts the first foreign value, never our own
   }
   await takeOver(values('|/ours/b'), options)
 
-  await giveBack(KEYS, { root, backupDir, isOurs })
+  await restore(KEYS, { root, backupDir, isOurs })
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')
 })
 
-test('an earlier backup gives way to a foreign value in force', async ({
+test('a value of another program in force is saved in place of an earlier backup', async ({
   dir,
   root,
   backupDir,
@@ -92,7 +88,7 @@ test('an earlier backup gives way to a foreign value in force', async ({
   expect(await readFile(join(backupDir, 'core_pattern.bak'), 'utf8')).toBe('core')
 })
 
-test('our own value with its backup lost leaves none, and the fallback comes back', async ({
+test('our own value without a backup is not saved, and the fallback is restored', async ({
   root,
   backupDir,
 }) => {
@@ -101,36 +97,33 @@ test('our own value with its backup lost leaves none, and the fallback comes bac
   await expect(readdir(backupDir)).rejects.toThrow('ENOENT')
 
   const fallbacks = { 'kernel.core_pattern': 'core' }
-  expect(await giveBack(['kernel.core_pattern'], { root, backupDir, isOurs, fallbacks })).toEqual([
+  expect(await restore(['kernel.core_pattern'], { root, backupDir, isOurs, fallbacks })).toEqual([
     { key: 'kernel.core_pattern', outcome: 'fallback', value: 'core' },
   ])
 })
 
-test('a value already as wanted is by default neither saved nor changed', async ({
+test('a value that is as wanted is by default neither saved nor changed', async ({
   root,
   backupDir,
 }) => {
   const [taken] = await takeOver({ 'fs.suid_dumpable': '0' }, { root, backupDir })
   expect(taken).toEqual({ key: 'fs.suid_dumpable', found: '0', changed: false })
-  await giveBack(['fs.suid_dumpable'], { root, backupDir })
+  await restore(['fs.suid_dumpable'], { root, backupDir })
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')
 })
 
-test('what was as wanted before us comes back even after a change of our own value', async ({
+test('a value that was as wanted before is restored after a change of our own value', async ({
   root,
   backupDir,
 }) => {
   await writeFile(join(root, 'fs/suid_dumpable'), '2\n')
   await takeOver({ 'fs.suid_dumpable': '2' }, { root, backupDir, isOurs: () => false })
   await takeOver({ 'fs.suid_dumpable': '1' }, { root, backupDir, isOurs: () => true })
-  await giveBack(['fs.suid_dumpable'], { root, backupDir })
+  await restore(['fs.suid_dumpable'], { root, backupDir })
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('2')
 })
 
-test('undoes what it set, and what it saved, when a later key is missing', async ({
-  root,
-  backupDir,
-}) => {
+test('undoes values and backups when a later key is missing', async ({ root, backupDir }) => {
   const attempt = takeOver({ ...values('|/ours/a'), 'fs.absent': '1' }, { root, backupDir, isOurs })
   await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND', key: 'fs.absent' })
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
@@ -154,37 +147,39 @@ test('a backup that cannot be written stops the take-over before the value is to
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')
 })
 
-test('giving back goes on past a key that fails, and names it', async ({ root, backupDir }) => {
+test('restore continues after a key that fails, and reports it', async ({ root, backupDir }) => {
   await takeOver(values('|/ours/a'), { root, backupDir, isOurs })
   await rm(join(root, 'fs/suid_dumpable'))
   await symlink('/dev/null', join(root, 'fs/suid_dumpable'))
 
-  const results = await giveBack(KEYS, { root, backupDir })
+  const results = await restore(KEYS, { root, backupDir })
   expect(results).toMatchObject([
     { key: 'fs.suid_dumpable', outcome: 'failed', error: { code: 'REFUSED' } },
     { key: 'kernel.core_pattern', outcome: 'restored' },
   ])
-  expect(await readdir(backupDir), 'kept for another try').toEqual(['suid_dumpable.bak'])
+  expect(await readdir(backupDir), 'the backup is kept for another attempt').toEqual([
+    'suid_dumpable.bak',
+  ])
 })
 
-test('giving back twice, or what was never taken, changes nothing', async ({ root, backupDir }) => {
+test('restoring twice, or without a take-over, changes nothing', async ({ root, backupDir }) => {
   await takeOver(values('|/ours/a'), { root, backupDir, isOurs })
-  await giveBack(KEYS, { root, backupDir, isOurs })
-  for (const result of await giveBack(KEYS, { root, backupDir, isOurs })) {
+  await restore(KEYS, { root, backupDir, isOurs })
+  for (const result of await restore(KEYS, { root, backupDir, isOurs })) {
     expect(result.outcome).toBe('unchanged')
   }
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
-test('a stranger’s newer value is left alone', async ({ root, backupDir }) => {
+test('a newer value of another program is kept', async ({ root, backupDir }) => {
   await takeOver(values('|/ours/a'), { root, backupDir, isOurs })
-  await writeFile(join(root, 'kernel/core_pattern'), '|/usr/lib/stranger\n')
+  await writeFile(join(root, 'kernel/core_pattern'), '|/usr/lib/another\n')
 
-  const [, pattern] = await giveBack(KEYS, { root, backupDir, isOurs })
+  const [, pattern] = await restore(KEYS, { root, backupDir, isOurs })
   expect(pattern).toEqual({
     key: 'kernel.core_pattern',
-    outcome: 'foreign',
-    value: '|/usr/lib/stranger',
+    outcome: 'not-ours',
+    value: '|/usr/lib/another',
   })
   expect(await readdir(backupDir)).toEqual([])
 })
