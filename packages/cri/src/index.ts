@@ -28,5 +28,5 @@ export type {
 } from './process/types.ts'
 export { openRuntime } from './runtime/open-runtime.ts'
 export type { RuntimeOptions } from './runtime/options.ts'
-export type { CallOptions, Inspection, Runtime } from './runtime/runtime.ts'
+export type { CallOptions, Inspection, PodFilter, Runtime } from './runtime/runtime.ts'
 export { RUNTIME_SOCKETS } from './runtime/find-sockets.ts'

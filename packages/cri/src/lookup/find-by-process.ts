@@ -1,14 +1,16 @@
 import { textAt } from '../json.ts'
-import { warning } from '../warning.ts'
-import { cgroupLines, containerIds, podUid } from '../process/cgroup.ts'
+import { cgroupLayers, containerIds, podUid } from '../process/cgroup.ts'
 import { doubtOf, whyAnother } from '../process/proof.ts'
 import type { CrashFacts, ProcessSnapshot } from '../process/types.ts'
+import { warning } from '../warning.ts'
+import { withoutUndefined } from '../without-undefined.ts'
+import { doubtOfCgroup } from './cgroup-proof.ts'
 import {
-  type RuntimeContext,
-  addWarning,
   addError,
+  addWarning,
   type Context,
   type Found,
+  type RuntimeContext,
   unverified,
 } from './context.ts'
 import { findOwners, type Owner } from './find-owner.ts'
@@ -23,38 +25,40 @@ export async function findByProcess(
   opening: Promise<RuntimeContext> | undefined,
 ): Promise<Found> {
   const another = whyAnother(snapshot, crash)
-  // whose that one is matters to nobody
+  // the owner of another process has nothing to do with the crash
   if (another !== undefined) return unverified(another)
   const doubt = doubtOf(snapshot, crash)
-  const { cgroup } = snapshot
+  const { pid, cgroup } = snapshot
   if (cgroup === undefined) {
-    return unverified(doubt ?? `the cgroup of process ${snapshot.pid} could not be read`)
+    return unverified(doubt ?? `the cgroup of process ${pid} could not be read`)
   }
-  const ids = containerIds(cgroup)
-  const [only] = ids
-  if (only === undefined) return inNoContainer(snapshot, doubt)
+  const layers = cgroupLayers(cgroup)
+  if (layers.every((line) => line.length === 0)) return inNoContainer(snapshot, doubt)
 
-  // what the path says is said, but it proves nothing without the runtime
-  const uid = podUid(cgroup)
-  const path = {
-    ...(ids.length === 1 && { containerId: only }),
-    ...(uid !== undefined && { podUid: uid }),
-  }
+  // the ids of the path are reported, but prove nothing without the runtime
+  const ids = containerIds(cgroup)
+  const path = withoutUndefined({
+    containerId: ids.length === 1 ? ids[0] : undefined,
+    podUid: podUid(cgroup),
+  })
   if (opening === undefined) return unverified('the container runtime was not asked', path)
   try {
-    const inContext = await opening
-    const owners = await findOwners(cgroupLines(cgroup), inContext)
+    const inRuntime = await opening
+    const owners = await findOwners(layers, inRuntime)
     const [owner] = owners
     if (owner === undefined) {
-      const message = `\`${inContext.runtime.endpoint}\` knows no container ${ids.join(', ')}`
+      const what = ids.length === 0 ? `pod ${path.podUid}` : `container ${ids.join(', ')}`
+      const message = `\`${inRuntime.runtime.endpoint}\` knows no ${what}`
       addWarning(context, warning('CRI_NOT_FOUND', message))
       return unverified(message, path)
     }
     if (owners.length > 1) {
       const names = owners.map(({ id }) => id).join(', ')
-      return unverified(`the cgroup of process ${snapshot.pid} names several containers: ${names}`)
+      return unverified(`the cgroup of process ${pid} names several containers: ${names}`)
     }
-    return await describe(owner, doubt, inContext)
+    // a forged path must not lead to the pod, the log or the files of another user
+    const forged = doubtOfCgroup(owner, pid, context.options.procRoot)
+    return forged === undefined ? await describe(owner, doubt, inRuntime) : unverified(forged)
   } catch (error) {
     return unverified(addError(context, error).message, path)
   }
@@ -62,7 +66,7 @@ export async function findByProcess(
 
 function inNoContainer({ pid, status }: ProcessSnapshot, doubt: string | undefined): Found {
   if (doubt !== undefined) return unverified(doubt)
-  // whoever left its cgroup, or a container of a kind that has no id, is not the host
+  // a process that left its cgroup, or a container without an id, is not the host
   return (status?.nspid.length ?? 0) > 1
     ? unverified(`process ${pid} has a pid namespace of its own, but its cgroup names no container`)
     : { identity: { status: 'host', reason: `process ${pid} is in no container` } }
@@ -71,22 +75,24 @@ function inNoContainer({ pid, status }: ProcessSnapshot, doubt: string | undefin
 async function describe(
   owner: Owner,
   doubt: string | undefined,
-  inContext: RuntimeContext,
+  context: RuntimeContext,
 ): Promise<Found> {
   const isContainer = owner.kind === 'container'
   const { status } = owner.inspection
   const logPath = textAt(status, 'logPath')
-  // in a crash loop the kubelet removes the log as soon as the next container is dead
-  if (isContainer && logPath !== undefined && inContext.options.logLines > 0) {
-    void inContext.logs.open(logPath).catch(() => {})
+  // in a crash loop the kubelet removes the log as soon as the next container has ended
+  if (isContainer && logPath !== undefined && context.options.logLines > 0) {
+    void context.logs.open(logPath).catch(() => {})
   }
-  const sandboxId = isContainer ? await sandboxIdOf(owner.inspection, inContext) : owner.id
-  const sandbox = isContainer ? await sandboxStatusOf(sandboxId, inContext) : owner.inspection
-  const identity = identityOf(owner, sandbox, doubt)
+  const sandboxId = isContainer ? await sandboxIdOf(owner.inspection, context) : owner.id
+  const sandbox = isContainer ? await sandboxStatusOf(sandboxId, context) : owner.inspection
   return {
-    identity,
-    ...(sandboxId !== undefined && { sandboxId }),
-    ...(sandbox !== undefined && { sandbox, podInfo: podInfoOf(sandbox.status) }),
-    ...(isContainer && { container: { id: owner.id, inspection: owner.inspection } }),
+    identity: identityOf(owner, sandbox, doubt),
+    ...withoutUndefined({
+      sandboxId,
+      sandbox,
+      podInfo: sandbox && podInfoOf(sandbox.status),
+      container: isContainer ? { id: owner.id, inspection: owner.inspection } : undefined,
+    }),
   }
 }

@@ -1,12 +1,18 @@
 import { numberAt, textAt } from '../json.ts'
 import type { Inspection } from '../runtime/runtime.ts'
+import { withoutUndefined } from '../without-undefined.ts'
 import type { Owner } from './find-owner.ts'
 import { LABEL } from './sandbox.ts'
 import type { Identity } from './types.ts'
 
-const SANDBOX = 'the crash is in the sandbox (pause) process of the pod, which is no container'
+const NO_CONTAINER = {
+  container: undefined,
+  sandbox:
+    'the crash is in the sandbox of the pod (its pause process or its virtual machine), not in a container',
+  pod: 'the crash is in the cgroup of the pod, not in a container (as the sandbox of gVisor)',
+} as const
 
-/** Whose crash it was, by what the runtime says of its container; `doubt` is about the process. */
+/** Whose crash it was, by what the runtime reports of the owner; `doubt` is about the process. */
 export function identityOf(
   owner: Owner,
   sandbox: Inspection | undefined,
@@ -15,25 +21,26 @@ export function identityOf(
   const { status } = owner.inspection
   const label = (name: string): string | undefined =>
     textAt(status, 'labels', name) ?? textAt(sandbox?.status, 'labels', name)
-  const isContainer = owner.kind === 'container'
   const sandboxUid = textAt(sandbox?.status, 'metadata', 'uid')
   const podUid = label(LABEL.podUid) ?? sandboxUid
   const contradiction = doubt ?? contradictionOf(podUid, sandboxUid, owner)
-  const reason = contradiction ?? (isContainer ? undefined : SANDBOX)
-  return withoutUndefined({
+  return {
     status: contradiction === undefined ? 'verified' : 'unverified',
-    reason,
-    containerId: owner.id,
-    container: isContainer
-      ? (label(LABEL.container) ?? textAt(status, 'metadata', 'name'))
-      : undefined,
-    pod: label(LABEL.pod) ?? textAt(sandbox?.status, 'metadata', 'name'),
-    namespace: label(LABEL.namespace) ?? textAt(sandbox?.status, 'metadata', 'namespace'),
-    podUid,
-    image: isContainer ? textAt(status, 'image', 'image') : undefined,
-    imageRef: isContainer ? textAt(status, 'imageRef') : undefined,
-    restartCount: isContainer ? numberAt(status, 'metadata', 'attempt') : undefined,
-  })
+    ...withoutUndefined({
+      reason: contradiction ?? NO_CONTAINER[owner.kind],
+      containerId: owner.kind === 'pod' ? undefined : owner.id,
+      pod: label(LABEL.pod) ?? textAt(sandbox?.status, 'metadata', 'name'),
+      namespace: label(LABEL.namespace) ?? textAt(sandbox?.status, 'metadata', 'namespace'),
+      podUid,
+    }),
+    ...(owner.kind === 'container' &&
+      withoutUndefined({
+        container: label(LABEL.container) ?? textAt(status, 'metadata', 'name'),
+        image: textAt(status, 'image', 'image'),
+        imageRef: textAt(status, 'imageRef'),
+        restartCount: numberAt(status, 'metadata', 'attempt'),
+      })),
+  }
 }
 
 function contradictionOf(
@@ -44,19 +51,13 @@ function contradictionOf(
   if (sandboxUid !== undefined && podUid !== sandboxUid) {
     return `the container's pod is ${podUid}, its sandbox's is ${sandboxUid}`
   }
-  const other = [...owner.podUids].find((uid) => plain(uid) !== plain(podUid ?? ''))
+  const inPath = owner.layers.flatMap((layer) => layer.podUid ?? [])
+  const other = inPath.find((uid) => withoutDashes(uid) !== withoutDashes(podUid ?? ''))
   if (other === undefined) return undefined
-  return `the pod in the cgroup path is ${other}, the runtime says ${podUid ?? 'nothing'}`
+  return `the pod in the cgroup path is ${other}, the runtime reports ${podUid ?? 'none'}`
 }
 
-// the path has underscores or dashes, and a static pod's uid neither
-function plain(uid: string): string {
+// a path may have underscores for the dashes, and the uid of a static pod has neither
+function withoutDashes(uid: string): string {
   return uid.replaceAll('-', '')
-}
-
-type Known = { readonly [Key in keyof Identity]?: Identity[Key] | undefined }
-
-function withoutUndefined({ status = 'unverified', ...fields }: Known): Identity {
-  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return { status, ...Object.fromEntries(known) }
 }

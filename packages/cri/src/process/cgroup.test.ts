@@ -96,6 +96,7 @@ const SHAPES: readonly Shape[] = [
     name: "CRI-O's monitor, which is beside the container",
     text: `0::/kubepods.slice/kubepods-pod${SLICE_UID}.slice/crio-conmon-${A}.scope`,
     ids: [],
+    uid: UID,
   },
   {
     name: 'docker behind cri-dockerd',
@@ -126,6 +127,17 @@ const SHAPES: readonly Shape[] = [
     name: 'lines in two pods, none of which is returned',
     text: `2:cpu:/kubepods/pod${UID}/${A}\n1:memory:/kubepods/pod${OUTER}/${B}`,
     ids: [A, B],
+  },
+  {
+    name: 'gVisor, whose sandbox is in the cgroup of its pod',
+    text: `0::/kubepods/burstable/pod${UID}`,
+    ids: [],
+    uid: UID,
+  },
+  {
+    name: 'a Kata hypervisor',
+    text: `0::/kata_overhead/${A}`,
+    ids: [A],
   },
   { name: 'a hex run that is longer than an id', text: `0::/${A}${B}/x${A}f`, ids: [] },
   { name: 'a cgroup that was deleted', text: `0::/kubepods/${A} (deleted)`, ids: [A] },

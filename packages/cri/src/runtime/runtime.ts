@@ -18,8 +18,8 @@ export interface Runtime {
   imageStatus(ref: string, options?: CallOptions): Promise<JsonObject>
   /** As `crictl ps -o json -p <id>`, which lists running containers only: `{ containers: [] }`. */
   listContainers(podSandboxId: string, options?: CallOptions): Promise<JsonObject>
-  /** As `crictl pods --name <name> -o json`, but by exact name, newest first: `{ items: [] }`. */
-  listPodSandboxes(filter: { readonly name?: string }, options?: CallOptions): Promise<JsonObject>
+  /** As `crictl pods -o json`, newest first: `{ items: [] }`. */
+  listPodSandboxes(filter: PodFilter, options?: CallOptions): Promise<JsonObject>
   /**
    * The last lines of a container's log, from a client that offers it: crictl reads the file itself.
    * Undefined from others, since CRI has no such call: read the file at `status.logPath`.
@@ -27,6 +27,12 @@ export interface Runtime {
   containerLog(id: string, lines: number, options?: CallOptions): Promise<Buffer | undefined>
   /** End the calls in progress, close the connection and kill every crictl. */
   close(): void
+}
+
+export interface PodFilter {
+  /** The exact name of the pod. */
+  readonly name?: string
+  readonly uid?: string
 }
 
 export interface CallOptions {

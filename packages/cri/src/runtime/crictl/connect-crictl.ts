@@ -9,7 +9,7 @@ import {
 } from '../../json.ts'
 import { oneLine } from '../../text.ts'
 import { withoutEnvironment } from '../environment-values.ts'
-import type { CallOptions, Inspection, Runtime } from '../runtime.ts'
+import type { CallOptions, Inspection, PodFilter, Runtime } from '../runtime.ts'
 import { type CrictlOptions, runCrictl } from './run-crictl.ts'
 
 /** A runtime called through crictl, with the commands of IBM core-dump-handler 9. */
@@ -54,16 +54,17 @@ export function connectCrictl(options: CrictlOptions): Runtime {
   }
 
   async function listPodSandboxes(
-    { name }: { readonly name?: string },
+    { name, uid }: PodFilter,
     call?: CallOptions,
   ): Promise<JsonObject> {
-    const answer = await ask(
-      ['pods', ...(name === undefined ? [] : ['--name', name]), '-o', 'json'],
-      call,
-    )
-    // --name is a regular expression without anchors: `web-1` finds `web-10` too
+    const byName = name === undefined ? [] : ['--name', name]
+    const byUid = uid === undefined ? [] : ['--label', `io.kubernetes.pod.uid=${uid}`]
+    const answer = await ask(['pods', ...byName, ...byUid, '-o', 'json'], call)
+    // --name is a regular expression without anchors: `web-1` finds `web-10`, too
     const wanted = objectsAt(answer, 'items').filter(
-      (pod) => name === undefined || textAt(pod, 'metadata', 'name') === name,
+      (pod) =>
+        (name === undefined || textAt(pod, 'metadata', 'name') === name) &&
+        (uid === undefined || textAt(pod, 'metadata', 'uid') === uid),
     )
     return { ...answer, items: wanted }
   }

@@ -1,9 +1,9 @@
 import { CriError } from '../../error.ts'
 import type { JsonObject } from '../../json.ts'
 import { withoutEnvironment } from '../environment-values.ts'
-import type { CallOptions, Inspection, Runtime } from '../runtime.ts'
+import type { CallOptions, Inspection, PodFilter, Runtime } from '../runtime.ts'
 import { type Channel, type ChannelOptions, type Method, openChannel } from './channel.ts'
-import { ContainerState } from './gen/runtime.ts'
+import { ContainerState, type PodSandboxMetadata } from './gen/runtime.ts'
 import * as methods from './methods.ts'
 import * as toCrictl from './to-crictl.ts'
 import { toCriError } from './to-cri-error.ts'
@@ -58,14 +58,11 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
     return withoutEnvironment({ containers: containers.map(toCrictl.containerItem) })
   }
 
-  async function listPodSandboxes(
-    { name }: { readonly name?: string },
-    call?: CallOptions,
-  ): Promise<JsonObject> {
-    // CRI cannot filter by name
+  async function listPodSandboxes(filter: PodFilter, call?: CallOptions): Promise<JsonObject> {
+    // CRI cannot filter by name or uid
     const { items } = await ask(methods.listPodSandbox, { filter: undefined }, call)
     const wanted = items
-      .filter(({ metadata }) => name === undefined || metadata?.name === name)
+      .filter(({ metadata }) => matches(metadata, filter))
       .toSorted((one, other) => Number(other.createdAt - one.createdAt))
     return withoutEnvironment({ items: wanted.map(toCrictl.podSandboxItem) })
   }
@@ -84,6 +81,12 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
       channel?.close()
     },
   }
+}
+
+function matches(metadata: PodSandboxMetadata | undefined, { name, uid }: PodFilter): boolean {
+  return (
+    (name === undefined || metadata?.name === name) && (uid === undefined || metadata?.uid === uid)
+  )
 }
 
 function inspection(status: JsonObject, info: Readonly<Record<string, string>>): Inspection {
