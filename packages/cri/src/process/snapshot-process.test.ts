@@ -153,3 +153,16 @@ test('parses a comm that holds blanks and parentheses', ({ dir }) => {
   expect(snapshot.startTime).toBe(12_345n)
   expect(snapshot.status?.uid).toBe(1000)
 })
+
+test('C15: knows the start of a process where /proc/stat has a line for each of 8192 CPUs', ({
+  dir,
+}) => {
+  fakeProc(dir, { pid: 42 })
+  const cpus = Array.from({ length: 8192 }, (_, n) => `cpu${n} ${'1234567890 '.repeat(10)}\n`)
+  const interrupts = `intr 1${' 0'.repeat(100_000)}\n`
+  writeFileSync(
+    join(dir, 'stat'),
+    `cpu  1 2 3\n${cpus.join('')}${interrupts}ctxt 1\nbtime ${BOOT_TIME}\n`,
+  )
+  expect(snapshotProcess(42, { root: dir }).startedAt).toBe(BOOT_TIME + 123.45)
+})

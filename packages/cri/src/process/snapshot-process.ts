@@ -16,6 +16,8 @@ import type { ProcessSnapshot, SnapshotOptions } from './types.ts'
 
 // far above what the kernel writes: 64 hierarchies with paths of 4096 bytes
 const MAX_KERNEL_TEXT = 262_144
+// /proc/stat has a line for each CPU and a number for each interrupt: 1 MiB with 8192 CPUs
+const MAX_KERNEL_STAT = 8_388_608
 export const MAX_FILE_BYTES = 2_097_152
 
 /**
@@ -42,9 +44,9 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     return nothing(pid, warning('PROCESS_GONE', `No process ${pid} in \`${root}\``))
   }
   const status = parseStatus(text(join(thread, 'status')) ?? '')
-  const cgroup = text(join(thread, 'cgroup'), (error) =>
-    warnings.push(unreadable('cgroup', pid, error)),
-  )
+  const cgroup = text(join(thread, 'cgroup'), {
+    onError: (error) => warnings.push(unreadable('cgroup', pid, error)),
+  })
   const exe = link(join(thread, 'exe'))
   const files = new Map<string, Buffer>()
   for (const name of includeFiles) {
@@ -65,7 +67,7 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
     const what = startTimeAfter === startTime ? `is not the one of pidfd ${pidfd}` : 'ended'
     return nothing(pid, warning('PROCESS_CHANGED', `Process ${pid} ${what} while it was read`))
   }
-  const kernelStat = text(join(root, 'stat')) ?? ''
+  const kernelStat = text(join(root, 'stat'), { maxBytes: MAX_KERNEL_STAT }) ?? ''
   const startedAt = startTime === undefined ? undefined : secondsSinceEpoch(startTime, kernelStat)
   const another = whyAnother({ pid, status, startedAt }, crash)
   if (another !== undefined) return nothing(pid, warning('PROCESS_CHANGED', another))
@@ -82,10 +84,13 @@ export function snapshotProcess(pid: number, options: SnapshotOptions = {}): Pro
 type OnError = (error: unknown) => void
 
 /** A file that the kernel writes, whole or not at all. */
-function text(path: string, onError?: OnError): string | undefined {
-  const file = read(path, MAX_KERNEL_TEXT, onError)
+function text(
+  path: string,
+  { maxBytes = MAX_KERNEL_TEXT, onError }: { maxBytes?: number; onError?: OnError } = {},
+): string | undefined {
+  const file = read(path, maxBytes, onError)
   if (file?.truncated !== true) return file?.bytes.toString()
-  onError?.(new Error(`it is larger than ${MAX_KERNEL_TEXT} bytes`))
+  onError?.(new Error(`it is larger than ${maxBytes} bytes`))
   return undefined
 }
 
