@@ -16,7 +16,7 @@ export interface Runtime {
   podSandboxStatus(id: string, options?: CallOptions): Promise<Inspection>
   /** An item of `crictl images -o json`: the image with this id, digest or name. */
   imageStatus(ref: string, options?: CallOptions): Promise<JsonObject>
-  /** As `crictl ps -o json -p <id>`, which lists running containers only: `{ containers: [] }`. */
+  /** As `crictl ps -o json -p <id>`, which lists running containers only, newest first: `{ containers: [] }`. */
   listContainers(podSandboxId: string, options?: CallOptions): Promise<JsonObject>
   /** As `crictl pods -o json`, newest first: `{ items: [] }`. */
   listPodSandboxes(filter: PodFilter, options?: CallOptions): Promise<JsonObject>

@@ -30,6 +30,7 @@ export interface FakeContainer {
   readonly imageRef?: string
   readonly logPath?: string
   readonly labels?: Readonly<Record<string, string>>
+  readonly createdAt?: string
   readonly info?: object
 }
 
@@ -120,7 +121,7 @@ function container(known: FakeRuntime, one: FakeContainer): object {
     id: one.id,
     metadata: { name: one.name, attempt: one.attempt ?? 0 },
     state: one.state ?? 1,
-    createdAt: '1795383701033706848',
+    createdAt: one.createdAt ?? '1795383701033706848',
     startedAt: '1795383701100000000',
     image: { image: one.image ?? '' },
     imageRef: one.imageRef ?? '',

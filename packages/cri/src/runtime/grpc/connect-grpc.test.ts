@@ -123,3 +123,19 @@ test('answers hold the names of environment variables and none of their values',
     server.close()
   }
 })
+
+test('N4: lists containers newest first, whatever the order of the runtime', async ({ dir }) => {
+  const containers = [
+    { id: 'middle', sandboxId: 's', name: 'a', createdAt: '1795383701033706848' },
+    { id: 'oldest', sandboxId: 's', name: 'b', createdAt: '1795383701033706847' },
+    { id: 'newest', sandboxId: 's', name: 'c', createdAt: '1795383701033706849' },
+  ]
+  const socket = join(dir, 's')
+  const server = await serveCri(socket, { containers, sandboxes: [], images: [] })
+  const runtime = await openRuntime({ endpoint: socket, client: 'grpc' })
+  expect(await runtime.listContainers('s')).toMatchObject({
+    containers: [{ id: 'newest' }, { id: 'middle' }, { id: 'oldest' }],
+  })
+  runtime.close()
+  server.close()
+})

@@ -8,6 +8,11 @@ import * as methods from './methods.ts'
 import * as toCrictl from './to-crictl.ts'
 import { toCriError } from './to-cri-error.ts'
 
+interface Listed {
+  readonly id: string
+  readonly createdAt: bigint
+}
+
 /** A runtime called over its socket; connects at the first call, and again after the connection is lost. */
 export function connectGrpc(socketPath: string, options: ChannelOptions): Runtime {
   const endpoint = `unix://${socketPath}`
@@ -55,15 +60,15 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
     const state = { state: ContainerState.CONTAINER_RUNNING }
     const filter = { id: '', podSandboxId, state }
     const { containers } = await ask(methods.listContainers, { filter }, call)
-    return withoutEnvironment({ containers: containers.map(toCrictl.containerItem) })
+    // a runtime lists in any order, crictl newest first
+    const sorted = containers.toSorted(newestFirst)
+    return withoutEnvironment({ containers: sorted.map(toCrictl.containerItem) })
   }
 
   async function listPodSandboxes(filter: PodFilter, call?: CallOptions): Promise<JsonObject> {
     // CRI cannot filter by name or uid
     const { items } = await ask(methods.listPodSandbox, { filter: undefined }, call)
-    const wanted = items
-      .filter(({ metadata }) => matches(metadata, filter))
-      .toSorted((one, other) => Number(other.createdAt - one.createdAt))
+    const wanted = items.filter(({ metadata }) => matches(metadata, filter)).toSorted(newestFirst)
     return withoutEnvironment({ items: wanted.map(toCrictl.podSandboxItem) })
   }
 
@@ -81,6 +86,10 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
       channel?.close()
     },
   }
+}
+
+function newestFirst(one: Listed, other: Listed): number {
+  return Number(other.createdAt - one.createdAt) || (one.id < other.id ? -1 : 1)
 }
 
 function matches(metadata: PodSandboxMetadata | undefined, { name, uid }: PodFilter): boolean {
