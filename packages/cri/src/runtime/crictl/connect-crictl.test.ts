@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -69,6 +70,29 @@ test('ignores warnings on stderr of a crictl that succeeds', async ({ dir }) => 
   runtime.close()
 })
 
+test('N2: warnings of crictl are no lines of a log, lines of the container are', async ({
+  dir,
+}) => {
+  const warnings = [
+    'time="2026-11-30T10:30:42Z" level=warning msg="Config \\"/etc/crictl.yaml\\" does not exist, trying next: \\"/bin/crictl.yaml\\""',
+    'WARN[0000] runtime connect using default endpoints: [unix:///run/containerd/containerd.sock]',
+    'time="2026-11-30T10:30:42Z" level=error msg="validate service connection: validate CRI v1 runtime API"',
+    'E1130 10:30:42.215058   21964 remote_runtime.go:657] "ContainerStatus from runtime service failed"',
+  ]
+  const lines = [
+    'time="2026-11-30T10:30:42Z" level=error msg="of the container"',
+    'WARN[0000] of the container',
+    'E1130 10:30:42.215058 1 main.go:1] of the container',
+    String(warnings[0]),
+  ]
+  const file = join(dir, 'stderr')
+  writeFileSync(file, [...warnings, ...lines, ''].join('\n'))
+  const crictl = fakeCrictl(dir, { logs: `cat '${file}' >&2` })
+  const runtime = await open(crictl.path)
+  expect(String(await runtime.containerLog('c', 10))).toBe(`${lines.join('\n')}\n`)
+  runtime.close()
+})
+
 test.for([
   [
     'exit 1 and NotFound',
@@ -83,6 +107,8 @@ test.for([
   ['its own time limit', 'echo "code = DeadlineExceeded" >&2; exit 1', 'CRI_TIMEOUT'],
   ['an old runtime', 'echo "code = Unimplemented" >&2; exit 1', 'CRI_UNIMPLEMENTED'],
   ['any other failure', 'printf "bad\\nthing \\033[31m" >&2; exit 3', 'CRI_FAILED'],
+  ['a script that does not find it', 'echo "crictl: not found" >&2; exit 127', 'CRI_UNAVAILABLE'],
+  ['words about no container', 'echo "file not found" >&2; exit 1', 'CRI_FAILED'],
   ['death by a signal', 'kill -9 $$', 'CRI_UNAVAILABLE'],
   ['text that is no JSON', 'echo hello', 'CRI_MALFORMED'],
   ['JSON that is no object', 'echo "[1]"', 'CRI_MALFORMED'],

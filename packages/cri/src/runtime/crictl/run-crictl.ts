@@ -13,9 +13,14 @@ export interface CrictlOptions {
   readonly imageCommand: 'img' | 'images'
 }
 
+// warnings about endpoints and configuration, before the first line of a log (cri-tools 1.22 to 1.37)
+const OWN_WARNING =
+  /^(?:(?:time="[^"\n]*" level=\w+ msg="|(?:WARN|ERRO)\[\d+\] )(?:Config |(?:runtime|image) connect using default|validate (?:service|CRI)|unable to determine (?:runtime|image) API|get server config)|[EW]\d{4} [^\]\n]*remote_(?:runtime|image)\.go:\d+\])[^\n]*\n/
+
 /**
  * The stdout of `crictl <args>`; with `all` both streams, because `crictl logs` prints the stderr of
- * the container on its own. Only the exit code decides: crictl warns on stderr when it succeeds.
+ * the container on its own, after its own warnings, which are left out. Only the exit code decides:
+ * crictl warns on stderr when it succeeds.
  */
 export async function runCrictl(
   args: readonly string[],
@@ -72,12 +77,12 @@ export async function runCrictl(
     }
     if (killed === 'CRI_TOO_LARGE') throw failure(killed, `it printed more than ${maxBytes} bytes`)
     if (killed !== undefined) throw failure(killed, 'canceled by the caller')
-    if (exitCode === 0) return Buffer.concat(output)
+    if (exitCode === 0) return Buffer.concat(all ? withoutOwnWarnings(output, stderr) : output)
     if (exitCode === null) throw failure('CRI_UNAVAILABLE', `it was ended by ${signalCode}`)
     const text = Buffer.concat(stderr).toString()
     // with `all`, lines of the container come before that of crictl and are not reported
     const reason = all ? ownLastLine(text) : text
-    throw failure(codeOf(reason), `exit code ${exitCode}: ${reason}`)
+    throw failure(codeOf(exitCode, reason), `exit code ${exitCode}: ${reason}`)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
@@ -99,9 +104,31 @@ function ownLastLine(stderr: string): string {
   return /^(FATA\[|time=")/.test(line) ? line : ''
 }
 
-/** The code for the message of a crictl that failed. */
-function codeOf(message: string): CriErrorCode {
-  if (/code = NotFound|no such (container|pod)|not found/i.test(message)) return 'CRI_NOT_FOUND'
+/** `output` without the warnings of crictl at the start of those of its chunks that are `stderr`. */
+function withoutOwnWarnings(output: readonly Buffer[], stderr: readonly Buffer[]): Buffer[] {
+  const text = Buffer.concat(stderr).toString('latin1')
+  let skipped = 0
+  for (let line; (line = OWN_WARNING.exec(text.slice(skipped)));) skipped += line[0].length
+  const isStderr = new Set(stderr)
+  return output.map((chunk) => {
+    if (!isStderr.has(chunk)) return chunk
+    const cut = Math.min(skipped, chunk.length)
+    skipped -= cut
+    return chunk.subarray(cut)
+  })
+}
+
+/** The code for the exit of a crictl that failed with `message`. */
+function codeOf(exitCode: number, message: string): CriErrorCode {
+  // of a shell, where crictl is a script that does not find its program
+  if (exitCode === 126 || exitCode === 127) return 'CRI_UNAVAILABLE'
+  if (
+    /code = NotFound|no such (container|pod)|(container|pod|sandbox|image)\b.*not found/i.test(
+      message,
+    )
+  ) {
+    return 'CRI_NOT_FOUND'
+  }
   if (/code = Unavailable|connection refused|no such file or directory/i.test(message)) {
     return 'CRI_UNAVAILABLE'
   }
