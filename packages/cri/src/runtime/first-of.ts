@@ -1,6 +1,6 @@
 import { CriError, isCriError } from '../error.ts'
 import { objectsAt } from '../json.ts'
-import { messageOf } from '../text.ts'
+import { errnoOf, messageOf } from '../text.ts'
 import type { Runtime } from './runtime.ts'
 
 /**
@@ -9,17 +9,19 @@ import type { Runtime } from './runtime.ts'
  */
 export function firstOf(runtimes: readonly [Runtime, ...Runtime[]]): Runtime {
   let chosen: Runtime | undefined = runtimes.length === 1 ? runtimes[0] : undefined
+  const answered = new Set<Runtime>()
 
   async function ask<Answer>(
     call: (runtime: Runtime) => Promise<Answer>,
     isEmpty: (answer: Answer) => boolean = () => false,
   ): Promise<Answer> {
     if (chosen !== undefined) return call(chosen)
-    const errors: unknown[] = []
+    const failures: Failure[] = []
     let empty: Answer | undefined
     for (const runtime of runtimes) {
       try {
         const answer = await call(runtime)
+        answered.add(runtime)
         if (isEmpty(answer)) {
           empty ??= answer
           continue
@@ -28,11 +30,12 @@ export function firstOf(runtimes: readonly [Runtime, ...Runtime[]]): Runtime {
         return answer
       } catch (error) {
         if (isCriError(error) && error.code === 'CRI_ABORTED') throw error
-        errors.push(error)
+        if (isCriError(error) && error.code === 'CRI_NOT_FOUND') answered.add(runtime)
+        failures.push({ error, isAbsent: isAbsent(error) && !answered.has(runtime) })
       }
     }
     if (empty !== undefined) return empty
-    throw worst(errors)
+    throw worst(failures)
   }
 
   return {
@@ -59,14 +62,32 @@ export function firstOf(runtimes: readonly [Runtime, ...Runtime[]]): Runtime {
   }
 }
 
-/** One error for all: that one runtime did not answer outweighs that the others do not know. */
-function worst(errors: readonly unknown[]): unknown {
-  const [first] = errors
-  if (errors.length < 2) return first
-  const known = errors.filter((error) => isCriError(error))
-  const failed = known.find(({ code }) => code === 'CRI_TIMEOUT' || code === 'CRI_FAILED')
-  const denied = known.find(({ code }) => code === 'CRI_NOT_FOUND')
-  const { code } = failed ?? denied ?? known[0] ?? { code: 'CRI_FAILED' as const }
+interface Failure {
+  readonly error: unknown
+  /** There is no runtime at that socket. */
+  readonly isAbsent: boolean
+}
+
+/**
+ * One error for all. That one runtime did not answer outweighs that the others do not know: it may
+ * be the one that does.
+ */
+function worst(failures: readonly Failure[]): unknown {
+  const errors = failures.map(({ error }) => error)
+  if (errors.length < 2) return errors[0]
+  const codes = failures.map(({ error, isAbsent: absent }) => ({
+    code: isCriError(error) ? error.code : 'CRI_FAILED',
+    // another program's socket does not serve CRI and knows no container
+    isAnswer: absent || (isCriError(error) && /_(NOT_FOUND|UNIMPLEMENTED)$/.test(error.code)),
+  }))
+  const { code } = codes.find(({ isAnswer }) => !isAnswer) ??
+    codes.find((one) => one.code === 'CRI_NOT_FOUND') ??
+    codes[0] ?? { code: 'CRI_FAILED' }
   const message = errors.map((error) => messageOf(error)).join(' · ')
   return new CriError(code, message, { cause: new AggregateError(errors) })
+}
+
+function isAbsent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return errnoOf(error) === 'ENOENT' || isAbsent(error.cause)
 }

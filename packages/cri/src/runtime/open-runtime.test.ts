@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
@@ -57,7 +57,7 @@ test('asks the next runtime until one answers, then only that one', async ({ dir
   await Promise.all([another.close(), dead.close()])
 })
 
-test('reports CRI_NOT_FOUND where a runtime does not know the id and another is dead', async ({
+test('C4b: reports CRI_UNAVAILABLE where one runtime does not know the id and another is dead', async ({
   dir,
 }) => {
   const dead = await listen(
@@ -67,13 +67,38 @@ test('reports CRI_NOT_FOUND where a runtime does not know the id and another is 
   const idle = await serveCri(place(dir, '/run/containerd/containerd.sock'), IDLE)
   const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
   await expect(runtime.containerStatus(ID)).rejects.toMatchObject({
-    code: 'CRI_NOT_FOUND',
+    code: 'CRI_UNAVAILABLE',
     message: expect.stringMatching(/containerd\.sock.* · .*crio\.sock/),
   })
   expect(await runtime.listPodSandboxes({ name: 'web' })).toEqual({ items: [] })
   runtime.close()
   idle.close()
   await dead.close()
+})
+
+test('reports CRI_NOT_FOUND where a runtime does not know the id and the other socket is gone', async ({
+  dir,
+}) => {
+  const gone = await serveCri(place(dir, '/run/crio/crio.sock'), IDLE)
+  const idle = await serveCri(place(dir, '/run/containerd/containerd.sock'), IDLE)
+  const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
+  gone.close()
+  rmSync(place(dir, '/run/crio/crio.sock'), { force: true })
+  await expect(runtime.containerStatus(ID)).rejects.toMatchObject({ code: 'CRI_NOT_FOUND' })
+  runtime.close()
+  idle.close()
+})
+
+test('C4b: a runtime that has answered and is gone may know the id', async ({ dir }) => {
+  const restarting = await serveCri(place(dir, '/run/containerd/containerd.sock'), IDLE)
+  const idle = await serveCri(place(dir, '/run/crio/crio.sock'), IDLE)
+  const runtime = await openRuntime({ root: dir, crictlPath: join(dir, 'none') })
+  await expect(runtime.containerStatus(ID)).rejects.toMatchObject({ code: 'CRI_NOT_FOUND' })
+  restarting.close()
+  rmSync(place(dir, '/run/containerd/containerd.sock'), { force: true })
+  await expect(runtime.containerStatus(ID)).rejects.toMatchObject({ code: 'CRI_UNAVAILABLE' })
+  runtime.close()
+  idle.close()
 })
 
 test('asks a runtime with two socket paths once', async ({ dir }) => {
