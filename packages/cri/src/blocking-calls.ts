@@ -1,4 +1,4 @@
-import { within } from './time-limit.ts'
+import { before, within } from './time-limit.ts'
 
 /**
  * Runs calls that may never return, such as reading a file on a FUSE or NFS mount that does not
@@ -6,31 +6,45 @@ import { within } from './time-limit.ts'
  * run one at a time, and none starts while one hangs.
  */
 export interface BlockingCalls {
-  /** Rejects when the call takes longer than `limitMs`, or when an earlier one still hangs. */
-  run<T>(name: string, limitMs: number, call: () => Promise<T>): Promise<T>
+  /** Rejects when the call does not return within its limit, or when an earlier one still hangs. */
+  run<T>(name: string, call: () => Promise<T>, limit: CallLimit): Promise<T>
+}
+
+export interface CallLimit {
+  readonly limitMs: number
+  /** Its reason is the rejection. */
+  readonly signal?: AbortSignal
 }
 
 export function createBlockingCalls(): BlockingCalls {
   let previous: Promise<unknown> = Promise.resolve()
   let hanging: string | undefined
 
-  async function runOne<T>(name: string, limitMs: number, call: () => Promise<T>): Promise<T> {
-    if (hanging !== undefined) throw new Error(`not tried, because reading \`${hanging}\` hangs`)
+  async function runOne<T>(
+    name: string,
+    call: () => Promise<T>,
+    { limitMs, signal }: CallLimit,
+  ): Promise<T> {
+    if (hanging !== undefined) throw new Error(`not tried, because \`${hanging}\` does not answer`)
+    signal?.throwIfAborted()
+    hanging = name
     const running = call()
-    return within(limitMs, running, () => {
-      hanging = name
-      const returned = (): void => void (hanging = undefined)
-      running.then(returned, returned)
+    const returned = (): void => void (hanging = undefined)
+    running.then(returned, returned)
+    return within(limitMs, signal ? before(signal, running) : running, () => {
       const reason = 'the file system or the memory behind it may not answer'
       return new Error(`not done within ${limitMs} ms: ${reason}`)
     })
   }
 
   return {
-    run: (name, limitMs, call) => {
-      const next = previous.then(() => runOne(name, limitMs, call))
+    run: (name, call, limit) => {
+      const next = previous.then(() => runOne(name, call, limit))
       previous = next.catch(() => {})
       return next
     },
   }
 }
+
+/** Those of this process: the pool is the process's, too. */
+export const blockingCalls: BlockingCalls = createBlockingCalls()

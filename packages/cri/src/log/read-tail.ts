@@ -19,7 +19,8 @@ export async function readTail(
   count: number,
   maxBytes: number,
 ): Promise<LogTail> {
-  const sizes = await Promise.all(files.map(async (file) => (await file.stat()).size))
+  const sizes: number[] = []
+  for (const file of files) sizes.push((await file.stat()).size)
   const total = sizes.reduce((sum, size) => sum + size, 0)
   const limit = Math.min(total, maxBytes)
   for (let length = Math.min(FIRST_READ, limit); ; length = Math.min(length * 2, limit)) {

@@ -1,9 +1,9 @@
-import type { BlockingCalls } from '../blocking-calls.ts'
 import { CriError, isCriError } from '../error.ts'
 import type { JsonObject } from '../json.ts'
 import type { OpenLogs } from '../log/open-logs.ts'
 import type { Inspection, Runtime } from '../runtime/runtime.ts'
 import { type Warning, warningOf } from '../warning.ts'
+import type { InitFiles } from './init-files.ts'
 import type { Identity, LookupOptions } from './types.ts'
 
 /** What all steps of one lookup share. */
@@ -11,7 +11,7 @@ export interface Context {
   readonly options: Required<Omit<LookupOptions, 'signal' | 'totalTimeoutMs' | 'maxLogBytes'>>
   readonly deadline: Deadline
   readonly logs: OpenLogs
-  readonly blockingCalls: BlockingCalls
+  readonly initFiles: InitFiles
   readonly warnings: Warning[]
 }
 

@@ -1,7 +1,5 @@
 import { isCriError } from '../error.ts'
 import { type JsonObject, numberAt, textAt } from '../json.ts'
-import { containerIds } from '../process/cgroup.ts'
-import { snapshotWith } from '../process/snapshot-process-within.ts'
 import type { ProcessSnapshot } from '../process/types.ts'
 import type { Inspection } from '../runtime/runtime.ts'
 import { warning } from '../warning.ts'
@@ -26,7 +24,9 @@ export async function detailsOf(
     imageOf(item, context),
   ])
   const initPid = numberAt(inspection?.info, 'pid')
-  const initFiles = await initFilesOf(id, initPid, snapshot, context)
+  const initFiles = await context.initFiles.read(id, initPid, snapshot, (added) =>
+    addWarning(context, added),
+  )
   return {
     id,
     ...withoutUndefined({ name, imageInfo, initPid }),
@@ -66,28 +66,4 @@ async function imageOf(item: JsonObject, context: RuntimeContext): Promise<JsonO
   const reason = refs.length === 0 ? 'the runtime names none' : `not known: ${refs.join(', ')}`
   addWarning(context, warning('IMAGE_NOT_FOUND', `No image of container ${id}: ${reason}`))
   return undefined
-}
-
-const NONE: ReadonlyMap<string, Buffer> = new Map()
-
-/** `includeProcessFiles` of a container's first process, where it is still in that container. */
-async function initFilesOf(
-  id: string,
-  pid: number | undefined,
-  crashed: ProcessSnapshot | undefined,
-  context: RuntimeContext,
-): Promise<ReadonlyMap<string, Buffer>> {
-  const { includeProcessFiles: names, procRoot: root } = context.options
-  if (names.length === 0 || pid === undefined || pid <= 0) return NONE
-  // it is the process that crashed and may be gone: its files are those of the snapshot
-  if (crashed?.pid === pid && crashed.stable) {
-    return new Map([...crashed.files].filter(([name]) => names.includes(name)))
-  }
-  const init = await snapshotWith(context.blockingCalls, pid, { root, includeFiles: names })
-  for (const one of init.warnings) addWarning(context, one)
-  // a runtime in another pid namespace names pids that belong to other processes here
-  if (init.cgroup === undefined || containerIds(init.cgroup).includes(id)) return init.files
-  const message = `Process ${pid}, which the runtime names as the first of container ${id}, is not in it`
-  addWarning(context, warning('PROCESS_CHANGED', message))
-  return NONE
 }

@@ -82,7 +82,7 @@ async function describe(
   const logPath = textAt(status, 'logPath')
   // in a crash loop the kubelet removes the log as soon as the next container has ended
   if (isContainer && logPath !== undefined && context.options.logLines > 0) {
-    void context.logs.open(logPath).catch(() => {})
+    void context.logs.open(logPath, owner.id).catch(() => {})
   }
   const sandboxId = isContainer ? await sandboxIdOf(owner.inspection, context) : owner.id
   const sandbox = isContainer ? await sandboxStatusOf(sandboxId, context) : owner.inspection

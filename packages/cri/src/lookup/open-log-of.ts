@@ -2,7 +2,6 @@ import { textAt } from '../json.ts'
 import type { LogTail } from '../log/read-tail.ts'
 import type { Inspection } from '../runtime/runtime.ts'
 import { errnoOf, messageOf } from '../text.ts'
-import { before } from '../time-limit.ts'
 import { type Warning, warning } from '../warning.ts'
 import { addError, addWarning, type RuntimeContext } from './context.ts'
 
@@ -22,7 +21,7 @@ export async function openLogOf(
   let failure = warning('LOG_MISSING', `The runtime names no log of container ${id}`)
   if (path !== undefined) {
     try {
-      const log = await before(deadline.signal, logs.open(path))
+      const log = await logs.open(path, id)
       return () => log.tail(lines)
     } catch (error) {
       failure = logWarning(id, path, error)

@@ -1,5 +1,8 @@
 import { rmSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
 import {
   CGROUP,
   PAUSE,
@@ -201,3 +204,71 @@ test.skipIf(!canMountSilentFiles())(
     }
   },
 )
+
+describe('C7: process files of many containers', () => {
+  const containers = Array.from({ length: 64 }, (_, index) => ({
+    id: String(index).padStart(64, '0'),
+    sandboxId: PAUSE,
+    name: `c${index}`,
+    info: { pid: 1000 + index },
+  }))
+  test.override('known', { containers: [web, ...containers] })
+  test('are kept up to 16 MiB in all, with a warning for what is cut', async ({ node }) => {
+    const subject = node.subject()
+    for (const { id, info } of containers) {
+      const cgroup = `0::/kubepods/burstable/pod${UID}/${id}\n`
+      const files = { environ: Buffer.alloc(1 << 20, 'e'), maps: Buffer.alloc(1 << 20, 'm') }
+      fakeProc(join(node.dir, 'proc'), { pid: info.pid, cgroup, files })
+    }
+    const includeProcessFiles = ['environ', 'maps']
+    const result = await node.find(subject, { includeProcessFiles, logLines: 0 })
+    const sizes = result.containers.flatMap(({ initFiles }) =>
+      [...initFiles.values()].map(({ length }) => length),
+    )
+    const total = sizes.reduce((sum, size) => sum + size, 0)
+    expect(total).toBeLessThanOrEqual(16 << 20)
+    expect(total).toBeGreaterThan(15 << 20)
+    expect(sizes.filter((size) => size === 1 << 20).length).toBeGreaterThan(10)
+    expect(result.warnings.map(({ code }) => code)).toContain('PROCESS_FILE_TRUNCATED')
+  })
+})
+
+describe.skipIf(!canMountSilentFiles())('C1: many logs on a mount that does not answer', () => {
+  test('leave the threads of the pool to other calls', async ({ dir, node }) => {
+    const path = join(dir, 'pods/shop_web_uid/main/2.log')
+    const containers = Array.from({ length: 8 }, (_, index) => ({
+      id: String(index).padStart(64, '0'),
+      sandboxId: PAUSE,
+      name: `c${index}`,
+      // the same file by different paths
+      logPath: `${dir}${'/'.repeat(index + 2)}pods/shop_web_uid/main/2.log`,
+    }))
+    const socket = join(dir, 'many')
+    const pod = { id: PAUSE, name: 'web', namespace: 'shop', uid: UID }
+    const server = await serveCri(socket, {
+      containers: [{ ...web, logPath: path }, ...containers],
+      sandboxes: [pod],
+      images: [],
+    })
+    const { release } = await mountSilentFile(path)
+    const runtime = await openRuntime({ endpoint: socket, client: 'grpc' })
+    const lookup = startLookup(node.subject(), runtime, { totalTimeoutMs: 1500 })
+    try {
+      await lookup.identified
+      const start = performance.now()
+      for (let round = 0; round < 20; round++) {
+        await Promise.all(Array.from({ length: 3 }, () => stat(dir)))
+        await delay(20)
+      }
+      expect(performance.now() - start).toBeLessThan(1400)
+      const { containers: found } = await lookup.result
+      const logs = await Promise.allSettled(found.map(({ readLog }) => readLog()))
+      expect(logs.map(({ status }) => status)).toEqual(Array(9).fill('rejected'))
+    } finally {
+      await release()
+      await lookup.close()
+      runtime.close()
+      server.close()
+    }
+  })
+})

@@ -1,4 +1,3 @@
-import { createBlockingCalls } from '../blocking-calls.ts'
 import { objectsAt } from '../json.ts'
 import { createOpenLogs } from '../log/open-logs.ts'
 import type { Runtime } from '../runtime/runtime.ts'
@@ -16,6 +15,7 @@ import {
 import { detailsOf } from './details.ts'
 import { findByHostName } from './find-by-host-name.ts'
 import { findByProcess } from './find-by-process.ts'
+import { createInitFiles } from './init-files.ts'
 import { sandboxStatusOf } from './sandbox.ts'
 import type { Identified, Lookup, LookupOptions, LookupResult, LookupSubject } from './types.ts'
 
@@ -29,18 +29,15 @@ export function startLookup(
   runtime?: Runtime | Promise<Runtime>,
   options: LookupOptions = {},
 ): Lookup {
+  const deadline = startDeadline(options.totalTimeoutMs ?? 15_000, options.signal)
+  const { logLines = 500, includeProcessFiles = [], procRoot = '/proc' } = options
   const context: Context = {
-    options: {
-      logLines: options.logLines ?? 500,
-      includeProcessFiles: options.includeProcessFiles ?? [],
-      procRoot: options.procRoot ?? '/proc',
-    },
-    deadline: startDeadline(options.totalTimeoutMs ?? 15_000, options.signal),
-    logs: createOpenLogs(options.maxLogBytes ?? 1 << 20),
-    blockingCalls: createBlockingCalls(),
+    options: { logLines, includeProcessFiles, procRoot },
+    deadline,
+    logs: createOpenLogs(options.maxLogBytes ?? 1 << 20, deadline.signal),
+    initFiles: createInitFiles(includeProcessFiles, procRoot),
     warnings: [],
   }
-  const { deadline } = context
   const opening =
     runtime &&
     before(deadline.signal, Promise.resolve(runtime)).then((opened) => ({

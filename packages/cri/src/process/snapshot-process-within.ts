@@ -1,7 +1,7 @@
 import { close, constants, fstat, open, read } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { type BlockingCalls, createBlockingCalls } from '../blocking-calls.ts'
+import { blockingCalls } from '../blocking-calls.ts'
 import { warning } from '../warning.ts'
 import { type ProcFile, threadDirectory, truncated, unreadable } from './read-proc-file.ts'
 import { MAX_FILE_BYTES, snapshotProcess } from './snapshot-process.ts'
@@ -22,18 +22,9 @@ const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
  * the process, and where that is mapped from a FUSE file system of its own, the read never returns.
  * Such a read keeps a thread of libuv's pool, and `process.exit` waits for it.
  */
-export function snapshotProcessWithin(
+export async function snapshotProcessWithin(
   pid: number,
-  options: SnapshotWithinOptions = {},
-): Promise<ProcessSnapshot> {
-  return snapshotWith(createBlockingCalls(), pid, options)
-}
-
-/** As `snapshotProcessWithin`, with `calls` that several snapshots share. */
-export async function snapshotWith(
-  calls: BlockingCalls,
-  pid: number,
-  { memoryTimeoutMs = 1000, ...options }: SnapshotWithinOptions,
+  { memoryTimeoutMs = 1000, ...options }: SnapshotWithinOptions = {},
 ): Promise<ProcessSnapshot> {
   const { root = '/proc', tid = pid, includeFiles = [], maxFileBytes = MAX_FILE_BYTES } = options
   const memoryFiles = includeFiles.filter((name) => isMemoryFile(name))
@@ -46,7 +37,8 @@ export async function snapshotWith(
   for (const name of memoryFiles) {
     const path = join(thread, basename(name))
     try {
-      const file = await calls.run(path, memoryTimeoutMs, () => readFile(path, maxFileBytes))
+      const limit = { limitMs: memoryTimeoutMs }
+      const file = await blockingCalls.run(path, () => readFile(path, maxFileBytes), limit)
       files.set(name, file.bytes)
       if (file.truncated) warnings.push(truncated(name, pid, maxFileBytes))
     } catch (error) {

@@ -16,17 +16,17 @@ export const RUNTIME_SOCKETS: readonly string[] = [
 
 /** The sockets of `RUNTIME_SOCKETS` that exist below `root`, links resolved, each once. */
 export async function findSockets(root: string): Promise<readonly string[]> {
-  const found = await Promise.all(
-    RUNTIME_SOCKETS.map(async (path) => {
-      try {
-        const socket = await realpath(join(root, path))
-        return (await stat(socket)).isSocket() ? socket : undefined
-      } catch {
-        return undefined
-      }
-    }),
-  )
-  return [...new Set(found)].filter((path) => path !== undefined)
+  const found = new Set<string>()
+  // one at a time: a mount that does not answer keeps one thread of the pool
+  for (const path of RUNTIME_SOCKETS) {
+    try {
+      const socket = await realpath(join(root, path))
+      if ((await stat(socket)).isSocket()) found.add(socket)
+    } catch {
+      // there is none
+    }
+  }
+  return [...found]
 }
 
 /** Whether `program`, a path or a name to find in `searchPath`, can be executed. */
@@ -34,13 +34,13 @@ export async function isExecutable(program: string, searchPath = ''): Promise<bo
   const candidates = program.includes('/')
     ? [program]
     : searchPath.split(':').map((directory) => join(directory || '.', program))
-  const found = await Promise.all(
-    candidates.map((path) =>
-      access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return found.includes(true)
+  for (const path of candidates) {
+    try {
+      await access(path, constants.X_OK)
+      return true
+    } catch {
+      // not here
+    }
+  }
+  return false
 }
