@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { expect } from 'vitest'
+import { describe, expect } from 'vitest'
 import { openContainerLog } from '../index.ts'
 import { test as base } from '@core-dump-handler/testing/scratch'
 
@@ -148,4 +148,76 @@ test('follows a link in the place of the whole tree', async ({ dir, path }) => {
   } finally {
     rmSync(`${dir}-link`)
   }
+})
+
+const json = (log: string, stream = 'stdout'): string =>
+  `${JSON.stringify({ log, stream, time: '2026-11-30T10:00:00Z' })}\n`
+
+function linkTo(target: string, path: string, text: string): void {
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, text)
+  symlinkSync(target, path)
+}
+
+describe('W10: a log of docker behind cri-dockerd', () => {
+  const containerId = 'd'.repeat(64)
+  async function lastLines(path: string, lines: number): Promise<string> {
+    const log = await openContainerLog(path, { containerId })
+    try {
+      return (await log.tail(lines)).bytes.toString()
+    } finally {
+      await log.close()
+    }
+  }
+
+  test('is followed and decoded', async ({ dir, path }) => {
+    const target = join(dir, `docker/containers/${containerId}/${containerId}-json.log`)
+    const part = 'p'.repeat(16_384)
+    const text = `${json('old\n')}${json(part)}${json('err\n', 'stderr')}${json('end\n')}${json('{"log":"fatal: \u00fc"}\n', 'stderr')}`
+    linkTo(target, path, text)
+    expect(await lastLines(path, 3)).toBe(`err\n${part}end\n{"log":"fatal: \u00fc"}\n`)
+    expect(await lastLines(path, 4)).toMatch(/^old\n/)
+  })
+
+  test('continues in the file that docker rotated last', async ({ dir, path }) => {
+    const target = join(dir, `docker/containers/${containerId}/${containerId}-json.log`)
+    linkTo(target, path, json('new\n'))
+    writeFileSync(`${target}.1`, json('before\n'))
+    expect(await lastLines(path, 5)).toBe('before\nnew\n')
+  })
+
+  const forgeries = [
+    ['another container', `containers/${'e'.repeat(64)}/${'e'.repeat(64)}-json.log`],
+    ['another file of the container', `containers/${containerId}/config.v2.json`],
+    ['a file outside the directories of docker', `x/${containerId}-json.log`],
+  ] as const
+  test.for(forgeries)('a link to %s is not followed', async ([, target], { dir, path }) => {
+    linkTo(join(dir, target), path, json('secret\n'))
+    await expect(lastLines(path, 1)).rejects.toThrow(/ELOOP/)
+  })
+
+  test('a link in the place of the target is not followed', async ({ dir, path }) => {
+    const directory = join(dir, `docker/containers/${containerId}`)
+    mkdirSync(directory, { recursive: true })
+    writeFileSync(join(dir, 'secret'), json('secret\n'))
+    symlinkSync(join(dir, 'secret'), join(directory, `${containerId}-json.log`))
+    symlinkSync(join(directory, `${containerId}-json.log`), path)
+    await expect(lastLines(path, 1)).rejects.toThrow(/ELOOP/)
+  })
+
+  test('a directory in its place that is a link is not followed', async ({ dir, path }) => {
+    const target = join(dir, `docker/containers/${containerId}/${containerId}-json.log`)
+    mkdirSync(join(dir, 'docker/containers'), { recursive: true })
+    mkdirSync(join(dir, 'elsewhere'))
+    writeFileSync(join(dir, `elsewhere/${containerId}-json.log`), json('secret\n'))
+    symlinkSync(join(dir, 'elsewhere'), dirname(target))
+    symlinkSync(target, path)
+    await expect(lastLines(path, 1)).rejects.toThrow(/leads elsewhere/)
+  })
+
+  test('keeps a line that is no record', async ({ dir, path }) => {
+    const target = join(dir, `docker/containers/${containerId}/${containerId}-json.log`)
+    linkTo(target, path, `{"log": 1}\n{"lo\n${json('end\n')}`)
+    expect(await lastLines(path, 5)).toBe('{"log": 1}\n{"lo\nend\n')
+  })
 })

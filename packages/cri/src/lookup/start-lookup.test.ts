@@ -212,7 +212,7 @@ describe('C7: process files of many containers', () => {
     name: `c${index}`,
     info: { pid: 1000 + index },
   }))
-  test.override('known', { containers: [web, ...containers] })
+  test.override({ known: { containers: [web, ...containers] }, callTimeoutMs: 15_000 })
   test('are kept up to 16 MiB in all, with a warning for what is cut', async ({ node }) => {
     const subject = node.subject()
     for (const { id, info } of containers) {
@@ -262,7 +262,7 @@ describe.skipIf(!canMountSilentFiles())('C1: many logs on a mount that does not 
       }
       expect(performance.now() - start).toBeLessThan(1400)
       const { containers: found } = await lookup.result
-      const logs = await Promise.allSettled(found.map(({ readLog }) => readLog()))
+      const logs = await Promise.allSettled(found.map((one) => one.readLog()))
       expect(logs.map(({ status }) => status)).toEqual(Array(9).fill('rejected'))
     } finally {
       await release()

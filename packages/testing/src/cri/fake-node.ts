@@ -64,12 +64,14 @@ const RUNTIME: FakeRuntime = {
 interface Fixtures {
   /** Replaces parts of what the runtime knows. */
   known: Partial<FakeRuntime>
+  callTimeoutMs: number
   node: FakeNode
 }
 
 export const test = base.extend<Fixtures>({
   known: {},
-  node: async ({ dir, known }, use) => {
+  callTimeoutMs: 300,
+  node: async ({ dir, known, callTimeoutMs }, use) => {
     const logPath = join(dir, 'pods/shop_web_uid/main/2.log')
     mkdirSync(dirname(logPath), { recursive: true })
     writeFileSync(logPath, '2026-11-23T05:57:01.1Z stderr F last words\n')
@@ -79,7 +81,7 @@ export const test = base.extend<Fixtures>({
       ...all,
       containers: all.containers.map((one) => (one.id === WEB ? { ...one, logPath } : one)),
     })
-    const runtime = await openRuntime({ endpoint: socket, client: 'grpc', callTimeoutMs: 300 })
+    const runtime = await openRuntime({ endpoint: socket, client: 'grpc', callTimeoutMs })
     const subject = (
       process: Partial<FakeProcess> = {},
       crash: CrashFacts = CRASH,
