@@ -68,7 +68,7 @@ test.for(['', '..', 'kernel.../x', '/etc/passwd', 'kernel.core pattern', 'kernel
   },
 )
 
-test('says where a key lives', () => {
+test('returns the file of a key', () => {
   expect(sysctlPath('fs.suid_dumpable')).toBe('/proc/sys/fs/suid_dumpable')
 })
 

@@ -86,7 +86,7 @@ test('continues in the log rotated last where the new one is short', async ({ pa
   writeFileSync(`${path}.20261123-050000`, record('older'))
   writeFileSync(`${path}.20261123-055700`, record('one') + record('two', 'stdout', 'P'))
   writeFileSync(`${path}.20261122-000000.gz`, 'compressed')
-  writeFileSync(`${path}.20991231-notatime`, record('stranger'))
+  writeFileSync(`${path}.20991231-notatime`, record('another'))
   writeFileSync(path, record('rest') + record('three'))
   expect(await tail(path, 3)).toBe('one\ntworest\nthree\n')
   expect(await tail(path, 1)).toBe('three\n')

@@ -25,7 +25,7 @@ export interface Found {
   readonly identity: Identity
   readonly sandboxId?: string
   readonly podInfo?: JsonObject
-  /** As `crictl inspectp`, where the runtime was asked already. */
+  /** As `crictl inspectp`, where it was called already. */
   readonly sandbox?: Inspection
   /** The container that crashed. */
   readonly container?: { readonly id: string; readonly inspection: Inspection }

@@ -26,7 +26,7 @@ const ANSWERS = {
   inspect: prints({ status: { id: 'c1' }, info: { pid: 117 } }),
 }
 
-const ANCESTORS_COMMANDS = [
+const VERSION_9_COMMANDS = [
   'pods --name web-1 -o json',
   'inspectp s1',
   'ps -o json -p s1',
@@ -58,7 +58,7 @@ describe('through crictl', () => {
     expect(String((await result.containers[0]?.readLog())?.bytes)).toBe('last words\n')
     await search.close()
     ;(await runtime).close()
-    expect((await crictl.calls()).toSorted()).toEqual(ANCESTORS_COMMANDS.toSorted())
+    expect((await crictl.calls()).toSorted()).toEqual(VERSION_9_COMMANDS.toSorted())
   })
 
   test('reads includeProcessFiles of each container’s first process', async ({ dir }) => {
@@ -88,7 +88,7 @@ describe('through crictl', () => {
 test.for([
   ['a pod of another name only', 'web', 'has no pod with exactly the host name `web`'],
   ['no host name', '', 'neither a process nor a host name is known'],
-] as const)('with %s there is nobody', async ([, hostname, reason], { dir }) => {
+] as const)('with %s no pod is found', async ([, hostname, reason], { dir }) => {
   const crictl = fakeCrictl(dir, ANSWERS)
   const runtime = openRuntime({ client: 'crictl', crictlPath: crictl.path })
   const { identity, podInfo } = await startLookup({ hostname }, runtime).result

@@ -7,8 +7,8 @@ import { type Warning, warning } from '../warning.ts'
 type Files = ReadonlyMap<string, Buffer>
 
 const NONE: Files = new Map()
-// of all containers of a pod: what their processes have in environ and cmdline is the pod's choice
-const MAX_BYTES = 16_777_216
+// for all containers of a pod: five files of the largest size; their contents are the pod's choice
+const MAX_BYTES = 5 * MAX_FILE_BYTES
 
 /** Reads files of the first processes of containers, one container at a time and within one budget. */
 export interface InitFiles {

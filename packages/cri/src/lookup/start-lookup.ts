@@ -85,7 +85,7 @@ async function describe(
   if (opening === undefined || !isFound) return { ...identified, containers: [] }
   const context = await opening
   const [sandbox, psInfo] = await Promise.all([
-    // a container that led to its sandbox has asked for it already, perhaps in vain
+    // for a container its sandbox was called for already, perhaps without an answer
     found.container === undefined && found.sandbox === undefined
       ? sandboxStatusOf(found.sandboxId, context)
       : found.sandbox,

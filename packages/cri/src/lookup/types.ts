@@ -30,7 +30,7 @@ export interface LookupOptions {
   readonly maxLogBytes?: number
   /**
    * Files kept of each container's first process, such as `auxv`, `cmdline`, `environ`, `maps`,
-   * `status`; at most 16 MiB for all containers.
+   * `status`; at most 10 MiB for all containers.
    * @default []
    */
   readonly includeProcessFiles?: readonly string[]

@@ -69,7 +69,7 @@ export interface ProcessSnapshot {
   /** Bytes of the link /proc/<pid>/exe. */
   readonly exe?: Buffer
   readonly status?: ProcessStatus
-  /** The files asked for that could be read, in the order asked for. */
+  /** Those of `includeFiles` that could be read, in that order. */
   readonly files: ReadonlyMap<string, Buffer>
   readonly warnings: readonly Warning[]
 }

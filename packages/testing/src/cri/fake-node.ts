@@ -70,7 +70,7 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   known: {},
-  callTimeoutMs: 300,
+  callTimeoutMs: 5000,
   node: async ({ dir, known, callTimeoutMs }, use) => {
     const logPath = join(dir, 'pods/shop_web_uid/main/2.log')
     mkdirSync(dirname(logPath), { recursive: true })
