@@ -195,6 +195,21 @@ describe('N1: a cgroup made by a user', () => {
     })
   })
 
+  describe('where CRI-O reports the path of the container, below a cgroup root of its own', () => {
+    const given = `/nodes/kubepods/burstable/pod${UID}/crio-${WEB}`
+    test.override('known', {
+      containers: [{ ...web, info: { runtimeSpec: { linux: { cgroupsPath: given } } } }],
+    })
+    test('is verified in that path', async ({ node }) => {
+      const cgroup = `9:name=systemd:${given}\n1:cpu:${given}/container\n0::${given}\n`
+      expect((await node.find(node.subject({ cgroup }))).identity.status).toBe('verified')
+    })
+    test('is not verified below the root of another kubelet', async ({ node }) => {
+      const cgroup = `0::/kubepods/burstable/pod${UID}/crio-${WEB}\n`
+      expect((await node.find(node.subject({ cgroup }))).identity.status).toBe('unverified')
+    })
+  })
+
   describe('by the first process of a container itself', () => {
     test.override('known', { containers: [{ ...web, info: { pid: 42 } }] })
     test('is not its own proof', async ({ node }) => {
