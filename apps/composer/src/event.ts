@@ -1,6 +1,6 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { JsonObject, LookUpResult } from '@core-dump-handler/cri'
+import type { JsonObject, LookupResult } from '@core-dump-handler/cri'
 import type { Crash } from './crash/crash.ts'
 import { makeDirectory } from './make-directory.ts'
 
@@ -10,7 +10,7 @@ const LABEL_PREFIX = 'info.coredump'
 export function formatEvent(
   crash: Crash,
   { uuid, name }: { readonly uuid: string; readonly name: string },
-  found: LookUpResult,
+  found: LookupResult,
 ): string {
   const labels = Object.entries((found.podInfo?.['labels'] ?? {}) as JsonObject)
   return JSON.stringify({

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { LookUpResult } from '@core-dump-handler/cri'
+import type { LookupResult } from '@core-dump-handler/cri'
 import type { Bundle } from './bundle/open.ts'
 import type { Crash } from './crash/crash.ts'
 import { formatEvent, writeEvent } from './event.ts'
@@ -10,7 +10,7 @@ import type { Task } from './task.ts'
 export async function handOver(
   bundle: Bundle,
   crash: Crash,
-  found: LookUpResult,
+  found: LookupResult,
   task: Task,
 ): Promise<string> {
   const { settings, home, log, source } = task

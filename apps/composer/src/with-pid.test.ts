@@ -7,7 +7,7 @@ import { onlyBundle } from './test-support/read-bundle.ts'
 import { runComposer } from './test-support/run-composer.ts'
 import { CORE, test as base } from './test-support/scratch-node.ts'
 import { dumpingProcess } from './test-support/scratch-proc.ts'
-import { canMountSilentFiles, silence } from '../../../packages/cri/src/testing/silent-file.ts'
+import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 
 const PID = 4711
 const ARGS = [`-P=${PID}`, `-I=${PID}`, '-u=1000', '-g=1000', '-M=1']
@@ -98,7 +98,7 @@ describe('told the host pid', () => {
     async ({ node, dir }) => {
       const root = join(dir, 'proc')
       await dumpingProcess(root, PID, IN_POD, [PID, 1])
-      const { release } = await silence(join(root, String(PID), 'environ'))
+      const { release } = await mountSilentFile(join(root, String(PID), 'environ'))
       try {
         const env = { OVERRIDE_PROC_FOLDER_PATH: root, INCLUDE_PROC_INFO: 'true' }
         const { code, signal } = await node.start(env, [...ARGS, '-p=1']).ended

@@ -1,6 +1,11 @@
 import { join } from 'node:path'
-import { lookUp, snapshotProcess, type LookUpResult, type Runtime } from '@core-dump-handler/cri'
-import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
+import {
+  startLookup,
+  snapshotProcess,
+  type LookupResult,
+  type Runtime,
+} from '@core-dump-handler/cri'
+import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { cgroup } from '../generate/answers.ts'
 import type { Random } from '../generate/random.ts'
 import { assertOneLine, promised } from './promises.ts'
@@ -14,14 +19,14 @@ export async function lookUpAndCheck(
   random: Random,
   directory: string,
   runtime: Promise<Runtime>,
-): Promise<LookUpResult> {
+): Promise<LookupResult> {
   const root = join(directory, 'proc')
   fakeProc(root, { pid: PID, cgroup: cgroup(random), files: { environ: 'A=1\0' } })
   const byName = random.once(4)
   const snapshot = byName ? undefined : snapshotProcess(PID, { root })
   const crash = { timestamp: 1_700_000_200, pid: 1, uid: 1000, gid: 1000 }
   const started = performance.now()
-  const search = lookUp({ snapshot, hostname: 'web-1', crash }, runtime, {
+  const search = startLookup({ snapshot, hostname: 'web-1', crash }, runtime, {
     totalTimeoutMs: TOTAL_MS,
     procRoot: root,
     includeProcessFiles: random.once(3) ? ['environ'] : [],
@@ -36,7 +41,7 @@ export async function lookUpAndCheck(
     () => JSON.stringify(identity),
   )
   promised(!byName || identity.status === 'unverified', () => 'verified by a host name')
-  for (const { code, message } of result.problems) {
+  for (const { code, message } of result.warnings) {
     promised(/^[A-Z_]{1,40}$/.test(code), () => `the code ${code}`)
     assertOneLine(message, 'a problem')
   }

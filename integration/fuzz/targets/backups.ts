@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { giveBack, isSysctlError, takeOver } from '@core-dump-handler/sysctl'
+import { isSysctlError, restore, takeOver } from '@core-dump-handler/sysctl'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { promised } from '../support/promises.ts'
@@ -39,7 +39,7 @@ export const backups: Target = {
           })
         }
         const fallbacks = { 'kernel.core_pattern': 'core' }
-        const results = await giveBack(KEYS, { ...options, fallbacks })
+        const results = await restore(KEYS, { ...options, fallbacks })
         promised(results.length === KEYS.length, () => `${results.length} outcomes`)
         const pattern = readFileSync(path)
         const fit = pattern.length <= 128 && !/\n./s.test(String(pattern))

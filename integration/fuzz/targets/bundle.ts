@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
+import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { CANARY, cgroup, GRPC } from '../generate/answers.ts'
 import { distort } from '../generate/json.ts'
 import type { Random } from '../generate/random.ts'

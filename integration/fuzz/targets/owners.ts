@@ -1,12 +1,14 @@
 import { join } from 'node:path'
-import { lookUp, openRuntime, snapshotProcess } from '@core-dump-handler/cri'
-import { serveCri } from '../../../packages/cri/src/testing/cri-server.ts'
-import { fakeProc, type FakeProcess } from '../../../packages/cri/src/testing/fake-proc.ts'
+import { startLookup, openRuntime, snapshotProcess } from '@core-dump-handler/cri'
+import { serveCri } from '@core-dump-handler/testing/cri/cri-server'
+import { fakeProc, type FakeProcess } from '@core-dump-handler/testing/cri/fake-proc'
 import type { Random } from '../generate/random.ts'
 import { promised } from '../support/promises.ts'
 import type { Target } from '../support/target.ts'
 
 const PID = 4242
+// of the first process of every container, by the fake runtime
+const INIT_PID = 7
 const CRASH = { timestamp: 1_700_000_200, pid: 1, uid: 1000, gid: 1000 }
 // names repeat over namespaces, and containers over pods: only ids tell them apart
 const PODS = Array.from({ length: 24 }, (_, n) => ({
@@ -32,12 +34,15 @@ export const owners: Target = {
     return {
       async round(random, root) {
         const owner = random.below(PODS.length)
-        const { cgroup, sound } = cgroupOf(random, owner)
+        const { cgroup, init, sound } = cgroupOf(random, owner)
         const changed = random.once(3) ? random.pick(DOUBTS) : undefined
         fakeProc(root, { pid: PID, cgroup, ...changed })
+        fakeProc(root, { pid: INIT_PID, cgroup: init })
         const snapshot = snapshotProcess(PID, { root })
         const hostname = random.pick(PODS).name
-        const search = lookUp({ snapshot, hostname, crash: CRASH }, runtime, { procRoot: root })
+        const search = startLookup({ snapshot, hostname, crash: CRASH }, runtime, {
+          procRoot: root,
+        })
         const { identity } = await search.identified
         await search.close()
 
@@ -66,26 +71,36 @@ const DOUBTS: readonly Omit<FakeProcess, 'pid'>[] = [
   { gid: 0 },
 ]
 
-/** The cgroup of a process of that pod; sound: nothing about it gives reason to doubt. */
-function cgroupOf(random: Random, owner: number): { cgroup: string; sound: boolean } {
+interface Cgroups {
+  readonly cgroup: string
+  /** Of the first process of the container. */
+  readonly init: string
+  /** Nothing about it gives reason to doubt. */
+  readonly sound: boolean
+}
+
+/** The cgroups of a process of that pod and of the first process of its container. */
+function cgroupOf(random: Random, owner: number): Cgroups {
   const other = (owner + 1 + random.below(PODS.length - 1)) % PODS.length
   const own = pathOf(random, owner)
   // what a process can make below its own, and what a cluster around this one may have above it
   const inside = random.pick(['', '', `/${idOf(other)}`, `/cri-containerd-${idOf(other)}.scope`])
   const outside = random.pick(['', '', `/docker/${random.bytes(32).toString('hex')}`])
   const path = `${outside}${own}${inside}`
+  const init = `2:memory:${outside}${own}\n1:cpu:${outside}${own}\n0::${outside}${own}\n`
   if (random.once(6)) {
     // of another pod, by the path
     const forged = path.replace(/3d2c1b0a.*?(\d{12})/, (uid) => uid.slice(0, -12) + pad(other))
-    return { cgroup: `0::${forged}\n`, sound: false }
+    return { cgroup: `0::${forged}\n`, init, sound: false }
   }
   // in version 1 each controller has its own, and they may disagree
   if (random.once(6)) {
     const lines = [`2:memory:${path}`, `1:cpu:${pathOf(random, other)}`]
-    return { cgroup: `${random.shuffled(lines).join('\n')}\n`, sound: false }
+    return { cgroup: `${random.shuffled(lines).join('\n')}\n`, init, sound: false }
   }
   return {
     cgroup: random.once(2) ? `0::${path}\n` : `2:memory:${path}\n1:cpu:${path}\n`,
+    init,
     sound: true,
   }
 }

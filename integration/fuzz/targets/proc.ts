@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { containerIds, lookUp, podUid, snapshotProcess } from '@core-dump-handler/cri'
-import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
+import { containerIds, startLookup, podUid, snapshotProcess } from '@core-dump-handler/cri'
+import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
@@ -30,7 +30,7 @@ export const proc: Target = {
           ...(random.once(3) && { tid: PID + random.below(2) }),
           ...(random.once(3) && { pidfd: random.below(5) }),
         })
-        for (const { message } of snapshot.problems) assertOneLine(message, 'a problem')
+        for (const { message } of snapshot.warnings) assertOneLine(message, 'a problem')
         for (const [name, bytes] of snapshot.files) {
           promised(bytes.length <= MAX_FILE, () => `${name} has ${bytes.length} bytes`)
           promised(!bytes.includes(PRECIOUS), () => `${name} was read from elsewhere`)
@@ -38,10 +38,10 @@ export const proc: Target = {
         promised(snapshot.cgroup?.includes(PRECIOUS) !== true, () => 'a link was followed')
 
         const crash = { timestamp: 1_700_000_200, pid: 1, uid: 1000, gid: 1000 }
-        const search = lookUp({ snapshot, crash }, undefined, { procRoot: root })
-        const { identity, problems } = await search.result
+        const search = startLookup({ snapshot, crash }, undefined, { procRoot: root })
+        const { identity, warnings } = await search.result
         await search.close()
-        for (const { message } of problems) assertOneLine(message, 'a problem')
+        for (const { message } of warnings) assertOneLine(message, 'a problem')
         promised(identity.status !== 'verified', () => 'verified, and nobody was asked')
         assertCgroup(snapshot.cgroup ?? cgroupOf(random))
       },

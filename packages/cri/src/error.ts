@@ -10,7 +10,7 @@ export type CriErrorCode =
   | 'CRI_FAILED'
   | 'INVALID_OPTION'
 
-/** What was asked, of which runtime, and why there is no answer; the system error is the `cause`. */
+/** What was attempted, on which runtime, and why it failed; the system error is the `cause`. */
 export class CriError extends Error {
   override readonly name = 'CriError'
   readonly code: CriErrorCode

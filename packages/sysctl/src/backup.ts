@@ -1,13 +1,24 @@
 import { constants } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
-import { SysctlError } from './error.ts'
-import { makeDirectory } from './make-directory.ts'
+import { reasonOf, SysctlError } from './error.ts'
+import type { SysctlOptions } from './sysctl.ts'
 
-// no link is followed, no FIFO waited for
+/** Whether `value`, in force for `key`, was set by the caller, in this run or an earlier one. */
+export type IsOurs = (key: string, value: string) => boolean
+
+export interface BackupOptions extends SysctlOptions {
+  /**
+   * Directory of the backups, one `<last part of the key>.bak` per key: the first line of
+   * the value found before the caller's, without a newline, mode 0600. Created (0700) if missing.
+   */
+  readonly backupDir: string
+}
+
+// no link is followed, and a FIFO does not block
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
-// above one page the kernel takes no value
+// the kernel takes no value above one page
 const MAX_BYTES = 4096
 
 /** `<backupDir>/core_pattern.bak` for `kernel.core_pattern`. */
@@ -15,14 +26,14 @@ export function backupPath(key: string, backupDir: string): string {
   return join(backupDir, `${key.split(/[./]/).at(-1)}.bak`)
 }
 
-/** The backed up value, or `undefined` where there is none. */
+/** The backup of `key`; undefined where there is none. */
 export async function readBackup(key: string, backupDir: string): Promise<string | undefined> {
   const path = backupPath(key, backupDir)
   try {
-    // other writers of this format (a shell's `echo`) end the line
+    // a backup written by a shell's `echo` ends with a newline
     return (await readText(path)).split('\n', 1)[0]
   } catch (cause) {
-    if (isAbsent(cause)) return undefined
+    if (/^(ENOENT|ENOTDIR)$/.test(reasonOf(cause))) return undefined
     throw backupError('read', key, path, cause)
   }
 }
@@ -34,7 +45,7 @@ async function readText(path: string): Promise<string> {
   return buffer.toString('utf8', 0, bytesRead)
 }
 
-/** Durable before it returns: only then may the value it saves be replaced. */
+/** The backup is durable when this returns: only then may the value be replaced. */
 export async function writeBackup(key: string, value: string, backupDir: string): Promise<void> {
   const path = backupPath(key, backupDir)
   try {
@@ -54,16 +65,31 @@ export async function removeBackup(key: string, backupDir: string): Promise<void
   }
 }
 
-function isAbsent(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && /^(ENOENT|ENOTDIR)$/.test(String(cause.code))
+function backupError(verb: string, key: string, path: string, cause: unknown): SysctlError {
+  const message = `Cannot ${verb} \`${path}\`, the backup of sysctl \`${key}\`: ${reasonOf(cause)}`
+  return new SysctlError('BACKUP', key, message, { cause })
 }
 
-function backupError(verb: string, key: string, path: string, cause: unknown): SysctlError {
-  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-  return new SysctlError(
-    'BACKUP',
-    key,
-    `Cannot ${verb} \`${path}\`, the backup of sysctl \`${key}\`: ${why}`,
-    { cause },
-  )
+/**
+ * Create `path` and its missing parents, 0700. Not by Node's `recursive`, which loops for ever where
+ * mkdir(2) returns ENOENT for an existing parent, as below /proc.
+ */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    const isMissing = reasonOf(error) === 'ENOENT' && path !== dirname(path)
+    if (isMissing) {
+      await makeDirectory(dirname(path))
+      await mkdir(path, { mode: 0o700 }).catch(async (again: unknown) =>
+        unlessDirectory(path, again),
+      )
+    } else await unlessDirectory(path, error)
+  }
+}
+
+/** Throws `error` unless `path` is a directory, perhaps made by another process just now. */
+async function unlessDirectory(path: string, error: unknown): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory() !== true) throw error
 }

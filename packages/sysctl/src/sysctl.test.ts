@@ -1,23 +1,20 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, test as base } from 'vitest'
+import { test as base } from '@core-dump-handler/testing/scratch'
+import { expect } from 'vitest'
 import { isSysctlError, readSysctl, sysctlPath, writeSysctl } from './index.ts'
 
 const test = base.extend<{ root: string }>({
-  // oxlint-disable-next-line no-empty-pattern -- vitest reads the parameter list
-  root: async ({}, use) => {
-    const root = await mkdtemp(join(tmpdir(), 'sysctl-'))
-    await mkdir(join(root, 'kernel'))
-    await writeFile(join(root, 'kernel/core_pattern'), 'core.%p \n')
-    await use(root)
-    await rm(root, { recursive: true })
+  root: async ({ dir }, use) => {
+    await mkdir(join(dir, 'kernel'))
+    await writeFile(join(dir, 'kernel/core_pattern'), 'core.%p \n')
+    await use(dir)
   },
 })
 
-test('reads a value as it is, but for the newline of the kernel', async ({ root }) => {
+test('reads a value without the newline of the kernel', async ({ root }) => {
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core.%p ')
   expect(await readSysctl('kernel/core_pattern', { root })).toBe('core.%p ')
 })
@@ -31,7 +28,7 @@ test('writes a shorter value over a longer one', async ({ root }) => {
   expect(await readFile(join(root, 'kernel/core_pattern'), 'utf8')).toBe('x\n')
 })
 
-test('refuses a core pattern of 128 bytes with both lengths and touches nothing', async ({
+test('rejects a core pattern of 128 bytes with both lengths and changes nothing', async ({
   root,
 }) => {
   await writeSysctl('kernel.core_pattern', 'y'.repeat(127), { root })
@@ -42,10 +39,10 @@ test('refuses a core pattern of 128 bytes with both lengths and touches nothing'
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('y'.repeat(127))
 })
 
-test('a value that does not read back is refused', async ({ root }) => {
-  await symlink('/dev/null', join(root, 'kernel/deaf'))
-  const attempt = writeSysctl('kernel.deaf', '1', { root })
-  await expect(attempt).rejects.toMatchObject({ code: 'REFUSED', key: 'kernel.deaf' })
+test('a value that does not read back is rejected', async ({ root }) => {
+  await symlink('/dev/null', join(root, 'kernel/ignores-writes'))
+  const attempt = writeSysctl('kernel.ignores-writes', '1', { root })
+  await expect(attempt).rejects.toMatchObject({ code: 'REFUSED', key: 'kernel.ignores-writes' })
   await expect(attempt).rejects.toThrow(/1 bytes `1` it reads back `` \(0 bytes\)/)
 })
 
@@ -57,26 +54,28 @@ test('a key that does not exist is not created', async ({ root }) => {
   expect(await readdir(root)).toEqual(['kernel'])
 })
 
-test.for(['a\nb', 'a\0b'])('refuses the value %j', async (value, { root }) => {
+test.for(['a\nb', 'a\0b'])('rejects the value %j', async (value, { root }) => {
   await expect(writeSysctl('kernel.core_pattern', value, { root })).rejects.toMatchObject({
     code: 'INVALID_VALUE',
   })
 })
 
 test.for(['', '..', 'kernel.../x', '/etc/passwd', 'kernel.core pattern', 'kernel.a\nb'])(
-  'refuses the key %j',
+  'rejects the key %j',
   async (key, { root }) => {
     const error: unknown = await readSysctl(key, { root }).catch((cause: unknown) => cause)
     expect(isSysctlError(error) && error.code).toBe('INVALID_KEY')
   },
 )
 
-test('says where a key lives', () => {
+test('returns the file of a key', () => {
   expect(sysctlPath('fs.suid_dumpable')).toBe('/proc/sys/fs/suid_dumpable')
 })
 
-test('what the kernel cut in silence is an error, and the old value is back', async ({ skip }) => {
-  // a host name of a throw-away UTS namespace: cut at 64 bytes by the real kernel, seen by nobody
+test('a value that the kernel cuts without an error is rejected, and the old one restored', async ({
+  skip,
+}) => {
+  // the real kernel cuts a host name at 64 bytes; in a UTS namespace of its own it affects no one
   const run = promisify(execFile)
   const script = `
     import { readSysctl, writeSysctl } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))}

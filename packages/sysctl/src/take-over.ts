@@ -1,41 +1,40 @@
-import { readBackup, removeBackup, writeBackup } from './backup.ts'
-import type { BackupOptions, IsOurs } from './options.ts'
-import { readSysctl } from './read.ts'
-import { writeSysctl } from './write.ts'
+import { type BackupOptions, type IsOurs, readBackup, removeBackup, writeBackup } from './backup.ts'
+import { readSysctl, writeSysctl } from './sysctl.ts'
 
 export interface TakeOverOptions extends BackupOptions {
   /**
-   * Recognises values set by an earlier life of the caller: they never become a backup.
-   * @default the wanted value and no other
+   * Recognises values that an earlier run of the caller has set: they never become a backup.
+   * @default only the wanted value
    */
   readonly isOurs?: IsOurs
   /**
-   * Directories where an earlier life of the caller may have kept its backups (its
-   * `backupDir` was another one); where the value found is ours, the first backup there is adopted.
+   * `backupDir` of earlier runs of the caller; where the value found is ours, the first backup in
+   * them is adopted.
    * @default []
    */
   readonly earlierBackupDirs?: readonly string[]
 }
 
-/** What became of one key: the value found, and whether it had to be changed. */
-export interface TakenOver {
+/** The outcome for one key: the value found, and whether it was changed. */
+export interface TakeOverResult {
   readonly key: string
   readonly found: string
   readonly changed: boolean
-  /** The value `giveBack` will restore; absent where nothing foreign was ever found. */
+  /** The value that `restore` will set; absent where only values of the caller were found. */
   readonly backup?: string
 }
 
 /**
- * Set every sysctl in `values`, in order, after the first foreign value of each was saved on disk.
- * If one of them fails, those already changed are put back, and their new backups deleted, before it throws.
- * @throws SysctlError any code; AggregateError if undoing fails too
+ * Set every sysctl in `values`, in order. The first value of another program is saved on disk before
+ * it is replaced. Where one key fails, the keys already changed are restored, their new backups
+ * deleted, and the call rejects.
+ * @throws SysctlError any code; AggregateError where undoing fails, too
  */
 export async function takeOver(
   values: Readonly<Record<string, string>>,
   options: TakeOverOptions,
-): Promise<TakenOver[]> {
-  const done: TakenOver[] = []
+): Promise<TakeOverResult[]> {
+  const done: TakeOverResult[] = []
   const undo: (() => Promise<void>)[] = []
   try {
     for (const [key, value] of Object.entries(values)) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { giveBack, readSysctl } from '@core-dump-handler/sysctl'
+import { readSysctl, restore } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
 import { exists } from './exists.ts'
@@ -8,7 +8,7 @@ import { CORE_PATTERN, SYSCTLS, hostDirOf } from './sysctls.ts'
 const WORDS = {
   restored: 'sysctl given back',
   fallback: 'sysctl set to the default of the kernel: there is no backup of what it was',
-  foreign: 'sysctl was changed by somebody else meanwhile: left as it is',
+  'not-ours': 'sysctl was changed by somebody else meanwhile: left as it is',
 } as const
 
 /** The three sysctls as they were found. Resolves with the keys that could not be given back. */
@@ -24,7 +24,7 @@ export async function giveBackSysctls(
     )
     return []
   }
-  const results = await giveBack(SYSCTLS.toReversed(), {
+  const results = await restore(SYSCTLS.toReversed(), {
     root,
     backupDir: hostDir,
     // a stranger's newer pattern is left alone; the numbers go back in any case

@@ -4,7 +4,7 @@ import { lstat, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
-import { canMountSilentFiles, silence } from '../../../../packages/cri/src/testing/silent-file.ts'
+import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 import { test } from '../test-support/scratch-node.ts'
 import { listParts } from './list-parts.ts'
 import { livingComposers } from './living-composers.ts'
@@ -85,7 +85,7 @@ test.skipIf(!canMountSilentFiles())(
     await mkdir(join(procRoot, '4711'), { recursive: true })
     await writeFile(join(procRoot, '4711/status'), 'NSpid:\t4711\t1\n')
     await writeFile(join(procRoot, '4711/cmdline'), '')
-    const { release } = await silence(join(procRoot, '4711/cmdline'))
+    const { release } = await mountSilentFile(join(procRoot, '4711/cmdline'))
     try {
       expect((await livingComposers(procRoot)).size).toBe(0)
     } finally {

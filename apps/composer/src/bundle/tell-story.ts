@@ -1,4 +1,4 @@
-import type { LookUpResult, ProcessSnapshot } from '@core-dump-handler/cri'
+import type { LookupResult, ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Crash } from '../crash/crash.ts'
 import type { Question } from '../look-up/question.ts'
 import type { Task } from '../task.ts'
@@ -10,7 +10,7 @@ import type { Bundle } from './open.ts'
 export interface Story {
   readonly crash: Crash
   readonly snapshot: ProcessSnapshot | undefined
-  readonly found: LookUpResult
+  readonly found: LookupResult
   readonly question: Question
   readonly core: ManifestCore
 }
@@ -25,7 +25,7 @@ export async function tellStory(bundle: Bundle, story: Story, task: Task): Promi
   const add = async (suffix: string, data: Uint8Array | string): Promise<void> => {
     await problems.guard('ENTRY_NOT_WRITTEN', () => bundle.zip.add(`${bundle.name}${suffix}`, data))
   }
-  for (const { code, message } of [...(snapshot?.problems ?? []), ...found.problems]) {
+  for (const { code, message } of [...(snapshot?.warnings ?? []), ...found.warnings]) {
     problems.add(code, message)
   }
 

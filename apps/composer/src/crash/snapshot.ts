@@ -1,6 +1,6 @@
 import {
   type CrashFacts,
-  type LookUpSubject,
+  type LookupSubject,
   type ProcessSnapshot,
   snapshotProcessWithin,
 } from '@core-dump-handler/cri'
@@ -24,7 +24,7 @@ export async function snapshotCrash(
 }
 
 /** Whom the runtime is asked about: the process, or only its host name. */
-export function subjectOf(crash: Crash, snapshot: ProcessSnapshot | undefined): LookUpSubject {
+export function subjectOf(crash: Crash, snapshot: ProcessSnapshot | undefined): LookupSubject {
   return {
     snapshot,
     hostname: crash.hostname,

@@ -1,4 +1,4 @@
-import type { LookUpResult } from '@core-dump-handler/cri'
+import type { LookupResult } from '@core-dump-handler/cri'
 import type { TakenCore } from '../bundle/take-core.ts'
 import type { Crash } from '../crash/crash.ts'
 import type { Task } from '../task.ts'
@@ -7,7 +7,7 @@ import type { Task } from '../task.ts'
 export function exitCodeOf(
   crash: Crash,
   { failed }: TakenCore,
-  found: LookUpResult,
+  found: LookupResult,
   { settings, stop }: Task,
 ): number {
   if (stop.cause) return stop.cause.exitCode

@@ -1,9 +1,9 @@
 import { delimiter, join } from 'node:path'
 import {
-  type LookUp,
-  type LookUpSubject,
+  type Lookup,
+  type LookupSubject,
   type Runtime,
-  lookUp,
+  startLookup,
   openRuntime,
 } from '@core-dump-handler/cri'
 import { PROCESS_FILES } from '../crash/process-files.ts'
@@ -13,9 +13,9 @@ import type { Task } from '../task.ts'
 const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'
 
 /** Ask this node's runtime about `subject`; with IGNORE_CRIO only what the process itself tells. */
-export function beginLookUp(subject: LookUpSubject, { settings, home, stop }: Task): LookUp {
+export function beginLookUp(subject: LookupSubject, { settings, home, stop }: Task): Lookup {
   const runtime = settings.ignoreCrio ? undefined : open()
-  const search = lookUp(subject, runtime, {
+  const search = startLookup(subject, runtime, {
     totalTimeoutMs: settings.criTotalTimeoutMs,
     logLines: settings.logLength,
     includeProcessFiles: settings.includeProcInfo ? PROCESS_FILES : [],

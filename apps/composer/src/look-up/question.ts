@@ -1,4 +1,4 @@
-import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
+import type { Identified, Lookup, LookupResult, LookupSubject } from '@core-dump-handler/cri'
 import { needsLookup } from '../bundle/template.ts'
 import { messageOf } from '../log/message-of.ts'
 import type { Task } from '../task.ts'
@@ -11,13 +11,13 @@ const HEAD_START_MS = 150
 export class Question {
   /** False when called by hand with nothing to look for. */
   readonly asked: boolean
-  readonly #subject: LookUpSubject
+  readonly #subject: LookupSubject
   readonly #task: Task
-  #search: Promise<LookUp> | undefined
-  #result: Promise<LookUpResult> = Promise.resolve(NOTHING)
+  #search: Promise<Lookup> | undefined
+  #result: Promise<LookupResult> = Promise.resolve(NOTHING)
   #tookMs = 0
 
-  constructor(subject: LookUpSubject, task: Task) {
+  constructor(subject: LookupSubject, task: Task) {
     this.asked = subject.snapshot !== undefined || (subject.hostname ?? '') !== ''
     this.#subject = subject
     this.#task = task
@@ -49,7 +49,7 @@ export class Question {
     return (await within(criCallTimeoutMs, first).catch(() => undefined)) ?? LATE
   }
 
-  async result(): Promise<LookUpResult> {
+  async result(): Promise<LookupResult> {
     if (!this.asked) return NOTHING
     try {
       void this.#start()
@@ -66,7 +66,7 @@ export class Question {
     await within(criCallTimeoutMs, Promise.resolve(closing)).catch(() => {})
   }
 
-  #start(): Promise<LookUp> {
+  #start(): Promise<Lookup> {
     if (!this.#search) {
       const startedMs = now()
       this.#search = import('./look-up.ts').then(({ beginLookUp }) =>
@@ -82,10 +82,10 @@ export class Question {
   }
 }
 
-const NOTHING: LookUpResult = {
+const NOTHING: LookupResult = {
   identity: { status: 'unverified', reason: 'neither a host pid nor a host name was given' },
   containers: [],
-  problems: [],
+  warnings: [],
 }
 
 const LATE: Identified = {

@@ -7,16 +7,16 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW |
 const OWN_COMPONENTS = 3
 
 /**
- * Open a log for reading. A pod may have /var/log mounted, and put links or FIFOs where its log
- * should be: nothing but a regular file is opened, and no link followed in the part of the path
- * that belongs to the pod. (/var/log/pods itself may well be a link of the administrator's.)
+ * Open a log for reading. A pod that has /var/log mounted can put links and FIFOs in the place of
+ * its log, so only a regular file is opened, and no link is followed in the pod's own part of the
+ * path. (/var/log/pods itself may be a link that the administrator made.)
  */
 export async function openRegularFile(path: string): Promise<FileHandle> {
   const file = await open(path, FLAGS)
   try {
     if (!(await file.stat()).isFile()) throw new Error(`\`${path}\` is not a regular file`)
     const opened = await readlink(`/proc/self/fd/${file.fd}`)
-    // renamed by a rotation between the two calls: still the same directory
+    // a rotation may have renamed the file since, in the same directory
     if (ownDirectory(opened) !== ownDirectory(path)) {
       throw new Error(`\`${path}\` leads elsewhere, to \`${opened}\``)
     }

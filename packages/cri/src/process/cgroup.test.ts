@@ -35,7 +35,7 @@ const SHAPES: readonly Shape[] = [
   },
   { name: 'cgroupfs, guaranteed', text: `0::/kubepods/pod${UID}/${A}`, ids: [A], uid: UID },
   {
-    name: 'a cgroup2 mount namespace, where only one line says it',
+    name: 'a cgroup2 mount namespace, where only one line names it',
     text: `4:memory:/\n1:name=systemd:/\n0::/kubepods/burstable/pod${UID}/${A}`,
     ids: [A],
     uid: UID,
@@ -96,6 +96,7 @@ const SHAPES: readonly Shape[] = [
     name: "CRI-O's monitor, which is beside the container",
     text: `0::/kubepods.slice/kubepods-pod${SLICE_UID}.slice/crio-conmon-${A}.scope`,
     ids: [],
+    uid: UID,
   },
   {
     name: 'docker behind cri-dockerd',
@@ -117,15 +118,26 @@ const SHAPES: readonly Shape[] = [
     uid: UID,
   },
   {
-    name: 'lines that disagree: what is outer in any of them comes before what is inner',
+    name: 'lines that differ: outer ids of all lines come before inner ones',
     text: `2:cpu:/kubepods/pod${UID}/${A}/${B}\n1:memory:/${K}`,
     ids: [A, K, B],
     uid: UID,
   },
   {
-    name: 'lines in two pods: neither is told',
+    name: 'lines in two pods, none of which is returned',
     text: `2:cpu:/kubepods/pod${UID}/${A}\n1:memory:/kubepods/pod${OUTER}/${B}`,
     ids: [A, B],
+  },
+  {
+    name: 'gVisor, whose sandbox is in the cgroup of its pod',
+    text: `0::/kubepods/burstable/pod${UID}`,
+    ids: [],
+    uid: UID,
+  },
+  {
+    name: 'a Kata hypervisor',
+    text: `0::/kata_overhead/${A}`,
+    ids: [A],
   },
   { name: 'a hex run that is longer than an id', text: `0::/${A}${B}/x${A}f`, ids: [] },
   { name: 'a cgroup that was deleted', text: `0::/kubepods/${A} (deleted)`, ids: [A] },
@@ -139,7 +151,7 @@ describe('a /proc/<pid>/cgroup of', () => {
   })
 })
 
-test('a text of any number of lines and ids is read', () => {
+test('parses any number of lines and ids', () => {
   const id = 'a'.repeat(64)
   const pod = 'pod3d2c1b0a-1111-4222-8333-444455556666'
   expect(containerIds('\n'.repeat(262_144))).toEqual([])

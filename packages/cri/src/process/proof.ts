@@ -1,43 +1,38 @@
-import type { CrashFacts } from '../look-up/types.ts'
-import type { ProcessSnapshot } from './types.ts'
+import type { CrashFacts, ProcessSnapshot } from './types.ts'
 
-// btime and %t are whole seconds of a clock that may be slewed in between
+// btime and %t are whole seconds, of a clock that may be slewed in between
 const CLOCK_SLACK_SECONDS = 2
 
-/** What a process is known by. */
-interface Known {
+interface Process {
   readonly pid: number
   readonly status?: ProcessSnapshot['status'] | undefined
   readonly startedAt?: number | undefined
 }
 
-/**
- * Why `snapshot` is of another process than the one that crashed, as it is where the pid has been
- * used again; undefined where nothing says so.
- */
+/** Why a process is not the one that crashed, as where its pid was reused; undefined where it may be. */
 export function whyAnother(
-  { pid, status, startedAt }: Known,
+  { pid, status, startedAt }: Process,
   { timestamp, pid: innerPid }: CrashFacts = {},
 ): string | undefined {
   const found = status?.nspid.at(-1)
   const limit = timestamp === undefined ? Infinity : timestamp + CLOCK_SLACK_SECONDS
-  const why =
+  const reason =
     startedAt !== undefined && startedAt > limit
       ? 'it started after the crash'
       : found !== undefined && differs('pid in its namespace', found, innerPid)
-  return why ? `Process ${pid} is not the one that crashed: ${why}` : undefined
+  return reason ? `Process ${pid} is not the one that crashed: ${reason}` : undefined
 }
 
-/** Why `snapshot` is not proven to be of the process that the kernel is dumping; undefined = it is. */
+/** Why `snapshot` is not proven to be of the process that the kernel is dumping; undefined where it is. */
 export function doubtOf(snapshot: ProcessSnapshot, crash: CrashFacts = {}): string | undefined {
   const { pid, status, startedAt } = snapshot
   if (!snapshot.stable) {
-    return snapshot.problems[0]?.message ?? `process ${pid} could not be read`
+    return snapshot.warnings[0]?.message ?? `process ${pid} could not be read`
   }
   if (status === undefined) return `the status of process ${pid} could not be read`
   if (!snapshot.coreDumping) return `process ${pid} is not dumping core`
   if (crash.pid === undefined || crash.timestamp === undefined) {
-    return 'the kernel was not asked for the pid (%p) and the time (%t) of the crash'
+    return 'the pid (%p) and the time (%t) of the crash are not given'
   }
   if (startedAt === undefined) return `the start time of process ${pid} could not be read`
   return (
@@ -48,7 +43,7 @@ export function doubtOf(snapshot: ProcessSnapshot, crash: CrashFacts = {}): stri
   )
 }
 
-function differs(what: string, found?: number, told?: number): string | undefined {
-  if (told === undefined || found === told) return undefined
-  return `the ${what} is ${found ?? 'unknown'}, the kernel said ${told}`
+function differs(what: string, found?: number, expected?: number): string | undefined {
+  if (expected === undefined || found === expected) return undefined
+  return `the ${what} is ${found ?? 'unknown'}, the kernel passed ${expected}`
 }

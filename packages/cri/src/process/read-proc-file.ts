@@ -1,22 +1,25 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '../text.ts'
+import { type Warning, warning } from '../warning.ts'
 
 export interface ProcFile {
   readonly bytes: Buffer
-  /** There was more than `maxBytes`. */
+  /** The file is longer than `maxBytes`. */
   readonly truncated: boolean
 }
 
-// a FIFO or a terminal where a file should be must not stop us, nor a link lead us elsewhere
+// a FIFO or a terminal must not block the read, and no link is followed
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY
 
-/** At most `maxBytes` of a file of procfs, whose size is not known beforehand; throws a system error. */
+/** At most `maxBytes` of a file of procfs, which reports no size; throws a system error. */
 export function readProcFile(path: string, maxBytes: number): ProcFile {
   const fd = openSync(path, FLAGS)
   try {
     if (!fstatSync(fd).isFile()) throw new Error(`\`${path}\` is not a regular file`)
     const chunks: Buffer[] = []
     let length = 0
-    // one byte more than wanted tells whether there is more
+    // one byte more than wanted shows whether the file goes on
     while (length <= maxBytes) {
       const chunk = Buffer.allocUnsafe(Math.min(65_536, maxBytes + 1 - length))
       const read = readSync(fd, chunk)
@@ -29,4 +32,33 @@ export function readProcFile(path: string, maxBytes: number): ProcFile {
   } finally {
     closeSync(fd)
   }
+}
+
+/** The directory of the crashing thread in procfs; of the process where there is no such thread. */
+export function threadDirectory(root: string, pid: number, tid: number): string {
+  const process = join(root, String(pid))
+  // where the first thread has ended, only the others show the memory and the cgroup v1 path
+  const task = join(process, 'task', String(tid))
+  return tid !== pid && existsSync(task) ? task : process
+}
+
+/** The pid that our descriptor `fd` names: -1 once that process is reaped, undefined where it is no pidfd. */
+export function pidOfPidfd(root: string, fd: number): number | undefined {
+  try {
+    const { bytes } = readProcFile(join(root, 'self/fdinfo', String(fd)), 65_536)
+    const pid = /^Pid:\t(-?\d+)$/m.exec(bytes.toString('latin1'))?.[1]
+    return pid === undefined ? undefined : Number(pid)
+  } catch {
+    return undefined
+  }
+}
+
+export function unreadable(name: string, pid: number, error: unknown): Warning {
+  const message = `Cannot read \`${name}\` of process ${pid}: ${messageOf(error)}`
+  return warning('PROCESS_FILE_UNREADABLE', message)
+}
+
+export function truncated(name: string, pid: number, maxBytes: number): Warning {
+  const message = `\`${name}\` of process ${pid} is larger than ${maxBytes} bytes; the rest is cut off`
+  return warning('PROCESS_FILE_TRUNCATED', message)
 }

@@ -1,5 +1,16 @@
-import type { CrashFacts } from '../look-up/types.ts'
-import type { Problem } from '../problem.ts'
+import type { Warning } from '../warning.ts'
+
+/** What the kernel passed in argv about the crash; every fact given must agree with the snapshot. */
+export interface CrashFacts {
+  /** `%t`, seconds since the epoch. */
+  readonly timestamp?: number | undefined
+  /** `%p`, the pid in the innermost pid namespace. */
+  readonly pid?: number | undefined
+  /** `%u` */
+  readonly uid?: number | undefined
+  /** `%g` */
+  readonly gid?: number | undefined
+}
 
 export interface SnapshotOptions {
   /**
@@ -8,13 +19,13 @@ export interface SnapshotOptions {
    */
   readonly root?: string
   /**
-   * Host id of the crashing thread (`%I`): what can be read of it is read of it, because a
-   * process whose first thread has ended shows nothing under its own id.
+   * Host id of the crashing thread (`%I`). Files are read of that thread where it exists: a process
+   * whose first thread has ended shows nothing under its own id.
    */
   readonly tid?: number
-  /** The descriptor that the kernel passed for `%F`; its fdinfo must name the same pid. */
+  /** The pidfd that the kernel passed for `%F`; its fdinfo must name the same pid. */
   readonly pidfd?: number
-  /** What the kernel said of the crash: nothing is kept of a process that cannot have been in it. */
+  /** The crash, as the kernel passed it: nothing is kept of a process that contradicts it. */
   readonly crash?: CrashFacts
   /**
    * More files of the process to keep, such as `auxv`, `cmdline`, `environ`, `maps`, `status`.
@@ -22,7 +33,7 @@ export interface SnapshotOptions {
    */
   readonly includeFiles?: readonly string[]
   /**
-   * Upper bound for each of `includeFiles`; the rest is cut off, with a problem.
+   * Upper bound for each of `includeFiles`; the rest is cut off, with a warning.
    * @default 2097152
    */
   readonly maxFileBytes?: number
@@ -30,24 +41,24 @@ export interface SnapshotOptions {
 
 export interface SnapshotWithinOptions extends SnapshotOptions {
   /**
-   * Limit of each of `cmdline` and `environ`; after one that was not done in time no other is tried.
+   * Limit for reading each of `cmdline` and `environ`; after one that hangs no other is tried.
    * @default 1000
    */
   readonly memoryTimeoutMs?: number | undefined
 }
 
-/** One process at one moment; every part is of the same process, or absent. */
+/** One process at one moment; every field is of the same process, or absent. */
 export interface ProcessSnapshot {
   readonly pid: number
   /**
-   * The pid named the same process from the first read to the last: same start time before and
-   * after, and the pidfd, where one was given, names it; nor is it another than the one of `crash`,
-   * by start and inner pid. When false nothing below was kept.
+   * The pid named the same process from the first read to the last: the start time is the same
+   * before and after, the pidfd names it where one was given, and its start time and inner pid do
+   * not contradict `crash`. When false, nothing below was kept.
    */
   readonly stable: boolean
   /** Clock ticks after boot (proc_pid_stat(5), field 22). */
   readonly startTime?: bigint
-  /** Seconds since the epoch, from `startTime` and `btime` of /proc/stat; right to about 1 s. */
+  /** Seconds since the epoch, from `startTime` and `btime` of /proc/stat; accurate to about 1 s. */
   readonly startedAt?: number
   /** `CoreDumping: 1` before the first and after the last read. */
   readonly coreDumping: boolean
@@ -58,12 +69,12 @@ export interface ProcessSnapshot {
   /** Bytes of the link /proc/<pid>/exe. */
   readonly exe?: Buffer
   readonly status?: ProcessStatus
-  /** The files asked for that could be read, in the order asked for. */
+  /** Those of `includeFiles` that could be read, in that order. */
   readonly files: ReadonlyMap<string, Buffer>
-  readonly problems: readonly Problem[]
+  readonly warnings: readonly Warning[]
 }
 
-/** What proc_pid_status(5) says, as far as it is needed to know whose crash this is. */
+/** The fields of proc_pid_status(5) that identify a process. */
 export interface ProcessStatus {
   /** comm, as the kernel escapes it; bytes that are not UTF-8 become U+FFFD. */
   readonly name: string

@@ -1,10 +1,10 @@
 import { isObject, type JsonObject, type JsonValue, objectAt } from '../json.ts'
 
-/** What stands in the place of a value that was left out. */
+/** Replaces the value of an environment variable. */
 export const REMOVED = '<removed>'
 
 const ENVIRONMENT = /^(env|envs|environ|environment)$/i
-// nothing a runtime says is deeper; an annotation may be, on purpose
+// no answer of a runtime is deeper; an annotation can be, on purpose
 const MAX_DEPTH = 64
 
 /**
@@ -42,7 +42,7 @@ function namesOnly(environment: JsonValue): JsonValue {
 function nameOnly(entry: JsonValue): JsonValue {
   if (typeof entry === 'string') return `${entry.split('=', 1)[0] ?? ''}=${REMOVED}`
   if (!isObject(entry)) return REMOVED
-  // `valueFrom` names a Secret, it does not hold one; but who knows what comes next
+  // only known keys are kept: a key added later could hold a value
   const names = Object.entries(entry).filter(([key]) => /^(key|name)$/i.test(key))
   return { ...Object.fromEntries(names), value: REMOVED }
 }
@@ -50,14 +50,14 @@ function nameOnly(entry: JsonValue): JsonValue {
 function textWithout(text: string, depth: number): string {
   if (!/^\s*[[{]/.test(text) || !/env/i.test(text)) return text
   const inner = parsed(text)
-  // cut or damaged: what cannot be read cannot be cleared of values either
+  // cut or damaged: values cannot be removed from what cannot be parsed
   if (inner === undefined) return REMOVED
   try {
     const without = JSON.stringify(withoutEnvironmentValues(inner, depth + 1))
-    // what holds no environment stays as it was, to the last blank
+    // text without an environment keeps its formatting
     return without === JSON.stringify(inner) ? text : without
   } catch {
-    // nested so deep that it cannot be written
+    // nested too deep for JSON.stringify
     return REMOVED
   }
 }

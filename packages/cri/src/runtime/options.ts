@@ -1,7 +1,7 @@
 export interface RuntimeOptions {
   /**
-   * `grpc` speaks CRI v1 on the runtime's socket, `crictl` runs crictl; `auto` tries the sockets,
-   * then crictl where there is one.
+   * `grpc` calls CRI v1 on the runtime's socket, `crictl` runs crictl; `auto` tries the sockets, then
+   * crictl where it is installed.
    * @default 'auto'
    */
   readonly client?: 'auto' | 'grpc' | 'crictl'
@@ -11,7 +11,7 @@ export interface RuntimeOptions {
    */
   readonly endpoint?: string
   /**
-   * The crictl to run: a path, or a name looked for in PATH of `crictlEnv`.
+   * Path of crictl, or a name to find in PATH of `crictlEnv`.
    * @default 'crictl'
    */
   readonly crictlPath?: string
@@ -28,20 +28,20 @@ export interface RuntimeOptions {
    */
   readonly crictlImageCommand?: 'img' | 'images'
   /**
-   * Limit of every single call.
+   * Limit of each call.
    * @default 5000
    */
   readonly callTimeoutMs?: number
   /**
-   * Largest answer that is taken from a runtime.
+   * Upper bound of the bytes of one answer.
    * @default 4194304
    */
   readonly maxAnswerBytes?: number
   /**
-   * Directory in which `RUNTIME_SOCKETS` are looked for.
+   * Directory in which `RUNTIME_SOCKETS` are searched.
    * @default '/'
    */
   readonly root?: string
-  /** Ends every call, and with it every crictl. */
+  /** Ends every call and kills every crictl. */
   readonly signal?: AbortSignal
 }

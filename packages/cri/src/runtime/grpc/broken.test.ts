@@ -2,32 +2,32 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { type CriErrorCode, openRuntime, type Runtime } from '../../index.ts'
-import { BROKEN, listen } from '../../testing/broken-runtimes.ts'
-import { test } from '../../testing/scratch.ts'
+import { BROKEN, listen } from '@core-dump-handler/testing/cri/broken-runtimes'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const LIMIT_MS = 300
 
-const EXPECTED: Record<keyof typeof BROKEN, CriErrorCode> = {
-  'accepts and says nothing': 'CRI_TIMEOUT',
-  'hangs up at once': 'CRI_UNAVAILABLE',
+const EXPECTED: Readonly<Record<string, CriErrorCode>> = {
+  'accepts and never answers': 'CRI_TIMEOUT',
+  'closes the connection at once': 'CRI_UNAVAILABLE',
   'sends SETTINGS and never answers': 'CRI_TIMEOUT',
   'sends headers and nothing more': 'CRI_TIMEOUT',
   'sends a byte every 100 ms': 'CRI_TIMEOUT',
-  'dies before the answer': 'CRI_UNAVAILABLE',
-  'dies within the answer': 'CRI_UNAVAILABLE',
-  'says GOAWAY and nothing more': 'CRI_TIMEOUT',
+  'ends before the answer': 'CRI_UNAVAILABLE',
+  'ends within the answer': 'CRI_UNAVAILABLE',
+  'sends GOAWAY and nothing more': 'CRI_TIMEOUT',
   'refuses the stream': 'CRI_UNAVAILABLE',
   'answers with more than the limit': 'CRI_TOO_LARGE',
   'announces 4 GiB': 'CRI_TOO_LARGE',
-  'says NOT_FOUND in headers only': 'CRI_NOT_FOUND',
-  'says NOT_FOUND in words that cannot be decoded': 'CRI_NOT_FOUND',
-  'says a status of its own': 'CRI_FAILED',
-  'says no such container, as cri-dockerd': 'CRI_NOT_FOUND',
+  'sends NOT_FOUND in headers only': 'CRI_NOT_FOUND',
+  'sends NOT_FOUND with a message that cannot be decoded': 'CRI_NOT_FOUND',
+  'sends the status UNKNOWN': 'CRI_FAILED',
+  'reports no such container as cri-dockerd does': 'CRI_NOT_FOUND',
   'does not serve CRI v1': 'CRI_UNIMPLEMENTED',
   'ends without a status': 'CRI_UNAVAILABLE',
   'cuts the frame': 'CRI_MALFORMED',
   'answers with garbage': 'CRI_MALFORMED',
-  'says OK with no message': 'CRI_MALFORMED',
+  'sends OK with no message': 'CRI_MALFORMED',
   'answers HTTP 404': 'CRI_UNIMPLEMENTED',
   'speaks HTTP/1': 'CRI_UNAVAILABLE',
 }
@@ -43,10 +43,14 @@ async function failure(runtime: Runtime): Promise<[unknown, number]> {
 }
 
 describe('a runtime that', () => {
-  const cases = Object.entries(EXPECTED) as [keyof typeof BROKEN, CriErrorCode][]
-  test.for(cases)('%s costs its limit at most: %s', async ([name, code], { dir }) => {
+  const cases = Object.entries(BROKEN).map(([name, serve]) => ({
+    name,
+    serve,
+    code: EXPECTED[name],
+  }))
+  test.for(cases)('$name fails with $code within the limit', async ({ serve, code }, { dir }) => {
     const socket = join(dir, 's')
-    const server = await listen(BROKEN[name](), socket)
+    const server = await listen(serve(), socket)
     const runtime = await open(socket)
     try {
       const [error, ms] = await failure(runtime)
@@ -59,7 +63,7 @@ describe('a runtime that', () => {
   })
 })
 
-test('a socket that is missing, and one where nobody listens, fail at once', async ({ dir }) => {
+test('a socket that is missing or on which no process listens fails at once', async ({ dir }) => {
   const missing = await open(join(dir, 'none'))
   expect(await failure(missing)).toMatchObject([{ code: 'CRI_UNAVAILABLE' }, expect.any(Number)])
   const [error] = await failure(missing)
@@ -75,7 +79,7 @@ test('a socket that is missing, and one where nobody listens, fail at once', asy
   long.close()
 })
 
-test('parallel calls each keep their own limit, and the caller can end one', async ({ dir }) => {
+test('parallel calls have limits of their own, and the caller can end one', async ({ dir }) => {
   const socket = join(dir, 's')
   const server = await listen(
     createServer((connection) => void connection.resume()),
@@ -100,7 +104,7 @@ test('parallel calls each keep their own limit, and the caller can end one', asy
   await server.close()
 })
 
-test('close ends what is under way, and every later call', async ({ dir }) => {
+test('close ends the call in progress and every later one', async ({ dir }) => {
   const socket = join(dir, 's')
   const server = await listen(
     createServer((connection) => void connection.resume()),
@@ -115,13 +119,13 @@ test('close ends what is under way, and every later call', async ({ dir }) => {
   await server.close()
 })
 
-test('a runtime that was restarted is connected to anew', async ({ dir }) => {
+test('connects again to a runtime that was restarted', async ({ dir }) => {
   const socket = join(dir, 's')
-  const before = await listen(BROKEN['dies before the answer'](), socket)
+  const before = await listen(BROKEN['ends before the answer'](), socket)
   const runtime = await open(socket)
   expect((await failure(runtime))[0]).toMatchObject({ code: 'CRI_UNAVAILABLE' })
   await before.close()
-  const after = await listen(BROKEN['says NOT_FOUND in headers only'](), socket)
+  const after = await listen(BROKEN['sends NOT_FOUND in headers only'](), socket)
   expect((await failure(runtime))[0]).toMatchObject({ code: 'CRI_NOT_FOUND' })
   runtime.close()
   await after.close()

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { test } from '../../testing/scratch.ts'
+import { test } from '@core-dump-handler/testing/scratch'
 
 const PACKAGE = join(import.meta.dirname, '../../..')
 const BIN = join(PACKAGE, '../../node_modules/.bin')

@@ -47,7 +47,7 @@ function method<Request, Response>(
 ): Method<Request, Response> {
   return {
     path: `/runtime.v1.${name}`,
-    encode: (question) => request.encode(question).finish(),
+    encode: (message) => request.encode(message).finish(),
     decode: (bytes) => response.decode(bytes),
   }
 }

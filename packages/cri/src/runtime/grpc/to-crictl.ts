@@ -11,7 +11,7 @@ import {
   type PodSandboxStatus,
 } from './gen/runtime.ts'
 
-// The names, the order and the texts of crictl's JSON: what reads crictl's answers reads ours.
+// Names, order and values are those of crictl's JSON, so that one reader parses both.
 
 export function podSandboxItem(pod: PodSandbox): JsonObject {
   return {
@@ -111,6 +111,6 @@ export function info(map: Readonly<Record<string, string>>): JsonObject {
 }
 
 function nameOf(enumeration: Readonly<Record<string, number>>, value: number): string | number {
-  // crictl, too, prints a number that has no name
+  // crictl prints the number, too, where it has no name
   return Object.entries(enumeration).find(([, number]) => number === value)?.[0] ?? value
 }

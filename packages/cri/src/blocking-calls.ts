@@ -1,0 +1,50 @@
+import { before, within } from './time-limit.ts'
+
+/**
+ * Runs calls that may never return, such as reading a file on a FUSE or NFS mount that does not
+ * answer. Each such call keeps a thread of libuv's pool, which the drain of the core needs, so they
+ * run one at a time, and none starts while one hangs.
+ */
+export interface BlockingCalls {
+  /** Rejects when the call does not return within its limit, or when an earlier one still hangs. */
+  run<T>(name: string, call: () => Promise<T>, limit: CallLimit): Promise<T>
+}
+
+export interface CallLimit {
+  readonly limitMs: number
+  /** Its reason is the rejection. */
+  readonly signal?: AbortSignal
+}
+
+export function createBlockingCalls(): BlockingCalls {
+  let previous: Promise<unknown> = Promise.resolve()
+  let hanging: string | undefined
+
+  async function runOne<T>(
+    name: string,
+    call: () => Promise<T>,
+    { limitMs, signal }: CallLimit,
+  ): Promise<T> {
+    if (hanging !== undefined) throw new Error(`not tried, because \`${hanging}\` does not answer`)
+    signal?.throwIfAborted()
+    hanging = name
+    const running = call()
+    const returned = (): void => void (hanging = undefined)
+    running.then(returned, returned)
+    return within(limitMs, signal ? before(signal, running) : running, () => {
+      const reason = 'the file system or the memory behind it may not answer'
+      return new Error(`not done within ${limitMs} ms: ${reason}`)
+    })
+  }
+
+  return {
+    run: (name, call, limit) => {
+      const next = previous.then(() => runOne(name, call, limit))
+      previous = next.catch(() => {})
+      return next
+    },
+  }
+}
+
+/** Those of this process: the pool is the process's, too. */
+export const blockingCalls: BlockingCalls = createBlockingCalls()
