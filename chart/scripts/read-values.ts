@@ -9,6 +9,8 @@ export interface Value {
   /** What the `# @schema` line says beyond the type of the default. */
   readonly schema: Readonly<Record<string, unknown>>
   readonly defaultValue: unknown
+  /** Below a `Compatibility:` line: accepted, without effect. */
+  readonly isCompatibility: boolean
   /** Keys of a group; absent where the value is one whole, such as a list or a free map. */
   readonly children?: readonly Value[]
 }
@@ -23,14 +25,22 @@ export function readValues(file: string = VALUES_FILE): Value[] {
 }
 
 function fromMap(map: YAMLMap, parents: readonly string[]): Value[] {
+  let isCompatibility = false
   return map.items.map((pair, index) => {
     // the parser gives the comment above the first key to the map itself
     const above = index === 0 ? (map.commentBefore ?? '') : ''
-    return fromPair(pair, `${above}\n${commentAbove(pair)}`, parents)
+    const comment = `${above}\n${commentAbove(pair)}`
+    isCompatibility ||= index > 0 && /^ ?Compatibility:/m.test(comment)
+    return fromPair(pair, comment, parents, isCompatibility)
   })
 }
 
-function fromPair(pair: Pair, comment: string, parents: readonly string[]): Value {
+function fromPair(
+  pair: Pair,
+  comment: string,
+  parents: readonly string[],
+  isCompatibility: boolean,
+): Value {
   const path = [...parents, String(isScalar(pair.key) ? pair.key.value : pair.key)]
   const schema = annotation(comment, path)
   const { value } = pair
@@ -39,6 +49,7 @@ function fromPair(pair: Pair, comment: string, parents: readonly string[]): Valu
     path,
     description: /^ ?-- (.+)$/m.exec(comment)?.[1]?.trim(),
     schema,
+    isCompatibility,
     defaultValue: isMap(value) || !isScalar(value) ? (value as YAMLMap).toJSON() : value.value,
     ...(isGroup && { children: fromMap(value, path) }),
   }

@@ -44,7 +44,7 @@ describe.each(Object.entries(VERSIONS))('Kubernetes %s', (_, schemas) => {
     expect(summary.valid).toBeGreaterThan(100)
   })
 
-  test('takes the pod by which a node is given back by hand', async () => {
+  test('takes the pod that restores a node manually', async () => {
     const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
     const [, manifest] = /```yaml\n(apiVersion: v1\nkind: Pod\n[\s\S]*?)```/.exec(text) ?? []
     const scratch = await mkdtemp(join(tmpdir(), 'kubeconform-'))

@@ -13,7 +13,7 @@ const REFUSED: readonly (readonly [set: readonly string[], message: RegExp])[] =
   [['daemonset.s3BucketName=other'], /different buckets: keep destination/],
   [['daemonset.interval=60000', 'daemonset.schedule=0 * * * * *'], /both set: keep one/],
   [['daemonset.interval=10'], /interval.*1,?000/],
-  [['daemonset.schedule=* * * * *'], /wants 6 fields, seconds first/],
+  [['daemonset.schedule=* * * * *'], /needs 6 fields, seconds first/],
   [['daemonset.hostDirectory=relative'], /hostDirectory/],
   [['daemonset.hostDirectory=/'], /hostDirectory/],
   [['daemonset.hostDirectory=/a/../b'], /without `\.\.`/],

@@ -43,7 +43,7 @@ test('two releases in one namespace do not select each other’s pods', async ()
   expect(selectors[0]!.filter((selector) => selectors[1]!.includes(selector))).toEqual([])
 })
 
-test('the usual release has the names of version 9, so that an upgrade replaces pod by pod', async () => {
+test('the usual release has the names of v9, so that an upgrade replaces pod by pod', async () => {
   const all = await objects({ set: [...LEAST, 's3.accessKeyId=a', 's3.secretAccessKey=b'] })
   expect(names(all)).toEqual(
     expect.arrayContaining([

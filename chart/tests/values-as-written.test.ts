@@ -1,0 +1,281 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test as base } from 'vitest'
+import { parseAllDocuments, stringify } from 'yaml'
+import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
+import { helm, LEAST, render } from '../scripts/helm.ts'
+import { CHART, presetFile, presets } from '../scripts/presets.ts'
+import { readValues, type Value } from '../scripts/read-values.ts'
+import { agentEnvironment, objects, podSpec } from './objects.ts'
+
+const EVERYTHING = join(CHART, 'tests/values/everything.yaml')
+
+const test = base.extend<{ scratch: string }>({
+  // oxlint-disable-next-line no-empty-pattern
+  scratch: async ({}, use) => {
+    const scratch = await mkdtemp(join(tmpdir(), 'chart-'))
+    await use(scratch)
+    await rm(scratch, { recursive: true })
+  },
+})
+
+/** A values file, because `--set` makes other types of the same text. */
+async function valuesFile(scratch: string, text: string): Promise<string> {
+  const path = join(scratch, 'values.yaml')
+  await writeFile(path, text)
+  return path
+}
+
+function groups(values: readonly Value[]): string[] {
+  return values.flatMap(({ path, children }) =>
+    children ? [path.join('.'), ...groups(children)] : [],
+  )
+}
+
+const nested = (path: string, text: string): string => {
+  const keys = path.split('.')
+  return keys.map((key, depth) => `${'  '.repeat(depth)}${key}:`).join('\n') + ` ${text}\n`
+}
+
+describe('W9: null', () => {
+  const all = readValues()
+  const leaves = (values: readonly Value[]): string[] =>
+    values.flatMap(({ path, children }) => (children ? leaves(children) : [path.join('.')]))
+  const needed = new Set(['destination', 'image', 'image.registry'])
+
+  test.for([...groups(all), ...leaves(all)].filter((path) => !needed.has(path)))(
+    'W9: %s renders as if it were not there, in a values file and as `--set`',
+    async (path, { scratch }) => {
+      const plain = await render()
+      const file = await valuesFile(scratch, nested(path, ''))
+      expect(await render({ files: [file] })).toBe(plain)
+      expect(await render({ set: [`${path}=null`, ...LEAST] })).toBe(plain)
+    },
+  )
+
+  test('W9: a key deleted by null from an open map is not put back', async ({ scratch }) => {
+    const file = await valuesFile(scratch, 'securityContext: {readOnlyRootFilesystem: null}\n')
+    const { spec } = await podSpec([], [file])
+    expect(spec.containers[0]!.securityContext).not.toHaveProperty('readOnlyRootFilesystem')
+  })
+})
+
+test('D16h: --reuse-values from a chart without any of today’s values renders the same', async ({
+  scratch,
+}) => {
+  const older = join(scratch, 'chart')
+  await cp(CHART, older, { recursive: true })
+  await writeFile(join(older, 'values.yaml'), '{}\n')
+  const args = LEAST.flatMap((pair) => ['--set', pair])
+  const text = await helm([
+    'template',
+    'core-dump-handler',
+    older,
+    '--namespace=observe',
+    '--show-only=templates/daemonset.yaml',
+    ...args,
+  ])
+  expect(await render()).toContain(text.trim())
+})
+
+describe('W7: a tag of digits', () => {
+  test.for(['20231005', '1e10', '0123456', '1.10', 'true'])(
+    'W7: %s without quotes in a values file is refused with what to write',
+    async (tag, { scratch }) => {
+      const file = await valuesFile(scratch, `image: {tag: ${tag}}\n`)
+      await expect(render({ files: [file] })).rejects.toThrow(/image\.tag is .*write it in quotes/)
+    },
+  )
+
+  test.for(['20231005', '1e10', '0123456', '1.10'])(
+    'W7: %s in quotes, and by --set, is the tag',
+    async (tag, { scratch }) => {
+      const file = await valuesFile(scratch, `image: {tag: "${tag}"}\n`)
+      for (const options of [{ files: [file] }, { set: [...LEAST, `image.tag=${tag}`] }]) {
+        expect(await render(options)).toContain(
+          `image: "registry.example/core-dump-handler:${tag}"`,
+        )
+      }
+    },
+  )
+})
+
+describe('W8: numbers and booleans where text is meant', () => {
+  test.for([
+    'daemonset: {extraEnvVars: [{name: NO_COLOR, value: true}]}',
+    'daemonset: {extraEnvVars: [{name: UV_THREADPOOL_SIZE, value: 8}]}',
+    'daemonset: {extraEnvVars: "- {name: NO_COLOR, value: true}"}',
+    'daemonset: {sidecarContainers: [{name: a, image: b, env: [{name: X, value: 1}]}]}',
+    'initContainers: [{name: a, image: b, env: [{name: X, value: no}]}]',
+    'daemonset: {podAnnotations: {sidecar.istio.io/inject: false}}',
+    'daemonset: {podLabels: {build: 20231005}}',
+    'commonLabels: {a: 1}',
+    'commonAnnotations: {a: yes}',
+    'nodeSelector: {pool: 2}',
+    'serviceAccount: {annotations: {a: 1.10}}',
+    'metrics: {podMonitor: {labels: {a: on}}}',
+    's3: {accessKeyId: 123456, secretAccessKey: "x"}',
+    's3: {region: 1}',
+    'priorityClassName: 7',
+    'nameOverride: 2024',
+  ])('W8: %s is refused with what to write', async (values, { scratch }) => {
+    const file = await valuesFile(scratch, `${values}\n`)
+    await expect(render({ files: [file] })).rejects.toThrow(
+      /is the (number|boolean) .*write it in quotes/,
+    )
+  })
+
+  test('W8: text that looks like a number or boolean stays text in every object', async ({
+    scratch,
+  }) => {
+    const text = {
+      nameOverride: '2024',
+      priorityClassName: '1e3',
+      runtimeClassName: 'true',
+      imagePullSecrets: ['007'],
+      serviceAccount: { name: '1' },
+      daemonset: { name: '5', label: 'null' },
+      nodeSelector: { pool: '0123' },
+      s3: { existingSecret: '99', ca: { secret: '12' } },
+      metrics: { podMonitor: { enabled: true, interval: '30' } },
+    }
+    const file = await valuesFile(scratch, stringify(text))
+    const all = await objects({ files: [file], release: '42' })
+    for (const { metadata } of all) {
+      for (const value of [metadata.name, ...Object.values(metadata.labels ?? {})]) {
+        expect(value).toBeTypeOf('string')
+      }
+    }
+    const daemonset = all.find(({ kind }) => kind === 'DaemonSet')
+    const pod = {
+      priorityClassName: '1e3',
+      runtimeClassName: 'true',
+      imagePullSecrets: [{ name: '007' }],
+      serviceAccountName: '1',
+      nodeSelector: { pool: '0123', 'kubernetes.io/os': 'linux' },
+    }
+    expect(daemonset).toMatchObject({ spec: { template: { spec: pod } } })
+  })
+})
+
+test('D16e: no render has a key twice in a map', async ({ scratch }) => {
+  const same = {
+    team: 'a',
+    name: 'mine',
+    'app.kubernetes.io/component': 'b',
+    'prometheus.io/scrape': 'never',
+  }
+  const values = {
+    commonLabels: { ...same, 'app.kubernetes.io/name': 'c', 'app.kubernetes.io/managed-by': 'd' },
+    commonAnnotations: { ...same, owner: 'e' },
+    daemonset: {
+      podLabels: same,
+      podAnnotations: same,
+      extraEnvVars: [
+        { name: 'LOG_LEVEL', value: 'trace' },
+        { name: 'LOG_LEVEL', value: 'warn' },
+      ],
+    },
+    agent: { logLevel: 'debug' },
+    composer: { podSelectorLabel: 'team' },
+    metrics: { annotations: true, podMonitor: { enabled: true, labels: same } },
+    alerts: { enabled: true, labels: same, alertLabels: { severity: 'f' } },
+    dashboard: { enabled: true, labels: same, annotations: same },
+    serviceAccount: { annotations: same, labels: same, useToken: true },
+    service: { annotations: same },
+    scc: { create: true },
+    networkPolicy: { enabled: true },
+  }
+  const file = await valuesFile(scratch, stringify(values))
+  const text = await render({ files: [file] })
+  const problems = parseAllDocuments(text, { uniqueKeys: true }).flatMap(({ errors }) => errors)
+  expect(problems).toEqual([])
+
+  const { metadata, spec } = await podSpec([], [file])
+  expect(metadata.labels).toMatchObject({ name: 'core-dump-ds', team: 'a' })
+  expect(metadata.annotations).toMatchObject({ 'prometheus.io/scrape': 'never' })
+  const levels = spec.containers[0]!.env.filter(({ name }) => name === 'LOG_LEVEL')
+  expect(levels).toEqual([{ name: 'LOG_LEVEL', value: 'warn' }])
+})
+
+describe('D16f: integers of any size', () => {
+  const numbers = {
+    limits: {
+      spoolBytes: 9007199254740991,
+      spoolFiles: 1000000,
+      minFreeBytes: 3000000000,
+      maxCoreBytes: 137438953472,
+      maxAgeHours: 1000000,
+      rateCrashes: 1000000,
+      rateWindowSeconds: 86400,
+      concurrentDrains: 1024,
+    },
+    composer: { logLength: 100000, timeout: 86400, holdBudgetMs: 86400000 },
+    s3: { partBytes: 1073741824, workers: 64 },
+    agent: { recompress: true, recompressMinBytes: 9007199254740991 },
+    daemonset: { interval: 2147483647 },
+    helmTest: { timeoutSeconds: 86400 },
+    podSecurityContext: { runAsUser: 0, fsGroup: 1000660000 },
+    image: { limit_mem: 134217728 },
+    revisionHistoryLimit: 2147483647,
+    terminationGracePeriodSeconds: 1000000,
+  }
+
+  test('D16f: arrive as they were written', async ({ scratch }) => {
+    const file = await valuesFile(scratch, stringify(numbers))
+    expect(await render({ files: [file] })).not.toMatch(/\de\+\d/)
+    expect(await agentEnvironment([], [file])).toMatchObject({
+      SPOOL_MAX_BYTES: '9007199254740991',
+      SPOOL_MAX_FILES: '1000000',
+      COMP_MAX_CORE_BYTES: '137438953472',
+      COMP_RATE_CRASHES: '1000000',
+      COMP_HOLD_BUDGET_MS: '86400000',
+      S3_PART_BYTES: '1073741824',
+      INTERVAL: '2147483647',
+    })
+  })
+
+  test('D16f: what passes the schema at its limits passes the agent', async ({ scratch }) => {
+    const file = await valuesFile(scratch, stringify(numbers))
+    expect(readSettings(await agentEnvironment([], [file])).problems).toEqual([])
+  })
+
+  test.for([
+    'limits.spoolFiles=1000001',
+    'limits.maxAgeHours=1000001',
+    'limits.rateCrashes=1000001',
+    'limits.rateWindowSeconds=86401',
+    'limits.concurrentDrains=1025',
+    'limits.spoolBytes=9007199254740992',
+    'limits.maxCoreBytes=9007199254740992Ki',
+    'limits.minFreeBytes=8Pi0',
+    's3.partBytes=4Mi',
+    's3.partBytes=1025Mi',
+    'composer.timeout=86401',
+    'composer.logLength=100001',
+    's3.endpoint=https://user:pass@store.example',
+    's3.region=two words',
+    'daemonset.s3BucketName=a/b',
+    'destination=s3://-bucket/x',
+    'destination=s3://bucket/a?b',
+    'destination=s3://bucket/../x',
+    'destination=file://host/x',
+    'daemonset.schedule=0 60 * * * *',
+    'daemonset.schedule=0 0 24 * * *',
+    'daemonset.schedule=0 0 0 32 * *',
+  ])('D16f: %s is refused by the chart, as the agent would', async (pair) => {
+    await expect(render({ set: [...LEAST, pair] })).rejects.toThrow(
+      new RegExp(pair.slice(0, pair.indexOf('=')).split('.').join('[./]')),
+    )
+  })
+})
+
+const FILES = [EVERYTHING, join(CHART, 'tests/values/version-9.yaml'), ...presets().map(presetFile)]
+
+test.for(FILES)('the agent accepts what the chart makes of %s', async (file) => {
+  // the keys are mounted into the pod; here there are no such files
+  const { S3_ACCESS_KEY_FILE, S3_SECRET_FILE, ...environment } = await agentEnvironment([], [file])
+  expect(S3_ACCESS_KEY_FILE === undefined).toBe(S3_SECRET_FILE === undefined)
+  expect(readSettings(environment).problems).toEqual([])
+})
