@@ -224,7 +224,7 @@ test('D16g: what well-kept charts pass through arrives in its place', async () =
   expect(one('ServiceAccount')).toMatchObject({ metadata: { labels: { team: 'a' } } })
   expect(one('Service')).toMatchObject({ metadata: { annotations: { team: 'b' } } })
   expect(one('PodMonitor')).toMatchObject({
-    metadata: { namespace: 'monitoring' },
+    metadata: { name: 'core-dump-handler-observe', namespace: 'monitoring' },
     spec: { namespaceSelector: { matchNames: ['observe'] } },
   })
   expect(one('ConfigMap', 'mine-core-dump-handler')).toBeDefined()
