@@ -6,7 +6,7 @@ export interface Value {
   readonly path: readonly string[]
   /** Text of the `# --` line. */
   readonly description: string | undefined
-  /** What the `# @schema` line says beyond the type of the default. */
+  /** The `# @schema` line: what narrows or replaces the type of the default. */
   readonly schema: Readonly<Record<string, unknown>>
   readonly defaultValue: unknown
   /** Below a `Compatibility:` line: accepted, without effect. */

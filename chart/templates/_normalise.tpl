@@ -35,7 +35,7 @@ older chart) gets its default of files/defaults.json, which is made from values.
 {{- end -}}
 {{- end -}}
 
-{{/* Text, or a failure that says what to write. Only `--set` gives int64: those are the digits that were written. */}}
+{{/* Text, or a failure with what to write. Only `--set` makes an int64: it has the digits that were written. */}}
 {{- define "cdh.requireText" -}}
 {{- if kindIs "string" .value -}}
 {{- .value -}}

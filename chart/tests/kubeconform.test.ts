@@ -22,7 +22,7 @@ async function kubeconform(schemas: ToolName, ...paths: string[]): Promise<Repor
     '-strict',
     '-summary',
     '-output=json',
-    // no published module carries the schema of OpenShift's own kind; tests/security_test.yaml looks at it
+    // no published module has the schema of OpenShift's own kind; tests/security_test.yaml tests it
     '-skip=SecurityContextConstraints',
     ...places.flatMap((place) => ['-schema-location', join(place, FILE)]),
   ]

@@ -9,7 +9,7 @@ import { CHART } from '../scripts/presets.ts'
 type Context = Parameters<typeof answer>[0]
 type Carrier = Parameters<ReturnType<typeof answer>['watch']>[0]
 
-/** Every metric the agent has, with its labels where it tells them. */
+/** Names of all metrics of the agent. */
 async function metricNames(): Promise<Set<string>> {
   const env = { DESTINATION: 'file:/x', USE_INOTIFY: 'true' }
   const { settings } = readSettings(env)

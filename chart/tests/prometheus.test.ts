@@ -44,7 +44,7 @@ test('a real Prometheus scrapes a real agent and fires for the bundle that waits
   await node.daemon({ HEALTH_PORT: String(agentPort), DESTINATION })
 
   const rules = await renderedRules()
-  // nobody waits five minutes in a test; promtool above tries the times
+  // without the five minutes of `for`; promtool above tests the times
   for (const { rules: each } of rules.groups) for (const rule of each) delete rule.for
   await writeFile(join(node.dir, 'alerts.yaml'), stringify(rules))
   const scrape = { job_name: 'agent', static_configs: [{ targets: [`127.0.0.1:${agentPort}`] }] }
