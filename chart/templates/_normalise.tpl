@@ -31,6 +31,8 @@ older chart) gets its default of files/defaults.json, which is made from values.
 {{- end -}}
 {{- end -}}
 {{- $_ := set $.into $key $map -}}
+{{- else if kindIs "slice" $value -}}
+{{- $_ := set $.into $key (compact $value) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

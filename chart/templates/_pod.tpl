@@ -82,7 +82,7 @@ Pending, and `helm --wait` would never end.
   (dict "key" "eks.amazonaws.com/compute-type" "operator" "NotIn" "values" (list "fargate"))
   (dict "key" "type" "operator" "NotIn" "values" (list "virtual-kubelet")) -}}
 {{- $terms := list -}}
-{{- range $required.nodeSelectorTerms | default (list dict) -}}
+{{- range compact ($required.nodeSelectorTerms | default list) | default (list dict) -}}
 {{- $terms = append $terms (set . "matchExpressions" (concat (.matchExpressions | default list) $fit)) -}}
 {{- end -}}
 {{- $_ := set $node "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) -}}

@@ -46,7 +46,7 @@
 - DaemonSet core-dump-handler of this release is replaced by {{ include "cdh.daemonsetName" . }}. To keep its name set daemonset.name=core-dump-handler, daemonset.label=core-dump-ds and serviceAccount.name=core-dump-admin.
 {{- end -}}
 {{- range $d.sidecarContainers }}
-{{- if not (dig "securityContext" "privileged" false .) }}{{ if not $.Values.securityContext.privileged }}
+{{- if not (.securityContext | default dict).privileged }}{{ if not $.Values.securityContext.privileged }}
 - daemonset.sidecarContainers: {{ .name }} is privileged only if its own securityContext is.
 {{- end }}{{ end -}}
 {{- end -}}

@@ -54,6 +54,32 @@ describe('W9: null', () => {
     },
   )
 
+  test('W9: null inside lists and objects of the user does not break the chart', async ({
+    scratch,
+  }) => {
+    const sidecar = { name: 'a', image: 'b', env: null, volumeMounts: null, securityContext: null }
+    const file = await valuesFile(
+      scratch,
+      stringify({
+        daemonset: {
+          sidecarContainers: [null, sidecar],
+          updateStrategy: { rollingUpdate: null },
+          extraEnvVars: [null, { name: 'A', value: null }],
+        },
+        affinity: { nodeAffinity: null },
+        metrics: { podMonitor: { enabled: true, relabelings: [null] } },
+        initContainers: [null],
+        commonLabels: { a: null },
+      }),
+    )
+    const { spec, metadata } = await podSpec([], [file])
+    expect(spec.containers.map(({ name }) => name)).toEqual(['coredump-container', 'a'])
+    expect(metadata.labels).not.toHaveProperty('a')
+    const notes = ['install', 'r', CHART, '--dry-run=client', '--values', file]
+    const set = LEAST.flatMap((pair) => ['--set', pair])
+    expect(await helm([...notes, ...set])).toContain('a is privileged only if')
+  })
+
   test('W9: a key deleted by null from an open map is not put back', async ({ scratch }) => {
     const file = await valuesFile(scratch, 'securityContext: {readOnlyRootFilesystem: null}\n')
     const { spec } = await podSpec([], [file])
