@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { isMap, isScalar, parse, parseDocument, type Pair, type YAMLMap } from 'yaml'
+import * as v from 'valibot'
+import { isMap, isNode, isScalar, parse, parseDocument, type Pair, type YAMLMap } from 'yaml'
 
 /** One key of values.yaml with what its comments say. */
 export interface Value {
@@ -14,6 +15,8 @@ export interface Value {
   /** Keys of a group; absent where the value is one whole, such as a list or a free map. */
   readonly children?: readonly Value[]
 }
+
+const MAP = v.record(v.string(), v.unknown())
 
 export const VALUES_FILE: string = new URL('../values.yaml', import.meta.url).pathname
 
@@ -50,7 +53,7 @@ function fromPair(
     description: /^ ?-- (.+)$/m.exec(comment)?.[1]?.trim(),
     schema,
     isCompatibility,
-    defaultValue: isMap(value) || !isScalar(value) ? (value as YAMLMap).toJSON() : value.value,
+    defaultValue: isNode(value) ? value.toJSON() : value,
     ...(isGroup && { children: fromMap(value, path) }),
   }
 }
@@ -62,7 +65,7 @@ function commentAbove({ key }: Pair): string {
 function annotation(comment: string, path: readonly string[]): Record<string, unknown> {
   const text = /^ ?@schema (.+)$/m.exec(comment)?.[1]
   if (text === undefined) return {}
-  const schema: unknown = parse(text)
-  if (typeof schema === 'object' && schema !== null) return schema as Record<string, unknown>
+  const result = v.safeParse(MAP, parse(text))
+  if (result.success) return result.output
   throw new TypeError(`The @schema line of \`${path.join('.')}\` is no map: ${text}`)
 }

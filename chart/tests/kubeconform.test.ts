@@ -1,21 +1,23 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
+import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { findTool, type ToolName } from '../../scripts/tools/index.ts'
 import { GOLDEN } from '../scripts/golden-renders.ts'
 
-const execFileAsync = promisify(execFile)
 const FILE = '{{.ResourceKind}}{{.KindSuffix}}.json'
 
-interface Report {
-  readonly resources: readonly { readonly filename: string; readonly msg: string }[]
-  readonly summary: { readonly valid: number; readonly skipped: number }
-}
+const REPORT = v.object({
+  resources: v.optional(v.array(v.looseObject({ filename: v.string(), msg: v.string() })), []),
+  summary: v.looseObject({ valid: v.number() }),
+})
 
-async function kubeconform(schemas: ToolName, ...paths: string[]): Promise<Report> {
+async function kubeconform(
+  schemas: ToolName,
+  ...paths: string[]
+): Promise<v.InferOutput<typeof REPORT>> {
   const program = await findTool('kubeconform')
   const places = [await findTool(schemas), await findTool('monitoring-schemas')]
   const args = [
@@ -26,13 +28,9 @@ async function kubeconform(schemas: ToolName, ...paths: string[]): Promise<Repor
     '-skip=SecurityContextConstraints',
     ...places.flatMap((place) => ['-schema-location', join(place, FILE)]),
   ]
-  const { stdout } = await execFileAsync(program, [...args, ...paths], {
-    maxBuffer: 32 << 20,
-  }).catch(
-    // it reports what is wrong with exit code 1
-    (error: unknown) => error as { stdout: string },
-  )
-  return JSON.parse(stdout) as Report
+  // it reports what is wrong with exit code 1
+  const { stdout } = await execa(program, [...args, ...paths], { reject: false })
+  return v.parse(REPORT, JSON.parse(stdout))
 }
 
 const VERSIONS = { '1.37': 'schemas', '1.35': 'schemas-1.35', '1.33': 'schemas-1.33' } as const
