@@ -70,12 +70,18 @@ function writeManifest(dir: string, { architecture, layerTar }: Platform): Descr
   })
 }
 
-/** What a container of the image runs when nothing else is said; the Dockerfile says the same. */
+/** Read because of `--use-system-ca`: a CA bundle that is mounted there is trusted. Without a directory Node prints a warning. */
+const CERTIFICATES = [
+  'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
+  'SSL_CERT_DIR=/etc/ssl/certs',
+]
+
+/** What a container of the image runs by default; the Dockerfile has the same. */
 export const IMAGE_CONFIG = {
   Entrypoint: ['/app/core-dump-agent'],
   Env: [
     'PATH=/app:/usr/bin',
-    'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt',
+    ...CERTIFICATES,
     ...Object.entries(RUNTIME_ENV).map(([name, value]) => `${name}=${value}`),
   ],
   WorkingDir: '/',

@@ -24,7 +24,7 @@ import { spdxDocument } from './sbom.ts'
 /** Locks of bundles; idle priority for what compresses them. */
 const UTIL_LINUX = ['flock', 'chrt', 'ionice']
 
-/** Where the programs live in the image; the ancestor's path, which people's manifests name. */
+/** Where the programs are in the image; v9's path, which manifests of its users contain. */
 export const APP = '/app'
 
 /**

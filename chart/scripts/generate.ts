@@ -1,4 +1,4 @@
-// Writes values.schema.json and the table in README.md from the annotations in values.yaml.
+// Writes values.schema.json, files/defaults.json and the tables of README.md and docs/settings.md.
 import { writeFileSync } from 'node:fs'
 import { generatedFiles } from './generated-files.ts'
 

@@ -3,7 +3,7 @@ import { LEAST, render } from './helm.ts'
 import { CHART, presetFile, presets } from './presets.ts'
 
 const EVERYTHING = join(CHART, 'tests/values/everything.yaml')
-const ANCESTOR = join(CHART, 'tests/values/version-9.yaml')
+const VERSION_9 = join(CHART, 'tests/values/version-9.yaml')
 const REGISTRY = LEAST.filter((pair) => pair.startsWith('image.'))
 
 /** File name and fresh text of each golden render: one per preset, and three of our own. */
@@ -11,7 +11,7 @@ export async function goldenRenders(): Promise<ReadonlyMap<string, string>> {
   const jobs: [name: string, text: Promise<string>][] = [
     ['default', render()],
     ['everything', render({ files: [EVERYTHING], set: REGISTRY })],
-    ['version-9', render({ files: [ANCESTOR], set: REGISTRY })],
+    ['version-9', render({ files: [VERSION_9], set: REGISTRY })],
     ...presets().map((name): [string, Promise<string>] => [
       `preset.${name}`,
       render({ files: [presetFile(name)] }),

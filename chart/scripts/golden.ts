@@ -1,4 +1,4 @@
-// Renders the chart with every preset into tests/golden; look at the difference before you commit it.
+// Renders the chart with every preset into tests/golden; read the difference before you commit it.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GOLDEN, goldenRenders } from './golden-renders.ts'

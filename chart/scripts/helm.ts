@@ -1,9 +1,6 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
 import { findTool } from '../../scripts/tools/index.ts'
 import { CHART } from './presets.ts'
-
-const execFileAsync = promisify(execFile)
 
 export interface RenderOptions {
   readonly release?: string
@@ -14,22 +11,20 @@ export interface RenderOptions {
   readonly set?: readonly string[]
 }
 
-/** What every render needs beside its own values: an image and a place for the bundles. */
+/** The two values without a default: an image and a destination. */
 export const LEAST: readonly string[] = [
   'image.registry=registry.example',
   'destination=s3://cores/cluster-1',
 ]
 
-/** Run helm with arguments of your own; rejects with what helm printed. */
+/** Runs helm; rejects with its message. */
 export async function helm(args: readonly string[]): Promise<string> {
-  const program = await findTool('helm')
-  try {
-    const { stdout } = await execFileAsync(program, args, { maxBuffer: 32 << 20 })
-    return stdout
-  } catch (cause) {
-    const { stderr = '', stdout = '' } = cause as { stderr?: string; stdout?: string }
-    throw new Error(stderr.trim() || stdout.trim() || String(cause), { cause })
-  }
+  const { failed, stdout, stderr } = await execa(await findTool('helm'), args, {
+    reject: false,
+    stripFinalNewline: false,
+  })
+  if (failed) throw new Error(stderr.trim() || stdout.trim() || `helm ${args.join(' ')} failed`)
+  return stdout
 }
 
 /** `helm template` of the chart, as text. */

@@ -1,24 +1,23 @@
-{{/* One variable; nothing for an empty value, so that the agent's default or envFrom holds. */}}
+{{/* One variable: list NAME VALUE. Nothing for an empty value: the default of the agent or envFrom applies. */}}
 {{- define "cdh.env" -}}
-{{- $value := index . 1 | toString -}}
+{{- $value := include "cdh.text" (index . 1) -}}
 {{- if ne $value "" }}
 - name: {{ index . 0 }}
   value: {{ $value | quote }}
 {{- end -}}
 {{- end -}}
 
-{{/* As cdh.env, for numbers whose 0 means the program's own default. */}}
+{{/* As cdh.env, for numbers where 0 means the default of the program. */}}
 {{- define "cdh.envUnlessZero" -}}
-{{- $value := index . 1 | toString -}}
-{{- if not (has $value (list "" "0")) }}
-- name: {{ index . 0 }}
-  value: {{ $value | quote }}
+{{- $value := include "cdh.text" (index . 1) -}}
+{{- if ne $value "0" }}
+{{- include "cdh.env" (list (index . 0) $value) }}
 {{- end -}}
 {{- end -}}
 
 {{- define "cdh.env.fromPod" }}
 - name: DAEMONSET_NAME
-  value: {{ include "cdh.daemonsetName" . }}
+  value: {{ include "cdh.daemonsetName" . | quote }}
 - name: POD_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: POD_NAME
@@ -41,8 +40,7 @@
 {{- include "cdh.env" (list "COMP_COMPRESSION" .compression) }}
 {{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
 {{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
-{{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" (int64 .holdBudgetMs)) }}
-{{- end }}
+{{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" .holdBudgetMs) }}
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}
 {{- include "cdh.env" (list "COMP_SUID_CORES" .suidCores) }}
@@ -73,13 +71,13 @@
 {{- include "cdh.env" (list "VENDOR" .vendor) }}
 {{- include "cdh.env" (list "DEPLOY_CRIO_CONFIG" .deployCrioConfig) }}
 {{- include "cdh.env" (list "DEPLOY_CRIO_EXE" .includeCrioExe) }}
-{{- /* version 9's default: given, it would keep the composer from looking for another runtime's socket */}}
+{{- /* v9's default: with it the composer would not look for the socket of another runtime */}}
 {{- if ne .crioEndpoint "unix:///run/containerd/containerd.sock" }}
 {{- include "cdh.env" (list "CRIO_ENDPOINT" .crioEndpoint) }}
 {{- end }}
-{{- with .interval }}{{ include "cdh.env" (list "INTERVAL" (int64 .)) }}{{ end }}
+{{- with .interval }}{{ include "cdh.env" (list "INTERVAL" .) }}{{ end }}
 {{- with .schedule }}{{ include "cdh.env" (list "SCHEDULE" .) }}{{ end }}
-{{- include "cdh.env" (list "USE_INOTIFY" (.useINotify | default false)) }}
+{{- include "cdh.env" (list "USE_INOTIFY" .useINotify) }}
 {{- end }}
 {{- end -}}
 
@@ -100,7 +98,7 @@
 {{- include "cdh.env" (list "S3_CA_FILE" "/etc/core-dump-handler/ca/ca.crt") }}
 {{- end }}
 {{- end }}
-{{- /* as files: a variable would be seen by every child and in every dump of the environment */}}
+{{- /* as files: every child process and every dump of the environment would show a variable */}}
 {{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
 {{- include "cdh.env" (list "S3_ACCESS_KEY_FILE" "/etc/core-dump-handler/s3/access-key-id") }}
 {{- include "cdh.env" (list "S3_SECRET_FILE" "/etc/core-dump-handler/s3/secret-access-key") }}
@@ -109,7 +107,7 @@
 
 {{- define "cdh.env.agent" -}}
 {{- include "cdh.env" (list "LOG_LEVEL" .Values.agent.logLevel) }}
-{{- include "cdh.env" (list "HEALTH_PORT" (int64 .Values.metrics.port)) }}
+{{- include "cdh.env" (list "HEALTH_PORT" .Values.metrics.port) }}
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
 {{- if .Values.agent.recompress }}
@@ -118,14 +116,39 @@
 {{- end }}
 {{- end -}}
 
+{{/* `daemonset.extraEnvVars`, a list or the text of one, rendered as a template; as YAML. */}}
 {{- define "cdh.env.extra" -}}
-{{- with .Values.daemonset.extraEnvVars }}
-{{ tpl (kindIs "string" . | ternary . (toYaml .)) $ }}
-{{- end }}
+{{- $extra := .Values.daemonset.extraEnvVars -}}
+{{- $text := tpl (ternary $extra ($extra | toYaml) (kindIs "string" $extra)) . -}}
+{{- $list := fromYamlArray $text -}}
+{{- range $list -}}
+{{- if not (and (kindIs "map" .) (kindIs "string" (index . "name"))) -}}
+{{- fail (printf "daemonset.extraEnvVars is no list of variables, such as `- name: HTTPS_PROXY`: %v" $text) -}}
+{{- end -}}
+{{- end -}}
+{{- include "cdh.envList" (dict "path" "daemonset.extraEnvVars" "env" $list) -}}
 {{- end -}}
 
+{{/* All variables, each name once: those of `daemonset.extraEnvVars` win over the chart's. */}}
 {{- define "cdh.env.all" -}}
-{{- range list "fromPod" "node" "destination" "composer" "limits" "agent" "extra" }}
-{{- include (printf "cdh.env.%s" .) $ }}
-{{- end }}
+{{- $text := "" -}}
+{{- range list "fromPod" "node" "destination" "composer" "limits" "agent" -}}
+{{- $text = print $text (include (printf "cdh.env.%s" .) $) -}}
+{{- end -}}
+{{- $extra := list -}}
+{{- $named := dict -}}
+{{- range include "cdh.env.extra" . | fromYamlArray | reverse -}}
+{{- if not (hasKey $named .name) -}}
+{{- $extra = prepend $extra . -}}
+{{- $_ := set $named .name true -}}
+{{- end -}}
+{{- end -}}
+{{- range fromYamlArray $text -}}
+{{- if not (hasKey $named .name) }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- end -}}
+{{- end -}}
+{{- range $extra }}
+- {{ toYaml . | nindent 2 | trim }}
+{{- end -}}
 {{- end -}}

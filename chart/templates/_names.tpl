@@ -3,17 +3,12 @@
 {{- end -}}
 
 {{/*
-"true" when this release goes by the names of version 9, so that an upgrade replaces its pods
-one by one: it says so, it has the usual release name, or the DaemonSet is there and is its own.
+"true" when this release has the names of IBM core-dump-handler 9 (v9), so that an upgrade replaces its
+pods one by one: `daemonset.name` is v9's, or the release has the usual name. Nothing of the cluster is
+asked: `helm template` and Argo CD make the same names as `helm upgrade`.
 */}}
-{{- define "cdh.ancestral" -}}
-{{- $name := .Values.daemonset.name | default "core-dump-handler" -}}
-{{- $found := lookup "apps/v1" "DaemonSet" .Release.Namespace $name | default dict -}}
-{{- $owner := dig "metadata" "annotations" "meta.helm.sh/release-name" "" $found -}}
-{{- $account := dig "spec" "template" "spec" "serviceAccountName" "" $found -}}
+{{- define "cdh.v9Names" -}}
 {{- if eq .Values.daemonset.name "core-dump-handler" -}}
-true
-{{- else if and (eq $owner .Release.Name) (or (eq $account "core-dump-admin") (eq $name "core-dump-handler")) -}}
 true
 {{- else if and (not .Values.daemonset.name) (not .Values.fullnameOverride) (eq .Release.Name "core-dump-handler") -}}
 true
@@ -23,7 +18,7 @@ true
 {{- define "cdh.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
-{{- else if include "cdh.ancestral" . -}}
+{{- else if include "cdh.v9Names" . -}}
 core-dump-handler
 {{- else if contains (include "cdh.name" .) .Release.Name -}}
 {{- .Release.Name | trunc 50 | trimSuffix "-" -}}
@@ -32,7 +27,7 @@ core-dump-handler
 {{- end -}}
 {{- end -}}
 
-{{/* Cluster-scoped objects carry the namespace too: the same release name may be used in two. */}}
+{{/* The names of cluster-scoped objects contain the namespace: the same release name may be used in two. */}}
 {{- define "cdh.clusterName" -}}
 {{- printf "%s-%s" (include "cdh.fullname" .) .Release.Namespace -}}
 {{- end -}}
@@ -40,16 +35,16 @@ core-dump-handler
 {{- define "cdh.daemonsetName" -}}
 {{- if .Values.daemonset.name -}}
 {{- .Values.daemonset.name -}}
-{{- else if include "cdh.ancestral" . -}}
+{{- else if include "cdh.v9Names" . -}}
 core-dump-handler
 {{- else -}}
 {{- include "cdh.fullname" . -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The selector is immutable: version 9 selects by the label `name` alone, so we do. */}}
+{{/* The selector is immutable: v9 selects by the label `name` alone. */}}
 {{- define "cdh.podLabel" -}}
-{{- .Values.daemonset.label | default (ternary "core-dump-ds" (include "cdh.fullname" .) (eq (include "cdh.ancestral" .) "true")) -}}
+{{- .Values.daemonset.label | default (ternary "core-dump-ds" (include "cdh.fullname" .) (eq (include "cdh.v9Names" .) "true")) -}}
 {{- end -}}
 
 {{- define "cdh.serviceAccountName" -}}
@@ -58,19 +53,19 @@ core-dump-handler
 {{- else if not .Values.serviceAccount.create -}}
 default
 {{- else -}}
-{{- ternary "core-dump-admin" (include "cdh.fullname" .) (eq (include "cdh.ancestral" .) "true") -}}
+{{- ternary "core-dump-admin" (include "cdh.fullname" .) (eq (include "cdh.v9Names" .) "true") -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "cdh.tokenSecretName" -}}
-{{- .Values.serviceAccount.tokenSecretName | default (ternary "core-dump-service-account-token" (printf "%s-token" (include "cdh.fullname" .)) (eq (include "cdh.ancestral" .) "true")) -}}
+{{- .Values.serviceAccount.tokenSecretName | default (ternary "core-dump-service-account-token" (printf "%s-token" (include "cdh.fullname" .)) (eq (include "cdh.v9Names" .) "true")) -}}
 {{- end -}}
 
 {{- define "cdh.storeSecretName" -}}
-{{- .Values.s3.existingSecret | default (ternary "s3config" (printf "%s-s3" (include "cdh.fullname" .)) (eq (include "cdh.ancestral" .) "true")) -}}
+{{- .Values.s3.existingSecret | default (ternary "s3config" (printf "%s-s3" (include "cdh.fullname" .)) (eq (include "cdh.v9Names" .) "true")) -}}
 {{- end -}}
 
-{{/* Version 9 made its SCC in a hook, so helm cannot adopt one of that name. */}}
+{{/* v9 made its SCC in a hook, so helm cannot adopt one of that name. */}}
 {{- define "cdh.sccName" -}}
 {{- if and .Values.scc.name (ne .Values.scc.name "core-dump-admin-privileged") -}}
 {{- .Values.scc.name -}}
@@ -79,34 +74,29 @@ default
 {{- end -}}
 {{- end -}}
 
+{{/* Labels of the chart itself, as YAML. */}}
 {{- define "cdh.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{ include "cdh.identity" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 {{- end -}}
 
 {{- define "cdh.identity" -}}
-app.kubernetes.io/name: {{ include "cdh.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "cdh.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* metadata of an object: dict "root" $ "name" … ["labels" …] ["annotations" …] ["cluster" true] */}}
+{{/* metadata of an object: dict "root" $ "name" … ["labels" …] ["annotations" …] ["namespace" …] ["cluster" true] */}}
 {{- define "cdh.metadata" -}}
-name: {{ .name }}
+name: {{ .name | quote }}
 {{- if not .cluster }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 {{- end }}
 labels:
-  {{- include "cdh.labels" .root | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with merge (dict) (.annotations | default dict) .root.Values.commonAnnotations }}
+  {{- include "cdh.mergeMaps" (list .labels (include "cdh.labels" .root | fromYaml) .root.Values.commonLabels) | nindent 2 }}
+{{- with include "cdh.mergeMaps" (list .annotations .root.Values.commonAnnotations) }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* A value, or nothing where it is version 9's placeholder: XXX was a default that looked like a credential. */}}
+{{/* A value, or nothing for v9's placeholder XXX, its default for keys, bucket and region. */}}
 {{- define "cdh.given" -}}
 {{- if ne (toString .) "XXX" -}}{{- . -}}{{- end -}}
 {{- end -}}
@@ -33,20 +33,20 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The image. Version 9's own is never meant: a values file of it names it by default. */}}
+{{/* The image. v9's own image is never meant: its values files name it by default. */}}
 {{- define "cdh.image" -}}
-{{- $theirs := include "cdh.ancestralImage" . -}}
-{{- $registry := ternary "" .Values.image.registry (and (eq $theirs "true") (eq .Values.image.registry "quay.io")) -}}
-{{- $repository := ternary "core-dump-handler" .Values.image.repository (eq $theirs "true") -}}
-{{- $tag := ternary .Chart.AppVersion (.Values.image.tag | default .Chart.AppVersion | toString) (and (eq $theirs "true") (regexMatch "^v?[0-9]+\\." (toString .Values.image.tag))) -}}
+{{- $v9 := include "cdh.isV9Image" . -}}
+{{- $registry := ternary "" .Values.image.registry (and (eq $v9 "true") (eq .Values.image.registry "quay.io")) -}}
+{{- $repository := ternary "core-dump-handler" .Values.image.repository (eq $v9 "true") -}}
+{{- $tag := ternary .Chart.AppVersion (.Values.image.tag | default .Chart.AppVersion | toString) (and (eq $v9 "true") (regexMatch "^v?[0-9]+\\." (toString .Values.image.tag))) -}}
 {{- if and (not $registry) (eq $repository "core-dump-handler") -}}
-{{- fail "image.registry is not set, and there is no public image yet: build the image and push it to a registry of yours (see \"The image\" in the README), then set image.registry to that registry (and image.repository where it is another); for an image imported into every node set image.repository to its name" -}}
+{{- fail "image.registry is not set, and there is no public image yet: build the image and push it to your registry (see \"The image\" in the README), then set image.registry to that registry (and image.repository where it is another); for an image that was imported into every node set image.repository to its name" -}}
 {{- end -}}
 {{- with $registry }}{{ trimSuffix "/" . }}/{{ end -}}
 {{- $repository -}}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ $tag }}{{ end -}}
 {{- end -}}
 
-{{- define "cdh.ancestralImage" -}}
+{{- define "cdh.isV9Image" -}}
 {{- if eq .Values.image.repository "icdh/core-dump-handler" -}}true{{- end -}}
 {{- end -}}

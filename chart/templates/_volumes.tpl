@@ -1,4 +1,4 @@
-{{/* "true" when `inner` lies inside `outer`: the outer mount then shows it already. */}}
+{{/* "true" when `inner` lies inside `outer`: the outer mount then contains it. */}}
 {{- define "cdh.inside" -}}
 {{- if hasPrefix (printf "%s/" (clean .outer)) (printf "%s/" (clean .inner)) -}}true{{- end -}}
 {{- end -}}
@@ -19,19 +19,19 @@
 {{/* The directories under the paths they have on the node, for the agent and for sidecars. */}}
 {{- define "cdh.directoryMounts" -}}
 - name: host-volume
-  mountPath: {{ clean .Values.daemonset.hostDirectory }}
-  # a disk mounted there later is seen too; Bidirectional would need privilege
+  mountPath: {{ clean .Values.daemonset.hostDirectory | quote }}
+  # a disk that is mounted there later is seen too; Bidirectional would need a privileged container
   mountPropagation: HostToContainer
 {{- range $name, $path := include "cdh.moreDirectories" . | fromYaml }}
 - name: {{ $name }}
-  mountPath: {{ $path }}
+  mountPath: {{ $path | quote }}
   mountPropagation: HostToContainer
 {{- end }}
 {{- end -}}
 
 {{- define "cdh.agentMounts" -}}
 {{- include "cdh.directoryMounts" . }}
-# the three settings of the kernel, one by one: nothing else of /proc/sys is writable
+# the three sysctls, one by one: nothing else of /proc/sys is writable
 - name: core-pattern
   mountPath: /host/proc/sys/kernel/core_pattern
 - name: core-pipe-limit
@@ -40,7 +40,7 @@
   mountPath: /host/proc/sys/fs/suid_dumpable
 {{- if .Values.daemonset.mountContainerRuntimeEndpoint }}
 - name: container-runtime
-  mountPath: {{ .Values.daemonset.hostContainerRuntimeEndpoint }}
+  mountPath: {{ .Values.daemonset.hostContainerRuntimeEndpoint | quote }}
 {{- end }}
 {{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
 - name: s3-credentials
@@ -54,7 +54,7 @@
 {{- end }}
 {{- with include "cdh.destinationDirectory" . }}
 - name: destination
-  mountPath: {{ clean . }}
+  mountPath: {{ clean . | quote }}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}
@@ -64,12 +64,12 @@
 {{- define "cdh.volumes" -}}
 - name: host-volume
   hostPath:
-    path: {{ clean .Values.daemonset.hostDirectory }}
+    path: {{ clean .Values.daemonset.hostDirectory | quote }}
     type: DirectoryOrCreate
 {{- range $name, $path := include "cdh.moreDirectories" . | fromYaml }}
 - name: {{ $name }}
   hostPath:
-    path: {{ $path }}
+    path: {{ $path | quote }}
     type: DirectoryOrCreate
 {{- end }}
 - name: core-pattern
@@ -87,33 +87,33 @@
 {{- if .Values.daemonset.mountContainerRuntimeEndpoint }}
 - name: container-runtime
   hostPath:
-    path: {{ .Values.daemonset.hostContainerRuntimeEndpoint }}
+    path: {{ .Values.daemonset.hostContainerRuntimeEndpoint | quote }}
 {{- end }}
 {{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
 - name: s3-credentials
   secret:
-    secretName: {{ include "cdh.storeSecretName" . }}
+    secretName: {{ include "cdh.storeSecretName" . | quote }}
     defaultMode: 0400
     items:
-      - key: {{ ternary .Values.s3.existingSecretKeys.accessKeyId "s3AccessKey" (ne .Values.s3.existingSecret "") }}
+      - key: {{ ternary .Values.s3.existingSecretKeys.accessKeyId "s3AccessKey" (ne .Values.s3.existingSecret "") | quote }}
         path: access-key-id
-      - key: {{ ternary .Values.s3.existingSecretKeys.secretAccessKey "s3Secret" (ne .Values.s3.existingSecret "") }}
+      - key: {{ ternary .Values.s3.existingSecretKeys.secretAccessKey "s3Secret" (ne .Values.s3.existingSecret "") | quote }}
         path: secret-access-key
 {{- end }}
 {{- with .Values.s3.ca.configMap }}
 - name: s3-ca
   configMap:
-    name: {{ . }}
+    name: {{ . | quote }}
     items:
-      - key: {{ $.Values.s3.ca.key }}
+      - key: {{ $.Values.s3.ca.key | quote }}
         path: ca.crt
 {{- end }}
 {{- with .Values.s3.ca.secret }}
 - name: s3-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     items:
-      - key: {{ $.Values.s3.ca.key }}
+      - key: {{ $.Values.s3.ca.key | quote }}
         path: ca.crt
 {{- end }}
 {{- with include "cdh.destinationDirectory" . }}
@@ -122,7 +122,7 @@
   {{- toYaml $.Values.destinationVolume | nindent 2 }}
   {{- else }}
   hostPath:
-    path: {{ clean . }}
+    path: {{ clean . | quote }}
     type: DirectoryOrCreate
   {{- end }}
 {{- end }}

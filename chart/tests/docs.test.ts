@@ -62,34 +62,31 @@ test.for(['README.md', '../docs/upgrading-from-ibm.md'])(
 test.for([
   { backups: ['core_pattern', 'core_pipe_limit', 'suid_dumpable'], left: [] },
   { backups: ['suid_dumpable'], left: ['.env', 'cdc', 'lib-0123456789ab'] },
-])(
-  'the commands that give a node back by hand do so, with backups %j',
-  async ({ backups, left }) => {
-    const text = await readFile(join(CHART, '../docs/operations.md'), 'utf8')
-    const commands = /```sh\n(cd \/var[\s\S]*?)```/.exec(text)?.[1] ?? ''
-    const scratch = await mkdtemp(join(tmpdir(), 'by-hand-'))
-    try {
-      const [host, sys] = [join(scratch, 'host'), join(scratch, 'sys')]
-      for (const dir of ['host', 'sys/kernel', 'sys/fs']) {
-        await mkdir(join(scratch, dir), { recursive: true })
-      }
-      await writeFile(join(sys, 'kernel/core_pattern'), `|${host}/cdc -c=%c\n`)
-      for (const name of ['cdc', '.env', 'lib-0123456789ab']) {
-        await writeFile(join(host, name), '')
-      }
-      for (const name of backups) await writeFile(join(host, `${name}.bak`), `|old ${name} %p`)
-
-      // sysctl(8) with another root
-      const sysctl = `sysctl() { k="\${2%%=*}"; printf '%s\\n' "\${2#*=}" >"${sys}/\${k%.*}/\${k#*.}"; }`
-      const here = commands
-        .replaceAll('/var/mnt/core-dump-handler', host)
-        .replaceAll('/proc/sys', sys)
-      execFileSync('sh', ['-ec', `${sysctl}\n${here}`], { stdio: 'pipe' })
-      const pattern = (await readFile(join(sys, 'kernel/core_pattern'), 'utf8')).trim()
-      expect(pattern).toBe(backups.length > 1 ? '|old core_pattern %p' : `|${host}/cdc -c=%c`)
-      expect((await readdir(host)).toSorted()).toEqual(left)
-    } finally {
-      await rm(scratch, { recursive: true })
+])('the commands that restore a node manually work, with backups %j', async ({ backups, left }) => {
+  const text = await readFile(join(CHART, '../docs/operations.md'), 'utf8')
+  const commands = /```sh\n(cd \/var[\s\S]*?)```/.exec(text)?.[1] ?? ''
+  const scratch = await mkdtemp(join(tmpdir(), 'by-hand-'))
+  try {
+    const [host, sys] = [join(scratch, 'host'), join(scratch, 'sys')]
+    for (const dir of ['host', 'sys/kernel', 'sys/fs']) {
+      await mkdir(join(scratch, dir), { recursive: true })
     }
-  },
-)
+    await writeFile(join(sys, 'kernel/core_pattern'), `|${host}/cdc -c=%c\n`)
+    for (const name of ['cdc', '.env', 'lib-0123456789ab']) {
+      await writeFile(join(host, name), '')
+    }
+    for (const name of backups) await writeFile(join(host, `${name}.bak`), `|old ${name} %p`)
+
+    // sysctl(8) with another root
+    const sysctl = `sysctl() { k="\${2%%=*}"; printf '%s\\n' "\${2#*=}" >"${sys}/\${k%.*}/\${k#*.}"; }`
+    const here = commands
+      .replaceAll('/var/mnt/core-dump-handler', host)
+      .replaceAll('/proc/sys', sys)
+    execFileSync('sh', ['-ec', `${sysctl}\n${here}`], { stdio: 'pipe' })
+    const pattern = (await readFile(join(sys, 'kernel/core_pattern'), 'utf8')).trim()
+    expect(pattern).toBe(backups.length > 1 ? '|old core_pattern %p' : `|${host}/cdc -c=%c`)
+    expect((await readdir(host)).toSorted()).toEqual(left)
+  } finally {
+    await rm(scratch, { recursive: true })
+  }
+})

@@ -1,38 +1,36 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
+import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { findTool, type ToolName } from '../../scripts/tools/index.ts'
 import { GOLDEN } from '../scripts/golden-renders.ts'
 
-const execFileAsync = promisify(execFile)
 const FILE = '{{.ResourceKind}}{{.KindSuffix}}.json'
 
-interface Report {
-  readonly resources: readonly { readonly filename: string; readonly msg: string }[]
-  readonly summary: { readonly valid: number; readonly skipped: number }
-}
+const REPORT = v.object({
+  resources: v.optional(v.array(v.looseObject({ filename: v.string(), msg: v.string() })), []),
+  summary: v.looseObject({ valid: v.number() }),
+})
 
-async function kubeconform(schemas: ToolName, ...paths: string[]): Promise<Report> {
+async function kubeconform(
+  schemas: ToolName,
+  ...paths: string[]
+): Promise<v.InferOutput<typeof REPORT>> {
   const program = await findTool('kubeconform')
   const places = [await findTool(schemas), await findTool('monitoring-schemas')]
   const args = [
     '-strict',
     '-summary',
     '-output=json',
-    // no published module carries the schema of OpenShift's own kind; tests/security_test.yaml looks at it
+    // no published module has the schema of OpenShift's own kind; tests/security_test.yaml tests it
     '-skip=SecurityContextConstraints',
     ...places.flatMap((place) => ['-schema-location', join(place, FILE)]),
   ]
-  const { stdout } = await execFileAsync(program, [...args, ...paths], {
-    maxBuffer: 32 << 20,
-  }).catch(
-    // it reports what is wrong with exit code 1
-    (error: unknown) => error as { stdout: string },
-  )
-  return JSON.parse(stdout) as Report
+  // it reports what is wrong with exit code 1
+  const { stdout } = await execa(program, [...args, ...paths], { reject: false })
+  return v.parse(REPORT, JSON.parse(stdout))
 }
 
 const VERSIONS = { '1.37': 'schemas', '1.35': 'schemas-1.35', '1.33': 'schemas-1.33' } as const
@@ -44,7 +42,7 @@ describe.each(Object.entries(VERSIONS))('Kubernetes %s', (_, schemas) => {
     expect(summary.valid).toBeGreaterThan(100)
   })
 
-  test('takes the pod by which a node is given back by hand', async () => {
+  test('takes the pod that restores a node manually', async () => {
     const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
     const [, manifest] = /```yaml\n(apiVersion: v1\nkind: Pod\n[\s\S]*?)```/.exec(text) ?? []
     const scratch = await mkdtemp(join(tmpdir(), 'kubeconform-'))

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { answer } from '../../apps/agent/src/answer/answer.ts'
@@ -9,7 +10,7 @@ import { CHART } from '../scripts/presets.ts'
 type Context = Parameters<typeof answer>[0]
 type Carrier = Parameters<ReturnType<typeof answer>['watch']>[0]
 
-/** Every metric the agent has, with its labels where it tells them. */
+/** Names of all metrics of the agent. */
 async function metricNames(): Promise<Set<string>> {
   const env = { DESTINATION: 'file:/x', USE_INOTIFY: 'true' }
   const { settings } = readSettings(env)
@@ -21,12 +22,16 @@ async function metricNames(): Promise<Set<string>> {
   return new Set(all.map(({ name }) => name))
 }
 
-interface Rules {
-  readonly groups: readonly { readonly rules: readonly { readonly expr: string }[] }[]
-}
+const RULES = v.object({
+  groups: v.array(v.looseObject({ rules: v.array(v.looseObject({ expr: v.string() })) })),
+})
+const SPACE = v.object({ x: v.number(), y: v.number(), w: v.number(), h: v.number() })
+const DASHBOARD = v.looseObject({
+  panels: v.array(v.looseObject({ id: v.number(), gridPos: SPACE })),
+})
 
 function alertExpressions(): string[] {
-  const { groups } = parse(readFileSync(join(CHART, 'files/alerts.yaml'), 'utf8')) as Rules
+  const { groups } = v.parse(RULES, parse(readFileSync(join(CHART, 'files/alerts.yaml'), 'utf8')))
   return groups.flatMap(({ rules }) => rules.map(({ expr }) => expr))
 }
 
@@ -52,9 +57,7 @@ test.for([
 
 test('the panels lie side by side, not on each other', () => {
   const text = readFileSync(join(CHART, 'files/dashboard.json'), 'utf8')
-  const { panels } = JSON.parse(text) as {
-    panels: { id: number; gridPos: { x: number; y: number; w: number; h: number } }[]
-  }
+  const { panels } = v.parse(DASHBOARD, JSON.parse(text))
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
     Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
   )

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { copyFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import * as v from 'valibot'
 import { expect } from 'vitest'
 import { stringify } from 'yaml'
 import { freePort } from '../../apps/agent/src/test-support/free-port.ts'
@@ -12,14 +13,16 @@ import { LEAST } from '../scripts/helm.ts'
 import { CHART } from '../scripts/presets.ts'
 import { objects } from './objects.ts'
 
-interface Rules {
-  readonly groups: { readonly rules: { alert: string; for?: string }[] }[]
-}
+const RULE = v.looseObject({ alert: v.string(), for: v.optional(v.string()) })
+const RULES = v.looseObject({ groups: v.array(v.looseObject({ rules: v.array(RULE) })) })
+type Rules = v.InferOutput<typeof RULES>
+const ALERT = v.looseObject({ state: v.string(), labels: v.looseObject({ alertname: v.string() }) })
+const ALERTS = v.looseObject({ data: v.object({ alerts: v.array(ALERT) }) })
 
 /** The alert rules as the chart gives them to the Prometheus operator. */
 async function renderedRules(): Promise<Rules> {
   const all = await objects({ set: [...LEAST, 'alerts.enabled=true'] })
-  return all.find(({ kind }) => kind === 'PrometheusRule')!['spec'] as Rules
+  return v.parse(RULES, all.find(({ kind }) => kind === 'PrometheusRule')?.['spec'])
 }
 
 test('promtool finds each alert to fire when it should, and only then', async ({ node }) => {
@@ -44,7 +47,7 @@ test('a real Prometheus scrapes a real agent and fires for the bundle that waits
   await node.daemon({ HEALTH_PORT: String(agentPort), DESTINATION })
 
   const rules = await renderedRules()
-  // nobody waits five minutes in a test; promtool above tries the times
+  // without the five minutes of `for`; promtool above tests the times
   for (const { rules: each } of rules.groups) for (const rule of each) delete rule.for
   await writeFile(join(node.dir, 'alerts.yaml'), stringify(rules))
   const scrape = { job_name: 'agent', static_configs: [{ targets: [`127.0.0.1:${agentPort}`] }] }
@@ -78,8 +81,6 @@ test('a real Prometheus scrapes a real agent and fires for the bundle that waits
 async function firing(port: number): Promise<string[]> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/alerts`).catch(() => undefined)
   if (!response?.ok) return []
-  const { data } = (await response.json()) as {
-    data: { alerts: { state: string; labels: { alertname: string } }[] }
-  }
+  const { data } = v.parse(ALERTS, await response.json())
   return data.alerts.filter(({ state }) => state === 'firing').map(({ labels }) => labels.alertname)
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LEAST, render } from '../scripts/helm.ts'
 
-/** Values that cannot be meant, and what helm says: each message names the value to set. */
+/** Values that make no sense, and the message of helm: it names the value to set. */
 const REFUSED: readonly (readonly [set: readonly string[], message: RegExp])[] = [
   [['image.registry='], /image\.registry is not set.*build the image and push it/],
   [['destination='], /no destination: set destination to s3:/],
@@ -13,7 +13,7 @@ const REFUSED: readonly (readonly [set: readonly string[], message: RegExp])[] =
   [['daemonset.s3BucketName=other'], /different buckets: keep destination/],
   [['daemonset.interval=60000', 'daemonset.schedule=0 * * * * *'], /both set: keep one/],
   [['daemonset.interval=10'], /interval.*1,?000/],
-  [['daemonset.schedule=* * * * *'], /wants 6 fields, seconds first/],
+  [['daemonset.schedule=* * * * *'], /needs 6 fields, seconds first/],
   [['daemonset.hostDirectory=relative'], /hostDirectory/],
   [['daemonset.hostDirectory=/'], /hostDirectory/],
   [['daemonset.hostDirectory=/a/../b'], /without `\.\.`/],

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { CHART } from '../scripts/presets.ts'
 import { LEAST } from '../scripts/helm.ts'
@@ -9,6 +10,10 @@ const EVERYTHING = {
   set: [LEAST[0]!, 'daemonset.name=', 'dashboard.enabled=true'],
 }
 
+const SELECTED = v.looseObject({
+  selector: v.optional(v.unknown()),
+  podSelector: v.optional(v.unknown()),
+})
 const SELECTING = ['DaemonSet', 'NetworkPolicy', 'PodMonitor', 'Service']
 
 function names(all: readonly KubernetesObject[]): string[] {
@@ -36,14 +41,14 @@ test('two releases in one namespace do not select each other’s pods', async ()
       const all = await objects({ ...EVERYTHING, release })
       return all
         .filter(({ kind }) => SELECTING.includes(kind))
-        .map(({ spec }) => spec as { selector?: object; podSelector?: object })
+        .map(({ spec }) => v.parse(SELECTED, spec))
         .map(({ selector, podSelector }) => JSON.stringify(selector ?? podSelector))
     }),
   )
   expect(selectors[0]!.filter((selector) => selectors[1]!.includes(selector))).toEqual([])
 })
 
-test('the usual release has the names of version 9, so that an upgrade replaces pod by pod', async () => {
+test('the usual release has the names of v9, so that an upgrade replaces pod by pod', async () => {
   const all = await objects({ set: [...LEAST, 's3.accessKeyId=a', 's3.secretAccessKey=b'] })
   expect(names(all)).toEqual(
     expect.arrayContaining([
@@ -52,10 +57,11 @@ test('the usual release has the names of version 9, so that an upgrade replaces 
       'Secret observe/s3config',
     ]),
   )
-  const { spec } = all.find(({ kind }) => kind === 'DaemonSet') as { spec?: unknown }
-  expect(spec).toMatchObject({
-    selector: { matchLabels: { name: 'core-dump-ds' } },
-    template: { spec: { containers: [{ name: 'coredump-container' }] } },
+  expect(all.find(({ kind }) => kind === 'DaemonSet')).toMatchObject({
+    spec: {
+      selector: { matchLabels: { name: 'core-dump-ds' } },
+      template: { spec: { containers: [{ name: 'coredump-container' }] } },
+    },
   })
 })
 

@@ -5,14 +5,14 @@ import { GOLDEN, goldenRenders } from '../scripts/golden-renders.ts'
 import { LEAST, helm } from '../scripts/helm.ts'
 import { CHART, presetFile, presets } from '../scripts/presets.ts'
 
-const ANCESTORS_PRESETS =
+const VERSION_9_PRESETS =
   'aws aws.bottlerocket aws.sts do gke-cos ibm minikube openshift roks'.split(' ')
 
 test('the presets of version 9 are all here under their names', () => {
-  expect(presets()).toEqual(expect.arrayContaining(ANCESTORS_PRESETS))
+  expect(presets()).toEqual(expect.arrayContaining(VERSION_9_PRESETS))
 })
 
-test('every render is the one that was looked at; `node chart/scripts/golden.ts` writes them anew', async () => {
+test('every render is the one in tests/golden; `node chart/scripts/golden.ts` writes them again', async () => {
   const fresh = await goldenRenders()
   expect(await readdir(GOLDEN)).toEqual([...fresh.keys()].toSorted())
   for (const [file, text] of fresh) {
@@ -23,8 +23,8 @@ test('every render is the one that was looked at; `node chart/scripts/golden.ts`
 describe('helm lint', () => {
   test.for(presets())('finds nothing in the preset %s', async (name) => {
     const set = LEAST.flatMap((pair) => ['--set', pair])
-    const said = await helm(['lint', '--strict', CHART, '--values', presetFile(name), ...set])
-    expect(said).toContain('0 chart(s) failed')
+    const report = await helm(['lint', '--strict', CHART, '--values', presetFile(name), ...set])
+    expect(report).toContain('0 chart(s) failed')
   })
 })
 

@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { findTool } from '../../scripts/tools/index.ts'
 import { CHART } from '../scripts/presets.ts'
 
 test('the suites of helm-unittest pass', async () => {
   const program = await findTool('helm-unittest')
-  const { stdout } = await promisify(execFile)(program, ['--color=false', CHART]).catch(
-    (error: unknown) => error as { stdout: string },
-  )
+  const { stdout } = await execa(program, ['--color=false', CHART], { reject: false })
   expect(stdout).not.toMatch(/failed|errored/)
   const [, passed, total] = /^Tests: +(\d+) passed, (\d+) total$/m.exec(stdout) ?? []
   expect(passed).toBe(total)

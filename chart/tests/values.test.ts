@@ -71,7 +71,7 @@ test.for(ARRIVES)('%s arrives as %s', async ([set, variable, value]) => {
   expect(await agentEnvironment(pairs)).toMatchObject({ [variable]: value })
 })
 
-test('version 9 users give extraEnvVars as text, which is a template', async () => {
+test('extraEnvVars as text, as in v9, is rendered as a template', async () => {
   const text = `daemonset.extraEnvVars=- name: HTTPS_PROXY\n  value: {{ .Release.Namespace }}:3128`
   expect(await agentEnvironment([text.replaceAll(/[{}]/g, String.raw`\$&`)])).toMatchObject({
     HTTPS_PROXY: 'observe:3128',
@@ -84,7 +84,7 @@ test('a setting that was not given leaves the default to the programs', async ()
   for (const name of unset) expect(await agentEnvironment()).not.toHaveProperty(name)
 })
 
-test("version 9's default socket does not keep the composer from finding another runtime", async () => {
+test("v9's default socket is not passed on, so that the composer searches for another runtime", async () => {
   const given = 'daemonset.crioEndpoint=unix:///run/containerd/containerd.sock'
   expect(await agentEnvironment([given])).not.toHaveProperty('CRIO_ENDPOINT')
 })

@@ -24,7 +24,7 @@ const LIBRARIES = [
 
 /**
  * Puts the dynamic loader and the libraries of Node into `outDir`, from the packages of the
- * Debian or Ubuntu release this machine takes its own from; works for a foreign architecture too.
+ * Debian or Ubuntu release this machine takes its own from; works for another architecture too.
  */
 export function fetchLibraries(
   architecture: Architecture,

@@ -16,7 +16,7 @@ export interface ShippedNode {
   readonly licence: string
 }
 
-/** The locked Node for `architecture`: from node_modules, or packed by npm for a foreign one. */
+/** The locked Node for `architecture`: from node_modules, or packed by npm for another one. */
 export function nodeBinary({ node }: Architecture, cacheDir: string): ShippedNode {
   const name = `node-linux-${node}`
   const { optionalDependencies } = require('../../package.json') as {
@@ -47,7 +47,7 @@ function packed(name: string, version: string, cacheDir: string): string {
       const locked = lock.packages[`node_modules/${name}`]?.integrity
       if (locked !== integrity)
         throw new Error(
-          `${name}@${version} has integrity ${integrity}, the lock file says ${locked}`,
+          `${name}@${version} has integrity ${integrity}, the lock file has ${locked}`,
         )
       return filename
     })
