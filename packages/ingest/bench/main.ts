@@ -1,7 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { median } from '../../../scripts/bench/median.ts'
-import { publish, tell } from '../../../scripts/bench/publish.ts'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { publish, log } from '@core-dump-handler/testing/bench/publish'
 import { hasOwnSize, kindsToHave } from './cores.ts'
 import { figuresOf } from './figures.ts'
 import { measure, type Run } from './measure.ts'
@@ -24,7 +24,7 @@ async function bench(chosen: BenchOptions): Promise<void> {
   const { variants, missing } = variantsOf(chosen, workshop)
   const { present, missing: withoutKinds } = kindsToHave(kinds)
   missing.push(...withoutKinds)
-  for (const line of missing) tell(`Left out: ${line}`)
+  for (const line of missing) log(`Left out: ${line}`)
   const startMs = sizes.length > 1 ? starts(workshop, variants, chosen) : undefined
   const results: Result[] = []
   for (const kind of present) {
@@ -53,7 +53,7 @@ function interleave(
 ): Map<string, Run[]> {
   const runs = new Map<string, Run[]>(variants.map(({ name }) => [name, []]))
   for (let round = 1 - warmUp; round <= rounds; round++) {
-    tell(round < 1 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
+    log(round < 1 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
     for (const variant of variants) {
       const run = measure(workshop, core, variant)
       if (round > 0) runs.get(variant.name)?.push(run)

@@ -1,4 +1,4 @@
-import { median } from '../../../scripts/bench/median.ts'
+import { median } from '@core-dump-handler/testing/bench/median'
 import type { Run } from './measure.ts'
 
 /** The middle of several runs of one variant, and how it compares within them. */

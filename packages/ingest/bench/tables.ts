@@ -1,4 +1,4 @@
-import { markdownTable, type Column } from '../../../scripts/bench/markdown-table.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
 import { growthOf, type Growth } from './growth.ts'
 import type { Result, Summary } from './summarize.ts'
 

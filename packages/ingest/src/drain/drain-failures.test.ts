@@ -6,12 +6,12 @@ import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
-import { Random } from '../../testing/random.ts'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
-import { smallDisk } from '../../testing/small-disk.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
+import { Random } from '@core-dump-handler/testing/random'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
+import { smallDisk } from '@core-dump-handler/testing/small-disk'
 import {
   createPartFile,
   drain,

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { test } from '../../testing/scratch.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { test } from '@core-dump-handler/testing/scratch'
 
 /** Drains stdin into `$0` with the options `$1`, and tells the nice values of its threads by name. */
 const PROGRAM = `

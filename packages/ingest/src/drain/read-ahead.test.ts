@@ -1,8 +1,8 @@
 import { openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
-import { test } from '../../testing/scratch.ts'
+import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, readAhead, ZipWriter } from '../index.ts'
 
 const HEADER_BYTES = 1000

@@ -1,7 +1,7 @@
 import { link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { test } from '../../testing/scratch.ts'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, isIngestError } from '../index.ts'
 
 test('is nobody else’s business until it is published whole', async ({ dir }) => {

@@ -22,11 +22,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import { expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
-import { smallDisk } from '../../testing/small-disk.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
+import { smallDisk } from '@core-dump-handler/testing/small-disk'
 import {
   createPartFile,
   drain,

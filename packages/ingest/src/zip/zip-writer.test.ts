@@ -5,8 +5,8 @@ import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { crc32, deflateRawSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, streamSink, ZipWriter, type ZipSink } from '../index.ts'
 
 const MTIME = new Date('2026-11-20T10:20:30Z')

@@ -1,13 +1,13 @@
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 
-/** What figures are worth nothing without. */
+/** The machine that figures were measured on. */
 export interface Machine {
   readonly cpu: string
   readonly cpus: number
   readonly memoryMib: number
   readonly kernel: string
   readonly node: string
-  /** Of the last minute, when it was asked. */
+  /** Load average of the last minute. */
   readonly load: number
 }
 
@@ -22,7 +22,7 @@ export function machine(): Machine {
   }
 }
 
-/** The same on one line. */
+/** The machine as one line of text. */
 export function machineLine({ cpu, cpus: count, memoryMib, kernel, node, load }: Machine): string {
   const memory = (memoryMib / 1024).toFixed(0)
   return `${count} × ${cpu}, ${memory} GiB, Linux ${kernel}, Node ${node}, load ${load}`

@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 
 const WORDS = ['heap', 'GET /api/v1/pods', 'trace_id=', '0x7f31', 'null', '{"name":"', 'java.lang']
 
-/** Kinds of memory a core is made of. */
+/** Kinds of memory that are found in cores. */
 const KINDS: Record<string, (bytes: Buffer, random: Random) => void> = {
   zero: () => {},
   random: (bytes, random) => {
@@ -21,7 +21,7 @@ const KINDS: Record<string, (bytes: Buffer, random: Random) => void> = {
   },
 }
 
-/** `length` bytes of segments of all kinds, their edges mostly but not always on pages. */
+/** `length` bytes of segments of all kinds, most of them cut at pages. */
 export function mixedContent(random: Random, length: number): Buffer {
   const content = Buffer.alloc(length)
   for (let at = 0; at < length;) {

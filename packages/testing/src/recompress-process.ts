@@ -1,5 +1,5 @@
-/** recompress-process ZIP ENTRY: one recompression, to be killed at any moment. */
-import { recompressZip } from '../src/index.ts'
+/** recompress-process ZIP ENTRY: one recompression, for tests that kill it. */
+import { recompressZip } from '@core-dump-handler/ingest'
 
 const [path = '', entryName = ''] = process.argv.slice(2)
 process.stdout.write('begun\n')

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { machine, type Machine } from './machine.ts'
 
-/** Options that every benchmark has, for `parseArgs`. */
+/** The options of every benchmark, for `parseArgs`. */
 export const COMMON_OPTIONS = {
   json: { type: 'boolean', default: false },
   report: { type: 'string' },
@@ -13,9 +13,9 @@ export const COMMON_USAGE = `  --json           one JSON document on standard ou
 `
 
 export interface Published {
-  /** By the names that `budgets.ts` knows them by. */
+  /** By the names in `scripts/bench/budgets.ts`. */
   readonly figures: Readonly<Record<string, number>>
-  /** What could not be measured here, and what to do about it. */
+  /** What could not be measured here, and how to change that. */
   readonly missing?: readonly string[]
   readonly [fact: string]: unknown
 }
@@ -24,7 +24,7 @@ export interface Report extends Published {
   readonly machine: Machine
 }
 
-/** The end of a benchmark: its document goes where `--json` and `--report` say. */
+/** Writes the results of a benchmark where `--json` and `--report` want them. */
 export function publish(
   { json, report }: { readonly json: boolean; readonly report?: string | undefined },
   published: Published,
@@ -35,7 +35,7 @@ export function publish(
   if (json) process.stdout.write(text)
 }
 
-/** Progress, and what is left out, is for people: never in the way of `--json`. */
-export function tell(line: string): void {
+/** Writes a line of progress to standard error: standard output is for `--json`. */
+export function log(line: string): void {
   process.stderr.write(`${line}\n`)
 }

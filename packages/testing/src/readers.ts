@@ -2,15 +2,15 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import JSZip from 'jszip'
 
-/** Somebody else's program that opens an archive; gives the bytes of one entry, or throws. */
+/** An independent program that opens archives. */
 export interface Reader {
   readonly name: string
-  /** How Debian installs it. */
+  /** Its Debian package. */
   readonly debian: string
   readonly present: boolean
   /** Opens ZIP method 93. */
   readonly zstd: boolean
-  /** Checks the whole archive; throws with what the reader said. */
+  /** Checks the whole archive; throws with the message of the reader. */
   test(path: string): void | Promise<void>
   extract(path: string, entry: string): Buffer | Promise<Buffer>
 }
@@ -46,13 +46,13 @@ export const READERS: readonly Reader[] = [
   command('7z', 'p7zip-full', true, ['t', '-bd'], (entry) => ['x', '-so', '-spd', entry]),
 ]
 
-/** The readers of this machine; one that is missing is a failure where CI promised them all. */
+/** The readers installed here; under CI, a missing one is a failure. */
 export function readersHere(): readonly Reader[] {
   const missing = READERS.filter(({ present }) => !present)
   if (missing.length === 0) return READERS
   const names = missing.map(({ name, debian }) => `${name} (apt install ${debian})`).join(', ')
   if (process.env['CI'] === 'true') throw new Error(`Missing archive readers: ${names}`)
-  process.stderr.write(`\n  SKIPPED: archives are not opened by ${names}\n`)
+  process.stderr.write(`\n  SKIPPED: archives are not checked with ${names}\n`)
   return READERS.filter(({ present }) => present)
 }
 
@@ -64,7 +64,7 @@ function command(
   extract: (entry: string) => readonly string[],
 ): Reader {
   const present = spawnSync(name, ['--help'], { stdio: 'ignore' }).error === undefined
-  // the archive comes after the options, and before the entry
+  // options, archive, entry
   const run = (args: readonly string[], entries: readonly string[], path: string): Buffer =>
     execFileSync(name, [...args, path, ...entries], {
       maxBuffer: 1 << 30,
@@ -83,7 +83,7 @@ function command(
   }
 }
 
-/** Info-ZIP takes its arguments for patterns. */
+/** Info-ZIP reads its arguments as patterns. */
 function escapeGlob(entry: string): string {
   return entry.replace(/[[\]*?\\]/g, '\\$&')
 }

@@ -1,13 +1,13 @@
 export interface CoreImageOptions {
   readonly bits: 32 | 64
   readonly byteOrder: 'little' | 'big'
-  /** Bytes of each segment, as `p_filesz` says. */
+  /** Bytes of each segment: `p_filesz`. */
   readonly segments: readonly number[]
-  /** Count the segments in section header 0, as the kernel does above 65,534. */
+  /** The number of segments is in section header 0, as the kernel writes it above 65,534. */
   readonly xnum?: boolean
 }
 
-/** The image of a core file: header, program headers, segments, as elf(5) lays them out. */
+/** The image of a core file: header, program headers, segments, as in elf(5). */
 export function coreImage({ bits, byteOrder, segments, xnum = false }: CoreImageOptions): Buffer {
   const wide = bits === 64
   const [headerBytes, segmentBytes, sectionBytes] = wide ? [64, 56, 64] : [52, 32, 40]

@@ -3,22 +3,22 @@ import { existsSync, openSync } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A real pipe, as the kernel gives it to a core_pattern program. */
+/** A pipe, as the kernel gives it to a core_pattern program. */
 export interface Pipe {
   /** Read end, a file descriptor of this process. */
   readonly fd: number
-  /** Process that writes into it. */
+  /** The process that writes into it. */
   readonly writer: ChildProcess
 }
 
-/** A pipe that `command` (for sh) writes into; its read end is ours alone. */
+/** A pipe that `command` (for sh) writes into; only this process has its read end. */
 export function pipeFrom(dir: string, command: string): Pipe {
   const path = join(dir, `fifo-${process.hrtime.bigint()}`)
   execFileSync('mkfifo', [path])
   const writer = spawn('sh', ['-c', `{ ${command} ; } > "$0"`, path], {
     stdio: ['ignore', 'ignore', 'ignore'],
   })
-  // waits for the writer to open its end
+  // blocks until the writer opens its end
   const fd = openSync(path, 'r')
   return { fd, writer }
 }

@@ -6,7 +6,7 @@ export interface SmallDisk extends AsyncDisposable {
   readonly path: string
 }
 
-/** A tmpfs of so many MiB; where mounting is not allowed, a failure in CI and a loud skip elsewhere. */
+/** A tmpfs of `mib` MiB; where mounting is not allowed, a failure under CI and a reported skip elsewhere. */
 export function smallDisk(dir: string, mib: number): SmallDisk | undefined {
   const path = join(dir, 'small-disk')
   mkdirSync(path)

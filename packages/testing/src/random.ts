@@ -1,4 +1,4 @@
-/** Random numbers that are the same for the same seed (xorshift32). */
+/** Random numbers, reproducible by their seed (xorshift32). */
 export class Random {
   #state: number
 
@@ -15,6 +15,8 @@ export class Random {
   }
 
   pick<T>(values: readonly T[]): T {
-    return values.at(this.below(values.length)) as T
+    const index = this.below(values.length)
+    for (const value of values.slice(index)) return value
+    throw new RangeError('There is nothing to pick from')
   }
 }

@@ -1,6 +1,6 @@
 export type Column<Row> = readonly [title: string, cell: (row: Row) => string]
 
-/** A table for people, in Markdown: the first column is text, the others are numbers. */
+/** A table in Markdown: the first column is text, the others are numbers. */
 export function markdownTable<Row>(
   title: string,
   columns: readonly Column<Row>[],
