@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { ROOT } from '../set-up/root.mjs'
 import { machine, machineLine } from '@core-dump-handler/testing/bench/machine'
 import { PROGRAMS } from './programs.ts'
-import { log, type Report } from '@core-dump-handler/testing/bench/publish'
+import { isReport, log, type Report } from '@core-dump-handler/testing/bench/publish'
 
 /** One program of the set, and what it found. */
 export interface Ran {
@@ -61,8 +61,9 @@ async function run(program: string, args: readonly string[], quiet: boolean): Pr
 
 function read(file: string): Report | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Report
+    const report: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return isReport(report) ? report : undefined
   } catch {
-    return undefined // it has said why
+    return undefined // the program has reported why
   }
 }

@@ -2,6 +2,13 @@ import { parseArgs } from 'node:util'
 import { list, mebibytes, positiveInteger } from '@core-dump-handler/testing/bench/parse'
 import { COMMON_OPTIONS, COMMON_USAGE } from '@core-dump-handler/testing/bench/publish'
 
+/** One way to write a core from a pipe to a file. */
+export interface Variant {
+  readonly name: string
+  /** For sh; `$0` is the path to write, in a directory of its own. */
+  readonly command: string
+}
+
 export const USAGE = `Usage: npm run bench -- ingest [options]
 
 How long a crashed process would be held while its core is drained, beside the tools one could use

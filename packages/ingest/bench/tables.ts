@@ -20,7 +20,7 @@ export function drainTable({ kind, bytes, summaries }: Result, rounds: number): 
   return markdownTable(title, COLUMNS, summaries)
 }
 
-/** How each variant's speed changes with the size of one kind of core. */
+/** The speed of each variant by the size of one kind of core. */
 export function growthTable(results: readonly Result[]): string {
   const columns: Column<Growth>[] = [
     ['MiB/s', ({ name }) => name],

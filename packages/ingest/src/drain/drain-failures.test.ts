@@ -94,7 +94,7 @@ async function expectSound(path: string, { names, core }: Kept, mode?: DrainMode
     await reader.test(path)
     for (const name of names) {
       const bytes = await reader.extract(path, name)
-      if (name !== 'x.core') expect(String(bytes)).toBe(ENTRIES[name as 'a.json'])
+      if (name !== 'x.core') expect(String(bytes)).toBe(new Map(Object.entries(ENTRIES)).get(name))
       else {
         expect(bytes.equals(CONTENT.subarray(0, core?.bytes))).toBe(true)
         expect(bytes.length).toBe(core?.bytes)
@@ -236,12 +236,13 @@ test('a file that may not grow any more ends with the beginning of the core', as
     console.log(JSON.stringify(core))`
   const limited = `head -c 9M /dev/urandom | prlimit --fsize=3000000 "$0" --input-type=module -e "$1" "$2"`
   const output = execFileSync('sh', ['-c', limited, process.execPath, program, path])
-  const core = JSON.parse(String(output)) as DrainResult
+  const core: unknown = JSON.parse(String(output))
   expect(core).toMatchObject({ cut: 'no-space', reason: expect.stringContaining('EFBIG') })
-  expect(core.bytes).toBeGreaterThan(2_000_000)
   for (const reader of readersHere()) {
     await reader.test(path)
-    expect(crc32(await reader.extract(path, 'x.core'))).toBe(core.crc32)
+    const bytes = await reader.extract(path, 'x.core')
+    expect(bytes.length).toBeGreaterThan(2_000_000)
+    expect(core).toMatchObject({ bytes: bytes.length, crc32: crc32(bytes) })
   }
 })
 

@@ -39,3 +39,12 @@ export function publish(
 export function log(line: string): void {
   process.stderr.write(`${line}\n`)
 }
+
+/** Whether parsed JSON is the document of a benchmark. */
+export function isReport(json: unknown): json is Report {
+  if (typeof json !== 'object' || json === null) return false
+  if (!('figures' in json) || !('machine' in json)) return false
+  const { figures } = json
+  if (typeof figures !== 'object' || figures === null) return false
+  return Object.values(figures).every((figure) => typeof figure === 'number')
+}
