@@ -1,4 +1,4 @@
-import { findProgram } from '@core-dump-handler/testing/bench/find-program'
+import { findProgram } from '@core-dump-handler/testing/find-program'
 import type { Variant } from './options.ts'
 
 /** Alternatives to this package, and their Debian packages. */
