@@ -10,11 +10,11 @@ import { createPartFile, drain, ZipWriter, type DrainOptions, type ZipSink } fro
 
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 40)
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
-// a zstd frame that ended where bsdtar had stopped reading; a slow sink that nobody waited for
+// a zstd frame that ended where bsdtar had stopped reading; a slow sink that was not awaited
 const FAILED_ONCE = [1014, 1094]
 const SEEDS = [...FAILED_ONCE, ...Array.from({ length: ROUNDS }, (_, i) => SEED + i)]
 
-/** The same file, which takes its time: blocks wait for it, and for each other. */
+/** The same file as an asynchronous sink: blocks wait for it, and for each other. */
 function slow(sink: ZipSink): ZipSink {
   return {
     ...sink,
@@ -35,7 +35,7 @@ function optionsOf(random: Random): Omit<DrainOptions, 'entryName'> {
   }
 }
 
-test(`${SEEDS.length} seeded mixtures of memory, read back by two readers`, async ({ dir }) => {
+test(`${SEEDS.length} seeded mixtures of memory are read back by two readers`, async ({ dir }) => {
   const readers = readersHere().filter(({ name }) => /unzip|bsdtar|7z/.test(name))
   for (const seed of SEEDS) {
     const random = new Random(seed)
