@@ -8,7 +8,7 @@ import { Encoder } from './encode/encoder.ts'
 import type { DrainOptions, DrainProgress } from './options.ts'
 import { readAll } from './read-all.ts'
 import { completeness, cutShort, type DrainResult } from './result.ts'
-import { blocksFor, settingsOf, storingPolicy } from './settings.ts'
+import { blocksFor, budgetLeft, settingsOf, storingPolicy } from './settings.ts'
 import type { BlockSource } from './source/block-source.ts'
 import { type DrainSource, isReadAhead, kindOfSource } from './source/drain-source.ts'
 import { FileSource } from './source/file-source.ts'
@@ -50,6 +50,7 @@ export async function drain(
   const encoder = new Encoder(entry, codec, pool, {
     ...settings,
     stores: storingPolicy(settings, started),
+    storesAfterMs: budgetLeft(settings, started),
     onError: (error) => {
       failure ??= error
       blocks.close()

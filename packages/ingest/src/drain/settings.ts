@@ -5,6 +5,8 @@ import type { DrainMode, DrainOptions } from './options.ts'
 const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
 const PAGE = 4096
 const MAX_LANES = 8
+/** A longer timer would fire at once; setTimeout. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 export const DEFAULT_BLOCK_BYTES: number = 128 * 1024
 
@@ -88,4 +90,11 @@ export function storingPolicy(settings: DrainSettings, started: number): Storing
   const yielding = Math.max(1, Math.min(lanes, availableParallelism() - 1))
   return (busyLanes) =>
     busyLanes >= yielding && performance.now() - started >= holdBudgetMs && mayStore()
+}
+
+/** Milliseconds until the hold budget ends; undefined where there is none. */
+export function budgetLeft(settings: DrainSettings, started: number): number | undefined {
+  const { mode, holdBudgetMs } = settings
+  if (mode !== 'adaptive' || holdBudgetMs > MAX_TIMER_MS) return undefined
+  return Math.max(0, Math.ceil(started + holdBudgetMs - performance.now()))
 }

@@ -5,7 +5,7 @@ import type { Checkpoint, Plain } from './checkpoints.ts'
 import { splitIncompressible, splitZeroRuns } from './classify.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
-import { Lanes } from './lanes.ts'
+import { type Job, Lanes } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
@@ -14,6 +14,8 @@ export interface EncoderOptions {
   readonly blockBytes: number
   readonly spareBytes: number
   readonly stores: StoringPolicy
+  /** Milliseconds until `stores` can change its answer without a new block; undefined for never. */
+  readonly storesAfterMs: number | undefined
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
 }
@@ -32,8 +34,9 @@ export class Encoder {
   readonly #lanes: Lanes
   readonly #output: OrderedOutput
   /** Data that is in a lane or waits for one, by its piece. */
-  readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block }>()
+  readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block; job: Job }>()
   #zeros = 0
+  readonly #budgetTimer: NodeJS.Timeout | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, pool: BlockPool, options: EncoderOptions) {
     this.#pool = pool
@@ -46,6 +49,11 @@ export class Encoder {
       onWritten: () => this.#settle(),
       onError: options.onError,
     })
+    // when every lane hangs and every block is full, nothing else calls it
+    const { storesAfterMs } = options
+    if (storesAfterMs !== undefined) {
+      this.#budgetTimer = setTimeout(() => this.#settle(), storesAfterMs)
+    }
   }
 
   /** Encodes `block`, and releases it. */
@@ -65,6 +73,7 @@ export class Encoder {
   }
 
   close(): void {
+    clearTimeout(this.#budgetTimer)
     this.#lanes.close()
   }
 
@@ -114,9 +123,8 @@ export class Encoder {
   }
 
   #compress(piece: Piece, bytes: Uint8Array, block: Block): void {
-    this.#pending.set(piece, { bytes, block })
     block.retain()
-    this.#lanes.run(bytes, ({ chunks, memory }) => {
+    const job = this.#lanes.run(bytes, ({ chunks, memory }) => {
       this.#pending.delete(piece)
       if (piece.chunks === undefined) {
         piece.chunks = chunks
@@ -129,6 +137,7 @@ export class Encoder {
       }
       this.#settle()
     })
+    this.#pending.set(piece, { bytes, block, job })
   }
 
   /** Writes what is ready; when the reading waits for a block, frees blocks if that is possible. */
@@ -150,6 +159,10 @@ export class Encoder {
     if (pending === undefined || this.#codec.stored === undefined) return false
     if (!this.#options.stores(Infinity)) return false
     this.#store(piece, pending.bytes, pending.block)
+    if (this.#lanes.cancel(pending.job)) {
+      this.#pending.delete(piece)
+      pending.block.release()
+    }
     return true
   }
 }

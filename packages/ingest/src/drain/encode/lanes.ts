@@ -10,7 +10,7 @@ export interface Part {
   readonly memory: readonly Releasable[]
 }
 
-interface Job {
+export interface Job {
   readonly bytes: Uint8Array
   readonly done: (part: Part) => void
 }
@@ -56,11 +56,19 @@ export class Lanes {
   }
 
   /** Compresses `bytes`, which must not change before `done` is called with the output. */
-  run(bytes: Uint8Array, done: Job['done']): void {
+  run(bytes: Uint8Array, done: Job['done']): Job {
     const job = { bytes, done }
     const lane = this.#idle.pop() ?? this.#open()
     if (lane === undefined) this.#waiting.push(job)
     else this.#start(lane, job)
+    return job
+  }
+
+  /** False for a job that has begun: its lane uses the bytes. */
+  cancel(job: Job): boolean {
+    const index = this.#waiting.indexOf(job)
+    if (index >= 0) this.#waiting.splice(index, 1)
+    return index >= 0
   }
 
   close(): void {
