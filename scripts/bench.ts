@@ -1,5 +1,5 @@
 import { budgetTable, judge } from './bench/judge.ts'
-import { machine, machineLine } from './bench/machine.ts'
+import { machine, machineLine } from '@core-dump-handler/testing/bench/machine'
 import { PROGRAMS, WHOLE_SET } from './bench/programs.ts'
 import { runProgram, type Ran } from './bench/run-program.ts'
 

@@ -4,10 +4,15 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
-import { median } from '../../scripts/bench/median.ts'
-import { mebibytes, positiveInteger, variables } from '../../scripts/bench/parse.ts'
-import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { mebibytes, positiveInteger, variables } from '@core-dump-handler/testing/bench/parse'
+import {
+  COMMON_OPTIONS,
+  COMMON_USAGE,
+  publish,
+  log,
+} from '@core-dump-handler/testing/bench/publish'
 import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent, s3Settings } from '../harness/agent.ts'
 import { follow, type Arrival } from '../harness/arrival.ts'
@@ -116,7 +121,7 @@ if (options.help) process.stdout.write(USAGE)
 else {
   endOnSignals()
   const why = whyNoKernel()
-  if (why !== undefined) tell(`Left out: arrival: ${why}`)
+  if (why !== undefined) log(`Left out: arrival: ${why}`)
   const arrivals = why === undefined ? await main() : []
   const of = (stage: keyof Told): number[] => arrivals.map((each) => each[stage])
   const columns: Column<(typeof STAGES)[number]>[] = [

@@ -9,10 +9,15 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
-import { median } from '../../scripts/bench/median.ts'
-import { positiveInteger, variables } from '../../scripts/bench/parse.ts'
-import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { positiveInteger, variables } from '@core-dump-handler/testing/bench/parse'
+import {
+  COMMON_OPTIONS,
+  COMMON_USAGE,
+  publish,
+  log,
+} from '@core-dump-handler/testing/bench/publish'
 import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent } from '../harness/agent.ts'
 import { coreSysctls, setCoreSysctl, withKernel } from '../harness/kernel.ts'
@@ -142,7 +147,7 @@ endOnSignals()
 const why = whyNoKernel()
 if (options.help) process.stdout.write(USAGE)
 else if (why !== undefined) {
-  tell(`Left out: held: ${why}`)
+  log(`Left out: held: ${why}`)
   publish(options, { figures: {}, missing: [`held: ${why}`] })
 } else {
   const { handlers, rssMib, anonMib } = await main()

@@ -6,10 +6,15 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { markdownTable, type Column } from '../../scripts/bench/markdown-table.ts'
-import { median } from '../../scripts/bench/median.ts'
-import { list, variables } from '../../scripts/bench/parse.ts'
-import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { list, variables } from '@core-dump-handler/testing/bench/parse'
+import {
+  COMMON_OPTIONS,
+  COMMON_USAGE,
+  publish,
+  log,
+} from '@core-dump-handler/testing/bench/publish'
 import { endOnSignals } from '../harness/end-on-signals.ts'
 import { Agent } from '../harness/agent.ts'
 import { Bundle } from '../harness/bundle.ts'
@@ -105,20 +110,20 @@ endOnSignals()
 const why = whyNoKernel()
 if (options.help) process.stdout.write(USAGE)
 else if (why !== undefined) {
-  tell(`Left out: storm: ${why}`)
+  log(`Left out: storm: ${why}`)
   publish(options, { figures: {}, missing: [`storm: ${why}`] })
 } else {
   const runs: Run[] = []
   const figures: Record<string, number> = {}
   for (const text of list(options.runs)) {
-    tell(`storm of ${text}`)
+    log(`storm of ${text}`)
     const [crashes = 0, mebibytes = 0] = text.split('x').map(Number)
     const done = await run(crashes, mebibytes)
     runs.push(done)
     figures[`storm ${text} last released s`] = done.lastReleasedMs / 1000
     figures[`storm ${text} lost`] = done.lost
     figures[`storm ${text} peak PSS MiB`] = done.peakPssMiB
-    for (const [code, count] of Object.entries(done.problems)) tell(`${text}: ${count} × ${code}`)
+    for (const [code, count] of Object.entries(done.problems)) log(`${text}: ${count} × ${code}`)
   }
   if (!options.json) process.stdout.write(markdownTable('storms', COLUMNS, runs))
   publish(options, { figures, runs })

@@ -1,5 +1,5 @@
 import { BUDGETS, type Budget } from './budgets.ts'
-import { markdownTable, type Column } from './markdown-table.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
 
 /** A budget beside what was measured. */
 export interface Judged extends Budget {

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT } from '../set-up/root.mjs'
-import { machine, machineLine } from './machine.ts'
+import { machine, machineLine } from '@core-dump-handler/testing/bench/machine'
 import { PROGRAMS } from './programs.ts'
-import { tell, type Report } from './publish.ts'
+import { isReport, log, type Report } from '@core-dump-handler/testing/bench/publish'
 
 /** One program of the set, and what it found. */
 export interface Ran {
@@ -24,7 +24,7 @@ export async function runProgram(
   { quiet }: { readonly quiet: boolean },
 ): Promise<Ran> {
   // on standard error: a program's --json stays clean
-  tell(`── ${name}: ${machineLine(machine())}`)
+  log(`── ${name}: ${machineLine(machine())}`)
   const dir = mkdtempSync(join(tmpdir(), 'bench-report-'))
   const file = join(dir, 'report.json')
   const started = performance.now()
@@ -61,8 +61,9 @@ async function run(program: string, args: readonly string[], quiet: boolean): Pr
 
 function read(file: string): Report | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Report
+    const report: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    return isReport(report) ? report : undefined
   } catch {
-    return undefined // it has said why
+    return undefined // the program has reported why
   }
 }

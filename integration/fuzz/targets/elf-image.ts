@@ -1,4 +1,4 @@
-import { coreImage } from '../../../packages/ingest/testing/core-image.ts'
+import { coreImage } from '@core-dump-handler/testing/core-image'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 

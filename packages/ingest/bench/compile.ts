@@ -6,7 +6,7 @@ import { build } from 'esbuild'
 const HERE = import.meta.dirname
 const COMPOSER = join(HERE, '../../../apps/composer/dist/cdc.cjs')
 
-/** A program of this directory in C. */
+/** Compiles a C program of this directory. */
 export function compile(dir: string, name: string): string {
   const program = join(dir, name)
   const source = join(HERE, `${name}.c`)
@@ -14,7 +14,7 @@ export function compile(dir: string, name: string): string {
   return program
 }
 
-/** One file without type stripping at its start, as what is installed on a node. */
+/** The drain process as one file of JavaScript, as the composer is installed on a node. */
 export async function bundle(dir: string): Promise<string> {
   const outfile = join(dir, 'drain-process.mjs')
   await build({
@@ -28,7 +28,7 @@ export async function bundle(dir: string): Promise<string> {
   return outfile
 }
 
-/** The composer in a home of its own, as the agent puts it there; undefined where it is not built. */
+/** The composer in a directory of its own, as the agent installs it; undefined where it is not built. */
 export function installComposer(dir: string): string | undefined {
   if (!existsSync(COMPOSER)) return undefined
   const program = join(dir, 'cdc')

@@ -9,18 +9,18 @@ import type { BenchOptions } from './options.ts'
 const HERE = import.meta.dirname
 const MADE = ['half-zero', 'compressible', 'random']
 const DUMPED = ['c-core', 'node-core', 'node-heap']
-// without a just-in-time compiler V8 reserves no range for its code, half a GiB of zeros in a core
+// without a just-in-time compiler V8 does not reserve half a GiB for code, which is zeros in a core
 const NODE_FLAGS: Readonly<Record<string, string[]>> = { 'node-heap': ['--jitless'] }
 
 export type CoreOptions = Pick<BenchOptions, 'heapMib' | 'cores'>
 
-/** Makes what is to be drained, each core once. */
+/** Makes the cores to be drained, each one once. */
 export class Cores {
   readonly #programs: string
   readonly #dir: string
   readonly #heapMib: number
 
-  /** Programs that make them go to `programs`; with `keep` the cores go there and stay. */
+  /** Compiles programs into `programs`; with `cores`, the cores are written there and stay. */
   constructor(programs: string, { heapMib, cores: keep }: CoreOptions) {
     this.#programs = programs
     this.#dir = resolve(keep ?? programs)
@@ -28,7 +28,7 @@ export class Cores {
     mkdirSync(this.#dir, { recursive: true })
   }
 
-  /** Path of a core of that kind; `kindsToHave` tells beforehand what this machine can give. */
+  /** Path of a core of that kind, one that `availableKinds` returned. */
   async of(kind: string, mib: number): Promise<string> {
     if (kind.includes('/')) return kind
     const path = join(this.#dir, `${kind}-${hasOwnSize(kind) ? this.#heapMib : mib}.core`)
@@ -44,7 +44,7 @@ export class Cores {
     return path
   }
 
-  /** It is not needed any more; one that was given by its path, or is to be kept, stays. */
+  /** Removes a core, unless it was given by its path or is to be kept. */
   drop(path: string): void {
     if (path.startsWith(this.#programs)) rmSync(path)
   }
@@ -62,13 +62,13 @@ export class Cores {
   }
 }
 
-/** Of one size, whatever is asked for: that of `--heap`, or of a core that somebody gave. */
+/** Kinds that have one size, whatever `--sizes` is: that of `--heap`, or of a given core. */
 export function hasOwnSize(kind: string): boolean {
   return kind.includes('/') || kind.startsWith('node-')
 }
 
-/** Kinds that can be had here; of the others why not. */
-export function kindsToHave(kinds: readonly string[]): { present: string[]; missing: string[] } {
+/** The kinds available on this machine; for the others why not. */
+export function availableKinds(kinds: readonly string[]): { present: string[]; missing: string[] } {
   const unknown = kinds.find((kind) => !kind.includes('/') && ![...MADE, ...DUMPED].includes(kind))
   if (unknown !== undefined) {
     const known = [...MADE, ...DUMPED].join(', ')

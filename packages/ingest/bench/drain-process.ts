@@ -1,9 +1,10 @@
 /**
  * drain-process OUT MODE [OPTION=NUMBER...] < CORE
  *
- * What the composer does with standard input, and nothing else: the drain as a process.
+ * Drains standard input as the composer does, and does nothing else.
  */
-import { createPartFile, drain, ZipWriter, type DrainMode } from '@core-dump-handler/ingest'
+import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
+import { drainMode } from './drain-mode.ts'
 
 const [out = '', mode = 'deflate', ...rest] = process.argv.slice(2)
 const options = Object.fromEntries(rest.map((option) => option.split('=')))
@@ -14,7 +15,7 @@ const numbers = Object.fromEntries(
 const file = createPartFile(out)
 const zip = new ZipWriter(file)
 const composers = { entryName: 'core', laneNice: 5 }
-const result = await drain(0, zip, { ...composers, mode: mode as DrainMode, ...numbers })
+const result = await drain(0, zip, { ...composers, mode: drainMode(mode), ...numbers })
 await zip.finish()
 process.stdout.write(`${JSON.stringify(result)}\n`)
 if (!result.complete) process.exitCode = 1

@@ -1,7 +1,7 @@
 import { growthOf } from './growth.ts'
 import type { Result } from './summarize.ts'
 
-/** The figures that budgets are about, by name: `ingest KIND MIB VARIANT WHAT`, of a kind with a size of its own without MIB. */
+/** The figures that have budgets, by name: `ingest KIND MIB VARIANT WHAT`; without MIB for kinds of one size. */
 export function figuresOf(results: readonly Result[]): Record<string, number> {
   const figures: Record<string, number> = {}
   for (const { name, summaries } of results) {

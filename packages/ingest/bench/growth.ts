@@ -3,10 +3,10 @@ import type { Result } from './summarize.ts'
 /** How the speed of one variant changes with the size of the core. */
 export interface Growth {
   readonly name: string
-  /** Of hardly any core: the program's own start, which a small core is mostly made of. */
+  /** Start time of the program, which dominates with a small core. */
   readonly startMs: number
   readonly speeds: readonly { mib: number; mibPerSecond: number; withoutStart: number }[]
-  /** Half the distance of the extremes over their middle: 0.1 is within ± 10 %. */
+  /** Half the range over its middle: 0.1 means ± 10 %. */
   readonly spread: number
   readonly spreadWithoutStart: number
 }

@@ -1,17 +1,17 @@
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { median } from '../../../scripts/bench/median.ts'
-import { publish, tell } from '../../../scripts/bench/publish.ts'
-import { hasOwnSize, kindsToHave } from './cores.ts'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { publish, log } from '@core-dump-handler/testing/bench/publish'
+import { hasOwnSize, availableKinds } from './cores.ts'
 import { figuresOf } from './figures.ts'
 import { measure, type Run } from './measure.ts'
-import { parseOptions, USAGE, type BenchOptions } from './options.ts'
+import { parseOptions, USAGE, type BenchOptions, type Variant } from './options.ts'
 import { summarize, type Result } from './summarize.ts'
 import { drainTable, growthTable } from './tables.ts'
-import { variantsOf, type Variant } from './variants.ts'
+import { variantsOf } from './variants.ts'
 import { openWorkshop, type Workshop } from './workshop.ts'
 
-// what fits into the pipe is taken before anybody reads
+// what fits into the pipe is accepted before anything reads
 const START_BYTES = 4 * 65536
 
 const options = parseOptions(process.argv.slice(2))
@@ -22,9 +22,9 @@ async function bench(chosen: BenchOptions): Promise<void> {
   const { kinds, sizes, rounds, json } = chosen
   using workshop = await openWorkshop(chosen)
   const { variants, missing } = variantsOf(chosen, workshop)
-  const { present, missing: withoutKinds } = kindsToHave(kinds)
+  const { present, missing: withoutKinds } = availableKinds(kinds)
   missing.push(...withoutKinds)
-  for (const line of missing) tell(`Left out: ${line}`)
+  for (const line of missing) log(`Left out: ${line}`)
   const startMs = sizes.length > 1 ? starts(workshop, variants, chosen) : undefined
   const results: Result[] = []
   for (const kind of present) {
@@ -34,9 +34,10 @@ async function bench(chosen: BenchOptions): Promise<void> {
       const { size: bytes } = statSync(core)
       const summaries = summarize(interleave(workshop, core, variants, chosen), bytes)
       const name = hasOwnSize(kind) ? kind : `${kind} ${mib}`
-      ofKind.push({ name, kind, bytes, summaries, ...(startMs && { startMs }) })
+      const result = { name, kind, bytes, summaries, ...(startMs && { startMs }) }
+      ofKind.push(result)
       workshop.cores.drop(core)
-      if (!json) process.stdout.write(drainTable(ofKind.at(-1) as Result, rounds))
+      if (!json) process.stdout.write(drainTable(result, rounds))
     }
     if (ofKind.length > 1 && !json) process.stdout.write(growthTable(ofKind))
     results.push(...ofKind)
@@ -44,7 +45,7 @@ async function bench(chosen: BenchOptions): Promise<void> {
   publish(chosen, { figures: figuresOf(results), missing, rounds, results })
 }
 
-/** Each variant once in each round, so that what the machine does meanwhile hits all of them. */
+/** Runs each variant once in each round, so that other load on the machine affects all of them. */
 function interleave(
   workshop: Workshop,
   core: string,
@@ -53,7 +54,7 @@ function interleave(
 ): Map<string, Run[]> {
   const runs = new Map<string, Run[]>(variants.map(({ name }) => [name, []]))
   for (let round = 1 - warmUp; round <= rounds; round++) {
-    tell(round < 1 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
+    log(round < 1 ? `${core}: warming up` : `${core}: round ${round} of ${rounds}`)
     for (const variant of variants) {
       const run = measure(workshop, core, variant)
       if (round > 0) runs.get(variant.name)?.push(run)
@@ -62,7 +63,7 @@ function interleave(
   return runs
 }
 
-/** Until each variant has started: what it takes for hardly any core. */
+/** Start time of each variant: its drain time for an almost empty core. */
 function starts(
   workshop: Workshop,
   variants: readonly Variant[],

@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util'
-import { list, mebibytes, positiveInteger } from '../../../scripts/bench/parse.ts'
-import { COMMON_OPTIONS, COMMON_USAGE } from '../../../scripts/bench/publish.ts'
+import { list, mebibytes, positiveInteger } from '@core-dump-handler/testing/bench/parse'
+import { COMMON_OPTIONS, COMMON_USAGE } from '@core-dump-handler/testing/bench/publish'
+
+/** One way to write a core from a pipe to a file. */
+export interface Variant {
+  readonly name: string
+  /** For sh; `$0` is the path to write, in a directory of its own. */
+  readonly command: string
+}
 
 export const USAGE = `Usage: npm run bench -- ingest [options]
 

@@ -1,7 +1,7 @@
-import { findProgram } from '../../../scripts/bench/find-program.ts'
-import type { Variant } from './variants.ts'
+import { findProgram } from '@core-dump-handler/testing/find-program'
+import type { Variant } from './options.ts'
 
-/** What one could pick instead: for sh, where `$0` is the path to write; and its Debian package. */
+/** Alternatives to this package, and their Debian packages. */
 const PEERS: Readonly<Record<string, Variant & { package: string }>> = {
   cat: { name: 'cat', command: 'exec cat > "$0"', package: 'coreutils' },
   pigz: { name: 'pigz -1', command: 'exec pigz -1 -c > "$0"', package: 'pigz' },
@@ -13,7 +13,7 @@ const PEERS: Readonly<Record<string, Variant & { package: string }>> = {
   'zstd-3': { name: 'zstd -3', command: 'exec zstd -3 -q -c > "$0"', package: 'zstd' },
 }
 
-/** Those that are installed; of the others how to have them. */
+/** The peers that are installed; for the others how to install them. */
 export function peersNamed(names: readonly string[]): { peers: Variant[]; missing: string[] } {
   const peers: Variant[] = []
   const missing: string[] = []

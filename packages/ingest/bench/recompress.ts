@@ -1,8 +1,8 @@
 /**
- * recompress CORE...: what compressing a bundle anew costs and saves.
+ * recompress CORE...: what the recompression of a bundle costs and saves.
  *
- * Each core becomes a bundle in mode `adaptive`, and a copy of that is compressed anew at each level
- * by a process of its own. Prints a line for each: seconds, CPU, most memory, size.
+ * Each core becomes a bundle in mode `adaptive`, and a copy of it is recompressed at each level by a
+ * process of its own. Prints a line for each: seconds, CPU, peak memory, size.
  */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs'

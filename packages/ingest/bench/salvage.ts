@@ -1,7 +1,7 @@
 /**
  * node --conditions=@core-dump-handler/source packages/ingest/bench/salvage.ts [MIB] [MODE...]
  *
- * The memory that a salvage takes: of a made core whose writer ended before its end.
+ * Measures the memory of a salvage: of a generated core whose writer was stopped before its end.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -15,12 +15,13 @@ import {
   ZipWriter,
 } from '@core-dump-handler/ingest'
 import { Cores } from './cores.ts'
+import { drainMode } from './drain-mode.ts'
 
-// this program once more, in another role
+// this program again, in another role
 const OURS = ['--conditions=@core-dump-handler/source', import.meta.filename]
 
 const [role = '2048', ...rest] = process.argv.slice(2)
-if (role === 'leave') await leave(rest[0] ?? '', rest[1] as DrainMode)
+if (role === 'leave') await leave(rest[0] ?? '', drainMode(rest[1]))
 else if (role === 'salvage') await salvage(rest[0] ?? '')
 else await bench(Number(role), rest.length > 0 ? rest : ['deflate', 'store'])
 
@@ -39,7 +40,7 @@ async function bench(mib: number, modes: readonly string[]): Promise<void> {
   }
 }
 
-/** An archive as one leaves it who is killed in its entry. */
+/** Leaves an archive as a writer does that is killed within an entry. */
 async function leave(path: string, mode: DrainMode): Promise<void> {
   const part = createPartFile(path)
   await drain(0, new ZipWriter(part), { entryName: 'x.core', mode })

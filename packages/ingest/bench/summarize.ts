@@ -1,7 +1,7 @@
-import { median } from '../../../scripts/bench/median.ts'
+import { median } from '@core-dump-handler/testing/bench/median'
 import type { Run } from './measure.ts'
 
-/** The middle of several runs of one variant, and how it compares within them. */
+/** Medians of the runs of one variant, and their ratios to the peers. */
 export interface Summary extends Run {
   readonly name: string
   readonly mibPerSecond: number
@@ -13,14 +13,14 @@ export interface Summary extends Run {
   readonly runs: readonly Run[]
 }
 
-/** What came of one core. */
+/** The results for one core. */
 export interface Result {
-  /** Kind, and its size where it can be chosen. */
+  /** The kind, with the size where it can be chosen. */
   readonly name: string
   readonly kind: string
   readonly bytes: number
   readonly summaries: readonly Summary[]
-  /** Of each variant, for hardly any core; where sizes are compared. */
+  /** Start time of each variant, where sizes are compared. */
   readonly startMs?: Readonly<Record<string, number>>
 }
 
@@ -48,7 +48,7 @@ function medianRun(runs: readonly Run[]): Run {
     drainSeconds: of('drainSeconds'),
     totalSeconds: of('totalSeconds'),
     cpuSeconds: of('cpuSeconds'),
-    // the worst counts: each composer must fit
+    // the maximum: every run must fit
     rssMib: Math.max(...runs.map(({ rssMib }) => rssMib)),
     rssAnonMib: Math.max(...runs.map(({ rssAnonMib }) => rssAnonMib)),
     outBytes: of('outBytes'),

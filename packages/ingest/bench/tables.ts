@@ -1,4 +1,4 @@
-import { markdownTable, type Column } from '../../../scripts/bench/markdown-table.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
 import { growthOf, type Growth } from './growth.ts'
 import type { Result, Summary } from './summarize.ts'
 
@@ -20,7 +20,7 @@ export function drainTable({ kind, bytes, summaries }: Result, rounds: number): 
   return markdownTable(title, COLUMNS, summaries)
 }
 
-/** How each variant's speed changes with the size of one kind of core. */
+/** The speed of each variant by the size of one kind of core. */
 export function growthTable(results: readonly Result[]): string {
   const columns: Column<Growth>[] = [
     ['MiB/s', ({ name }) => name],

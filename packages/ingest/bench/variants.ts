@@ -1,19 +1,12 @@
-import type { BenchOptions } from './options.ts'
+import type { BenchOptions, Variant } from './options.ts'
 import { peersNamed } from './peers.ts'
 import type { Workshop } from './workshop.ts'
 
-/** One way to take a core from a pipe to a file. */
-export interface Variant {
-  readonly name: string
-  /** For sh; `$0` is the path to write, in a directory of its own. */
-  readonly command: string
-}
-
 const MODES = ['deflate', 'store', 'adaptive', 'zstd', 'composer']
-/** As the kernel calls it, of the process that feeds it: so that it looks for its container. */
+/** Arguments as from the kernel, for the feeding process: so that its container is looked up. */
 const CRASH = '-c=unlimited -e=bench -p=1 -s=11 -t=1763900000 -E=!bench -P=$PPID'
 
-/** The others that are installed, and ours; of those that are missing how to have them. */
+/** The peers that are installed, and our modes; for the missing ones how to install them. */
 export function variantsOf(
   { modes, peers: names, set, setting }: BenchOptions,
   workshop: Workshop,
@@ -29,7 +22,7 @@ export function variantsOf(
       const { composer } = workshop
       if (composer === undefined) missing.push('composer: not built; npm run build')
       else {
-        // of a run of the same crash again and again none is to be suppressed
+        // the same crash again and again must not be rate limited
         const variables = ['CORE_DIR="${0%/*}"', 'RATE_CRASHES=0', ...setting].join(' ')
         const command = `export ${variables}; exec ${composer} ${CRASH} > /dev/null`
         variants.push({ name: 'composer', command })

@@ -7,13 +7,13 @@ import type { BenchOptions } from './options.ts'
 
 /** Programs and inputs of one run, in a directory that is removed at its end. */
 export interface Workshop extends Disposable {
-  /** Where variants write, and nothing else is. */
+  /** A directory for the output of the variants alone. */
   readonly out: string
-  /** Feeds a file to a command as the kernel does. */
+  /** A program that feeds a file to a command as the kernel does. */
   readonly feeder: string
   /** The drain as a process. */
   readonly drainProcess: string
-  /** As it is installed on a node; undefined where it is not built. */
+  /** The installed composer; undefined where it is not built. */
   readonly composer: string | undefined
   readonly cores: Cores
 }

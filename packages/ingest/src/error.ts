@@ -36,6 +36,17 @@ export function isIngestError(error: unknown): error is IngestError {
   return error instanceof Error && error.name === 'IngestError'
 }
 
+/** The error for an option that is not what it must be. */
+export function invalidOption(
+  option: string,
+  wanted: string,
+  got: string,
+  cause?: unknown,
+): IngestError {
+  const message = `Expected \`${option}\` to be ${wanted}, got ${got}`
+  return new IngestError('INVALID_OPTION', option, message, { cause })
+}
+
 const CODES: Readonly<Record<string, readonly [code: IngestErrorCode, advice: string]>> = {
   EEXIST: ['EXISTS', 'choose another name, nothing was overwritten'],
   ENOENT: ['NOT_FOUND', 'create the directory first'],
@@ -49,13 +60,30 @@ const CODES: Readonly<Record<string, readonly [code: IngestErrorCode, advice: st
   EFBIG: ['NO_SPACE', 'the file size limit is reached'],
 }
 
-/** Wrap whatever the system threw while we tried to `verb` the `subject`. */
+/** Wraps what the system threw while `verb` was attempted on the `subject`. */
 export function fromSystemError(verb: string, subject: string, cause: unknown): IngestError {
   if (isIngestError(cause)) return cause
-  const errno = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  const [code, advice] = CODES[errno] ?? ['IO', 'see the cause']
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new IngestError(code, subject, `Cannot ${verb} \`${subject}\`: ${reason} (${advice})`, {
-    cause,
-  })
+  const [code, advice] = CODES[errorCode(cause)] ?? ['IO', 'see the cause']
+  const message = `Cannot ${verb} \`${subject}\`: ${messageOf(cause)} (${advice})`
+  return new IngestError(code, subject, message, { cause })
+}
+
+/** The `code` of a system or zlib error, such as `ENOENT`; empty where there is none. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
+/** The disk, the quota or the file size limit is full. */
+export function isNoSpace(error: unknown): boolean {
+  return isIngestError(error) && error.code === 'NO_SPACE'
+}
+
+/** Whatever was thrown, as an `Error`. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
+/** Whatever was thrown, as text. */
+export function messageOf(thrown: unknown): string {
+  return asError(thrown).message
 }

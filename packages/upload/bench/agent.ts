@@ -7,8 +7,8 @@ import type { ObjectStore } from '../../../integration/harness/object-store.ts'
 import { until } from '../../../integration/harness/until.ts'
 import { RUNTIME_ENV } from '../../../image/runtime-env.ts'
 import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
-import { variables } from '../../../scripts/bench/parse.ts'
-import { tell, type Published } from '../../../scripts/bench/publish.ts'
+import { variables } from '@core-dump-handler/testing/bench/parse'
+import { log, type Published } from '@core-dump-handler/testing/bench/publish'
 import { makeFile } from './make-file.ts'
 import type { UploadBenchOptions } from './options.ts'
 import { ProcessCost } from './process-cost.ts'
@@ -23,7 +23,7 @@ export async function carryByAgent(
   // whoever may set core patterns may make cgroups
   const why = whyNoKernel()
   if (why !== undefined) {
-    tell(`Left out: the agent in a memory cgroup: ${why}`)
+    log(`Left out: the agent in a memory cgroup: ${why}`)
     return { figures: {}, missing: [`agent: ${why}`] }
   }
   const agent = new Agent({
@@ -34,7 +34,7 @@ export async function carryByAgent(
   }).spareKernel()
   const cgroup = memoryCgroup(limitMib)
   try {
-    tell(`writing ${mib} MiB`)
+    log(`writing ${mib} MiB`)
     const part = await makeFile(join(agent.coreDir, '.bundle.zip.part'), mib)
     const daemon = agent.within(cgroup.procs).launch()
     await until('the agent prepares the node', () => agent.prepared)
@@ -43,7 +43,7 @@ export async function carryByAgent(
     const { cpuS: cpuBefore, rssMiB: idleRssMiB } = cost.seen
     const started = performance.now()
     renameSync(part, join(agent.coreDir, 'bundle.zip'))
-    tell('uploading')
+    log('uploading')
     while (agent.waiting.includes('bundle.zip')) {
       if (!daemon.running()) {
         throw new Error(`The agent ended, ${cgroup.kills()} OOM kills:\n${agent.output}`)

@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../../../integration/harness/object-store.ts'
-import { markdownTable, type Column } from '../../../scripts/bench/markdown-table.ts'
-import { median } from '../../../scripts/bench/median.ts'
-import { tell, type Published } from '../../../scripts/bench/publish.ts'
+import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
+import { median } from '@core-dump-handler/testing/bench/median'
+import { log, type Published } from '@core-dump-handler/testing/bench/publish'
 import { ourClient, peersNamed } from './clients.ts'
 import { measure } from './measure.ts'
 import type { UploadBenchOptions } from './options.ts'
@@ -29,11 +29,11 @@ export async function compare(
   { mib, rounds, warmUp, ours, peers: names, json }: UploadBenchOptions,
 ): Promise<Published> {
   const { peers, missing } = peersNamed(store, names)
-  for (const line of missing) tell(`Left out: ${line}`)
+  for (const line of missing) log(`Left out: ${line}`)
   const clients = [...ours.map((shape) => ourClient(store, shape)), ...peers]
   const costs = new Map<string, Cost[]>(clients.map(({ name }) => [name, []]))
   for (let round = 1 - warmUp; round <= rounds; round++) {
-    tell(round < 1 ? 'warming up' : `round ${round} of ${rounds}`)
+    log(round < 1 ? 'warming up' : `round ${round} of ${rounds}`)
     for (const { name, command, env } of clients) {
       const key = 'bundle.zip'
       const cost = await measure(command(file, key), { ...process.env, ...env })

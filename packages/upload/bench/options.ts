@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
-import { list, mebibytes, positiveInteger } from '../../../scripts/bench/parse.ts'
-import { COMMON_OPTIONS, COMMON_USAGE } from '../../../scripts/bench/publish.ts'
+import { list, mebibytes, positiveInteger } from '@core-dump-handler/testing/bench/parse'
+import { COMMON_OPTIONS, COMMON_USAGE } from '@core-dump-handler/testing/bench/publish'
 
 export const USAGE = `Usage: npm run bench -- upload [options]
 

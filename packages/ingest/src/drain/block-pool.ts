@@ -1,4 +1,4 @@
-/** A buffer that is read into, and taken for the next read once nobody needs its bytes any more. */
+/** A buffer that is read into, with a count of its users; it returns to its pool after the last one. */
 export class Block {
   readonly buffer: Buffer
   /** The same memory, four bytes at a time. */
@@ -6,7 +6,7 @@ export class Block {
   /** Bytes read into it. */
   length = 0
   readonly #pool: BlockPool
-  #holders = 0
+  #users = 0
 
   constructor(pool: BlockPool, bytes: number) {
     this.#pool = pool
@@ -14,18 +14,18 @@ export class Block {
     this.words = new Int32Array(this.buffer.buffer, 0, bytes >> 2)
   }
 
-  hold(): void {
-    this.#holders++
+  retain(): void {
+    this.#users++
   }
 
   release(): void {
-    if (--this.#holders > 0) return
+    if (--this.#users > 0) return
     this.length = 0
     this.#pool.give(this)
   }
 }
 
-/** At most `capacity` blocks: who reads faster than the bytes are written waits here. */
+/** At most `capacity` blocks: a reader that is faster than the writer waits for one. */
 export class BlockPool {
   readonly #blockBytes: number
   readonly #capacity: number
@@ -39,26 +39,26 @@ export class BlockPool {
     this.#capacity = capacity
   }
 
-  /** No block is left: somebody is kept from reading. */
+  /** No block is left: the reader waits. */
   get exhausted(): boolean {
     return this.#free.length === 0 && this.#made === this.#capacity
   }
 
-  /** A block held once, if there is one. */
+  /** A block with one user, if one is free. */
   tryTake(): Block | undefined {
     const block = this.#free.pop() ?? this.#make()
-    block?.hold()
+    block?.retain()
     return block
   }
 
-  /** For the first ones, which are always there. */
+  /** For the first blocks, which are always free. */
   take(): Block {
     const block = this.tryTake()
     if (block === undefined) throw new RangeError('the pool is too small for its source')
     return block
   }
 
-  /** A block held once, as soon as there is one; undefined once the pool is closed. */
+  /** A block with one user, as soon as one is free; undefined once the pool is closed. */
   async taken(): Promise<Block | undefined> {
     for (;;) {
       const block = this.#closed ? undefined : this.tryTake()
@@ -67,13 +67,13 @@ export class BlockPool {
     }
   }
 
-  /** Nobody has to wait any more for what may never come back. */
+  /** Ends the wait for a block that may never be given back. */
   close(): void {
     this.#closed = true
     this.#wake()
   }
 
-  /** Calls `then` once, when a block has come back. */
+  /** Calls `then` once, when a block is given back. */
   whenFree(then: () => void): void {
     this.#waiting = then
   }

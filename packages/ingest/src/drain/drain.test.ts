@@ -7,12 +7,12 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { coreImage } from '../../testing/core-image.ts'
-import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
-import { Random } from '../../testing/random.ts'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { coreImage } from '@core-dump-handler/testing/core-image'
+import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
+import { Random } from '@core-dump-handler/testing/random'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, ZipWriter } from '../index.ts'
 import type { DrainMode, DrainOptions, DrainResult, DrainSource } from '../index.ts'
 
@@ -49,7 +49,7 @@ async function expectEntry(
 }
 
 describe.for(MODES)('in mode %s', (mode) => {
-  test('a core through a pipe comes out of every reader as it went in', async ({ dir }) => {
+  test('every reader extracts the core that was written into a pipe', async ({ dir }) => {
     const content = Buffer.concat([CORE, mixedContent(new Random(1), 3_000_001)])
     await writeFile(join(dir, 'core'), content)
     const { fd } = pipeFrom(dir, `cat ${join(dir, 'core')}`)
@@ -78,8 +78,8 @@ describe.for(MODES)('in mode %s', (mode) => {
   })
 })
 
-describe('takes from', () => {
-  test('a regular file, from where it stands', async ({ dir }) => {
+describe('reads', () => {
+  test('a regular file, from its position', async ({ dir }) => {
     await writeFile(join(dir, 'core'), CORE)
     const fd = openSync(join(dir, 'core'), 'r')
     const path = join(dir, 'a.zip')
@@ -97,14 +97,14 @@ describe('takes from', () => {
     await expectEntry(path, CORE, 'deflate')
   })
 
-  test('what is no ELF file, and says so', async ({ dir }) => {
+  test('a file that is not ELF, and reports that', async ({ dir }) => {
     const result = await drainTo(join(dir, 'a.zip'), Readable.from([Buffer.from('hello')]))
     expect(result).toMatchObject({ elf: { isElf: false }, complete: true, bytes: 5 })
   })
 })
 
-describe('what ends early is kept, and marked:', () => {
-  test('a writer that was killed', async ({ dir }) => {
+describe('keeps and marks a source that ends early', () => {
+  test('because its writer was killed', async ({ dir }) => {
     await writeFile(join(dir, 'core'), CORE)
     const { fd } = pipeFrom(dir, `head -c 1000000 ${join(dir, 'core')}`)
     const path = join(dir, 'a.zip')
@@ -117,7 +117,7 @@ describe('what ends early is kept, and marked:', () => {
     await expectEntry(path, CORE.subarray(0, 1_000_000), 'deflate')
   })
 
-  test('a pipe that stalls, at the signal', async ({ dir }) => {
+  test('because a signal ended a pipe that stalls', async ({ dir }) => {
     const { fd, writer } = pipeFrom(dir, 'head -c 500000 /dev/zero; exec sleep 60')
     const path = join(dir, 'a.zip')
     const signal = AbortSignal.timeout(200)
@@ -130,17 +130,17 @@ describe('what ends early is kept, and marked:', () => {
     await expectEntry(path, Buffer.alloc(500_000), 'deflate')
   })
 
-  test('a pipe that never ends, at the signal', async ({ dir }) => {
+  test('because a signal ended an endless pipe', async ({ dir }) => {
     const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
     const path = join(dir, 'a.zip')
     const result = await drainTo(path, fd, { signal: AbortSignal.timeout(100) })
     expect(result).toMatchObject({ complete: false, cut: 'aborted' })
-    // its writer gets SIGPIPE: nobody holds the other end
+    // its writer gets SIGPIPE: the read end is closed
     await exited(writer)
     await readersHere()[1]?.test(path)
   })
 
-  test('a signal that came before', async ({ dir }) => {
+  test('because the signal was aborted before the start', async ({ dir }) => {
     const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
     const signal = AbortSignal.abort(new Error('SIGTERM'))
     const result = await drainTo(join(dir, 'a.zip'), fd, { signal })
@@ -162,13 +162,13 @@ describe('what ends early is kept, and marked:', () => {
     },
   )
 
-  test('exactly as many bytes as the limit are not more than the limit', async ({ dir }) => {
+  test('not when it has exactly as many bytes as the limit', async ({ dir }) => {
     const { fd } = pipeFrom(dir, 'head -c 131072 /dev/zero')
     const result = await drainTo(join(dir, 'a.zip'), fd, { maxBytes: 131_072 })
     expect(result).toMatchObject({ complete: true, bytes: 131_072 })
   })
 
-  test('a source that fails', async ({ dir }) => {
+  test('because the source fails', async ({ dir }) => {
     async function* failing(): AsyncGenerator<Uint8Array> {
       yield CORE.subarray(0, 200_000)
       throw new Error('EIO: i/o error')
@@ -180,16 +180,14 @@ describe('what ends early is kept, and marked:', () => {
     await expectEntry(path, CORE.subarray(0, 200_000), 'deflate')
   })
 
-  test('nothing at all', async ({ dir }) => {
+  test('because it is empty', async ({ dir }) => {
     const { fd } = pipeFrom(dir, 'true')
     const result = await drainTo(join(dir, 'a.zip'), fd)
     expect(result).toMatchObject({ complete: false, cut: 'empty', bytes: 0 })
   })
 })
 
-test('a process on the other end is free at the end of the pipe, not at the end of the work', async ({
-  dir,
-}) => {
+test('closes the source at the end of the pipe, not at the end of the work', async ({ dir }) => {
   const { fd } = pipeFrom(dir, 'head -c 20000000 /dev/urandom')
   let openAtRelease: boolean | undefined
   const result = await drainTo(join(dir, 'a.zip'), fd, {
@@ -201,7 +199,7 @@ test('a process on the other end is free at the end of the pipe, not at the end 
   expect(result.treated.storedBytes).toBe(20_000_000)
 })
 
-test('no child inherits the pipe', async ({ dir }) => {
+test('lets no child inherit the pipe [B20]', async ({ dir }) => {
   const { fd, writer } = pipeFrom(dir, 'head -c 100000 /dev/zero; exec sleep 60')
   const pipe = readlinkSync(`/proc/self/fd/${fd}`)
   const draining = drainTo(join(dir, 'a.zip'), fd, { signal: AbortSignal.timeout(500) })
@@ -216,7 +214,7 @@ test('no child inherits the pipe', async ({ dir }) => {
   expect(open).not.toContain(pipe)
 })
 
-test('standard input is closed, and its number is not given to another file', async ({ dir }) => {
+test('closes standard input, and its number is not given to another file', async ({ dir }) => {
   const program = `
     import { createPartFile, drain, ZipWriter } from ${JSON.stringify(join(import.meta.dirname, '../index.ts'))}
     import { readlinkSync } from 'node:fs'
@@ -243,7 +241,7 @@ test('standard input is closed, and its number is not given to another file', as
   await expectEntry(join(dir, 'a.zip'), Buffer.alloc(300_000), 'deflate')
 })
 
-test('tells how far it is', async ({ dir }) => {
+test('reports progress', async ({ dir }) => {
   const seen: number[] = []
   const { fd } = pipeFrom(dir, `cat ${process.execPath}`)
   await drainTo(join(dir, 'a.zip'), fd, {
@@ -256,9 +254,10 @@ test('tells how far it is', async ({ dir }) => {
   expect(seen).toEqual(seen.toSorted((a, b) => a - b))
 })
 
-describe('refuses before the source is touched', () => {
+describe('rejects before the source is touched', () => {
   test.for<[Partial<DrainOptions>, string]>([
-    [{ mode: 'lzma' as DrainMode }, 'INVALID_OPTION'],
+    // @ts-expect-error -- as a caller in JavaScript can pass it
+    [{ mode: 'lzma' }, 'INVALID_OPTION'],
     [{ level: 0 }, 'INVALID_OPTION'],
     [{ level: 10 }, 'INVALID_OPTION'],
     [{ lanes: 0 }, 'INVALID_OPTION'],
@@ -283,13 +282,15 @@ describe('refuses before the source is touched', () => {
     })
   })
 
-  test('a directory, and what is no source', async ({ dir }) => {
+  test('a directory, and a value that is not a source', async ({ dir }) => {
     mkdirSync(join(dir, 'd'))
     const fd = openSync(join(dir, 'd'), 'r')
     await expect(drainTo(join(dir, 'a.zip'), fd)).rejects.toThrow(/it is a directory|to be an open/)
     closeSync(fd)
-    const none = { length: 0 } as unknown as DrainSource
-    await expect(drainTo(join(dir, 'a.zip'), none)).rejects.toMatchObject({ subject: 'source' })
+    // @ts-expect-error -- as a caller in JavaScript can pass it
+    await expect(drainTo(join(dir, 'a.zip'), { length: 0 })).rejects.toMatchObject({
+      subject: 'source',
+    })
     expect(await readFile(join(dir, 'a.zip')).catch(() => 'absent')).toBe('absent')
   })
 })

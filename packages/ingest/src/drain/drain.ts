@@ -3,27 +3,27 @@ import type { ElfMeter } from '../elf/elf-meter.ts'
 import type { ZipEntryWriter } from '../zip/entry-writer.ts'
 import type { ZipWriter } from '../zip/zip-writer.ts'
 import { BlockPool } from './block-pool.ts'
-import { codecOf } from './encode/codec-of.ts'
+import { codecFor } from './encode/codec.ts'
 import { Encoder } from './encode/encoder.ts'
-import { cutShort, judge } from './ending.ts'
-import type { DrainOptions, DrainSource } from './options.ts'
-import { progressReporter } from './progress.ts'
+import type { DrainOptions, DrainProgress } from './options.ts'
 import { readAll } from './read-all.ts'
-import type { DrainResult } from './result.ts'
-import { blocksFor, settingsOf } from './settings.ts'
-import { isReadAhead } from './source/ahead.ts'
+import { completeness, cutShort, type DrainResult } from './result.ts'
+import { blocksFor, budgetLeft, settingsOf, storingPolicy } from './settings.ts'
 import type { BlockSource } from './source/block-source.ts'
-import { kindOfSource } from './source/kind-of-source.ts'
-import { openSource } from './source/open-source.ts'
-import { storingPolicy } from './storing-policy.ts'
+import { type DrainSource, isReadAhead, kindOfSource } from './source/drain-source.ts'
+import { FileSource } from './source/file-source.ts'
+import { IterableSource } from './source/iterable-source.ts'
+import { PipeSource } from './source/pipe-source.ts'
+
+const PROGRESS_INTERVAL_MS = 100
 
 /**
- * Reads `source` to its end as fast as `zip` takes it, into one entry.
- * A source that stops early, or is stopped, is a result (`complete: false`), not an error. A write
- * that fails closes the source at once; the entry keeps the beginning that is in place, less
- * `spareBytes` of it on a full disk. Where that cannot be, it is taken back and an `IngestError`
- * thrown. Bad options and names (`INVALID_OPTION`, `INVALID_NAME`, `DUPLICATE_NAME`, `MISUSE`)
- * throw before the source is touched.
+ * Reads `source` to its end, as fast as `zip` takes it, into one entry.
+ * A source that stops early, or is stopped, is a result (`complete: false`), not an error. A failed
+ * write closes the source at once; the entry keeps the beginning that was written, less
+ * `spareBytes` of it on a full disk. Where nothing can be kept, the entry is removed and an
+ * `IngestError` thrown. Bad options and names (`INVALID_OPTION`, `INVALID_NAME`, `DUPLICATE_NAME`,
+ * `MISUSE`) throw before the source is touched.
  */
 export async function drain(
   source: DrainSource,
@@ -35,9 +35,14 @@ export async function drain(
   const settings = settingsOf(options)
   const { entryName, mode, level, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
-  const codec = codecOf(mode, level)
+  const codec = codecFor(mode, level)
   const pool = begun?.pool ?? new BlockPool(blockBytes, blocksFor(settings))
-  const open = (): BlockSource => openSource(source, kind, pool)
+  const open = (): BlockSource => {
+    if (typeof source === 'number') {
+      return kind === 'pipe' ? new PipeSource(source, pool) : new FileSource(source, pool)
+    }
+    return isReadAhead(source) ? source.begun.blocks : new IterableSource(source, pool)
+  }
   const entry = await openEntry(zip, codec.method, options, open)
 
   const blocks = open()
@@ -45,6 +50,7 @@ export async function drain(
   const encoder = new Encoder(entry, codec, pool, {
     ...settings,
     stores: storingPolicy(settings, started),
+    storesAfterMs: budgetLeft(settings, started),
     onError: (error) => {
       failure ??= error
       blocks.close()
@@ -56,7 +62,7 @@ export async function drain(
       maxBytes,
       signal: options.signal,
       onBlock: (block) => encoder.push(block),
-      onBytes: (bytes: number, elf: ElfMeter) => report(bytes, elf),
+      onBytes: report,
     })
     const heldMs = (blocks.closedAt ?? performance.now()) - started
     options.onRelease?.(heldMs)
@@ -71,13 +77,13 @@ export async function drain(
       method: codec.name,
       mode,
       elf: ending.elf,
-      ...judge(ending),
+      ...completeness(ending),
       heldMs,
       treated,
     }
   } catch (error) {
     encoder.close()
-    // a sink that cannot take it back leaves the archive failed, and says so on its next use
+    // where the entry cannot be removed, the next use of the archive throws
     await entry.abandon().catch(() => {})
     throw fromSystemError('drain into', entryName, error)
   } finally {
@@ -85,7 +91,7 @@ export async function drain(
   }
 }
 
-/** A name that is refused leaves the source to the caller; a disk that refuses does not. */
+/** Closes the source when a write fails, not when the name is refused. */
 async function openEntry(
   zip: ZipWriter,
   method: 8 | 93,
@@ -98,5 +104,22 @@ async function openEntry(
     const refused = ['INVALID_NAME', 'DUPLICATE_NAME', 'MISUSE']
     if (!(isIngestError(error) && refused.includes(error.code))) open().close()
     throw error
+  }
+}
+
+/** Calls `onProgress` at most ten times a second. */
+function progressReporter(
+  onProgress: ((progress: DrainProgress) => void) | undefined,
+  entry: ZipEntryWriter,
+): (bytes: number, elf: ElfMeter) => void {
+  if (onProgress === undefined) return () => {}
+  let next = 0
+  return (bytes, elf) => {
+    const now = performance.now()
+    if (now < next) return
+    next = now + PROGRESS_INTERVAL_MS
+    const { expectedBytes } = elf.facts()
+    const storedBytes = entry.compressedBytes
+    onProgress({ bytes, storedBytes, ...(expectedBytes !== undefined && { expectedBytes }) })
   }
 }

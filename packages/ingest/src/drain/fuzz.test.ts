@@ -2,19 +2,19 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import { expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, ZipWriter, type DrainOptions, type ZipSink } from '../index.ts'
 
 const ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 40)
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
-// a zstd frame that ended where bsdtar had stopped reading; a slow sink that nobody waited for
+// a zstd frame that ended where bsdtar had stopped reading; a slow sink that was not awaited
 const FAILED_ONCE = [1014, 1094]
 const SEEDS = [...FAILED_ONCE, ...Array.from({ length: ROUNDS }, (_, i) => SEED + i)]
 
-/** The same file, which takes its time: blocks wait for it, and for each other. */
+/** The same file as an asynchronous sink: blocks wait for it, and for each other. */
 function slow(sink: ZipSink): ZipSink {
   return {
     ...sink,
@@ -35,7 +35,7 @@ function optionsOf(random: Random): Omit<DrainOptions, 'entryName'> {
   }
 }
 
-test(`${SEEDS.length} seeded mixtures of memory, read back by two readers`, async ({ dir }) => {
+test(`${SEEDS.length} seeded mixtures of memory are read back by two readers`, async ({ dir }) => {
   const readers = readersHere().filter(({ name }) => /unzip|bsdtar|7z/.test(name))
   for (const seed of SEEDS) {
     const random = new Random(seed)

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { test } from '../../testing/scratch.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { test } from '@core-dump-handler/testing/scratch'
 
-/** Drains stdin into `$0` with the options `$1`, and tells the nice values of its threads by name. */
+/** Drains stdin into `$0` with the options `$1`, and prints the nice values of its threads by name. */
 const PROGRAM = `
 import { readdirSync, readFileSync } from 'node:fs'
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
@@ -24,15 +24,15 @@ console.log(JSON.stringify({ complete, nice: [...nice].sort() }))
 `
 
 test.for([
-  ['of a large core come after the reading', { laneNice: 7 }, 24_000_000, ['other 0', 'pool 7']],
-  ['stay as they are unless told', {}, 24_000_000, ['other 0', 'pool 0']],
-  ['of a small core are not worth the time', { laneNice: 7 }, 1_000_000, ['other 0', 'pool 0']],
-] as const)('the threads %s', ([, options, bytes, nice], { dir }) => {
+  ['get the nice value for a large core', { laneNice: 7 }, 24_000_000, ['other 0', 'pool 7']],
+  ['keep their priority by default', {}, 24_000_000, ['other 0', 'pool 0']],
+  ['keep their priority for a small core', { laneNice: 7 }, 1_000_000, ['other 0', 'pool 0']],
+] as const)('the pool threads %s', ([, options, bytes, nice], { dir }) => {
   const args = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e', PROGRAM]
-  const said = execFileSync(
+  const output = execFileSync(
     process.execPath,
     [...args, join(dir, 'a.zip'), JSON.stringify(options)],
     { cwd: import.meta.dirname, input: mixedContent(new Random(3), bytes), encoding: 'utf8' },
   )
-  expect(JSON.parse(said)).toEqual({ complete: true, nice })
+  expect(JSON.parse(output)).toEqual({ complete: true, nice })
 })

@@ -1,25 +1,17 @@
-import type { ReadAhead } from './source/ahead.ts'
-
 /**
  * How data that is neither zero nor incompressible is treated.
- * - `deflate`: compressed, level 1 unless told otherwise.
- * - `store`: nothing is compressed, zero runs still shrink to almost nothing.
+ * - `deflate`: compressed.
+ * - `store`: stored; zero runs still shrink to almost nothing.
  * - `adaptive`: compressed as long as that does not slow the reading down, stored otherwise.
  * - `zstd`: ZIP method 93; opens in 7-Zip and bsdtar, not in Info-ZIP nor older Pythons.
  */
 export type DrainMode = 'deflate' | 'store' | 'adaptive' | 'zstd'
 
-/**
- * A file descriptor (pipe, socket or regular file; owned by `drain` from then on, and closed by it),
- * or what is already being read from one, or anything that yields bytes.
- */
-export type DrainSource = number | ReadAhead | AsyncIterable<Uint8Array>
-
-/** What has happened so far. */
+/** How far a drain is. */
 export interface DrainProgress {
-  /** Bytes taken from the source. */
+  /** Bytes read from the source. */
   readonly bytes: number
-  /** Bytes these became in the archive. */
+  /** Bytes they take in the archive. */
   readonly storedBytes: number
   /** Length the ELF headers promise, once they have been read. */
   readonly expectedBytes?: number
@@ -40,8 +32,8 @@ export interface DrainOptions {
   readonly lanes?: number
   /**
    * Nice value (0 to 19) for the threads of libuv's pool once a core has turned out to be large:
-   * so that whoever writes into the pipe, and the reading, come before compressing. It is the pool
-   * of the whole process, and it stays so. See setpriority(2).
+   * the writer of the pipe and the reading come before compressing. The pool belongs to the whole
+   * process, and keeps the value. See setpriority(2).
    * @default 0: nothing is changed
    */
   readonly laneNice?: number
@@ -52,30 +44,30 @@ export interface DrainOptions {
    */
   readonly holdBudgetMs?: number
   /**
-   * `adaptive` only: asked once the budget is spent; as long as it says no, everything is compressed,
-   * as where data that is stored might not find room.
-   * @default yes
+   * `adaptive` only: called once the budget is spent; while it returns false, everything is
+   * compressed, as where there may be no room for stored data.
+   * @default () => true
    */
   readonly mayStore?: () => boolean
   /** Keep at most this many bytes; the rest of the source is not read. @default Infinity */
   readonly maxBytes?: number
   /**
-   * Bytes read and compressed as one, a multiple of 4096; `lanes + 16` such blocks are the memory used.
+   * Bytes read and compressed as one block, a multiple of 4096; `lanes + 16` such blocks are the memory used.
    * @default 131072
    */
   readonly blockBytes?: number
   /**
-   * When the disk is full, so many of the bytes that the entry takes in the archive are given back,
-   * at most half of them, if a beginning remains: room for what follows it.
+   * On a full disk, the entry gives back so many of its bytes in the archive, at most half of them,
+   * if a beginning remains: room for the entries that follow.
    * @default 262144
    */
   readonly spareBytes?: number
   /** Modification time of the entry. @default that of the archive writer */
   readonly mtime?: Date
-  /** Ends the reading; what came so far becomes a valid entry with `complete: false`. */
+  /** Ends the reading; the bytes read so far become a valid entry with `complete: false`. */
   readonly signal?: AbortSignal
   /** Called at most ten times a second. */
   readonly onProgress?: (progress: DrainProgress) => void
-  /** Called once, as soon as the source is closed: a process that the kernel held is free now. */
+  /** Called once, when the source is closed: the kernel no longer holds the crashed process. */
   readonly onRelease?: (heldMs: number) => void
 }

@@ -1,13 +1,13 @@
 import { openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
-import { test } from '../../testing/scratch.ts'
+import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, readAhead, ZipWriter } from '../index.ts'
 
 const HEADER_BYTES = 1000
 
-/** Stores what `command` says; tells for each write of data whether the source was still being read. */
+/** Drains the output of `command`; returns for each write of data whether the source was still open. */
 async function writesWhileReading(
   dir: string,
   command: string,
@@ -33,7 +33,7 @@ async function writesWhileReading(
   return reading
 }
 
-test('a small core is read whole, and its process free, before any work on it', async ({ dir }) => {
+test('reads a small core and closes its source before any work on it', async ({ dir }) => {
   // a machine that is too busy to read a MB in 50 ms gets more tries
   for (let attempt = 0; attempt < 20; attempt++) {
     const reading = await writesWhileReading(dir, 'head -c 1000000 /dev/urandom')
@@ -43,15 +43,13 @@ test('a small core is read whole, and its process free, before any work on it', 
   expect.fail('each time something was written while the source was being read')
 })
 
-test('of a source that is slow, what has come is written while more is waited for', async ({
-  dir,
-}) => {
+test('writes what a slow source has delivered while it waits for more', async ({ dir }) => {
   const command = 'head -c 600000 /dev/urandom; sleep 60'
   const reading = await writesWhileReading(dir, command, (bytes) => bytes > 200_000)
   expect(reading[0]).toBe(true)
 })
 
-test('what was read before there is an archive is drained like the rest', async ({ dir }) => {
+test('drains what was read before there was an archive', async ({ dir }) => {
   for (const bytes of [0, 10, 1_000_000, 20_000_000]) {
     const { fd, writer } = pipeFrom(dir, `head -c ${bytes} /dev/zero`)
     let released = 0
@@ -67,7 +65,7 @@ test('what was read before there is an archive is drained like the rest', async 
   }
 })
 
-test('nobody has to drain what was begun', async ({ dir }) => {
+test('can be closed without a drain', async ({ dir }) => {
   const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
   let released = 0
   const ahead = readAhead(fd, () => void released++)
@@ -76,11 +74,11 @@ test('nobody has to drain what was begun', async ({ dir }) => {
   ahead?.close()
   ahead?.close()
   expect(released).toBe(1)
-  // to a pipe that nobody reads
+  // to a pipe without a reader
   await exited(writer)
 })
 
-test('only a pipe is read ahead: a file waits', ({ dir }) => {
+test('reads only a pipe ahead, not a file', ({ dir }) => {
   const path = join(dir, 'core')
   writeFileSync(path, 'bytes')
   expect(readAhead(openSync(path, 'r'))).toBeUndefined()

@@ -1,25 +1,25 @@
 import { ElfMeter } from '../elf/elf-meter.ts'
 import type { Block } from './block-pool.ts'
-import type { Ending } from './ending.ts'
+import type { Ending } from './result.ts'
 import type { BlockSource } from './source/block-source.ts'
 
 export interface ReadAllOptions {
   readonly maxBytes: number
   readonly signal: AbortSignal | undefined
-  /** Takes over the hold of each block. */
+  /** Must release each block. */
   readonly onBlock: (block: Block) => void
   /** Called after each block. */
   readonly onBytes: (bytes: number, elf: ElfMeter) => void
 }
 
-/** Reads until the end, the limit, the signal or a failure; the source is closed then. */
+/** Reads until the end, the limit, the signal or a failure, and closes the source. */
 export async function readAll(source: BlockSource, options: ReadAllOptions): Promise<Ending> {
   const { maxBytes, signal, onBlock, onBytes } = options
   const elf = new ElfMeter()
   let bytes = 0
   let stopped: Ending['stopped']
   const abort = (): void => {
-    // once the source is at its end there is nothing left to stop
+    // at the end of the source there is nothing left to stop
     if (source.closedAt === undefined) stopped ??= { cut: 'aborted', why: signal?.reason }
     source.close()
   }

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
+import { invalidOption } from '../error.ts'
 import type { DrainMode, DrainOptions } from './options.ts'
-import { invalid } from './invalid.ts'
 
 const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
 const PAGE = 4096
 const MAX_LANES = 8
+/** A longer timer would fire at once; setTimeout. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 export const DEFAULT_BLOCK_BYTES: number = 128 * 1024
 
@@ -42,15 +44,16 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     blockBytes = DEFAULT_BLOCK_BYTES,
     spareBytes = 256 * 1024,
   } = options
-  if (!MODES.includes(mode)) throw invalid('mode', `one of ${MODES.join(', ')}`, mode)
+  if (!MODES.includes(mode)) throw invalidOption('mode', `one of ${MODES.join(', ')}`, mode)
   assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
   assertInteger('lanes', lanes, 1, 64)
   assertInteger('laneNice', laneNice, 0, 19)
   assertInteger('blockBytes', blockBytes, 4 * PAGE, 16 * 1024 * 1024)
-  if (blockBytes % PAGE !== 0) throw invalid('blockBytes', `a multiple of ${PAGE}`, `${blockBytes}`)
-  if (!(holdBudgetMs >= 0)) throw invalid('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
-  if (!(maxBytes >= 0)) throw invalid('maxBytes', '0 or more', `${maxBytes}`)
-  if (!(spareBytes >= 0)) throw invalid('spareBytes', '0 or more', `${spareBytes}`)
+  if (blockBytes % PAGE !== 0)
+    throw invalidOption('blockBytes', `a multiple of ${PAGE}`, `${blockBytes}`)
+  if (!(holdBudgetMs >= 0)) throw invalidOption('holdBudgetMs', '0 or more', `${holdBudgetMs}`)
+  if (!(maxBytes >= 0)) throw invalidOption('maxBytes', '0 or more', `${maxBytes}`)
+  if (!(spareBytes >= 0)) throw invalidOption('spareBytes', '0 or more', `${spareBytes}`)
   return {
     entryName,
     mode,
@@ -65,12 +68,33 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   }
 }
 
-/** How many blocks are read into: those in the lanes, and enough to keep these at work while zeros pass. */
+/** Number of blocks: those in the lanes, and enough to keep the lanes busy while zeros are read. */
 export function blocksFor({ lanes }: { readonly lanes: number }): number {
   return lanes + 16
 }
 
 function assertInteger(option: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return
-  throw invalid(option, `an integer from ${min} to ${max}`, String(value))
+  throw invalidOption(option, `an integer from ${min} to ${max}`, String(value))
+}
+
+/** Whether data is stored instead of compressed while so many lanes are busy. */
+export type StoringPolicy = (busyLanes: number) => boolean
+
+/** `started`: the `performance.now()` since which the source is held. */
+export function storingPolicy(settings: DrainSettings, started: number): StoringPolicy {
+  const { mode, lanes, holdBudgetMs, mayStore } = settings
+  if (mode === 'store') return () => true
+  if (mode !== 'adaptive') return () => false
+  // compressing on all CPUs would take turns with the reading, and with the writer of the pipe
+  const yielding = Math.max(1, Math.min(lanes, availableParallelism() - 1))
+  return (busyLanes) =>
+    busyLanes >= yielding && performance.now() - started >= holdBudgetMs && mayStore()
+}
+
+/** Milliseconds until the hold budget ends; undefined where there is none. */
+export function budgetLeft(settings: DrainSettings, started: number): number | undefined {
+  const { mode, holdBudgetMs } = settings
+  if (mode !== 'adaptive' || holdBudgetMs > MAX_TIMER_MS) return undefined
+  return Math.max(0, Math.ceil(started + holdBudgetMs - performance.now()))
 }

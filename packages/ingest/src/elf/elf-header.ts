@@ -4,27 +4,27 @@ const PN_XNUM = 0xffff
 /** e_ident: magic, class, byte order; elf(5). */
 export const IDENT_BYTES = 16
 
-/** What e_ident says: how to read the rest. */
+/** What e_ident contains: how to read the rest. */
 export interface ElfIdent {
   readonly bits: 32 | 64
   readonly littleEndian: boolean
 }
 
-/** Where a format of this word size has its fields; elf(5). */
+/** Offsets and sizes of the fields, by word size; elf(5). */
 export const LAYOUT = {
   32: { header: 52, phoff: 28, shoff: 32, sizes: 42, segment: 32, offset: 4, filesz: 16 },
   64: { header: 64, phoff: 32, shoff: 40, sizes: 54, segment: 56, offset: 8, filesz: 32 },
 } as const
 
-/** The numbers of an ELF header that tell where the rest of the file is. */
+/** The fields of an ELF header that locate the rest of the file. */
 export interface ElfHeader extends ElfIdent {
   readonly isCore: boolean
-  /** Where the program headers begin, how long each is, and how many there are. */
+  /** Offset, size and number of the program headers. */
   readonly phoff: number
   readonly phentsize: number
-  /** Undefined when it is not in the header: PN_XNUM, more than 65,534 of them. */
+  /** Undefined where the header does not hold it: PN_XNUM, more than 65,534 of them. */
   readonly phnum: number | undefined
-  /** Where the section headers end; 0 without any. */
+  /** End of the section headers; 0 where there are none. */
   readonly sectionsEnd: number
 }
 
@@ -32,7 +32,7 @@ export function hasElfMagic(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32BE(0) === 0x7f454c46
 }
 
-/** Undefined when class or byte order are none that exist. */
+/** Undefined for an unknown class or byte order. */
 export function parseIdent(bytes: Buffer): ElfIdent | undefined {
   const bits = ({ 1: 32, 2: 64 } as const)[bytes.readUInt8(4)]
   const littleEndian = { 1: true, 2: false }[bytes.readUInt8(5)]
@@ -56,7 +56,7 @@ export function parseHeader(bytes: Buffer, ident: ElfIdent): ElfHeader {
   }
 }
 
-/** An address-sized number; above 2^53 it is rounded, which is longer than any file. */
+/** An address-sized number; above 2^53 it is rounded: no file is that long. */
 export function readWord(bytes: Buffer, at: number, { bits, littleEndian }: ElfIdent): number {
   if (bits === 32) return littleEndian ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)
   return Number(littleEndian ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at))

@@ -1,4 +1,3 @@
-import type { ElfFacts } from './elf-facts.ts'
 import {
   hasElfMagic,
   IDENT_BYTES,
@@ -9,8 +8,21 @@ import {
 } from './elf-header.ts'
 import type { ElfHeader, ElfIdent } from './elf-header.ts'
 
+/** What the ELF header and the program headers of a stream contain; elf(5). */
+export interface ElfFacts {
+  /** The stream begins with the magic of an ELF file. */
+  readonly isElf: boolean
+  /** Word size; absent when it is not an ELF or its class is unknown. */
+  readonly bits?: 32 | 64
+  readonly byteOrder?: 'little' | 'big'
+  /** `ET_CORE`; absent when the header was not understood. */
+  readonly isCore?: boolean
+  /** Bytes the file must have to hold all its segments; absent when the headers do not contain it. */
+  readonly expectedBytes?: number
+}
+
 /**
- * Watches a stream go by and works out how long its ELF headers promise it to be.
+ * Computes from the ELF headers in a stream how long the whole file must be.
  * It keeps one header at a time, whatever their number.
  */
 export class ElfMeter {
@@ -34,7 +46,7 @@ export class ElfMeter {
     this.#position += rest.length
   }
 
-  /** What is known by now. */
+  /** What is known so far. */
   facts(): ElfFacts {
     const ident = this.#ident
     return {
@@ -45,47 +57,47 @@ export class ElfMeter {
     }
   }
 
-  /** Takes what belongs to the wanted header; returns what follows. */
+  /** Takes the bytes that belong to the wanted header; returns the rest. */
   #gather(bytes: Buffer): Buffer {
     const skip = Math.min(this.#start + this.#gathered - this.#position, bytes.length)
     const end = Math.min(skip + this.#wanted - this.#gathered, bytes.length)
     this.#gathered += bytes.copy(this.#bytes, this.#gathered, skip, end)
     this.#position += end
-    if (this.#gathered === this.#wanted) this.#digest()
+    if (this.#gathered === this.#wanted) this.#parse()
     return bytes.subarray(end)
   }
 
-  #digest(): void {
-    if (this.#header) this.#digestSegment(this.#header)
-    else if (this.#ident) this.#digestHeader(this.#ident)
-    else this.#digestIdent()
+  #parse(): void {
+    if (this.#header) this.#parseSegment(this.#header)
+    else if (this.#ident) this.#parseHeader(this.#ident)
+    else this.#parseIdent()
   }
 
-  #digestIdent(): void {
+  #parseIdent(): void {
     this.#magic = hasElfMagic(this.#bytes)
     this.#ident = this.#magic ? parseIdent(this.#bytes) : undefined
-    // the header begins with e_ident: what is gathered is kept
+    // the header begins with e_ident: the gathered bytes are kept
     this.#wanted = this.#ident ? LAYOUT[this.#ident.bits].header : 0
-    this.#promise(this.#wanted)
+    this.#expect(this.#wanted)
   }
 
-  #digestHeader(ident: ElfIdent): void {
+  #parseHeader(ident: ElfIdent): void {
     const header = parseHeader(this.#bytes, ident)
     this.#header = header
-    this.#promise(header.sectionsEnd)
-    // PN_XNUM: the section header with the count comes last of all, its end is the promise
+    this.#expect(header.sectionsEnd)
+    // PN_XNUM: the section header with the count comes last, the file ends with it
     if (header.phnum === undefined && header.sectionsEnd === 0) this.#expectedBytes = 0
-    this.#promise(header.phoff + header.phentsize * (header.phnum ?? 0))
+    this.#expect(header.phoff + header.phentsize * (header.phnum ?? 0))
     const { header: headerBytes, segment } = LAYOUT[ident.bits]
-    const sound = header.phoff >= headerBytes && header.phentsize >= segment
-    this.#segmentsLeft = sound ? (header.phnum ?? 0) : 0
+    const isValid = header.phoff >= headerBytes && header.phentsize >= segment
+    this.#segmentsLeft = isValid ? (header.phnum ?? 0) : 0
     this.#next(header.phoff, segment)
   }
 
-  #digestSegment(header: ElfHeader): void {
+  #parseSegment(header: ElfHeader): void {
     const { offset, filesz, segment } = LAYOUT[header.bits]
     const bytes = readWord(this.#bytes, filesz, header)
-    if (bytes > 0) this.#promise(readWord(this.#bytes, offset, header) + bytes)
+    if (bytes > 0) this.#expect(readWord(this.#bytes, offset, header) + bytes)
     this.#segmentsLeft--
     this.#next(this.#start + header.phentsize, segment)
   }
@@ -96,7 +108,7 @@ export class ElfMeter {
     this.#wanted = this.#segmentsLeft > 0 ? size : 0
   }
 
-  #promise(end: number): void {
+  #expect(end: number): void {
     this.#expectedBytes = Math.max(this.#expectedBytes, Math.min(end, Number.MAX_SAFE_INTEGER))
   }
 }

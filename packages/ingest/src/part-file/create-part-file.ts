@@ -1,7 +1,9 @@
 import { closeSync, fchmodSync, lstatSync, openSync, unlinkSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { fromSystemError, IngestError } from '../error.ts'
 import { PartFile } from './part-file.ts'
-import { partPath } from './part-path.ts'
+
+const NAME_MAX = 255
 
 export interface PartFileOptions {
   /** Permission bits of the file, whatever the umask. @default 0o600 */
@@ -9,8 +11,8 @@ export interface PartFileOptions {
 }
 
 /**
- * Creates `<dir>/.<name>.part` for a file to be published as `finalPath`. Synchronous: it stands
- * between a crash and the first read. Throws `EXISTS` when either name is taken.
+ * Creates `<dir>/.<name>.part` for a file to be published as `finalPath`. Synchronous: the first
+ * read of a core waits for it. Throws `EXISTS` when either name is taken.
  */
 export function createPartFile(
   finalPath: string,
@@ -21,7 +23,7 @@ export function createPartFile(
     // wx: O_CREAT | O_EXCL, which follows no symbolic link either
     const fd = openSync(path, 'wx', mode)
     try {
-      // not before it is ours: another writer of this name could publish in between
+      // after the part file exists: before it, another writer of this name could still publish
       assertAbsent(finalPath)
       fchmodSync(fd, mode)
     } catch (error) {
@@ -42,4 +44,26 @@ function assertAbsent(finalPath: string): void {
     finalPath,
     `Cannot create \`${finalPath}\`: it exists (choose another name, nothing was overwritten)`,
   )
+}
+
+/** `<dir>/.<name>.part`; a name too long for that is cut, and its hash added. */
+function partPath(finalPath: string): string {
+  const name = basename(finalPath)
+  const whole = `.${name}.part`
+  if (Buffer.byteLength(whole) <= NAME_MAX) return join(dirname(finalPath), whole)
+  const hash = nameHash(name)
+  const room = NAME_MAX - `.~${hash}.part`.length
+  // a character cut in two becomes U+FFFD, which takes up to three bytes for one
+  const head = Buffer.from(name)
+    .subarray(0, room)
+    .toString()
+    .replace(/\uFFFD+$/u, '')
+  return join(dirname(finalPath), `.${head}~${hash}.part`)
+}
+
+/** 16 hexadecimal digits: a short name for a long one. */
+export function nameHash(name: string): string {
+  // loaded here: it takes 4 ms, and only a long name needs it
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  return createHash('sha256').update(name).digest('hex').slice(0, 16)
 }

@@ -1,10 +1,10 @@
 import { link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { test } from '../../testing/scratch.ts'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, isIngestError } from '../index.ts'
 
-test('is nobody else’s business until it is published whole', async ({ dir }) => {
+test('has an unfinished name and mode 0600 until it is published [B17]', async ({ dir }) => {
   const path = join(dir, 'a.zip')
   const file = createPartFile(path)
   expect(file.path).toBe(join(dir, '.a.zip.part'))
@@ -17,13 +17,13 @@ test('is nobody else’s business until it is published whole', async ({ dir }) 
   expect(await stat(path)).toMatchObject({ mode: 0o100600, nlink: 1 })
 })
 
-test('has the mode it was asked for', async ({ dir }) => {
+test('has the given mode', async ({ dir }) => {
   const file = createPartFile(join(dir, 'a'), { mode: 0o640 })
   await file.publish()
   expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o640)
 })
 
-test('is gone when it is discarded, or left without being published', async ({ dir }) => {
+test('is removed when it is discarded or disposed of unpublished', async ({ dir }) => {
   const file = createPartFile(join(dir, 'a'))
   file.write([Buffer.from('x')])
   await file.discard()
@@ -35,7 +35,7 @@ test('is gone when it is discarded, or left without being published', async ({ d
   expect(await readdir(dir)).toEqual([])
 })
 
-test('forgets what is truncated, and goes on from there', async ({ dir }) => {
+test('continues after a truncate', async ({ dir }) => {
   const file = createPartFile(join(dir, 'a'))
   file.write([Buffer.from('0123456789')])
   file.truncate(3)
@@ -45,7 +45,7 @@ test('forgets what is truncated, and goes on from there', async ({ dir }) => {
   expect(await readFile(join(dir, 'a'), 'utf8')).toBe('012abc')
 })
 
-test('takes more chunks than one writev, some of them empty', async ({ dir }) => {
+test('writes more chunks than one writev takes, some of them empty', async ({ dir }) => {
   const chunks = Array.from({ length: 3000 }, (_, i) => Buffer.from(i % 7 ? `${i},` : ''))
   const file = createPartFile(join(dir, 'a'))
   file.write(chunks)
@@ -54,7 +54,7 @@ test('takes more chunks than one writev, some of them empty', async ({ dir }) =>
   expect(await readFile(join(dir, 'a'))).toEqual(Buffer.concat(chunks))
 })
 
-test('a name of 255 bytes leaves no room for more, and is taken all the same', async ({ dir }) => {
+test('accepts a final name of 255 bytes', async ({ dir }) => {
   const names = ['ä'.repeat(127) + '1', 'ä'.repeat(127) + '2']
   const files = names.map((name) => createPartFile(join(dir, name)))
   expect(new Set(files.map(({ path }) => path)).size).toBe(2)
@@ -66,7 +66,7 @@ test('a name of 255 bytes leaves no room for more, and is taken all the same', a
 })
 
 describe('never replaces', () => {
-  test('a file that has the final name, whenever it came', async ({ dir }) => {
+  test('a file with the final name, whenever it was created', async ({ dir }) => {
     const path = join(dir, 'a.zip')
     const file = createPartFile(path)
     file.write([Buffer.from('ours')])
@@ -86,7 +86,7 @@ describe('never replaces', () => {
     await file.publish()
   })
 
-  test('what a symbolic or hard link in its place points to', async ({ dir }) => {
+  test('the target of a symbolic or hard link in its place [attack-6]', async ({ dir }) => {
     const victim = join(dir, 'victim')
     await writeFile(victim, 'precious')
     await symlink(victim, join(dir, '.a.part'))
@@ -101,7 +101,7 @@ describe('never replaces', () => {
   })
 })
 
-describe('says what is wrong', () => {
+describe('throws', () => {
   test.for<[what: string, name: string, code: string]>([
     ['a directory that is not there', 'absent/a.zip', 'NOT_FOUND'],
     ['a directory that is a file', 'file/a.zip', 'NOT_FOUND'],

@@ -1,24 +1,26 @@
-import { close, fsync, ftruncateSync } from 'node:fs'
+import { close, fsync, ftruncateSync, writeSync, writevSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { fromSystemError, IngestError } from '../error.ts'
 import type { ZipSink } from '../zip/sink.ts'
 import { publish } from './publish.ts'
-import { appendFully, overwriteFully } from './write-fully.ts'
 
 const syncToDisk = promisify(fsync)
 const closeFile = promisify(close)
 
-/** A file written under a name that nobody else touches, until it is published whole. */
+// IOV_MAX: writev(2) takes no more
+const MAX_VECTOR = 1024
+
+/** A file under an unfinished name, which other programs leave alone, until it is published. */
 export class PartFile implements Required<ZipSink> {
-  /** `<dir>/.<name>.part`, its name while it is written. */
+  /** `<dir>/.<name>.part`, its unfinished name. */
   readonly path: string
-  /** The name it gets by `publish`. */
+  /** Its name once it is published. */
   readonly finalPath: string
   #fd: number | undefined
   #bytes = 0
 
-  /** Not called by users: `createPartFile` makes it. */
+  /** Internal: use `createPartFile`. */
   constructor(fd: number, path: string, finalPath: string) {
     this.#fd = fd
     this.path = path
@@ -30,7 +32,7 @@ export class PartFile implements Required<ZipSink> {
     return this.#bytes
   }
 
-  /** Appends `chunks`; in place when it returns. Throws what write(2) reports. */
+  /** Appends `chunks`. Throws the error of write(2). */
   write(chunks: readonly Uint8Array[]): void {
     this.#bytes += appendFully(this.#open('write'), chunks, this.#bytes)
   }
@@ -40,15 +42,15 @@ export class PartFile implements Required<ZipSink> {
     overwriteFully(this.#open('patch'), bytes, position)
   }
 
-  /** Forgets everything after the first `length` bytes. */
+  /** Discards everything after the first `length` bytes. */
   truncate(length: number): void {
     ftruncateSync(this.#open('truncate'), length)
     this.#bytes = length
   }
 
   /**
-   * fsync, final name (an existing file is never replaced: `EXISTS`), fsync of the directory.
-   * When it fails, the file still has its unfinished name: `discard` it or try again.
+   * Does an fsync, gives the file its final name (an existing file is never replaced: `EXISTS`) and
+   * does an fsync of the directory. When it fails, the unfinished name stays: `discard` or try again.
    */
   async publish(): Promise<void> {
     const fd = this.#open('publish')
@@ -62,7 +64,7 @@ export class PartFile implements Required<ZipSink> {
     await closeFile(fd)
   }
 
-  /** Removes it; does nothing once it is published or discarded. */
+  /** Removes the file; does nothing once it is published, discarded or closed. */
   async discard(): Promise<void> {
     const fd = this.#fd
     if (fd === undefined) return
@@ -76,7 +78,7 @@ export class PartFile implements Required<ZipSink> {
     }
   }
 
-  /** Leaves it under its unfinished name; does nothing once it is published or discarded. */
+  /** Leaves the file under its unfinished name; does nothing once it is published or discarded. */
   async close(): Promise<void> {
     const fd = this.#fd
     if (fd === undefined) return
@@ -84,7 +86,7 @@ export class PartFile implements Required<ZipSink> {
     await closeFile(fd)
   }
 
-  /** Left without `publish`, it is discarded. */
+  /** Discards a file that was not published. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.discard()
   }
@@ -93,4 +95,33 @@ export class PartFile implements Required<ZipSink> {
     if (this.#fd !== undefined) return this.#fd
     throw new IngestError('CLOSED', this.path, `Cannot ${verb} \`${this.path}\`: it is closed`)
   }
+}
+
+/** Writes all of `chunks` from `position` on, also after partial writes; returns their length. */
+function appendFully(fd: number, chunks: readonly Uint8Array[], position: number): number {
+  let done = 0
+  for (let i = 0; i < chunks.length; i += MAX_VECTOR) {
+    let rest = chunks.length <= MAX_VECTOR ? chunks : chunks.slice(i, i + MAX_VECTOR)
+    while (rest.length > 0) {
+      const written = writevSync(fd, rest, position + done)
+      done += written
+      rest = after(rest, written)
+    }
+  }
+  return done
+}
+
+function overwriteFully(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, position + done)
+  }
+}
+
+function after(chunks: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+  let left = written
+  for (const [i, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(i + 1)]
+    left -= chunk.length
+  }
+  return []
 }

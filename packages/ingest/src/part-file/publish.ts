@@ -1,13 +1,19 @@
 import { link, lstat, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { errorCode } from '../error.ts'
 
 // file systems without hard links: FAT, some FUSE and network ones
 const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
 
-/** Gives the file its final name for good; an existing file of that name is an EEXIST. */
+/** Gives the file its final name, durably; throws EEXIST when a file has that name. */
 export async function publish(path: string, finalPath: string): Promise<void> {
   await moveWithoutOverwriting(path, finalPath)
-  const directory = await open(dirname(finalPath), 'r')
+  await syncDirectoryOf(finalPath)
+}
+
+/** Makes the name `path` durable: fsync(2) of its directory. */
+export async function syncDirectoryOf(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r')
   try {
     await directory.sync()
   } finally {
@@ -20,7 +26,7 @@ async function moveWithoutOverwriting(path: string, finalPath: string): Promise<
   try {
     await link(path, finalPath)
   } catch (error) {
-    if (!NO_LINKS.has(codeOf(error))) throw error
+    if (!NO_LINKS.has(errorCode(error))) throw error
     await assertAbsent(finalPath)
     return rename(path, finalPath)
   }
@@ -31,14 +37,10 @@ async function assertAbsent(path: string): Promise<void> {
   try {
     await lstat(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
+    if (errorCode(error) === 'ENOENT') return
     throw error
   }
   throw Object.assign(new Error(`EEXIST: file already exists, rename to '${path}'`), {
     code: 'EEXIST',
   })
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

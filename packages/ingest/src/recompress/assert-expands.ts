@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { IngestError } from '../error.ts'
-import type { EntryRecord } from '../zip/entry-record.ts'
+import type { EntryRecord } from '../zip/fields.ts'
 import { expandEntry } from './expand-entry.ts'
 import type { ArchiveEntry } from './read-archive.ts'
 
@@ -24,9 +24,9 @@ export async function assertExpands(
   if (bytes !== promised.bytes || crc !== promised.crc32) throw damaged(path, entry.name)
 }
 
-/** What an entry holds is not what it should; where zlib or the disk said so, that is the cause. */
+/** The error for an entry that does not hold the recorded bytes; `cause` is of zlib or the disk. */
 export function damaged(path: string, entry: string, cause?: unknown): unknown {
-  // what the file system has to say is its own
+  // an error of the file system stays what it is
   if (cause instanceof Error && 'syscall' in cause) return cause
   const why = cause instanceof Error ? cause.message : 'length or CRC-32 are not those recorded'
   const message = `Entry \`${entry}\` of \`${path}\` is damaged: ${why} (nothing was changed)`

@@ -4,37 +4,37 @@ import { IngestError } from '../error.ts'
 import type { PartFile } from '../part-file/part-file.ts'
 import type { ZipSink } from '../zip/sink.ts'
 
-/** Thrown while writing: the archive would not become small enough. */
+/** Thrown while writing an archive that does not become small enough. */
 export class NotSmaller extends Error {}
 
-/** Whether that is what an error, or what caused it, says. */
+/** Whether the error or one of its causes is `NotSmaller`. */
 export function isNotSmaller(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) if (e instanceof NotSmaller) return true
   return false
 }
 
-const LOOK_EVERY_BYTES = 4 * 1024 * 1024
+const CHECK_EVERY_BYTES = 4 * 1024 * 1024
 
 export interface Bounds {
-  /** The archive may become so long. */
+  /** Maximum length of the archive. */
   readonly maxBytes: number
-  /** So much stays free for others. */
+  /** Free space left to other programs. */
   readonly minFreeBytes: number
 }
 
 /**
- * Writes into `part` as long as it stays within the bounds. Cannot be truncated: a beginning of an
- * entry, which others keep where a disk is full, is of no use here.
+ * Writes into `part` within the bounds. Cannot be truncated: the beginning of an entry, which `drain`
+ * keeps on a full disk, is of no use here.
  */
 export function boundedSink(part: PartFile, { maxBytes, minFreeBytes }: Bounds): ZipSink {
-  let lookAt = LOOK_EVERY_BYTES
+  let nextCheck = CHECK_EVERY_BYTES
   return {
     write(chunks) {
       part.write(chunks)
       if (part.bytes > maxBytes) throw new NotSmaller('It does not become small enough')
-      if (part.bytes < lookAt) return
-      lookAt = part.bytes + LOOK_EVERY_BYTES
-      assertRoom(part.path, LOOK_EVERY_BYTES, minFreeBytes)
+      if (part.bytes < nextCheck) return
+      nextCheck = part.bytes + CHECK_EVERY_BYTES
+      assertRoom(part.path, CHECK_EVERY_BYTES, minFreeBytes)
     },
     patch: (bytes, position) => part.patch(bytes, position),
   }
@@ -45,6 +45,6 @@ export function assertRoom(path: string, bytes: number, minFreeBytes: number): v
   const { bavail, bsize } = statfsSync(dirname(path))
   const free = bavail * bsize
   if (free >= bytes + minFreeBytes) return
-  const message = `Cannot write \`${path}\` of ${bytes} bytes: ${free} are free, ${minFreeBytes} of them for others`
+  const message = `Cannot write \`${path}\` of ${bytes} bytes: ${free} are free, of which ${minFreeBytes} must stay free`
   throw new IngestError('NO_SPACE', path, message)
 }

@@ -6,7 +6,7 @@ import { expandEntry } from './expand-entry.ts'
 import type { RecompressedEntry, RecompressOptions } from './options.ts'
 import type { ArchiveEntry } from './read-archive.ts'
 
-/** After so much of an entry that shrinks no further, the rest is not tried. */
+/** After so many bytes of an entry that do not shrink, the rest is not tried. */
 const TRIED_BYTES = 256 * 1024 * 1024
 
 export interface CompressOptions extends Pick<

@@ -2,6 +2,7 @@ import { read } from 'node:fs'
 import { promisify } from 'node:util'
 import { createInflateRaw } from 'node:zlib'
 import { PartMemory } from '../drain/encode/part-memory.ts'
+import { asError } from '../error.ts'
 import type { ArchiveEntry } from './read-archive.ts'
 
 const readFrom = promisify(read)
@@ -35,13 +36,13 @@ export async function* expandEntry(
     inflate.end()
   }
   const feeding = feed().catch((error: unknown) => {
-    inflate.destroy(error instanceof Error ? error : new Error(String(error)))
+    inflate.destroy(asError(error))
   })
   try {
     for await (const chunk of inflate as AsyncIterable<Buffer>) {
-      const held = memory.hold(chunk)
+      const retained = memory.retain(chunk)
       yield chunk
-      held.release()
+      retained.release()
     }
   } finally {
     inflate.destroy()
@@ -49,7 +50,7 @@ export async function* expandEntry(
   }
 }
 
-/** Its memory is ours again once zlib has read it. */
+/** Resolves once zlib has read the chunk, whose memory can be reused then. */
 async function written(inflate: NodeJS.WritableStream, chunk: Buffer): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     inflate.write(chunk, (error) => (error ? reject(error) : resolve()))

@@ -2,15 +2,16 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { test } from '../../testing/scratch.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, removeRecompressLeftOvers, ZipWriter } from '../index.ts'
 
-const PROGRAM = join(import.meta.dirname, '../../testing/recompress-process.ts')
+const PROGRAM = fileURLToPath(import.meta.resolve('@core-dump-handler/testing/recompress-process'))
 const KILLS = 25
 
 async function bundle(path: string, core: Buffer): Promise<void> {
@@ -41,7 +42,7 @@ async function run(path: string, afterMs = Infinity): Promise<number> {
   return performance.now() - began
 }
 
-test(`killed at ${KILLS} moments: the old or the new archive has the name, whole, and nothing else remains`, async ({
+test(`killed at ${KILLS} moments: the old or the new archive has the name, whole, and nothing else remains [recompress-1]`, async ({
   dir,
 }) => {
   const core = mixedContent(new Random(8), 12_000_000)

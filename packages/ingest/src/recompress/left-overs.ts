@@ -1,19 +1,18 @@
-import { createHash } from 'node:crypto'
 import { readdir, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { fromSystemError } from '../error.ts'
+import { nameHash } from '../part-file/create-part-file.ts'
 
 const LEFT_OVER = /^\.recompress-[0-9a-f]{16}\.part$/
 
-/** Where `path` is written anew: the same whenever it is asked for, and never taken for a bundle in the making. */
+/** The unfinished name of the new archive; always the same for `path`, and not that of an unfinished bundle. */
 export function recompressPath(path: string): string {
-  const hash = createHash('sha256').update(basename(path)).digest('hex').slice(0, 16)
-  return join(dirname(path), `.recompress-${hash}.part`)
+  return join(dirname(path), `.recompress-${nameHash(basename(path))}.part`)
 }
 
 /**
- * Removes what `recompressZip` has left in `directory` where it was killed; tells how many files.
- * Only for who knows that none is at work there.
+ * Removes what killed `recompressZip` calls have left in `directory`; returns the number of files.
+ * The caller must know that none is running there.
  */
 export async function removeRecompressLeftOvers(directory: string): Promise<number> {
   try {

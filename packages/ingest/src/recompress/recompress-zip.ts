@@ -1,5 +1,7 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync } from 'node:fs'
 import { fromSystemError, IngestError } from '../error.ts'
+import { notAFile, openRegularFile } from '../part-file/open-regular-file.ts'
+import { DEFLATE } from '../zip/fields.ts'
 import { assertRoom, isNotSmaller } from './bounded-sink.ts'
 import { recompressPath } from './left-overs.ts'
 import type { RecompressedZip, RecompressOptions } from './options.ts'
@@ -7,17 +9,16 @@ import { type ArchiveEntry, readArchive } from './read-archive.ts'
 import { changed, Successor } from './successor.ts'
 import { writeEntries } from './write-entries.ts'
 
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
-const DEFLATE = 8
+const VERB = 'recompress'
 
 /**
- * Writes the archive `path` anew beside it with one entry compressed in full, proves that its bytes
- * are the same, and puts it into its place: at every moment, `kill -9` included, the old or the new
- * archive has the name. What a killed one leaves goes by `removeRecompressLeftOvers`.
- * Throws an `IngestError` with the archive as it was: `UNSUPPORTED` (not as this package writes it,
- * or no deflated entry of that name), `DAMAGED` (its bytes are not those of its CRC), `CHANGED`
- * (somebody wrote to it, replaced or removed it), `EXISTS` (somebody is at it), `NOT_A_FILE`,
- * `NO_SPACE` and the like. An aborted signal throws its reason.
+ * Writes a copy of the archive `path` with one entry fully compressed, verifies that its bytes are
+ * the same, and replaces the archive by it: at every moment, `kill -9` included, the old or the new
+ * archive has the name. `removeRecompressLeftOvers` removes what a killed process leaves.
+ * Throws an `IngestError` and leaves the archive unchanged: `UNSUPPORTED` (not written by this
+ * package, or no deflated entry of that name), `DAMAGED` (its bytes do not have its CRC), `CHANGED`
+ * (another process wrote to it, replaced or removed it), `EXISTS` (another process recompresses it),
+ * `NOT_A_FILE`, `NO_SPACE` and others. An aborted signal throws its reason.
  */
 export async function recompressZip(
   path: string,
@@ -28,12 +29,14 @@ export async function recompressZip(
   let fromBytes = 0
   try {
     signal?.throwIfAborted()
-    fd ??= openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    fd ??= openRegularFile(path, constants.O_RDONLY, VERB)
     const found = fstatSync(fd, { bigint: true })
-    if (!found.isFile()) throw notAFile(path, 'it is no regular file')
+    if (!found.isFile()) throw notAFile(path, VERB, 'it is not a regular file')
     if (found.nlink === 0n) throw changed(path)
-    // whoever is about to remove the other name would leave the old archive as a second one
-    if (found.nlink > 1n) throw notAFile(path, 'it has another name, where it would stay as it is')
+    // a process that is about to remove the other name would leave the old archive as a second one
+    if (found.nlink > 1n) {
+      throw notAFile(path, VERB, 'it has another name, where it would not change')
+    }
     fromBytes = Number(found.size)
     const maxBytes = Math.floor(fromBytes * (1 - minSaving))
     const entries = await readArchive(fd, fromBytes, path)
@@ -49,15 +52,14 @@ export async function recompressZip(
       entries,
       entry,
     })
-    await successor.prove(entry)
+    await successor.verify(entry)
     signal?.throwIfAborted()
-    await successor.takePlace()
+    await successor.replaceOld()
     return { outcome: 'replaced', fromBytes, bytes: successor.bytes, entry: written }
   } catch (error) {
     signal?.throwIfAborted()
     if (isNotSmaller(error)) return { outcome: 'kept', fromBytes }
-    if (isLink(error)) throw notAFile(path, 'it is a symbolic link')
-    throw fromSystemError('compress anew', path, error)
+    throw fromSystemError(VERB, path, error)
   } finally {
     if (fd !== undefined && options.fd === undefined) closeSync(fd)
   }
@@ -67,15 +69,6 @@ function entryOf(path: string, entries: readonly ArchiveEntry[], name: string): 
   const entry = entries.find((one) => one.name === name)
   if (entry?.record.method === DEFLATE) return entry
   const why = entry === undefined ? 'it is not there' : 'it is not deflated'
-  const message = `Cannot compress entry \`${name}\` of \`${path}\` anew: ${why}`
+  const message = `Cannot recompress entry \`${name}\` of \`${path}\`: ${why}`
   throw new IngestError('UNSUPPORTED', name, message)
-}
-
-// what O_NOFOLLOW answers, open(2)
-function isLink(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ELOOP'
-}
-
-function notAFile(path: string, why: string): IngestError {
-  return new IngestError('NOT_A_FILE', path, `Cannot compress \`${path}\` anew: ${why}`)
 }

@@ -9,11 +9,10 @@ import {
   openSync,
   renameSync,
 } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { IngestError } from '../error.ts'
 import { PartFile } from '../part-file/part-file.ts'
+import { syncDirectoryOf } from '../part-file/publish.ts'
 import type { ZipSink } from '../zip/sink.ts'
 import { type Bounds, boundedSink } from './bounded-sink.ts'
 import { assertExpands } from './assert-expands.ts'
@@ -21,7 +20,7 @@ import { type ArchiveEntry, readArchive } from './read-archive.ts'
 
 const syncToDisk = promisify(fsync)
 
-/** A file that is to take the place of another, which is open at `oldFd` and was `found` so. */
+/** The file that replaces another, which is open as `oldFd` and had the status `found`. */
 export class Successor {
   readonly #part: PartFile
   readonly #fd: number
@@ -35,7 +34,7 @@ export class Successor {
     this.#found = found
   }
 
-  /** Throws EEXIST where somebody else is at it. */
+  /** Throws EEXIST where another process recompresses the same archive. */
   static create(beside: string, path: string, oldFd: number, found: BigIntStats): Successor {
     const fd = openSync(beside, 'wx+', 0o600)
     return new Successor(new PartFile(fd, beside, path), fd, oldFd, found)
@@ -49,8 +48,8 @@ export class Successor {
     return boundedSink(this.#part, bounds)
   }
 
-  /** Reads back what is on the disk now; throws `DAMAGED` unless `entry` is there, byte for byte. */
-  async prove({ name, record }: ArchiveEntry): Promise<void> {
+  /** Reads the written file; throws `DAMAGED` unless it holds `entry`, byte for byte. */
+  async verify({ name, record }: ArchiveEntry): Promise<void> {
     await syncToDisk(this.#fd)
     const { path, bytes } = this.#part
     const entries = await readArchive(this.#fd, bytes, path)
@@ -59,8 +58,8 @@ export class Successor {
     await assertExpands(this.#fd, written, record, path)
   }
 
-  /** With owner, mode and times of the old one, if that is what it was; else throws `CHANGED`. */
-  async takePlace(): Promise<void> {
+  /** Replaces the old file, with its owner, mode and times; throws `CHANGED` unless that is unchanged. */
+  async replaceOld(): Promise<void> {
     const { mode, uid, gid, atimeMs, mtimeMs } = this.#found
     const own = fstatSync(this.#fd, { bigint: true })
     if (own.uid !== uid || own.gid !== gid) fchownSync(this.#fd, Number(uid), Number(gid))
@@ -68,16 +67,11 @@ export class Successor {
     futimesSync(this.#fd, Number(atimeMs) / 1000, Number(mtimeMs) / 1000)
     await syncToDisk(this.#fd)
     const { path, finalPath } = this.#part
-    // no moment between the last look and the rename but that of two system calls
+    // only two system calls between the last check and the rename
     this.#assertUnchanged(finalPath)
     renameSync(path, finalPath)
     await this.#part.close()
-    const directory = await open(dirname(finalPath), 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
-    }
+    await syncDirectoryOf(finalPath)
   }
 
   #assertUnchanged(path: string): void {
@@ -88,13 +82,13 @@ export class Successor {
     throw changed(path)
   }
 
-  /** One that has not taken the place is removed. */
+  /** Removes a file that has not replaced the old one. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#part.discard()
   }
 }
 
 export function changed(path: string): IngestError {
-  const message = `Cannot compress \`${path}\` anew: it was changed, replaced or removed meanwhile`
+  const message = `Cannot recompress \`${path}\`: it was changed, replaced or removed in the meantime`
   return new IngestError('CHANGED', path, message)
 }

@@ -16,7 +16,7 @@ export interface WriteEntriesOptions extends CompressOptions, Pick<RecompressOpt
   readonly entry: ArchiveEntry
 }
 
-/** The whole archive anew, its entries in their order. */
+/** Writes the whole archive, its entries in their order. */
 export async function writeEntries(
   sink: ZipSink,
   options: WriteEntriesOptions,
@@ -34,7 +34,7 @@ export async function writeEntries(
     } else await zip.copy(one.record, rawBytes(fd, one.record.offset, one.end))
   }
   await zip.finish()
-  if (done === undefined) throw new Error(`\`${entry.name}\` is none of the entries`)
+  if (done === undefined) throw new Error(`\`${entry.name}\` is not one of the entries`)
   return done
 }
 

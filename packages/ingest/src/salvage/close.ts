@@ -1,17 +1,21 @@
-import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, rmSync, type Stats } from 'node:fs'
 import { unlink } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { IngestError } from '../error.ts'
+import { nameHash } from '../part-file/create-part-file.ts'
+import { openRegularFile } from '../part-file/open-regular-file.ts'
 import { PartFile } from '../part-file/part-file.ts'
-import type { EntryRecord } from '../zip/entry-record.ts'
-import { append, directory } from './archive-end.ts'
+import { directoryChunks } from '../zip/directory.ts'
+import { entryNameBytes } from '../zip/entry-name.ts'
+import type { EntryRecord } from '../zip/fields.ts'
+import { headerCompletion } from '../zip/headers.ts'
+import { smallEntry } from '../zip/small-entry.ts'
+import { readSmall } from './expand-whole.ts'
 import type { FileWindow } from './file-window.ts'
-import { headerPatches } from './local-entry.ts'
-import { newArchive } from './new-archive.ts'
-import type { SalvageAddition, SalvagedZip, SalvageOptions } from './options.ts'
-import { readSmall } from './read-small.ts'
+import type { SalvageAddition, SalvagedZip, SalvageOptions, SavedZip } from './options.ts'
 import type { Walk } from './walk.ts'
 
-/** A file that was walked through. */
+/** A part file, and what a walk through it has found. */
 export interface Walked {
   readonly path: string
   readonly found: Stats
@@ -19,21 +23,21 @@ export interface Walked {
   readonly walked: Walk
 }
 
-const { O_RDWR, O_NOFOLLOW, O_NONBLOCK } = constants
+const MODE = 0o444
 
-/** Adds what is missing and publishes it: in place, or anew where nothing can be used. */
+/** Adds what is missing and publishes the file, or a new archive where nothing of it can be used. */
 export async function close(file: Walked, options: SalvageOptions): Promise<SalvagedZip> {
   const { path, window, walked } = file
   const { entries, end, closing } = walked
   const records = walked.locals.map(({ record }) => record)
-  if (closing === undefined && (await isDirectory(window, end, directory(records, end)))) {
+  if (closing === undefined && (await isDirectory(window, end, directoryChunks(records, end)))) {
     await using part = reopen(file, options)
     await part.publish()
     return { outcome: 'whole', entries }
   }
   const additions = [...(await options.addEntries(savedZip(file)))]
   if (entries.length === 0) {
-    await using archive = newArchive(path, options.finalPath)
+    await using archive = createArchive(path, options.finalPath)
     await finish(archive, [], additions)
     // not before the record of its loss is on the disk
     await unlink(path)
@@ -44,18 +48,20 @@ export async function close(file: Walked, options: SalvageOptions): Promise<Salv
   const last = walked.locals.at(-1)
   if (closing !== undefined && last !== undefined) {
     part.write(closing)
-    for (const [bytes, position] of headerPatches(last)) part.patch(bytes, position)
+    for (const [bytes, position] of headerCompletion(last.record, last.zip64At)) {
+      part.patch(bytes, position)
+    }
   }
   await finish(part, records, additions)
   return { outcome: 'closed', entries }
 }
 
-function savedZip({ found, window, walked: { entries, locals, end } }: Walked) {
+function savedZip({ found, window, walked: { entries, locals, end } }: Walked): SavedZip {
   return {
     entries,
     foundBytes: found.size,
     lostBytes: found.size - end,
-    read: async (name: string) => {
+    read: async (name) => {
       const local = locals.find((one) => one.name === name)
       return local?.ended === true ? readSmall(window, local) : undefined
     },
@@ -69,15 +75,20 @@ async function finish(
 ): Promise<void> {
   const all = [...records]
   const mtime = new Date()
-  for (const addition of additions) all.push(await append(part, addition, mtime))
-  part.write(directory(all, part.bytes))
+  for (const [name, data] of additions) {
+    const place = { name: entryNameBytes(name), mtime, mode: MODE, offset: part.bytes }
+    const { record, chunks } = await smallEntry(data, place)
+    part.write(chunks)
+    all.push(record)
+  }
+  part.write([...directoryChunks(all, part.bytes)])
   await part.publish()
 }
 
 async function isDirectory(
   window: FileWindow,
   at: number,
-  expected: readonly Buffer[],
+  expected: Iterable<Buffer>,
 ): Promise<boolean> {
   let position = at
   for (const chunk of expected) {
@@ -87,21 +98,34 @@ async function isDirectory(
   return position === window.end
 }
 
-/** For writing, if it is still what was walked through. */
+/**
+ * A file for the archive that replaces `path`. Its name is always the same, so that the next salvage
+ * removes what a killed one has left.
+ */
+function createArchive(path: string, finalPath: string): PartFile {
+  const temporary = join(dirname(path), `.salvage-${nameHash(basename(path))}.new`)
+  // not overwritten: it may be published already, under both names
+  rmSync(temporary, { force: true })
+  const fd = openSync(temporary, 'wx+', 0o600)
+  return new PartFile(fd, temporary, finalPath)
+}
+
+/** Opens the file for writing, if it has not changed since the walk. */
 function reopen({ path, found }: Walked, { finalPath }: SalvageOptions): OpenPart {
-  const fd = openSync(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+  const fd = openRegularFile(path, constants.O_RDWR, 'salvage')
   const now = fstatSync(fd)
   const keys = ['dev', 'ino', 'nlink', 'size', 'mtimeMs'] as const
-  if (keys.every((key) => now[key] === found[key])) return new OpenPart(fd, path, finalPath)
+  const unchanged = keys.every((key) => now[key] === found[key])
+  if (unchanged) return new OpenPart(fd, path, finalPath)
   closeSync(fd)
   throw new IngestError(
     'CHANGED',
     path,
-    `Cannot salvage \`${path}\`: somebody else writes to it (wait until its writer is done)`,
+    `Cannot salvage \`${path}\`: another process writes to it (wait until it is done)`,
   )
 }
 
-/** What cannot be published stays, for the next try. */
+/** A file that cannot be published stays, for the next try. */
 class OpenPart extends PartFile {
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.close()

@@ -1,33 +1,31 @@
-import { promisify } from 'node:util'
-import { constants, inflateRaw, type InputType, type ZlibOptions } from 'node:zlib'
-import { type Cut, type Cutter, MAX_PART_BYTES, NO_TAIL, OUTPUT_BYTES } from './cut.ts'
-import { free } from './free.ts'
-import { History } from './history.ts'
+import { constants, inflateRaw } from 'node:zlib'
+import {
+  FLUSH_MARKER,
+  LAST_BLOCK,
+  parseStoredHeader,
+  STORED_HEADER_BYTES,
+} from '../drain/encode/deflate-blocks.ts'
+import {
+  type Cut,
+  type Cutter,
+  type Expanded,
+  type ExpandOptions,
+  expanderOf,
+  free,
+  NO_TAIL,
+} from './cut.ts'
 
-interface Inflated {
-  readonly buffer: Buffer
-  readonly engine: { readonly bytesWritten: number }
-}
+const inflate = expanderOf(inflateRaw)
 
-// with `info` it tells how much of the input it took, which its types do not say
-const inflate = promisify(inflateRaw as unknown as Inflate)
-type Inflate = (
-  input: InputType,
-  options: ZlibOptions,
-  done: (error: Error | null, result: Inflated) => void,
-) => void
-
-/** What Z_FULL_FLUSH and Z_SYNC_FLUSH end with: an empty stored block, RFC 1951 3.2.4. */
-const FLUSHED = Buffer.from([0, 0, 0xff, 0xff])
-const LAST_BLOCK = Buffer.from([3, 0])
-const STORED_HEADER_BYTES = 5
-/** The same bytes inside stored data are no flush; so many are tried. */
+/** Stored data can contain the bytes of a flush; so many of them are tried. */
 const MAX_TRIES = 64
+/** The greatest distance of a reference; RFC 1951 2. */
+const MAX_DISTANCE = 32 * 1024
 
 /**
  * Raw deflate, followed from one byte-aligned block boundary to the next: stored blocks by their
- * length, others up to a flush that is proven by ending the stream behind it. zlib knows every
- * boundary, but Node does not pass that on.
+ * length, others up to a flush, which is proven by ending the stream there. zlib knows every
+ * boundary, but Node does not expose it.
  */
 export const cutDeflate: Cutter = async (window, start, plain) => {
   const history = new History()
@@ -40,7 +38,7 @@ export const cutDeflate: Cutter = async (window, start, plain) => {
     const head = await window.bytes(at, STORED_HEADER_BYTES)
     if (head.length === 0) return cutAt(at)
     if (isStored(head)) {
-      const length = storedLength(head)
+      const length = parseStoredHeader(head)
       if (length === undefined) return cutAt(at)
       const data = await window.bytes(at + STORED_HEADER_BYTES, length)
       if (data.length < length) return { ...cutAt(at), tail: Buffer.from(data) }
@@ -53,9 +51,9 @@ export const cutDeflate: Cutter = async (window, start, plain) => {
     const bytes = await window.bytes(at)
     const part = last ? await expand(bytes, history) : await expandToFlush(bytes, history)
     if (part === undefined) return { ...cutAt(at), tail: await expandTail(bytes, history) }
-    at += part.engine.bytesWritten
-    await take(part.buffer)
-    free(part.buffer)
+    at += part.inputBytes
+    await take(part.data)
+    free(part.data)
     if (last) return { end: at, ended: true, tail: NO_TAIL }
   }
 }
@@ -73,51 +71,55 @@ function isStored(head: Buffer): boolean {
   return ((head[0] ?? 0) & 7) === 0
 }
 
-function storedLength(head: Buffer): number | undefined {
-  if (head.length < STORED_HEADER_BYTES) return undefined
-  const length = head.readUInt16LE(1)
-  return (length ^ head.readUInt16LE(3)) === 0xffff ? length : undefined
-}
-
-/** Blocks from the first of `bytes` up to a flush. */
-async function expandToFlush(bytes: Buffer, history: History): Promise<Inflated | undefined> {
+/** The blocks from the start of `bytes` up to a flush. */
+async function expandToFlush(bytes: Buffer, history: History): Promise<Expanded | undefined> {
   let marker = -1
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    marker = bytes.indexOf(FLUSHED, marker + 1)
+    marker = bytes.indexOf(FLUSH_MARKER, marker + 1)
     if (marker < 0) return undefined
-    const end = marker + FLUSHED.length
+    const end = marker + FLUSH_MARKER.length
     const closed = Buffer.concat([bytes.subarray(0, end), LAST_BLOCK])
     const part = await expand(closed, history)
     free(closed)
-    if (part?.engine.bytesWritten !== end + LAST_BLOCK.length) continue
-    return { buffer: part.buffer, engine: { bytesWritten: end } }
+    if (part?.inputBytes === end + LAST_BLOCK.length) return { data: part.data, inputBytes: end }
   }
   return undefined
 }
 
-/** Bytes that are cut somewhere: what zlib can make of them. */
+/** What zlib can expand of data that is cut somewhere. */
 async function expandTail(bytes: Buffer, history: History): Promise<Buffer> {
   const part = await expand(bytes, history, { finishFlush: constants.Z_SYNC_FLUSH })
-  return part?.buffer ?? NO_TAIL
+  return part?.data ?? NO_TAIL
 }
 
-/** Without the history first: a full flush needs none, and Node keeps a copy of it for each call. */
+/** First without the history: a full flush needs none, and Node copies it for each call. */
 async function expand(
   bytes: Buffer,
   history: History,
-  options: ZlibOptions = {},
-): Promise<Inflated | undefined> {
+  options: ExpandOptions = {},
+): Promise<Expanded | undefined> {
   return (
-    (await tryInflate(bytes, options)) ??
-    (await tryInflate(bytes, { ...options, dictionary: history.bytes() }))
+    (await inflate(bytes, options)) ??
+    (await inflate(bytes, { ...options, dictionary: history.bytes() }))
   )
 }
 
-async function tryInflate(bytes: Buffer, options: ZlibOptions): Promise<Inflated | undefined> {
-  const limits = { info: true, chunkSize: OUTPUT_BYTES, maxOutputLength: MAX_PART_BYTES }
-  try {
-    return await inflate(bytes, { ...options, ...limits })
-  } catch {
-    return undefined
+/** The last bytes of a stream, which later blocks can refer to. */
+class History {
+  readonly #bytes = Buffer.alloc(MAX_DISTANCE)
+  #length = 0
+
+  push(bytes: Buffer): void {
+    if (bytes.length >= MAX_DISTANCE) {
+      this.#length = bytes.copy(this.#bytes, 0, bytes.length - MAX_DISTANCE)
+      return
+    }
+    const kept = Math.min(this.#length, MAX_DISTANCE - bytes.length)
+    this.#bytes.copyWithin(0, this.#length - kept, this.#length)
+    this.#length = kept + bytes.copy(this.#bytes, kept)
+  }
+
+  bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
   }
 }

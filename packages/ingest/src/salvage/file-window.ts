@@ -1,23 +1,24 @@
 import { read } from 'node:fs'
 import { promisify } from 'node:util'
-import type { Pace } from './pace.ts'
+import type { SalvageOptions } from './options.ts'
 
 const readFrom = promisify(read)
 
 const WINDOW_BYTES = 1024 * 1024
+const PROGRESS_BYTES = 1024 * 1024
 
-/** A file seen through one buffer: asks the system only for what is not in it. */
+/** A file seen through one buffer; reads only what is not in it. */
 export class FileWindow {
   readonly fd: number
-  /** Nothing at or after this position is there. */
+  /** End of the readable part of the file. */
   readonly end: number
-  /** To be awaited for all bytes that were worked on. */
+  /** To be awaited with the number of bytes that were worked on. */
   readonly pace: Pace
   readonly #buffer: Buffer
   #start = 0
   #length = 0
 
-  /** Nothing before `start` will be asked for. */
+  /** Nothing before `start` is read. */
   constructor(fd: number, start: number, end: number, pace: Pace) {
     this.fd = fd
     this.end = end
@@ -51,5 +52,24 @@ export class FileWindow {
       if (bytesRead === 0) return
       this.#length += bytesRead
     }
+  }
+}
+
+/** Reports bytes that were worked on; throws once the signal is aborted. */
+export type Pace = (bytes: number) => Promise<void>
+
+/** Calls `onProgress` once for each MiB. */
+export function paceOf({
+  onProgress,
+  signal,
+}: Pick<SalvageOptions, 'onProgress' | 'signal'>): Pace {
+  let bytes = 0
+  let reported = 0
+  return async (more) => {
+    signal?.throwIfAborted()
+    bytes += more
+    if (bytes < reported + PROGRESS_BYTES) return
+    reported = bytes
+    await onProgress?.({ bytes })
   }
 }

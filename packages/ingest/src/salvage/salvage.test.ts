@@ -15,11 +15,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { mixedContent } from '../../testing/content.ts'
-import { Random } from '../../testing/random.ts'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
-import { smallDisk } from '../../testing/small-disk.ts'
+import { mixedContent } from '@core-dump-handler/testing/content'
+import { Random } from '@core-dump-handler/testing/random'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
+import { smallDisk } from '@core-dump-handler/testing/small-disk'
 import {
   createPartFile,
   drain,
@@ -82,7 +82,7 @@ async function extractWith7z(path: string, entry: string): Promise<Buffer> {
   return Buffer.from((await reader?.extract(path, entry)) ?? [])
 }
 
-/** The core of a salvaged archive is a beginning of what went in. */
+/** The core of a salvaged archive is a prefix of the source. */
 function expectBeginning(found: Buffer, whole: Buffer): void {
   expect(found.length).toBeLessThanOrEqual(whole.length)
   expect(found.equals(whole.subarray(0, found.length))).toBe(true)
@@ -94,14 +94,14 @@ const digest = async (path: string): Promise<string> =>
     .digest('hex')
 
 describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s', (mode) => {
-  test('what is left at any cut opens in every reader, and its core is a beginning', async ({
+  test('makes an archive with a prefix of the core from a file cut anywhere [left-over-2]', async ({
     dir,
   }) => {
     const core = mixedContent(new Random(7), 1_500_000)
     const path = await leftOver(dir, core, mode, { story: true, directory: true })
     const { size } = await stat(path)
     const random = new Random(11)
-    // one where most is there, whatever the seed makes of the others
+    // one with most of the data, whatever the seed is
     const cuts = [Math.floor(size * 0.9), ...Array.from({ length: 11 }, () => random.below(size))]
     let longest = 0
     for (const [i, cut] of cuts.entries()) {
@@ -123,7 +123,7 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
     expect(longest).toBeGreaterThan(core.length / 3)
   }, 120_000)
 
-  test('nearly all of the data that is there is saved', async ({ dir }) => {
+  test('saves nearly all of the data in the file', async ({ dir }) => {
     const core = mixedContent(new Random(3), 3_000_000)
     const path = await leftOver(dir, core, mode)
     const { size } = await stat(path)
@@ -137,7 +137,7 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
     expect(entries[1]?.bytes).toBeGreaterThan(core.length * 0.8)
   })
 
-  test('a small archive cut anywhere is salvaged', async ({ dir }) => {
+  test('salvages a small archive cut anywhere', async ({ dir }) => {
     const core = Buffer.concat([mixedContent(new Random(5), 30_000), Buffer.alloc(30_000, 'more ')])
     const path = await leftOver(dir, core, mode, { story: true, directory: true })
     const { size } = await stat(path)
@@ -160,9 +160,7 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
   }, 120_000)
 })
 
-test('what its writer had ended is whole, and can be read before the end is written', async ({
-  dir,
-}) => {
+test('reads complete entries before the archive is closed', async ({ dir }) => {
   const core = mixedContent(new Random(1), 400_000)
   const path = await leftOver(dir, core)
   const { outcome, saved, path: finalPath } = await salvage(path, dir)
@@ -176,7 +174,7 @@ test('what its writer had ended is whole, and can be read before the end is writ
   expect((await stat(finalPath)).mode & 0o777).toBe(0o600)
 })
 
-test('an archive that lacks only its final name is published as it is', async ({ dir }) => {
+test('publishes a complete archive unchanged', async ({ dir }) => {
   const path = await leftOver(dir, Buffer.from('core'), 'deflate', { story: true, directory: true })
   const before = await digest(path)
   const { outcome, saved, path: finalPath } = await salvage(path, dir)
@@ -185,7 +183,7 @@ test('an archive that lacks only its final name is published as it is', async ({
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('an archive killed between its two names loses the unfinished one', async ({ dir }) => {
+test('removes the unfinished name of an archive that has its final name too', async ({ dir }) => {
   const path = await leftOver(dir, Buffer.from('core'), 'deflate', { story: true, directory: true })
   await link(path, join(dir, 'x.zip'))
   expect((await salvage(path, dir)).outcome).toBe('published')
@@ -197,7 +195,7 @@ test.for([
   ['zeros, as a power loss leaves them', Buffer.alloc(100_000)],
   ['garbage', Buffer.from('PK\x03\x04'.repeat(5000), 'latin1')],
   ['a file name that leads elsewhere', hostileHeader('../../etc/x')],
-] as const)('%s is replaced by what is added', async ([, content], { dir }) => {
+] as const)('replaces %s by an archive of the added entries', async ([, content], { dir }) => {
   const path = join(dir, '.x.zip.part')
   await writeFile(path, content)
   const { outcome, saved, path: finalPath } = await salvage(path, dir)
@@ -211,7 +209,9 @@ test.for([
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('garbage at any place never throws, and what comes out opens', async ({ dir }) => {
+test('makes an archive that opens from a file with garbage anywhere [left-over-3]', async ({
+  dir,
+}) => {
   const core = mixedContent(new Random(2), 300_000)
   const whole = await readFile(await leftOver(dir, core, 'deflate', { story: true }))
   const random = new Random(23)
@@ -228,9 +228,7 @@ test('garbage at any place never throws, and what comes out opens', async ({ dir
   }
 }, 60_000)
 
-test('deflate from another program, which flushes nowhere, is cut at its last byte', async ({
-  dir,
-}) => {
+test('cuts deflate of another program, without flushes, at its last byte', async ({ dir }) => {
   const core = Buffer.from(mixedContent(new Random(4), 200_000))
   const header = Buffer.from((await readFile(await leftOver(dir, Buffer.alloc(1)))).subarray(0))
   const coreAt = header.indexOf('x.core') - 30
@@ -246,7 +244,7 @@ test('deflate from another program, which flushes nowhere, is cut at its last by
   expectBeginning(await extract(finalPath, 'x.core'), core)
 })
 
-test('an existing file is never replaced; under another name it is published', async ({ dir }) => {
+test('never replaces an existing file, and publishes under another name', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(6), 100_000))
   await writeFile(join(dir, 'x.zip'), 'somebody else’s')
   await expect(salvage(path, dir)).rejects.toMatchObject({ code: 'EXISTS' })
@@ -257,7 +255,7 @@ test('an existing file is never replaced; under another name it is published', a
   for (const reader of readersHere()) await reader.test(finalPath)
 })
 
-test('links, pipes and directories are refused and stay', async ({ dir }) => {
+test('rejects links, pipes and directories and leaves them unchanged', async ({ dir }) => {
   const target = await leftOver(dir, Buffer.from('core'))
   const before = await digest(target)
   await symlink(target, join(dir, '.link.part'))
@@ -274,7 +272,7 @@ test('links, pipes and directories are refused and stay', async ({ dir }) => {
   expect(await digest(target)).toBe(before)
 })
 
-test('somebody who still writes is noticed, and nothing is touched', async ({ dir }) => {
+test('detects a writer that still writes, and changes nothing', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(8), 300_000))
   const work = salvageZip(path, {
     finalPath: join(dir, 'x.zip'),
@@ -287,7 +285,7 @@ test('somebody who still writes is noticed, and nothing is touched', async ({ di
   expect((await readFile(path)).subarray(-4).toString()).toBe('more')
 })
 
-test('of two at once one salvages, and the result is whole', async ({ dir }) => {
+test('makes one complete archive when two salvages run at once', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(9), 2_000_000))
   await truncate(path, 300_000)
   const results = await Promise.allSettled([salvage(path, dir), salvage(path, dir)])
@@ -296,7 +294,9 @@ test('of two at once one salvages, and the result is whole', async ({ dir }) => 
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('a full disk is told; once there is room the same file is salvaged', async ({ dir }) => {
+test('throws on a full disk, and salvages the same file once there is room [left-over-6]', async ({
+  dir,
+}) => {
   await using disk = smallDisk(dir, 4)
   if (disk === undefined) return
   const core = mixedContent(new Random(10), 6_000_000)
@@ -317,7 +317,7 @@ test('a full disk is told; once there is room the same file is salvaged', async 
   for (const reader of readersHere()) await reader.test(finalPath)
 })
 
-test('a record published by a salvage that was killed right then is not written over', async ({
+test('does not overwrite the archive of a salvage that was killed while publishing', async ({
   dir,
 }) => {
   await writeFile(join(dir, '.x.zip.part'), 'lost')
@@ -333,7 +333,7 @@ test('a record published by a salvage that was killed right then is not written 
   expect((await readdir(dir)).toSorted()).toEqual(['x-2.zip', 'x.zip'])
 })
 
-test('an abort leaves the file for the next try', async ({ dir }) => {
+test('leaves the file for the next try when it is aborted', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(12), 5_000_000))
   const before = await digest(path)
   const controller = new AbortController()

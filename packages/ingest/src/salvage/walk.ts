@@ -1,28 +1,25 @@
+import { zstdCompressSync } from 'node:zlib'
+import { LAST_BLOCK, storedBlocks } from '../drain/encode/deflate-blocks.ts'
 import type { ElfMeter } from '../elf/elf-meter.ts'
 import { zipEntry } from '../zip/entry-writer.ts'
-import { cutDeflate } from './cut-deflate.ts'
-import { cutStored } from './cut-stored.ts'
-import { cutZstd } from './cut-zstd.ts'
-import { endOf } from './end-of.ts'
-import { expandWhole } from './expand-whole.ts'
+import { DEFLATE, SEE_ZIP64, STORED } from '../zip/fields.ts'
+import { Plain } from './cut.ts'
+import { cutterFor, expandWhole } from './expand-whole.ts'
 import type { FileWindow } from './file-window.ts'
 import { type LocalEntry, localEntryAt } from './local-entry.ts'
 import type { SavedEntry } from './options.ts'
-import { Plain } from './plain.ts'
 
-/** What the local headers of a file tell, and how far. */
+/** The usable entries at the beginning of a file. */
 export interface Walk {
   readonly entries: readonly SavedEntry[]
   readonly locals: readonly LocalEntry[]
   /** Everything before it is used. */
   readonly end: number
-  /** What ends the data of the last entry, when that was cut. */
+  /** What ends the data of the last entry, where that is incomplete. */
   readonly closing?: readonly Uint8Array[]
 }
 
-const MAX_32 = 0xffffffff
-
-/** From one local header to the next, each entry's data expanded; stops at the first that is not whole. */
+/** Goes from one local header to the next and expands each entry; stops at the first incomplete one. */
 export async function walk(window: FileWindow): Promise<Walk> {
   const entries: SavedEntry[] = []
   const locals: LocalEntry[] = []
@@ -44,7 +41,7 @@ export async function walk(window: FileWindow): Promise<Walk> {
   }
 }
 
-/** A small entry, which is written in one go, is of no use by halves. */
+/** A small entry is written at once: its beginning alone is of no use. */
 function isStreamed({ ended, zip64At }: LocalEntry): boolean {
   return zip64At !== undefined || !ended
 }
@@ -55,16 +52,23 @@ async function cutEntry(
 ): Promise<(Required<Pick<Walk, 'closing' | 'end'>> & { saved: SavedEntry }) | undefined> {
   const { record, dataAt, zip64At } = local
   const plain = new Plain()
-  const cutter = record.method === 8 ? cutDeflate : record.method === 93 ? cutZstd : cutStored
-  const { end, ended, tail } = await cutter(window, dataAt, plain)
+  const { end, ended, tail } = await cutterFor(record.method)(window, dataAt, plain)
   plain.push(tail)
-  const closing = ended ? [] : endOf(record.method, tail)
-  const tooLong = zip64At === undefined && Math.max(plain.bytes, window.end) > MAX_32
+  const closing = ended ? [] : closingOf(record.method, tail)
+  const tooLong = zip64At === undefined && Math.max(plain.bytes, window.end) > SEE_ZIP64
   if (plain.bytes === 0 || tooLong) return undefined
   record.bytes = plain.bytes
   record.crc32 = plain.crc32
   record.compressedBytes = closing.reduce((sum, chunk) => sum + chunk.length, end - dataAt)
   return { end, closing, saved: savedEntry(local, plain.elf, false) }
+}
+
+/** Data that follows a boundary: `tail`, encoded again, and the end of the stream. */
+function closingOf(method: number, tail: Buffer): readonly Uint8Array[] {
+  if (method === STORED) return [tail]
+  if (method === DEFLATE) return [...storedBlocks(tail), LAST_BLOCK]
+  const empty = zstdCompressSync(Buffer.alloc(0))
+  return tail.length > 0 ? [zstdCompressSync(tail), empty] : [empty]
 }
 
 function savedEntry({ name, record }: LocalEntry, elf: ElfMeter, whole: boolean): SavedEntry {

@@ -1,7 +1,7 @@
 import { fromSystemError, IngestError } from '../error.ts'
 import type { ZipSink } from './sink.ts'
 
-/** A sink with its position, which takes nothing more after a write that failed. */
+/** A sink with its position, which refuses writes after a failed one. */
 export class ArchiveOutput {
   readonly #sink: ZipSink
   #position = 0
@@ -19,9 +19,9 @@ export class ArchiveOutput {
     return this.#sink.patch !== undefined
   }
 
-  /** Not async: a file takes its bytes at once, and a promise for every write would cost. */
+  /** Not async: a promise for every write to a synchronous sink would cost time. */
   write(chunks: readonly Uint8Array[], entry: string): void | Promise<void> {
-    this.#assertSound()
+    this.#assertUsable()
     for (const chunk of chunks) this.#position += chunk.length
     try {
       return this.#sink.write(chunks)?.catch((cause: unknown) => this.#fail('write', entry, cause))
@@ -31,7 +31,7 @@ export class ArchiveOutput {
   }
 
   async patch(bytes: Uint8Array, position: number, entry: string): Promise<void> {
-    this.#assertSound()
+    this.#assertUsable()
     try {
       await this.#sink.patch?.(bytes, position)
     } catch (cause) {
@@ -39,7 +39,7 @@ export class ArchiveOutput {
     }
   }
 
-  /** Back to the first `length` bytes; makes a failed output sound again, if the sink can. */
+  /** Discards everything after the first `length` bytes, after which a failed output can be used again. */
   async truncate(length: number, entry: string): Promise<void> {
     try {
       if (this.#sink.truncate === undefined) throw new Error('the sink cannot be truncated')
@@ -51,12 +51,12 @@ export class ArchiveOutput {
     }
   }
 
-  #assertSound(): void {
+  #assertUsable(): void {
     if (this.#failure === undefined) return
     throw new IngestError(
       'FAILED_BEFORE',
       this.#failure.subject,
-      `Cannot go on with an archive after a failed write: ${this.#failure.message}`,
+      `Cannot continue the archive after a failed write: ${this.#failure.message}`,
       { cause: this.#failure },
     )
   }

@@ -1,8 +1,8 @@
 import { IngestError } from '../error.ts'
 
 const MAX_BYTES = 0xffff
-// control characters, line and paragraph separators, and the marks that reorder what a person sees
-const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
+// control characters, line and paragraph separators, and the marks that reorder displayed text
+const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 
 /** The bytes of an entry name that every reader extracts below its own directory; APPNOTE 4.4.17. */
 export function entryNameBytes(name: string): Buffer {
@@ -20,7 +20,7 @@ export function entryNameBytes(name: string): Buffer {
 function faultOf(name: string): string | undefined {
   if (name === '') return 'is empty'
   if (!name.isWellFormed()) return 'is not well-formed Unicode'
-  if (UNSEEN.test(name)) return 'holds control characters'
+  if (INVISIBLE.test(name)) return 'holds control characters'
   if (name.includes('\\')) return 'holds a backslash, which some readers take for a directory'
   if (/^[a-z]:/i.test(name)) return 'begins with a drive letter'
   for (const segment of name.split('/')) {
@@ -29,4 +29,11 @@ function faultOf(name: string): string | undefined {
   }
   if (Buffer.byteLength(name) > MAX_BYTES) return `is longer than ${MAX_BYTES} bytes`
   return undefined
+}
+
+/** The name in a header; undefined where `entryNameBytes` would not have written it. */
+export function parseEntryName(bytes: Buffer): string | undefined {
+  const name = bytes.toString()
+  // bytes that are not UTF-8 become U+FFFD, which has other bytes
+  return faultOf(name) === undefined && Buffer.from(name).equals(bytes) ? name : undefined
 }

@@ -1,7 +1,7 @@
 import { IngestError } from '../error.ts'
 import type { ArchiveOutput } from './archive-output.ts'
-import type { EntryRecord } from './entry-record.ts'
-import { dataDescriptor, localHeader } from './local-header.ts'
+import type { EntryRecord } from './fields.ts'
+import { dataDescriptor, localHeader } from './headers.ts'
 
 /** An entry as the archive records it. */
 export interface ZipEntry {
@@ -16,7 +16,7 @@ export interface ZipEntry {
 }
 
 export interface ZipEntryOptions {
-  /** Compression method its bytes come in: 0 as they are, 8 deflate, 93 zstd. @default 8 */
+  /** Compression method of its bytes: 0 stored, 8 deflate, 93 zstd. @default 8 */
   readonly method?: 0 | 8 | 93
   /** @default that of the archive writer */
   readonly mtime?: Date
@@ -28,7 +28,7 @@ export interface PlainSize {
   readonly crc32: number
 }
 
-/** An open entry: compressed bytes go in, and at the end what they are when expanded. */
+/** An open entry: takes compressed bytes, and at the end the length and CRC of what they expand to. */
 export class ZipEntryWriter {
   readonly name: string
   readonly #output: ArchiveOutput
@@ -37,7 +37,7 @@ export class ZipEntryWriter {
   readonly #dataOffset: number
   #open = true
 
-  /** Not called by users: an entry comes from `ZipWriter.entry`. */
+  /** Internal: use `ZipWriter.entry`. */
   constructor(
     name: string,
     output: ArchiveOutput,
@@ -51,7 +51,7 @@ export class ZipEntryWriter {
     this.#dataOffset = output.position
   }
 
-  /** Where the next byte goes in the archive. */
+  /** Position in the archive of the next byte. */
   get position(): number {
     return this.#output.position
   }
@@ -61,27 +61,25 @@ export class ZipEntryWriter {
     return this.#output.position - this.#dataOffset
   }
 
-  /** Appends compressed bytes; their memory is the caller's again once this returns or resolves. */
+  /** Appends compressed bytes; their memory can be reused once this returns or resolves. */
   write(chunks: readonly Uint8Array[]): void | Promise<void> {
     this.#assertOpen('write')
     return this.#output.write(chunks, this.name)
   }
 
-  /** Forgets all but its first `compressedBytes`: it can go on from there after a write that failed. */
+  /** Discards all but its first `compressedBytes`; after a failed write it can continue there. */
   async truncate(compressedBytes: number): Promise<void> {
     this.#assertOpen('truncate')
     await this.#output.truncate(this.#dataOffset + compressedBytes, this.name)
   }
 
-  /** Ends the entry; `plain` tells length and CRC-32 of what its bytes expand to. */
+  /** Ends the entry; `plain` is length and CRC-32 of what its bytes expand to. */
   async finish(plain: PlainSize): Promise<ZipEntry> {
     this.#assertOpen('finish')
     const record = this.#record
     record.bytes = plain.bytes
     record.crc32 = plain.crc32
     record.compressedBytes = this.compressedBytes
-    // begun on a stream that has become a file
-    record.descriptor &&= !this.#output.seekable
     if (record.descriptor) await this.#output.write([dataDescriptor(record)], this.name)
     else await this.#output.patch(localHeader(record), record.offset, this.name)
     this.#open = false
@@ -90,8 +88,8 @@ export class ZipEntryWriter {
   }
 
   /**
-   * Takes back the entry and whatever was written of it, so that the archive can go on without it.
-   * Throws when the sink cannot be truncated: then the archive is lost.
+   * Removes the entry and everything written of it, so that the archive can continue without it.
+   * Throws when the sink cannot be truncated: the archive is lost then.
    */
   async abandon(): Promise<void> {
     if (!this.#open) return

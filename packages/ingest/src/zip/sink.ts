@@ -1,15 +1,39 @@
+import type { Writable } from 'node:stream'
+
 /**
  * Where the bytes of an archive go. With `patch` it is seekable: local headers are completed
- * in place and no data descriptor is needed; without it they follow the data of each entry.
+ * in place and no data descriptor is needed; without it, descriptors follow the data of each entry.
  */
 export interface ZipSink {
-  /** Appends `chunks` in order; their memory is the caller's again once this returns or resolves. */
+  /** Appends `chunks` in order; their memory is reused or freed once this returns or resolves. */
   write(chunks: readonly Uint8Array[]): void | Promise<void>
-  /**
-   * Overwrites bytes already written, at `position` counted from the first byte of the archive. A
-   * sink may come to be seekable: then headers whose entry ends later are completed.
-   */
-  patch?: ((bytes: Uint8Array, position: number) => void | Promise<void>) | undefined
-  /** Forgets everything after the first `length` bytes, so that a failed entry leaves no trace. */
+  /** Overwrites bytes already written, at `position` counted from the first byte of the archive. */
+  patch?(bytes: Uint8Array, position: number): void | Promise<void>
+  /** Discards everything after the first `length` bytes: removes an entry that failed. */
   truncate?(length: number): void | Promise<void>
+}
+
+/** A sink that cannot seek: copies bytes into `writable` and waits for its back-pressure. */
+export function streamSink(writable: Writable): ZipSink {
+  let broken: Error | undefined
+  // without a listener it would end the process; the pending or the next write reports it
+  writable.on('error', (error) => {
+    broken = error
+  })
+  return {
+    write(chunks) {
+      // a copy: a reader of a transform may use the chunks after their memory is reused
+      const bytes = Buffer.concat(chunks)
+      return new Promise<void>((resolve, reject) => {
+        const settle = (error?: Error | null): void => {
+          writable.off('close', closed)
+          if (error) reject(broken ?? error)
+          else resolve()
+        }
+        const closed = (): void => settle(new Error('the stream was closed'))
+        writable.once('close', closed)
+        writable.write(bytes, settle)
+      })
+    },
+  }
 }

@@ -5,8 +5,8 @@ import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { crc32, deflateRawSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
-import { readersHere } from '../../testing/readers.ts'
-import { test } from '../../testing/scratch.ts'
+import { readersHere } from '@core-dump-handler/testing/readers'
+import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, streamSink, ZipWriter, type ZipSink } from '../index.ts'
 
 const MTIME = new Date('2026-11-20T10:20:30Z')
@@ -39,7 +39,7 @@ async function fill(sink: ZipSink): Promise<Map<string, Buffer>> {
 }
 
 describe.for(readersHere())('$name', (reader) => {
-  test('opens what is written to a file', async ({ dir }) => {
+  test('opens an archive in a file', async ({ dir }) => {
     const path = join(dir, 'a.zip')
     const file = createPartFile(path)
     const contents = await fill(file)
@@ -50,7 +50,7 @@ describe.for(readersHere())('$name', (reader) => {
     }
   })
 
-  test('opens what is written to a stream', async ({ dir }) => {
+  test('opens an archive on a stream', async ({ dir }) => {
     const path = join(dir, 'a.zip')
     const stream = new PassThrough()
     const [contents, archive] = await Promise.all([
@@ -65,7 +65,7 @@ describe.for(readersHere())('$name', (reader) => {
   })
 })
 
-test('completes local headers in a file, so that readers from front to back know the sizes', async ({
+test('completes local headers in a file, so that streaming readers know the sizes', async ({
   dir,
 }) => {
   const path = join(dir, 'a.zip')
@@ -82,7 +82,7 @@ test('completes local headers in a file, so that readers from front to back know
   expect(extracted.equals(LARGE)).toBe(true)
 })
 
-test('gives entries the mode and the time they were asked to have', async ({ dir }) => {
+test('gives entries the given mode and time', async ({ dir }) => {
   const path = join(dir, 'a.zip')
   const file = createPartFile(path)
   await fill(file)
@@ -97,7 +97,7 @@ test.for([
   new Date('1969-01-01T00:00:00Z'),
   new Date('2200-01-01T00:00:00Z'),
   new Date(Number.NaN),
-])('takes %s for a time, though no reader can show it', async (mtime, { dir }) => {
+])('accepts the time %s, which no reader can show', async (mtime, { dir }) => {
   const path = join(dir, 'a.zip')
   const file = createPartFile(path)
   const zip = new ZipWriter(file, { mtime })
@@ -107,7 +107,7 @@ test.for([
   for (const reader of readersHere()) await reader.test(path)
 })
 
-test('writes more entries than 16 bits count', async ({ dir }) => {
+test('writes more entries than 16 bits can count', async ({ dir }) => {
   const path = join(dir, 'many.zip')
   const file = createPartFile(path)
   const zip = new ZipWriter(file)
@@ -123,7 +123,7 @@ test('writes more entries than 16 bits count', async ({ dir }) => {
   expect(String(listed).trim().split('\n')).toHaveLength(count)
 }, 60_000)
 
-describe('refuses', () => {
+describe('rejects', () => {
   const sink: ZipSink = { write: () => {} }
 
   test.for([
@@ -172,7 +172,7 @@ describe('refuses', () => {
   })
 })
 
-test('an abandoned entry leaves no trace in a file', async ({ dir }) => {
+test('removes an abandoned entry from a file', async ({ dir }) => {
   const path = join(dir, 'a.zip')
   const file = createPartFile(path)
   const zip = new ZipWriter(file)
@@ -190,14 +190,14 @@ test('an abandoned entry leaves no trace in a file', async ({ dir }) => {
   }
 })
 
-test('an archive on a stream is lost with an abandoned entry, and says so', async () => {
+test('throws for every use of a stream after an entry was abandoned', async () => {
   const zip = new ZipWriter({ write: () => {} })
   const entry = await zip.entry('gone')
   await expect(entry.abandon()).rejects.toThrow(/the sink cannot be truncated/)
   await expect(zip.add('next', '')).rejects.toMatchObject({ code: 'MISUSE' })
 })
 
-test('a stream that breaks fails the write that was under way', async () => {
+test('rejects the pending write of a stream that breaks', async () => {
   const stream = new PassThrough({ highWaterMark: 1 })
   const zip = new ZipWriter(streamSink(stream))
   const writing = zip.add('a', LARGE)

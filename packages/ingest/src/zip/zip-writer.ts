@@ -1,18 +1,15 @@
-import { crc32 } from 'node:zlib'
 import { IngestError } from '../error.ts'
 import { ArchiveOutput } from './archive-output.ts'
-import { centralHeader } from './central-header.ts'
-import { endRecords } from './end-records.ts'
+import { directoryChunks } from './directory.ts'
 import { entryNameBytes } from './entry-name.ts'
-import type { EntryRecord } from './entry-record.ts'
 import { ZipEntryWriter, zipEntry, type ZipEntry, type ZipEntryOptions } from './entry-writer.ts'
-import { localHeader } from './local-header.ts'
-import { pack } from './pack.ts'
+import type { EntryRecord } from './fields.ts'
+import { localHeader } from './headers.ts'
 import type { ZipSink } from './sink.ts'
-import { SEE_ZIP64 } from './zip64-extra.ts'
+import { smallEntry } from './small-entry.ts'
 
 export interface ZipWriterOptions {
-  /** Modification time of entries that give none. @default the time of construction */
+  /** Modification time of entries that have none of their own. @default the time of construction */
   readonly mtime?: Date
   /** Permission bits of the entries. @default 0o444 */
   readonly mode?: number
@@ -29,8 +26,6 @@ export interface ZipSummary {
   readonly bytes: number
 }
 
-const DIRECTORY_CHUNK = 1024
-
 /** Writes a ZIP archive (APPNOTE 6.3), Zip64 where needed, one entry after the other. */
 export class ZipWriter {
   readonly #output: ArchiveOutput
@@ -38,7 +33,7 @@ export class ZipWriter {
   readonly #mode: number
   readonly #names = new Set<string>()
   readonly #records: EntryRecord[] = []
-  #busyWith: string | undefined
+  #openEntry: string | undefined
   #finished = false
 
   constructor(sink: ZipSink, { mtime = new Date(), mode = 0o444 }: ZipWriterOptions = {}) {
@@ -47,36 +42,27 @@ export class ZipWriter {
     this.#mode = mode
   }
 
-  /** Entries that are whole. */
+  /** Entries that are complete. */
   get entryCount(): number {
     return this.#records.length
   }
 
-  /** Adds an entry whose bytes are at hand; compressed from 1 KiB on, when that makes it smaller. */
+  /** Adds an entry whose bytes are in memory; deflated from 1 KiB on, where that makes it smaller. */
   async add(
     name: string,
     data: Uint8Array | string,
     { mtime = this.#mtime }: ZipAddOptions = {},
   ): Promise<ZipEntry> {
-    const nameBytes = this.#claim(name)
-    const plain = typeof data === 'string' ? Buffer.from(data) : data
-    const { method, packed } = await pack(plain)
-    const record = this.#record(nameBytes, method, mtime, {
-      zip64: plain.length >= SEE_ZIP64,
-      descriptor: false,
+    const nameBytes = this.#reserve(name)
+    const offset = this.#output.position
+    const { record, chunks } = await smallEntry(data, {
+      name: nameBytes,
+      mtime,
+      mode: this.#mode,
+      offset,
     })
-    record.crc32 = crc32(plain)
-    record.bytes = plain.length
-    record.compressedBytes = packed.length
-    try {
-      await this.#output.write([localHeader(record), packed], name)
-    } catch (error) {
-      // best effort: the first failure is the one to tell
-      await this.#output.truncate(record.offset, name).catch(() => {})
-      this.#release(name, undefined)
-      throw error
-    }
-    this.#release(name, record)
+    await this.#orRemove(name, async () => this.#output.write(chunks, name))
+    this.#close(name, record)
     return zipEntry(name, record)
   }
 
@@ -85,87 +71,82 @@ export class ZipWriter {
     name: string,
     { method = 8, mtime = this.#mtime }: ZipEntryOptions = {},
   ): Promise<ZipEntryWriter> {
-    const nameBytes = this.#claim(name)
-    const record = this.#record(nameBytes, method, mtime, {
+    const record: EntryRecord = {
+      name: this.#reserve(name),
+      method,
+      mtime,
+      mode: this.#mode,
       zip64: true,
       descriptor: !this.#output.seekable,
-    })
-    try {
-      await this.#output.write([localHeader(record)], name)
-    } catch (error) {
-      await this.#output.truncate(record.offset, name).catch(() => {})
-      this.#release(name, undefined)
-      throw error
+      offset: this.#output.position,
+      crc32: 0,
+      bytes: 0,
+      compressedBytes: 0,
     }
-    return new ZipEntryWriter(name, this.#output, record, (whole) => this.#release(name, whole))
+    await this.#orRemove(name, async () => this.#output.write([localHeader(record)], name))
+    return new ZipEntryWriter(name, this.#output, record, (complete) => this.#close(name, complete))
   }
 
-  /** Not called by users: an entry of another archive, its header and data (`chunks`) as they are there. */
+  /** Internal: copies an entry of another archive, its header and data (`chunks`) unchanged. */
   async copy(record: EntryRecord, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const name = record.name.toString()
-    this.#claim(name)
+    this.#reserve(name)
     const offset = this.#output.position
-    try {
+    await this.#orRemove(name, async () => {
       for await (const chunk of chunks) await this.#output.write([chunk], name)
-    } catch (error) {
-      await this.#output.truncate(offset, name).catch(() => {})
-      this.#release(name, undefined)
-      throw error
-    }
-    this.#release(name, { ...record, offset })
+    })
+    this.#close(name, { ...record, offset })
   }
 
-  /** Writes the central directory: the archive is whole then; its sink stays open. */
+  /** Writes the central directory, which completes the archive; the sink stays open. */
   async finish(): Promise<ZipSummary> {
     this.#assertIdle('finish the archive', 'central directory')
     this.#finished = true
-    const offset = this.#output.position
-    for (let i = 0; i < this.#records.length; i += DIRECTORY_CHUNK) {
-      const headers = this.#records.slice(i, i + DIRECTORY_CHUNK).map(centralHeader)
-      await this.#output.write([Buffer.concat(headers)], 'central directory')
+    for (const chunk of directoryChunks(this.#records, this.#output.position)) {
+      await this.#output.write([chunk], 'central directory')
     }
-    const entries = this.#records.length
-    const end = endRecords({ entries, offset, bytes: this.#output.position - offset })
-    await this.#output.write([end], 'central directory')
-    return { entries, bytes: this.#output.position }
+    return { entries: this.#records.length, bytes: this.#output.position }
   }
 
-  #claim(name: string): Buffer {
+  #reserve(name: string): Buffer {
     const bytes = entryNameBytes(name)
     this.#assertIdle('begin an entry', name)
     if (this.#names.has(name)) {
       throw new IngestError('DUPLICATE_NAME', name, `The archive already has an entry \`${name}\``)
     }
     this.#names.add(name)
-    this.#busyWith = name
+    this.#openEntry = name
     return bytes
   }
 
-  #release(name: string, record: EntryRecord | undefined): void {
-    this.#busyWith = undefined
-    if (record === undefined) this.#names.delete(name)
-    else this.#records.push(record)
+  /** Removes what was written of the entry when `write` fails. */
+  async #orRemove(name: string, write: () => Promise<void>): Promise<void> {
+    const offset = this.#output.position
+    try {
+      await write()
+    } catch (error) {
+      // best effort: the first failure is the one to report
+      await this.#output.truncate(offset, name).catch(() => {})
+      this.#close(name, undefined)
+      throw error
+    }
   }
 
-  #record(
-    name: Buffer,
-    method: number,
-    mtime: Date,
-    layout: Pick<EntryRecord, 'zip64' | 'descriptor'>,
-  ): EntryRecord {
-    const place = { offset: this.#output.position, crc32: 0, bytes: 0, compressedBytes: 0 }
-    return { name, method, mtime, mode: this.#mode, ...layout, ...place }
+  #close(name: string, record: EntryRecord | undefined): void {
+    this.#openEntry = undefined
+    if (record === undefined) this.#names.delete(name)
+    else this.#records.push(record)
   }
 
   #assertIdle(verb: string, subject: string): void {
     if (this.#finished) {
       throw new IngestError('MISUSE', subject, `Cannot ${verb} (\`${subject}\`): it is finished`)
     }
-    if (this.#busyWith !== undefined) {
+    if (this.#openEntry !== undefined) {
       throw new IngestError(
         'MISUSE',
         subject,
-        `Cannot ${verb} (\`${subject}\`) while entry \`${this.#busyWith}\` is open`,
+        `Cannot ${verb} (\`${subject}\`) while entry \`${this.#openEntry}\` is open`,
       )
     }
   }

@@ -1,15 +1,15 @@
-/** How bytes were treated. */
+/** Number of bytes by how they were encoded. */
 export interface Treated {
   readonly zeroBytes: number
   readonly storedBytes: number
   readonly compressedBytes: number
 }
 
-/** What the data of an entry holds up to a place where it can end. */
+/** A place where the data of an entry can end, and what the data holds up to it. */
 export interface Checkpoint {
-  /** Of the data so far. */
+  /** Position in the data. */
   readonly compressedBytes: number
-  /** What they expand to. */
+  /** What the data up to it expands to. */
   readonly bytes: number
   readonly crc32: number
   readonly treated: Treated
@@ -18,7 +18,7 @@ export interface Checkpoint {
 /** What a part of the data expands to. */
 export interface Plain {
   readonly bytes: number
-  /** CRC-32 of everything up to its end. */
+  /** CRC-32 of all data up to its end. */
   readonly crc32: number
   treated: keyof Treated
 }
@@ -30,13 +30,13 @@ const START: Checkpoint = {
   treated: { zeroBytes: 0, storedBytes: 0, compressedBytes: 0 },
 }
 
-/** The last places where an entry can end, for the moment when the disk is full. */
+/** The last places where an entry can end, for when the disk is full. */
 export class Checkpoints {
   readonly #spareBytes: number
   readonly #list: Checkpoint[] = [START]
   #written = 0
 
-  /** `spareBytes`: how far back one must be found, if there is as much. */
+  /** `spareBytes`: how far back a checkpoint must be kept, if there is that much data. */
   constructor(spareBytes: number) {
     this.#spareBytes = spareBytes
   }
@@ -45,7 +45,7 @@ export class Checkpoints {
     return this.#list.at(-1) ?? START
   }
 
-  /** The data can end after `compressedBytes`, not all of which may be written yet. */
+  /** The data can end after `compressedBytes`, which may not be written yet. */
   add(compressedBytes: number, plain: Plain): void {
     const { bytes, treated } = this.last
     this.#list.push({
@@ -56,14 +56,14 @@ export class Checkpoints {
     })
   }
 
-  /** So much is in place; those too far back are forgotten. */
+  /** So much is written; checkpoints too far back are dropped. */
   written(compressedBytes: number): void {
     this.#written = compressedBytes
     this.#list.splice(0, this.#indexOf(this.#withSpare))
   }
 
-  /** The last one that is in place; with `spare`, one that gives room back, if any remains then. */
-  inPlace({ spare }: { readonly spare: boolean }): Checkpoint {
+  /** The last written checkpoint; with `spare`, one that gives room back, if data remains then. */
+  lastWritten({ spare }: { readonly spare: boolean }): Checkpoint {
     const index = this.#indexOf(spare ? this.#withSpare : this.#written)
     const first = Math.min(this.#indexOf(this.#written), 1)
     return this.#list[this.#list[index] === START ? first : index] ?? START
@@ -73,7 +73,7 @@ export class Checkpoints {
     return Math.max(this.#written - this.#spareBytes, Math.floor(this.#written / 2))
   }
 
-  /** Of the last one that needs no more than so much. */
+  /** Of the last checkpoint at or before `compressedBytes`. */
   #indexOf(compressedBytes: number): number {
     const next = this.#list.findIndex((checkpoint) => checkpoint.compressedBytes > compressedBytes)
     return (next < 0 ? this.#list.length : next) - 1

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 const POLYNOMIAL = 0xedb88320
 let powers: Int32Array | undefined
 
-/** The CRC-32 of bytes that come one after the other. */
+/** The CRC-32 of consecutive bytes. */
 export class Crc {
   #value = 0
 
@@ -12,16 +12,16 @@ export class Crc {
     return this.#value
   }
 
-  bytes(bytes: Uint8Array): void {
+  addBytes(bytes: Uint8Array): void {
     this.#value = crc32(bytes, this.#value)
   }
 
-  /** As many zero bytes, without reading them: each shifts the register by x^8. */
-  zeros(length: number): void {
+  /** Adds `length` zero bytes without reading them: each multiplies the register by x^8. */
+  addZeros(length: number): void {
     const table = (powers ??= makePowers())
     let register = ~this.#value
     for (let n = 3, rest = length; rest > 0; n++, rest = Math.floor(rest / 2)) {
-      if (rest % 2 === 1) register = multiply(table[n & 31] as number, register)
+      if (rest % 2 === 1) register = multiply(table[n & 31] ?? 0, register)
     }
     this.#value = ~register >>> 0
   }
@@ -40,7 +40,7 @@ function multiply(a: number, b: number): number {
   }
 }
 
-/** x^(2^n) modulo the polynomial; the exponent comes round after 2^31. */
+/** x^(2^n) modulo the polynomial; the exponent repeats after 2^31. */
 function makePowers(): Int32Array {
   const table = new Int32Array(32)
   let power = 0x40000000

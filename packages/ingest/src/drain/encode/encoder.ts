@@ -1,12 +1,11 @@
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
 import type { Block, BlockPool } from '../block-pool.ts'
-import { splitIncompressible } from '../classify/split-incompressible.ts'
-import { splitZeroRuns } from '../classify/split-zero-runs.ts'
-import type { StoringPolicy } from '../storing-policy.ts'
+import type { StoringPolicy } from '../settings.ts'
 import type { Checkpoint, Plain } from './checkpoints.ts'
+import { splitIncompressible, splitZeroRuns } from './classify.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
-import { Lanes } from './lanes.ts'
+import { type Job, Lanes } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
@@ -15,16 +14,18 @@ export interface EncoderOptions {
   readonly blockBytes: number
   readonly spareBytes: number
   readonly stores: StoringPolicy
+  /** Milliseconds until `stores` can change its answer without a new block; undefined for never. */
+  readonly storesAfterMs: number | undefined
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
 }
 
 /** A zero run is written out when it gets this long, so that no list grows with it. */
 const MAX_ZEROS = 64 * 1024 * 1024
-/** More parts than this behind one that is late: then blocks are held, and the reading waits. */
+/** With more queued parts, blocks are retained until they are written, and the reading waits. */
 const MAX_QUEUED = 64
 
-/** Turns blocks into the compressed data of one entry: each part of a block in the way that suits it. */
+/** Turns blocks into the compressed data of one entry; zeros, random bytes and the rest each in their own way. */
 export class Encoder {
   readonly #crc = new Crc()
   readonly #pool: BlockPool
@@ -32,9 +33,10 @@ export class Encoder {
   readonly #options: EncoderOptions
   readonly #lanes: Lanes
   readonly #output: OrderedOutput
-  /** Data on its way through a lane, by its place. */
-  readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block }>()
+  /** Data that is in a lane or waits for one, by its piece. */
+  readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block; job: Job }>()
   #zeros = 0
+  readonly #budgetTimer: NodeJS.Timeout | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, pool: BlockPool, options: EncoderOptions) {
     this.#pool = pool
@@ -47,9 +49,14 @@ export class Encoder {
       onWritten: () => this.#settle(),
       onError: options.onError,
     })
+    // when every lane hangs and every block is full, nothing else calls it
+    const { storesAfterMs } = options
+    if (storesAfterMs !== undefined) {
+      this.#budgetTimer = setTimeout(() => this.#settle(), storesAfterMs)
+    }
   }
 
-  /** Takes over the caller's hold of `block`. */
+  /** Encodes `block`, and releases it. */
   push(block: Block): void {
     splitZeroRuns(block, this.#zeros > 0, (start, end, zero) => {
       if (zero) this.#zero(end - start)
@@ -59,18 +66,19 @@ export class Encoder {
     this.#settle()
   }
 
-  /** Resolves with what the entry holds: everything or, when it failed, the beginning that is in place. */
+  /** Resolves with what the entry holds: everything or, after a failure, the beginning that was written. */
   finish(): Promise<Checkpoint> {
     this.#endZeros()
     return this.#output.end()
   }
 
   close(): void {
+    clearTimeout(this.#budgetTimer)
     this.#lanes.close()
   }
 
   #zero(length: number): void {
-    this.#crc.zeros(length)
+    this.#crc.addZeros(length)
     this.#zeros += length
     if (this.#zeros >= MAX_ZEROS) this.#endZeros()
   }
@@ -96,7 +104,7 @@ export class Encoder {
   }
 
   #part(bytes: Buffer, block: Block, stored: boolean): void {
-    this.#crc.bytes(bytes)
+    this.#crc.addBytes(bytes)
     const piece: Piece = { plain: this.#plain(bytes.length, 'compressedBytes') }
     this.#output.add(piece)
     if (stored) this.#store(piece, bytes, block)
@@ -108,48 +116,53 @@ export class Encoder {
   }
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
-    block.hold()
+    block.retain()
     piece.block = block
     piece.chunks = this.#codec.stored?.(bytes) ?? []
     if (piece.plain !== undefined) piece.plain.treated = 'storedBytes'
   }
 
   #compress(piece: Piece, bytes: Uint8Array, block: Block): void {
-    this.#pending.set(piece, { bytes, block })
-    block.hold()
-    this.#lanes.run(bytes, ({ chunks, held }) => {
+    block.retain()
+    const job = this.#lanes.run(bytes, ({ chunks, memory }) => {
       this.#pending.delete(piece)
       if (piece.chunks === undefined) {
         piece.chunks = chunks
-        piece.held = held
+        piece.memory = memory
         if (this.#output.length > MAX_QUEUED) piece.block = block
         else block.release()
       } else {
-        // stored meanwhile
-        for (const thing of [...held, block]) thing.release()
+        // stored in the meantime
+        for (const each of [...memory, block]) each.release()
       }
       this.#settle()
     })
+    this.#pending.set(piece, { bytes, block, job })
   }
 
-  /** Writes what is ready; when the reading waits for a block, does what can free one. */
+  /** Writes what is ready; when the reading waits for a block, frees blocks if that is possible. */
   #settle(): void {
     this.#output.pump()
     if (!this.#pool.exhausted) return
     this.#output.releaseBlocks()
-    while (this.#pool.exhausted && this.#storeLate()) {
+    while (this.#pool.exhausted && this.#storeFirst()) {
       this.#output.pump()
       this.#output.releaseBlocks()
     }
   }
 
-  /** Stores what everything waits for, though a lane is at it, if that is what `stores` wants. */
-  #storeLate(): boolean {
-    const piece = this.#output.head
-    const late = piece && this.#pending.get(piece)
-    if (late === undefined || this.#codec.stored === undefined) return false
-    if (piece?.chunks !== undefined || !this.#options.stores(Infinity)) return false
-    this.#store(piece as Piece, late.bytes, late.block)
+  /** Stores the data that all output waits for, although a lane has it, if the policy allows. */
+  #storeFirst(): boolean {
+    const piece = this.#output.first
+    if (piece === undefined || piece.chunks !== undefined) return false
+    const pending = this.#pending.get(piece)
+    if (pending === undefined || this.#codec.stored === undefined) return false
+    if (!this.#options.stores(Infinity)) return false
+    this.#store(piece, pending.bytes, pending.block)
+    if (this.#lanes.cancel(pending.job)) {
+      this.#pending.delete(piece)
+      pending.block.release()
+    }
     return true
   }
 }

@@ -1,24 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setPriority } from 'node:os'
 import type { Transform } from 'node:stream'
 import type { Codec } from './codec.ts'
-import { lowerPoolThreads } from './lower-pool-threads.ts'
-import { PartMemory, type Held } from './part-memory.ts'
+import { PartMemory, type Releasable } from './part-memory.ts'
 
-/** What a job became: its bytes, and the memory they are in. */
+/** The output of a job: its bytes, and the memory they are in. */
 export interface Part {
   readonly chunks: readonly Uint8Array[]
-  readonly held: readonly Held[]
+  readonly memory: readonly Releasable[]
 }
 
-interface Job {
+export interface Job {
   readonly bytes: Uint8Array
   readonly done: (part: Part) => void
 }
 
 interface Lane {
   readonly compressor: Transform
-  /** What has come out for the job under way. */
+  /** Output of the current job so far. */
   chunks: Uint8Array[]
-  held: Held[]
+  memory: Releasable[]
 }
 
 export interface LanesOptions {
@@ -28,9 +29,9 @@ export interface LanesOptions {
   readonly onError: (error: Error) => void
 }
 
-/** Jobs after which a core is large: a small one is not worth the half millisecond. */
+/** Jobs after which a core is large; changing priorities takes half a millisecond, too long for a small one. */
 const LARGE_AFTER_JOBS = 64
-/** A part of a block that cannot be made smaller still fits one buffer. */
+/** So that a block that cannot be made smaller still fits one buffer. */
 const OVERHEAD = 4096
 
 /** A fixed number of compressors working side by side on libuv's threads; jobs beyond that wait in order. */
@@ -49,17 +50,25 @@ export class Lanes {
     this.#chunkBytes = Math.max(options.blockBytes + OVERHEAD, Buffer.poolSize)
   }
 
-  /** Jobs under way. */
+  /** Jobs in progress. */
   get busy(): number {
     return this.#all.length - this.#idle.length
   }
 
-  /** Compresses `bytes`, which must not change before `done` is called with the part they became. */
-  run(bytes: Uint8Array, done: Job['done']): void {
+  /** Compresses `bytes`, which must not change before `done` is called with the output. */
+  run(bytes: Uint8Array, done: Job['done']): Job {
     const job = { bytes, done }
     const lane = this.#idle.pop() ?? this.#open()
     if (lane === undefined) this.#waiting.push(job)
     else this.#start(lane, job)
+    return job
+  }
+
+  /** False for a job that has begun: its lane uses the bytes. */
+  cancel(job: Job): boolean {
+    const index = this.#waiting.indexOf(job)
+    if (index >= 0) this.#waiting.splice(index, 1)
+    return index >= 0
   }
 
   close(): void {
@@ -69,12 +78,12 @@ export class Lanes {
   #open(): Lane | undefined {
     if (this.#all.length === this.#options.lanes) return undefined
     const compressor = this.#codec.compressor(this.#chunkBytes)
-    const memory = new PartMemory(this.#chunkBytes)
-    const lane: Lane = { compressor, chunks: [], held: [] }
+    const partMemory = new PartMemory(this.#chunkBytes)
+    const lane: Lane = { compressor, chunks: [], memory: [] }
     compressor.on('error', this.#options.onError)
     compressor.on('data', (chunk: Uint8Array) => {
       lane.chunks.push(chunk)
-      lane.held.push(memory.hold(chunk))
+      lane.memory.push(partMemory.retain(chunk))
     })
     this.#all.push(lane)
     return lane
@@ -85,16 +94,35 @@ export class Lanes {
     if (++this.#started === LARGE_AFTER_JOBS && laneNice > 0) lowerPoolThreads(laneNice)
     lane.compressor.write(bytes, (error) => {
       if (error) return
-      // a chunk may be handed out as late as in the next tick
+      // a chunk may be emitted as late as in the next tick
       setImmediate(() => {
-        const { chunks, held } = lane
+        const { chunks, memory } = lane
         lane.chunks = []
-        lane.held = []
+        lane.memory = []
         const next = this.#waiting.shift()
         if (next === undefined) this.#idle.push(lane)
         else this.#start(lane, next)
-        done({ chunks, held })
+        done({ chunks, memory })
       })
     })
+  }
+}
+
+/** The name of libuv's pool threads; proc_pid_comm(5). */
+const POOL_THREAD = 'libuv-worker\n'
+const TASKS = '/proc/self/task'
+
+/**
+ * Gives the existing threads of libuv's pool that nice value, if their name is known. On Linux each
+ * thread has its own priority, although nice(2) describes processes.
+ */
+function lowerPoolThreads(nice: number): void {
+  try {
+    for (const thread of readdirSync(TASKS)) {
+      if (readFileSync(`${TASKS}/${thread}/comm`, 'latin1') !== POOL_THREAD) continue
+      setPriority(Number(thread), nice)
+    }
+  } catch {
+    // no /proc, or a lower priority already: never a reason to fail
   }
 }

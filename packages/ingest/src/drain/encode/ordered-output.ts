@@ -1,35 +1,35 @@
-import { isIngestError } from '../../error.ts'
+import { isNoSpace } from '../../error.ts'
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
 import { type Checkpoint, Checkpoints, type Plain } from './checkpoints.ts'
 import type { Codec } from './codec.ts'
-import type { Held } from './part-memory.ts'
+import type { Releasable } from './part-memory.ts'
 
-/** A place in the output, filled when its bytes are ready. */
+/** A place in the output; it has `chunks` once its bytes are ready. */
 export interface Piece {
   chunks?: readonly Uint8Array[]
-  /** Output memory, which stays until the bytes are written. */
-  held?: readonly Held[]
-  /** A block that must stay as well: others may be waiting for it. */
-  block?: Held
-  /** What it expands to, with those before it that have none; the entry can end behind it. */
+  /** Memory of the chunks, released once they are written. */
+  memory?: readonly Releasable[]
+  /** A block released once the chunks are written; the reading may wait for it. */
+  block?: Releasable
+  /** What it expands to, with the pieces before it that have none; the entry can end after it. */
   readonly plain?: Plain
 }
 
 const WRITE_BYTES = 256 * 1024
-/** Of the first one; the next ones double what is there: a disk that is full at once still has a beginning. */
+/** The first write is small and the next ones double: a disk that is soon full still gets a beginning. */
 const FIRST_WRITE_BYTES = 32 * 1024
 const WRITE_CHUNKS = 512
 
 export interface OutputOptions {
-  /** What is given back when the disk is full, so that the rest of the archive has room. */
+  /** Bytes given back on a full disk, as room for the rest of the archive. */
   readonly spareBytes: number
-  /** A write that had to be waited for is done: there may be something to pump, and to release. */
+  /** An asynchronous write is done: there may be something to write, and to release. */
   readonly onWritten: () => void
   /** Called once: nothing more is written. */
   readonly onError: (error: unknown) => void
 }
 
-/** Writes pieces in the order of their places, several in one write. */
+/** Writes pieces in their order, several in one write; one write at a time. */
 export class OrderedOutput {
   readonly #entry: ZipEntryWriter
   readonly #codec: Codec
@@ -38,11 +38,11 @@ export class OrderedOutput {
   readonly #pieces: Piece[] = []
   #chunks: Uint8Array[] = []
   #bytes = 0
-  #held: Held[] = []
-  #blocks: Held[] = []
+  #memory: Releasable[] = []
+  #blocks: Releasable[] = []
   #writing = false
   #failure: { readonly error: unknown } | undefined
-  #onDrained: (() => void) | undefined
+  #onEnd: (() => void) | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, options: OutputOptions) {
     this.#entry = entry
@@ -51,8 +51,8 @@ export class OrderedOutput {
     this.#checkpoints = new Checkpoints(options.spareBytes)
   }
 
-  /** The piece everything behind waits for. */
-  get head(): Piece | undefined {
+  /** The piece that all others wait for. */
+  get first(): Piece | undefined {
     return this.#pieces[0]
   }
 
@@ -65,33 +65,35 @@ export class OrderedOutput {
     this.#pieces.push(piece)
   }
 
-  /** Takes what is ready; writes once enough has come together. */
+  /** Gathers what is ready; writes once there is enough. */
   pump(): void {
-    while (!this.#writing && !this.#failure && this.#pieces[0]?.chunks !== undefined) {
-      const { chunks, held, block, plain } = this.#pieces.shift() as PieceAtHand
+    while (!this.#writing && !this.#failure) {
+      const { chunks, memory, block, plain } = this.first ?? {}
+      if (chunks === undefined) break
+      this.#pieces.shift()
       this.#gather(chunks)
       if (plain !== undefined)
         this.#checkpoints.add(this.#entry.compressedBytes + this.#bytes, plain)
-      if (held !== undefined) this.#held.push(...held)
+      if (memory !== undefined) this.#memory.push(...memory)
       if (block !== undefined) this.#blocks.push(block)
       if (this.#bytes >= this.#writeBytes || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
-    if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
+    if (this.#onEnd !== undefined) this.#tryEnd(this.#onEnd)
   }
 
-  /** Writes what has come together, however little, when a block is held for it. */
+  /** Writes what is gathered, however little, when a block waits for it. */
   releaseBlocks(): void {
     if (this.#blocks.length > 0 && !this.#writing && !this.#failure) this.#write()
   }
 
   /**
-   * Writes the rest and what ends the data. Resolves with what the entry holds then: everything or,
-   * when it failed, the beginning that is in place. Rejects when that cannot be, or is nothing.
+   * Writes the rest and the end of the data. Resolves with what the entry holds then: everything or,
+   * after a failure, the beginning that was written. Rejects when nothing can be kept.
    */
   async end(): Promise<Checkpoint> {
     this.add({ chunks: [this.#codec.tail] })
     await new Promise<void>((resolve) => {
-      this.#onDrained = resolve
+      this.#onEnd = resolve
       this.pump()
     })
     return this.#failure === undefined ? this.#checkpoints.last : this.#cut(this.#failure.error)
@@ -103,12 +105,11 @@ export class OrderedOutput {
       this.#failure = { error }
       this.#options.onError(error)
     }
-    if (this.#onDrained !== undefined) this.#drain(this.#onDrained)
+    if (this.#onEnd !== undefined) this.#tryEnd(this.#onEnd)
   }
 
   async #cut(error: unknown): Promise<Checkpoint> {
-    const spare = isIngestError(error) && error.code === 'NO_SPACE'
-    const checkpoint = this.#checkpoints.inPlace({ spare })
+    const checkpoint = this.#checkpoints.lastWritten({ spare: isNoSpace(error) })
     if (checkpoint.bytes === 0) throw error
     await this.#entry.truncate(checkpoint.compressedBytes)
     this.#chunks = []
@@ -136,7 +137,7 @@ export class OrderedOutput {
     }
   }
 
-  #drain(resolve: () => void): void {
+  #tryEnd(resolve: () => void): void {
     if (this.#writing) return
     if (this.#failure !== undefined) return resolve()
     if (this.#pieces.length === 0 && this.#chunks.length > 0) this.#write()
@@ -145,14 +146,14 @@ export class OrderedOutput {
 
   #write(): void {
     const chunks = this.#chunks
-    const held = [...this.#held, ...this.#blocks]
+    const used = [...this.#memory, ...this.#blocks]
     this.#chunks = []
-    this.#held = []
+    this.#memory = []
     this.#blocks = []
     this.#bytes = 0
     const written = (): void => {
       this.#checkpoints.written(this.#entry.compressedBytes)
-      for (const thing of held) thing.release()
+      for (const each of used) each.release()
     }
     try {
       const writing = this.#entry.write(chunks)
@@ -174,5 +175,3 @@ export class OrderedOutput {
     }
   }
 }
-
-type PieceAtHand = Piece & Required<Pick<Piece, 'chunks'>>

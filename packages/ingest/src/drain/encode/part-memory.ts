@@ -1,33 +1,33 @@
-/** Something that is kept until it has been written. */
-export interface Held {
+/** Memory that is kept until its bytes have been written. */
+export interface Releasable {
   release(): void
 }
 
 interface Memory {
-  readonly buffer: ArrayBuffer
+  readonly buffer: ArrayBufferLike
   users: number
-  /** The compressor has gone on to the next one. */
-  left: boolean
+  /** The compressor fills another buffer now. */
+  complete: boolean
 }
 
 /**
- * The output buffers of one compressor, each given back to the system as soon as it is written:
- * left to the garbage collector they are tens of MiB, as they weigh next to nothing in V8's heap.
+ * The output buffers of one compressor, each freed as soon as it is written: left to the garbage
+ * collector they grow to tens of MiB, because they hardly count in V8's heap.
  */
 export class PartMemory {
   readonly #bytes: number
   #current: Memory | undefined
 
-  /** `bytes`: how long the buffers are that the compressor allocates for itself alone. */
+  /** `bytes`: length of the buffers that the compressor allocates for itself alone. */
   constructor(bytes: number) {
     this.#bytes = bytes
   }
 
-  /** To be called with each chunk, in order; `release` once it is no longer needed. */
-  hold(chunk: Uint8Array): Held {
-    if (this.#current?.buffer !== chunk.buffer) {
-      this.#leave()
-      this.#current = { buffer: chunk.buffer as ArrayBuffer, users: 0, left: false }
+  /** Call it with each chunk, in order, and `release` the result once the chunk is no longer needed. */
+  retain({ buffer }: Uint8Array): Releasable {
+    if (this.#current?.buffer !== buffer) {
+      this.#completeCurrent()
+      this.#current = { buffer, users: 0, complete: false }
     }
     const memory = this.#current
     memory.users++
@@ -39,16 +39,20 @@ export class PartMemory {
     }
   }
 
-  #leave(): void {
+  #completeCurrent(): void {
     if (this.#current === undefined) return
-    this.#current.left = true
+    this.#current.complete = true
     this.#free(this.#current)
   }
 
-  #free({ buffer, users, left }: Memory): void {
-    // a buffer of another length is Node's pool, which is everybody's
-    if (!left || users > 0 || buffer.byteLength !== this.#bytes) return
-    // moving it to an empty one frees its memory at once
-    buffer.transfer(0)
+  #free({ buffer, users, complete }: Memory): void {
+    if (!complete || users > 0) return
+    // a buffer of another length is Node's pool, which is shared
+    if (buffer.byteLength === this.#bytes) freeBuffer(buffer)
   }
+}
+
+/** Frees the memory of a buffer that is not used any more, without waiting for the garbage collector. */
+export function freeBuffer(buffer: ArrayBufferLike): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

@@ -1,9 +1,8 @@
 import { read } from 'node:fs'
 import type { Block, BlockPool } from '../block-pool.ts'
-import type { BlockSource } from './block-source.ts'
-import { closeFd } from './close-fd.ts'
+import { type BlockSource, closeFd } from './block-source.ts'
 
-/** A regular file or device, which is always ready: read from where it stands, by the thread pool. */
+/** A regular file or device, which is always ready: read from its position, by the thread pool. */
 export class FileSource implements BlockSource {
   failure: Error | undefined
   closedAt: number | undefined
@@ -35,7 +34,7 @@ export class FileSource implements BlockSource {
     this.#closed = true
     this.closedAt = performance.now()
     this.#pool.close()
-    // not under a read: its number could be another file's by then
+    // not during a read: another file could get its number
     if (!this.#reading) closeFd(this.#fd)
   }
 

@@ -1,9 +1,10 @@
+import { asError } from '../../error.ts'
 import type { Block, BlockPool } from '../block-pool.ts'
 import type { BlockSource } from './block-source.ts'
 
 const NOTHING = new Uint8Array(0)
 
-/** Whatever yields bytes; they are copied, so the chunks stay their maker's. */
+/** Any iterable of bytes; they are copied, so that the iterable may reuse its chunks. */
 export class IterableSource implements BlockSource {
   failure: Error | undefined
   closedAt: number | undefined
@@ -46,9 +47,9 @@ export class IterableSource implements BlockSource {
     this.#pool.close()
     this.#rest = NOTHING
     this.#announce()
-    // an iterator takes `return` only once its pending `next` has settled; a stream can be told now
-    const { destroy } = this.#source as { destroy?: unknown }
-    if (typeof destroy === 'function') destroy.call(this.#source)
+    // an iterator handles `return` only after its pending `next`; a stream can be destroyed now
+    const source = this.#source
+    if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
     void this.#iterator.return?.().catch(() => {})
   }
 
@@ -67,7 +68,7 @@ export class IterableSource implements BlockSource {
       this.#rest = result.value
       return true
     } catch (error) {
-      this.failure = error instanceof Error ? error : new Error(String(error))
+      this.failure = asError(error)
       this.close()
       return false
     }

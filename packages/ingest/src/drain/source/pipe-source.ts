@@ -1,17 +1,16 @@
 import { Socket } from 'node:net'
 import type { Block, BlockPool } from '../block-pool.ts'
-import type { BlockSource } from './block-source.ts'
-import { closeFd } from './close-fd.ts'
+import { type BlockSource, closeFd } from './block-source.ts'
 
-/** Fewer than a pool has: the reading must never wait for what waits for the reading. */
+/** Fewer than a pool has: otherwise the reading would wait for blocks that are only used later. */
 const AHEAD_BLOCKS = 14
-/** A source that is slow gets its blocks treated as they come, so that little is lost with the process. */
+/** Blocks of a slow source are encoded as they come, so that little is lost when this process is killed. */
 const AHEAD_MS = 50
 
 /**
- * A pipe or socket, read straight into blocks. `onread` is as fast as blocking reads within 7 %,
- * and leaves timers and signals alive: a pipe that stalls must not deafen the process.
- * The first blocks are only read: most crashes are small, and over before any work on them begins.
+ * A pipe or socket, read directly into blocks. `onread` is as fast as blocking reads within 7 %, and
+ * timers and signals still work while a pipe stalls.
+ * The first blocks are only read: most cores are small, and end before any work on them begins.
  */
 export class PipeSource implements BlockSource {
   failure: Error | undefined
@@ -21,7 +20,7 @@ export class PipeSource implements BlockSource {
   readonly #socket: Socket
   readonly #ready: Block[] = []
   #current: Block
-  // Node asks for the next buffer before a pause takes effect: one block is always ahead
+  // Node asks for the next buffer before a pause takes effect: one block is always in reserve
   #spare: Block | undefined
   #waiting: ((block: Block | undefined) => void) | undefined
   #ahead: NodeJS.Timeout | undefined
@@ -53,7 +52,7 @@ export class PipeSource implements BlockSource {
     })
   }
 
-  /** Resolves when the first block can be had. */
+  /** Resolves when the first block can be taken. */
   get enough(): Promise<void> {
     return this.#enough.promise
   }
@@ -78,7 +77,7 @@ export class PipeSource implements BlockSource {
     else this.#current.release()
     this.#spare?.release()
     this.#begin()
-    // nothing more will come
+    // no more blocks will come
     this.#answer(undefined)
   }
 
@@ -103,7 +102,7 @@ export class PipeSource implements BlockSource {
 
   #deliver(block: Block): void {
     this.#ready.push(block)
-    if (this.#ahead === undefined) this.#handOver()
+    if (this.#ahead === undefined) this.#deliverNext()
     else if (this.#ready.length === AHEAD_BLOCKS) this.#begin()
   }
 
@@ -112,10 +111,10 @@ export class PipeSource implements BlockSource {
     clearTimeout(this.#ahead)
     this.#ahead = undefined
     this.#enough.resolve()
-    this.#handOver()
+    this.#deliverNext()
   }
 
-  #handOver(): void {
+  #deliverNext(): void {
     if (this.#waiting !== undefined && this.#ready.length > 0) this.#answer(this.#ready.shift())
   }
 

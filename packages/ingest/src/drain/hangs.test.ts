@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { exited } from '@core-dump-handler/testing/pipe'
+import { test } from '@core-dump-handler/testing/scratch'
+
+/** Drains text for 30 MB into `$0`, while `$1` threads of libuv's pool, which has 4, hang in open(2). */
+const POOL_HANGS = `
+  import { execFileSync } from 'node:child_process'
+  import { open } from 'node:fs'
+  import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'
+  const [path, threads] = process.argv.slice(1)
+  for (let i = 0; i < Number(threads); i++) {
+    execFileSync('mkfifo', [\`\${path}.\${i}\`])
+    open(\`\${path}.\${i}\`, 'r', () => {})
+  }
+  async function* text() {
+    for (let i = 0; i < 300; i++) yield Buffer.alloc(100_000, 'some text that compresses, and ' + i)
+  }
+  const zip = new ZipWriter(createPartFile(path))
+  await drain(text(), zip, {
+    entryName: 'x.core',
+    mode: 'adaptive',
+    holdBudgetMs: 300,
+    onRelease: (heldMs) => process.stdout.write(String(heldMs)),
+  })
+`
+
+test('C1: closes the source after the hold budget although every thread of the pool hangs', async ({
+  dir,
+}) => {
+  const path = join(dir, 'a.zip')
+  const args = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e', POOL_HANGS]
+  const child = spawn(process.execPath, [...args, path, '4'], {
+    env: { ...process.env, UV_THREADPOOL_SIZE: '4' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    const [heldMs] = await once(child.stdout, 'data', { signal: AbortSignal.timeout(10_000) })
+    expect(Number(heldMs)).toBeGreaterThan(290)
+    const { size } = await stat(join(dir, '.a.zip.part'))
+    expect(size).toBeGreaterThan(25_000_000)
+  } finally {
+    child.kill('SIGKILL')
+    await exited(child)
+  }
+})

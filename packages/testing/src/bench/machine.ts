@@ -1,0 +1,29 @@
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
+
+/** The machine that figures were measured on. */
+export interface Machine {
+  readonly cpu: string
+  readonly cpus: number
+  readonly memoryMib: number
+  readonly kernel: string
+  readonly node: string
+  /** Load average of the last minute. */
+  readonly load: number
+}
+
+export function machine(): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cpus: availableParallelism(),
+    memoryMib: Math.round(totalmem() / 2 ** 20),
+    kernel: release(),
+    node: process.version,
+    load: Number((loadavg()[0] ?? 0).toFixed(2)),
+  }
+}
+
+/** The machine as one line of text. */
+export function machineLine({ cpu, cpus: count, memoryMib, kernel, node, load }: Machine): string {
+  const memory = (memoryMib / 1024).toFixed(0)
+  return `${count} × ${cpu}, ${memory} GiB, Linux ${kernel}, Node ${node}, load ${load}`
+}
