@@ -4,9 +4,9 @@ import type { BigIntStats } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { fromFileError } from './errno.ts'
+import { fromFileError } from './file-error.ts'
 import { UploadError } from './error.ts'
-import { show } from './show.ts'
+import { show } from './text.ts'
 
 // no symbolic link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK

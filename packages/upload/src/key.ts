@@ -1,11 +1,9 @@
 import { UploadError } from './error.ts'
-import { show } from './show.ts'
+import { CONTROL, show } from './text.ts'
 
-/** S3 takes 1,024 bytes of UTF-8 as a key; a directory is no more patient. */
+/** S3 takes 1,024 bytes of UTF-8 as a key; a directory takes no longer ones. */
 const MAX_KEY_BYTES = 1024
 const MAX_NAME_BYTES = 255
-// and what ends a line for some reader, or turns the text around it
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 /** A file name as a key: control characters, which XML listings cannot carry, become percent-encoded. */
 export function keyOf(name: string): string {

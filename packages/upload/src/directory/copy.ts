@@ -3,10 +3,10 @@ import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { throwIfAborted } from '../abortable.ts'
 import type { Progress } from '../destination.ts'
-import { fromFileError } from '../errno.ts'
+import { fromFileError } from '../file-error.ts'
 import { UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
-import { show } from '../show.ts'
+import { show } from '../text.ts'
 import { BLOCK_BYTES, blockFor, sameContent } from './same-content.ts'
 
 export interface CopyOptions {

@@ -1,6 +1,6 @@
 import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, fromFileError } from '../errno.ts'
+import { errnoOf, fromFileError } from '../file-error.ts'
 
 /** File systems without hard links, such as vfat and some network ones. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])

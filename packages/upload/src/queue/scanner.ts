@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
-import { show } from '../show.ts'
+import { show } from '../text.ts'
 import type { Backlog } from './backlog.ts'
 import type { QueueEvent } from './events.ts'
 import { list, measure } from './list.ts'

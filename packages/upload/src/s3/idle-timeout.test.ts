@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Patience, attemptLimitMs } from './patience.ts'
+import { IdleTimeout, attemptLimitMs } from './idle-timeout.ts'
 
 test('a part of 8 MiB has the hours that it takes at 1 KiB/s', () => {
   expect(attemptLimitMs(600_000, 8 * 1024 ** 2)).toBeGreaterThan((8 * 1024 ** 2) / 1.024)
@@ -7,14 +7,14 @@ test('a part of 8 MiB has the hours that it takes at 1 KiB/s', () => {
 })
 
 test('a store that never answers gets more time after each call, ten minutes at most, one that answers soon no more', () => {
-  const patience = new Patience(60_000, 2)
+  const timeout = new IdleTimeout(60_000, 2)
   const given = Array.from({ length: 12 }, () => {
-    patience.silent()
-    return patience.ms / 1000
+    timeout.timedOut()
+    return timeout.ms / 1000
   })
   expect(given).toEqual([60, 120, 120, 240, 240, 480, 480, 600, 600, 600, 600, 600])
-  patience.answered(250_000)
-  expect(patience.ms).toBe(600_000)
-  patience.answered(1000)
-  expect(patience.ms).toBe(60_000)
+  timeout.answered(250_000)
+  expect(timeout.ms).toBe(600_000)
+  timeout.answered(1000)
+  expect(timeout.ms).toBe(60_000)
 })
