@@ -15,13 +15,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { test as base, describe, expect, vi } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { UploadError, UploadQueue, openDestination } from '../index.ts'
 import type { Destination, QueueEvent, QueueOptions, RunOptions, Stored } from '../index.ts'
-import { randomFile, scratch } from '../testing/files.ts'
+import { randomFile } from '@core-dump-handler/testing/random-file'
+import { test as base } from '@core-dump-handler/testing/scratch'
 
 interface Fixtures {
-  dir: string
   spool: string
   out: string
   events: QueueEvent[]
@@ -30,11 +30,6 @@ interface Fixtures {
 }
 
 const it = base.extend<Fixtures>({
-  // oxlint-disable-next-line no-empty-pattern -- vitest reads the parameter list
-  dir: async ({}, use) => {
-    await using tmp = await scratch()
-    await use(tmp.dir)
-  },
   spool: async ({ dir }, use) => {
     await mkdir(join(dir, 'spool'))
     await use(join(dir, 'spool'))
@@ -85,7 +80,7 @@ const empty = (directory: string): Promise<void> =>
   vi.waitFor(async () => expect(await readdir(directory)).toEqual([]), 10_000)
 
 describe('UploadQueue', () => {
-  it('uploads finished bundles and leaves everything else in place', async ({
+  it('uploads finished bundles and leaves everything else in place [agent-25]', async ({
     dir,
     spool,
     out,
@@ -113,7 +108,11 @@ describe('UploadQueue', () => {
     expect(arrived).toEqual(['-rf.zip', '[x]{y}*.zip', 'a.zip', 'b c.zip'])
   })
 
-  it('percent-encodes control characters of a name in the key', async ({ spool, out, start }) => {
+  it('percent-encodes control characters of a name in the key [attack-5]', async ({
+    spool,
+    out,
+    start,
+  }) => {
     await writeFile(join(spool, 'a\nERROR forged\u001b[2J.zip'), 'x')
 
     start()
@@ -180,7 +179,7 @@ describe('UploadQueue', () => {
     await empty(spool)
   })
 
-  it('watches a directory again that is created later or replaced', async ({
+  it('watches a directory again that is created later or replaced [agent-20]', async ({
     spool,
     events,
     start,
@@ -310,7 +309,7 @@ describe('UploadQueue', () => {
     await empty(spool)
   })
 
-  it('uploads only the new file when a file is replaced while its lock is requested', async ({
+  it('uploads only the new file when a file is replaced while its lock is requested [recompress-12]', async ({
     dir,
     spool,
     out,
@@ -365,7 +364,7 @@ describe('UploadQueue', () => {
     expect(events.filter((event) => event.type === 'warning')).toEqual([])
   })
 
-  it('uploads a new file before most of the old ones', async ({ spool, start }) => {
+  it('uploads a new file before most of the old ones [agent-31]', async ({ spool, start }) => {
     for (let n = 10; n < 60; n++) {
       await writeFile(join(spool, `old-${n}.zip`), 'x')
       await utimes(join(spool, `old-${n}.zip`), n, n)
@@ -407,7 +406,7 @@ describe('UploadQueue', () => {
     expect(events.filter((event) => event.type === 'warning')).toMatchObject([{ code: 'LOCK' }])
   })
 
-  it('tries a file that fails again after ever longer waits, and uploads the others meanwhile', async ({
+  it('tries a file that fails again after ever longer waits, and uploads the others meanwhile [agent-23]', async ({
     spool,
     events,
     start,
@@ -445,7 +444,7 @@ describe('UploadQueue', () => {
     expect(queue.stats()).toMatchObject({ files: 1, failing: 1, active: 0 })
   })
 
-  it('pauses while the destination is down, and uploads everything afterwards', async ({
+  it('pauses while the destination is down, and uploads everything afterwards [agent-4]', async ({
     spool,
     events,
     start,
@@ -487,7 +486,7 @@ describe('UploadQueue', () => {
     expect(await readdir(spool)).toEqual(['poison.zip'])
   })
 
-  it('does not delete a file that replaced the uploaded one, and uploads it too', async ({
+  it('does not delete a file that replaced the uploaded one, and uploads it too [agent-18, attack-6]', async ({
     dir,
     spool,
     events,
@@ -516,7 +515,10 @@ describe('UploadQueue', () => {
     })
   })
 
-  it('does not delete a file that was written to during its upload', async ({ spool, start }) => {
+  it('does not delete a file that was written to during its upload [agent-17]', async ({
+    spool,
+    start,
+  }) => {
     const file = join(spool, 'x.zip')
     await writeFile(file, 'first')
     const to = scripted(() => undefined)
@@ -535,7 +537,7 @@ describe('UploadQueue', () => {
     expect(to.stored).toHaveLength(2)
   })
 
-  it('reports no failure for a file that vanishes', async ({ spool, events, start }) => {
+  it('reports no failure for a file that vanishes [B18]', async ({ spool, events, start }) => {
     const to = scripted(() => undefined)
     for (let i = 0; i < 50; i++) await writeFile(join(spool, `${i}.zip`), `${i}`)
     const put = to.put.bind(to)
