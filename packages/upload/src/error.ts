@@ -35,7 +35,7 @@ export interface UploadErrorFacts extends ErrorOptions {
   readonly storeCode?: string
   /** What to quote to the store's support. */
   readonly requestId?: string
-  /** Overrides what the code alone would say. */
+  /** Overrides what follows from the code. */
   readonly retryable?: boolean
 }
 
@@ -103,7 +103,7 @@ export class UploadError extends Error {
   }
 }
 
-/** Unlike `instanceof`, holds across two installed copies of this package. */
+/** Unlike `instanceof`, works across two installed copies of this package. */
 export function isUploadError(error: unknown): error is UploadError {
   return error instanceof Error && error.name === 'UploadError'
 }

@@ -5,12 +5,12 @@ import { CONTROL, show } from './text.ts'
 const MAX_KEY_BYTES = 1024
 const MAX_NAME_BYTES = 255
 
-/** A file name as a key: control characters, which XML listings cannot carry, become percent-encoded. */
+/** A file name as a key: control characters, which XML listings cannot contain, become percent-encoded. */
 export function keyOf(name: string): string {
   return name.replace(CONTROL, encodeURIComponent)
 }
 
-/** Refuse keys that would escape the prefix or that no store takes. */
+/** Reject keys that would leave the prefix or that no store accepts. */
 export function checkKey(key: string, prefix = ''): string {
   const parts = key.split('/')
   const wrong =

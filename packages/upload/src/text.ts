@@ -1,4 +1,4 @@
-/** What ends a line for some reader, or turns the direction of the text around it. */
+/** What ends a line for some reader, or changes the direction of the text around it. */
 export const CONTROL: RegExp = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 /** Halves of surrogate pairs, and what stands for bytes that are no UTF-8. */
 const BROKEN = /[\p{Cs}\ufffd]/gu

@@ -73,13 +73,13 @@ describe('a directory destination', () => {
     expect(byHash.key).toBe(`x-${(await sha256(c)).slice(0, 12)}.zip`)
     expect(await sha256(join(root, 'x.zip'))).toBe(await sha256(a))
     expect(await sha256(join(root, 'x-uuid.zip'))).toBe(await sha256(b))
-    await writeFile(join(root, byHash.key), 'somebody else')
+    await writeFile(join(root, byHash.key), 'another content')
     await expect(store.put(c, 'x.zip', { uniqueId: 'uuid' })).rejects.toMatchObject({
       code: 'OCCUPIED',
     })
   })
 
-  it('what is no regular file under the name is left alone', async ({ dir, root, store }) => {
+  it('does not touch what is no regular file under the name', async ({ dir, root, store }) => {
     const file = await randomFile(join(dir, 'x.zip'), 10)
     await mkdir(join(root, 'dir.zip'), { recursive: true })
     await symlink(file, join(root, 'link.zip'))
@@ -91,7 +91,7 @@ describe('a directory destination', () => {
     }
   })
 
-  it('a file is never taken for the copy of itself', async ({ dir }) => {
+  it('rejects when the target is the file itself', async ({ dir }) => {
     const file = await randomFile(join(dir, 'x.zip'), 10)
     const store = openDestination(pathToFileURL(dir).href)
 
@@ -100,7 +100,7 @@ describe('a directory destination', () => {
     await expect(store.put(file, 'y.zip')).rejects.toMatchObject({ code: 'INVALID' })
   })
 
-  it('what a killed run has left is removed when it is old', async ({ dir, root, store }) => {
+  it('removes parts of killed runs that are old', async ({ dir, root, store }) => {
     const file = await randomFile(join(dir, 'x.zip'), 2 * MIB)
     await mkdir(root, { recursive: true })
     const [old, young, foreign] = [

@@ -75,7 +75,7 @@ async function compare(
     if (errno === 'ENOENT') return 'absent'
     // a symbolic link, a socket, a file of another user: in no case our content
     if (['ELOOP', 'ENXIO', 'EACCES', 'EPERM'].includes(errno)) return 'different'
-    throw fromFileError('target', 'look at', target, cause)
+    throw fromFileError('target', 'open', target, cause)
   }
   try {
     const { dev, ino } = await other.stat({ bigint: true })

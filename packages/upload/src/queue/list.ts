@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import fastGlob from 'fast-glob'
 import { fromFileError } from '../file-error.ts'
 
-/** What a bundle directory holds, as far as the queue is concerned. */
+/** The files of a bundle directory that concern the queue. */
 export interface Listing {
   /** Names of finished bundles: regular files, not hidden, ending in `.zip`. */
   readonly bundles: readonly string[]

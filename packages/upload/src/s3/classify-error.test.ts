@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { classifyError } from './classify-error.ts'
 
 function sdkError(name: string, status?: number): Error {
-  const error = Object.assign(new Error('said the store'), { name })
+  const error = Object.assign(new Error('an error of the store'), { name })
   return status === undefined
     ? error
     : Object.assign(error, { $metadata: { httpStatusCode: status } })

@@ -68,7 +68,7 @@ export class ReplaceableClient {
       try {
         return this.#remember(await credentials())
       } catch (cause) {
-        const message = `Cannot get the keys of the bucket ${show(this.#bucket)}: ${reasonOf(cause)}; they are asked for again`
+        const message = `Cannot get the keys of the bucket ${show(this.#bucket)}: ${reasonOf(cause)}; they are read again at the next attempt`
         throw new UploadError('NO_CREDENTIALS', message, { cause })
       }
     }
@@ -82,7 +82,7 @@ export class ReplaceableClient {
   }
 }
 
-/** A client with the settings that survived slow, dead and old stores. */
+/** A client with the settings that work with slow, dead and old stores. */
 async function makeClient(
   options: S3Options,
   credentials: S3Options['credentials'],

@@ -10,7 +10,7 @@ export interface ObjectInfo {
   readonly bytes: number
   readonly etag: string
   readonly metadata: Readonly<Record<string, string>>
-  /** False where the store encrypts with a key of its own, so that an ETag says nothing about the content. */
+  /** False where the store encrypts with a key of its own, so that an ETag is not computed from the content. */
   readonly etagIsMd5: boolean
 }
 
@@ -27,7 +27,7 @@ async function head(
 ): Promise<ObjectInfo | undefined> {
   try {
     const command = new HeadObjectCommand({ Bucket: store.bucket, Key: key })
-    const answer = await store.send('look at', key, command, { signal })
+    const answer = await store.send('read the metadata of', key, command, { signal })
     return {
       bytes: answer.ContentLength ?? 0,
       etag: bareEtag(answer.ETag),
@@ -62,8 +62,8 @@ export async function headIfAllowed(
 }
 
 /**
- * Ask the store for what it has under `key` now; rejects with `MISMATCH` unless it is of our size
- * and from our upload. The content was covered on its way by the signed SHA-256 of each request.
+ * Read by HEAD what the store has under `key` now; rejects with `MISMATCH` unless it has our size
+ * and is from our upload. The content was covered on its way by the signed SHA-256 of each request.
  */
 export async function verify(
   store: Store,

@@ -94,7 +94,7 @@ export class MultipartUpload {
     return this.#record.partBytes
   }
 
-  /** False where the store encrypts, so that an ETag says nothing about the content. */
+  /** False where the store encrypts, so that an ETag is not computed from the content. */
   get etagIsMd5(): boolean {
     return this.#record.etagIsMd5
   }
@@ -198,7 +198,7 @@ async function listParts(
       parts.set(PartNumber, { bytes: Size, etag: bareEtag(ETag) })
     }
     const next = answer.NextPartNumberMarker ?? ''
-    // a store that repeats a page would be asked for ever
+    // a store that repeats a page would keep us in this loop
     if (answer.IsTruncated !== true || next === '' || next === marker) return parts
     marker = next
   }

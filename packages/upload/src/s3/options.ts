@@ -34,7 +34,7 @@ export interface S3Options {
   readonly tags?: Readonly<Record<string, string>>
   /**
    * `required` sends no checksum that an older store would refuse: content is covered by the signed
-   * SHA-256 of each request. `supported` adds the SDK's CRC, which an Object Lock bucket asks for.
+   * SHA-256 of each request. `supported` adds the SDK's CRC, which an Object Lock bucket requires.
    * @default 'required'
    */
   readonly checksum?: 'required' | 'supported'

@@ -18,7 +18,7 @@ import type { Sent, Transfer } from './transfer.ts'
 
 const HASH_DIGITS = 12
 /** HEAD requests for a key before we give up finding it either free or taken. */
-const MAX_LOOKS = 3
+const MAX_HEADS = 3
 
 export interface PutFileOptions {
   readonly signal?: AbortSignal | undefined
@@ -90,19 +90,19 @@ async function putUnder(
   byContent: boolean,
 ): Promise<(Sent & Pick<Stored, 'outcome'>) | undefined> {
   const { store, source, key, signal } = transfer
-  for (let look = 1; look <= MAX_LOOKS; look++) {
+  for (let heads = 1; heads <= MAX_HEADS; heads++) {
     const found = await headIfAllowed(store, key, signal)
     const comparison = await compareFound(transfer, found, byContent)
     if (comparison === 'different') return undefined
     if (comparison === 'identical') {
       await discardUpload(store, source.path, signal)
-      // after a first look the object is what we have just sent, and its answer was lost
-      const outcome = look === 1 ? 'existing' : 'stored'
+      // after the first HEAD the object is what we have just sent, and its answer was lost
+      const outcome = heads === 1 ? 'existing' : 'stored'
       const etag = typeof found === 'object' ? found.etag : ''
       return { outcome, parts: 0, keptParts: 0, etag }
     }
     // refused as taken, yet not there: the store means something else by the condition
-    const replaces = comparison === 'partial' || (look > 1 && found === undefined)
+    const replaces = comparison === 'partial' || (heads > 1 && found === undefined)
     try {
       const sent = await send({ ...transfer, condition: replaces ? 'any' : 'absent' })
       return { outcome: 'stored', ...sent }
@@ -133,7 +133,7 @@ async function compareFound(
 async function send(transfer: Transfer): Promise<Sent> {
   const { store, source, key, signal, onProgress } = transfer
   if (source.size > store.partBytes) return putMultipart(transfer)
-  // of the time when the file counted as large
+  // an upload in parts from a run with smaller parts
   await discardUpload(store, source.path, signal)
   const sent = await putSmall(transfer)
   const { etag } = await verify(store, key, source, sent, signal)
@@ -168,7 +168,7 @@ async function putSmall(transfer: Transfer): Promise<string> {
 function notAllowedToCompare(subject: string, cause: unknown): UploadError {
   return new UploadError(
     'DENIED',
-    `${show(subject)} exists, and we may not look whether it is the same: allow s3:GetObject on the objects`,
+    `${show(subject)} exists, and we are not allowed to compare it: allow s3:GetObject on the objects`,
     { subject, cause },
   )
 }

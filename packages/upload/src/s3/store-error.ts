@@ -10,7 +10,7 @@ const ADVICE: Partial<Readonly<Record<UploadErrorCode, string>>> = {
   NO_CREDENTIALS:
     'Give an access key and its secret, or a role (web identity, pod identity, instance profile)',
   WRONG_SECRET: 'Check the access key and its secret, and that they belong to this store',
-  EXPIRED: 'The credentials have expired: they are asked for again at the next attempt',
+  EXPIRED: 'The credentials have expired: they are read again at the next attempt',
   CLOCK: 'Set the clock of this machine: the store refuses requests more than minutes apart',
   NO_BUCKET: 'Create the bucket, or correct its name, the region or the endpoint',
   WRONG_REGION: "Set the bucket's own region",
