@@ -7,7 +7,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
-import { portOf } from '../network/port-of.ts'
+import { portOf } from '../network/free-ports.ts'
 
 /** Operations of the S3 API, as far as tests distinguish them. */
 export type Operation =

@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import { Readable } from 'node:stream'
+import { writeFile } from 'node:fs/promises'
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
@@ -22,11 +20,11 @@ export interface S3Account {
 export interface ObjectStore extends S3Account {
   readonly bucket: string
   keys(): Promise<string[]>
-  /** Ids of the multipart uploads in progress. */
+  /** Ids of the multipart uploads that are open. */
   uploads(): Promise<string[]>
   /** Delete the objects below `prefix`. */
   deleteAll(prefix: string): Promise<void>
-  /** Abort all multipart uploads, as a lifecycle rule does. */
+  /** Abort them, as a lifecycle rule does. */
   abortUploads(): Promise<void>
   fetch(key: string, path: string): Promise<void>
   /** Bytes of an object. */
@@ -41,7 +39,7 @@ export interface ObjectStore extends S3Account {
 export const REGION = 'us-east-1'
 export const BUCKET = 'core-dumps'
 
-/** A client of the tests, independent of the product. */
+/** A client of the tests' own. */
 export function storeClient(
   account: S3Account,
   { bucket: Bucket, region } = { bucket: BUCKET, region: REGION },
@@ -85,8 +83,8 @@ export function storeClient(
     },
     async fetch(key, path) {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }))
-      if (!(Body instanceof Readable)) throw new TypeError(`${key} has no body that can be read`)
-      await pipeline(Body, createWriteStream(path))
+      if (!Body) throw new Error(`${key} has no content`)
+      await writeFile(path, Body.transformToWebStream())
     },
   }
 }

@@ -15,7 +15,7 @@ export interface Versitygw extends ObjectStore {
   kill(): Promise<void>
 }
 
-/** versitygw on a scratch directory: S3 that verifies secret, clock and every body; with further options of its own. */
+/** versitygw on a scratch directory: S3 that verifies secret, clock and every body; with `further` options. */
 export async function startVersitygw(further: readonly string[] = []): Promise<Versitygw> {
   const program = await findTool('versitygw')
   let folder = ''

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
 import type { S3Credentials } from '../index.ts'
 import { randomFile } from '@core-dump-handler/testing/random-file'
-import { portOf } from '@core-dump-handler/testing/network/port-of'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { describeS3, type S3Test } from '@core-dump-handler/testing/upload/s3-test'
 
 const EXPIRY = '2099-01-01T00:00:00Z'

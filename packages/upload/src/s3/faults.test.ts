@@ -202,6 +202,7 @@ describeS3('put, when the store fails,', (start) => {
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({
       code: 'STORE',
       retryable: true,
+      resumable: false,
     })
     await expectArrives(w, file)
   })

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { randomFile } from '@core-dump-handler/testing/random-file'
-import { portOf } from '@core-dump-handler/testing/network/port-of'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { describeS3 } from '@core-dump-handler/testing/upload/s3-test'
 
 /** A forward proxy that connects to one store, whatever the host of the request. */

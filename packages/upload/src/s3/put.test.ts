@@ -167,6 +167,19 @@ describeS3('put', (start) => {
     expect(await readdir(w.objects)).toEqual(['x.zip'])
   })
 
+  it('aborts the multipart upload of a file that is sent in one request later', async () => {
+    await using w = await start()
+    const file = await randomFile(join(w.dir, 'x.zip'), 7 * MIB)
+    w.proxy.injectOnce('CompleteMultipartUpload', { kind: 'response', status: 403 })
+    await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'DENIED' })
+
+    const stored = await w.open({ partBytes: 8 * MIB }).put(file, 'x.zip')
+
+    expect(stored).toMatchObject({ key: 'x.zip', outcome: 'stored', parts: 0 })
+    expect(w.proxy.count('AbortMultipartUpload')).toBe(1)
+    expect(await readdir(w.dir)).toEqual(['x.zip'])
+  })
+
   it('resumes a file whose name is as long as a file system takes', async () => {
     await using w = await start()
     const name = `${'n'.repeat(251)}.zip`

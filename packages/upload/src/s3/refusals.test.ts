@@ -10,7 +10,7 @@ import { expect, it } from 'vitest'
 import { isUploadError, openDestination } from '../index.ts'
 import type { S3Options } from '../index.ts'
 import { MIB, randomFile } from '@core-dump-handler/testing/random-file'
-import { portOf } from '@core-dump-handler/testing/network/port-of'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { describeS3 } from '@core-dump-handler/testing/upload/s3-test'
 
 const SECRET = 'canary-secret-4711'
