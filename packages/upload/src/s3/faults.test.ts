@@ -116,7 +116,7 @@ describeS3('put, when the store fails,', (start) => {
       await using w = await start()
       const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
       const store = w.open({ workers: 1, maxAttempts: 1 })
-      w.proxy.inject({ ...fault, on: 'UploadPart', after: 2, times: 1 })
+      w.proxy.inject({ ...fault, on: 'UploadPart', part: 3, times: 1 })
 
       const failure = await store.put(file, 'x.zip').catch((error: unknown) => error)
 
@@ -227,7 +227,7 @@ describeS3('put, when the store fails,', (start) => {
     const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
     const store = w.open({ workers: 1, maxAttempts: 2 })
     const act = (): Promise<void> => w.server.kill()
-    w.proxy.inject({ on: 'UploadPart', kind: 'act-first', act, after: 3, times: 1 })
+    w.proxy.inject({ on: 'UploadPart', kind: 'act-first', act, part: 4, times: 1 })
 
     await expect(store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'UNREACHABLE' })
     await w.server.up()
@@ -292,7 +292,7 @@ describeS3('put, during the upload,', (start) => {
     const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
     const store = w.open({ workers: 1, idleTimeoutMs: 60_000 })
     const stop = new AbortController()
-    w.proxy.inject({ on: 'UploadPart', kind: 'hang', after: 2, times: 1 })
+    w.proxy.inject({ on: 'UploadPart', kind: 'hang', part: 3, times: 1 })
     const attempt = store.put(file, 'x.zip', {
       signal: stop.signal,
       onProgress: ({ bytes }) => void (bytes === 10 * MIB && setTimeout(() => stop.abort(), 100)),

@@ -73,7 +73,9 @@ export class Store {
   ): Promise<T> {
     throwIfAborted(signal)
     try {
-      return await abortable(work(await this.#client.get()), signal)
+      const client = await this.#client.get()
+      throwIfAborted(signal)
+      return await abortable(work(client), signal)
     } catch (cause) {
       // the signal may have ended a connection that reports itself as broken
       throwIfAborted(signal)
