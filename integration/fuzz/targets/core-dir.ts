@@ -77,7 +77,7 @@ async function carry(random: Random, cores: string, url: string, endpoint: strin
   }
   for (const event of events) {
     if (event.type === 'failed') assertOneLine(event.error.message, 'a failure')
-    if (event.type === 'problem') assertOneLine(event.message, 'a problem')
+    if (event.type === 'warning') assertOneLine(event.message, 'a warning')
     if (event.type === 'stored') assertOneLine(event.stored.url, 'the place of a bundle')
   }
 }

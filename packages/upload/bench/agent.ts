@@ -15,12 +15,12 @@ import { ProcessCost } from './process-cost.ts'
 
 const SAMPLE_MS = 20
 
-/** The agent, alone in a memory cgroup, carries one bundle of any size. */
-export async function carryByAgent(
+/** The agent, alone in a memory cgroup, uploads one bundle of any size. */
+export async function uploadByAgent(
   store: ObjectStore,
   { mib, limitMib, setting, json }: UploadBenchOptions,
 ): Promise<Published> {
-  // whoever may set core patterns may make cgroups
+  // a user who may set core patterns may create cgroups
   const why = whyNoKernel()
   if (why !== undefined) {
     log(`Left out: the agent in a memory cgroup: ${why}`)
@@ -39,7 +39,7 @@ export async function carryByAgent(
     const daemon = agent.within(cgroup.procs).launch()
     await until('the agent prepares the node', () => agent.prepared)
     const cost = new ProcessCost(daemon.pid)
-    cost.look()
+    cost.sample()
     const { cpuS: cpuBefore, rssMiB: idleRssMiB } = cost.seen
     const started = performance.now()
     renameSync(part, join(agent.coreDir, 'bundle.zip'))
@@ -48,11 +48,11 @@ export async function carryByAgent(
       if (!daemon.running()) {
         throw new Error(`The agent ended, ${cgroup.kills()} OOM kills:\n${agent.output}`)
       }
-      cost.look()
+      cost.sample()
       await sleep(SAMPLE_MS)
     }
     const wallS = (performance.now() - started) / 1000
-    cost.look()
+    cost.sample()
     const size = await store.size('bundle.zip')
     if (size !== mib * 2 ** 20) throw new Error(`The agent stored ${size} bytes`)
     const { rssMiB, anonMiB } = cost.seen

@@ -43,7 +43,7 @@ const PEERS: Readonly<Record<string, Peer>> = {
   },
 }
 
-/** Ours with so many workers and parts of so many MiB, `2x8`. */
+/** Ours with a number of workers and MiB of a part, such as `2x8`. */
 export function ourClient({ endpoint, accessKey, secret }: S3Account, shape: string): Client {
   const [, workers = '', partMiB = ''] = /^(\d+)x(\d+)$/.exec(shape) ?? []
   if (workers === '') throw new TypeError(`Expected --ours to be like 2x8,4x16; got ${shape}`)
@@ -62,7 +62,7 @@ export function ourClient({ endpoint, accessKey, secret }: S3Account, shape: str
   }
 }
 
-/** The others that are installed; of those that are not how to have them. */
+/** The others that are installed; of those that are not, how to install them. */
 export function peersNamed(
   { endpoint, accessKey, secret }: S3Account,
   names: readonly string[],
@@ -86,14 +86,14 @@ export function peersNamed(
   return { peers, missing }
 }
 
-/** A tool that `scripts/tools` has made. */
+/** A tool that `scripts/tools` has built. */
 function findMade(name: string): string | undefined {
   const tools = new URL('../../../.cache/tools/', import.meta.url).pathname
   try {
     const folder = readdirSync(tools).find((each) => each.startsWith(`${name}-`))
     return folder === undefined ? undefined : join(tools, folder, name)
   } catch {
-    return undefined // nothing was made yet
+    return undefined // nothing was built yet
   }
 }
 

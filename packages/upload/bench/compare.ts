@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<Row>[] = [
   ['anon MiB', ({ anonMiB }) => anonMiB.toFixed(0)],
 ]
 
-/** Clients in turns, so that the machine's moods are shared. */
+/** Clients alternate, so that changes of the machine's load affect all. */
 export async function compare(
   file: string,
   store: ObjectStore,

@@ -3,7 +3,7 @@ import { endOnSignals } from '../../../integration/harness/end-on-signals.ts'
 import { removeScratch, scratchDirectory } from '../../../integration/harness/scratch.ts'
 import { startVersitygw } from '../../../integration/harness/versitygw.ts'
 import { publish } from '@core-dump-handler/testing/bench/publish'
-import { carryByAgent } from './agent.ts'
+import { uploadByAgent } from './agent.ts'
 import { compare } from './compare.ts'
 import { makeFile } from './make-file.ts'
 import { parseOptions, USAGE, type UploadBenchOptions } from './options.ts'
@@ -14,11 +14,11 @@ else await bench(options)
 
 async function bench(chosen: UploadBenchOptions): Promise<void> {
   endOnSignals()
-  // as real stores have it
+  // real stores keep connections alive
   const store = await startVersitygw(['--keep-alive'])
   const dir = scratchDirectory()
   try {
-    if (chosen.agent) publish(chosen, await carryByAgent(store, chosen))
+    if (chosen.agent) publish(chosen, await uploadByAgent(store, chosen))
     else {
       const file = await makeFile(join(dir, 'bundle.zip'), chosen.mib)
       publish(chosen, await compare(file, store, chosen))

@@ -3,13 +3,13 @@ import { ProcessCost, type Cost } from './process-cost.ts'
 
 const SAMPLE_MS = 10
 
-/** Run a program and look at its /proc entry until it ends: the same yardstick for every client. */
+/** Run a program and sample its /proc entry until it ends: the same measure for every client. */
 export async function measure(
   command: readonly [string, ...string[]],
   env: NodeJS.ProcessEnv,
 ): Promise<Cost> {
   const started = performance.now()
-  // the program takes its place, and ends when we are killed
+  // becomes the program, and ends when we are killed
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', ...command], {
     env,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -17,7 +17,7 @@ export async function measure(
   let stderr = ''
   child.stderr.on('data', (chunk: Buffer) => (stderr = `${stderr}${chunk.toString()}`.slice(-500)))
   const cost = new ProcessCost(child.pid ?? 0)
-  const sampler = setInterval(() => cost.look(), SAMPLE_MS)
+  const sampler = setInterval(() => cost.sample(), SAMPLE_MS)
   const status = await new Promise((resolve) => child.once('close', resolve))
   clearInterval(sampler)
   if (status !== 0) throw new Error(`${command[0]} failed: ${stderr}`)

@@ -4,7 +4,7 @@ import { COMMON_OPTIONS, COMMON_USAGE } from '@core-dump-handler/testing/bench/p
 
 export const USAGE = `Usage: npm run bench -- upload [options]
 
-What an upload costs the program that does it, beside other clients, to an S3 server on this machine.
+CPU, memory and time of an upload to an S3 server on this machine, compared with other clients.
 With --agent: the agent as a process of its own, in a cgroup with little memory (as root).
 
   --size SIZE      of the file, such as 512MiB or 5GiB (default 1GiB; 5GiB with --agent)
@@ -12,8 +12,8 @@ With --agent: the agent as a process of its own, in a cgroup with little memory 
   --warm-up N      rounds before them that do not count (default 1)
   --ours LIST      workers x MiB of a part; 2x8 is the default of the product (default 2x8,4x16)
   --peers LIST     rclone, aws, s5cmd, or none (default rclone,aws,s5cmd)
-  --agent          let the agent carry one bundle instead
-  --limit SIZE     memory that it has, page cache included (default 128MiB)
+  --agent          measure the agent uploading one bundle instead
+  --limit SIZE     its memory limit, page cache included (default 128MiB)
   --setting N=V    of the agent, such as S3_WORKERS=1 (repeatable)
 ${COMMON_USAGE}`
 

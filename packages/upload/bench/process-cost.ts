@@ -6,12 +6,12 @@ const TICKS_PER_SECOND = 100
 export interface Cost {
   readonly wallS: number
   readonly cpuS: number
-  /** The most, program text included; and the most that is its alone. */
+  /** Peak, program text included; and peak of anonymous memory. */
   readonly rssMiB: number
   readonly anonMiB: number
 }
 
-/** CPU and memory of a process, by looking at /proc as long as it is there. */
+/** CPU and memory of a process, sampled from /proc as long as it runs. */
 export class ProcessCost {
   readonly #pid: number
   #seen: Omit<Cost, 'wallS'> = { cpuS: 0, rssMiB: 0, anonMiB: 0 }
@@ -24,7 +24,7 @@ export class ProcessCost {
     return this.#seen
   }
 
-  look(): void {
+  sample(): void {
     try {
       const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8')
       // after the name: state is field 3, utime 14, stime 15
@@ -38,7 +38,7 @@ export class ProcessCost {
         anonMiB: Math.max(this.#seen.anonMiB, mebibytes('RssAnon')),
       }
     } catch {
-      // it has just ended: the last look counts
+      // it has just ended: the last sample counts
     }
   }
 }

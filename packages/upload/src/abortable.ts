@@ -1,24 +1,25 @@
 import { UploadError } from './error.ts'
 
-/** The error of an aborted call; nothing is lost by it. */
-export function aborted(signal: AbortSignal): UploadError {
-  return new UploadError('ABORTED', 'The upload was stopped; the next one goes on from here', {
+/** The error of an aborted call; what was sent is kept. */
+function aborted(signal: AbortSignal): UploadError {
+  return new UploadError('ABORTED', 'The upload was aborted; the next one resumes it', {
     cause: signal.reason,
   })
 }
 
+/** Throw `ABORTED` when the signal is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw aborted(signal)
 }
 
 /**
- * Settle with `work`, or reject as soon as the signal aborts.
- * The SDK hears a signal while a request runs, not while it waits to repeat one.
+ * Settle with `work`, or reject with `ABORTED` as soon as the signal aborts or when it is aborted already.
+ * The SDK observes a signal while a request runs, not while it waits to repeat one.
  */
 export async function abortable<T>(
   work: Promise<T>,
   signal: AbortSignal | undefined,
-  // a result that nobody waits for any more
+  // gets a result that comes after the abort
   discard: (late: T) => void = () => {},
 ): Promise<T> {
   if (!signal) return work

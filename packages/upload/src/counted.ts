@@ -23,6 +23,8 @@ export async function* counted(
     }
   } catch (cause) {
     if (cause instanceof UploadError) throw cause
-    throw new UploadError('UNREADABLE', 'The stream broke off: nothing was stored', { cause })
+    throw new UploadError('UNREADABLE', 'The stream failed before its end: nothing was stored', {
+      cause,
+    })
   }
 }

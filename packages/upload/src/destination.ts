@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { S3Options } from './s3/options.ts'
 
-/** How far a transfer is, in bytes that the store has accepted. */
+/** Progress of a transfer, in bytes that the store has accepted. */
 export interface Progress {
   readonly bytes: number
   /** Size of the whole; absent for a stream of unknown length. */
@@ -42,7 +42,7 @@ export interface Stored {
   /** Key below the destination's prefix; differs from the wanted one when that was taken. */
   readonly key: string
   readonly bytes: number
-  /** `existing`: the very same content was there already and nothing was sent. */
+  /** `existing`: identical content was there already and nothing was sent. */
   readonly outcome: 'stored' | 'existing'
   /** The wanted key, when another content had it. */
   readonly takenKey?: string
@@ -53,9 +53,9 @@ export interface Stored {
   readonly etag?: string
 }
 
-/** Where files go; safe to use for several transfers at once. */
+/** A place for files; safe to use for several transfers at once. */
 export interface Destination {
-  /** As a person would write it, without credentials. */
+  /** Without credentials. */
   readonly url: string
   /**
    * Store `file` under `key` and resolve only once the destination has confirmed it.
@@ -63,17 +63,17 @@ export interface Destination {
    * for the same file, also by another process. Rejects with `UploadError`.
    */
   put(file: string, key: string, options?: PutOptions): Promise<Stored>
-  /** Store a stream of unknown length; nothing is visible under the key before it has ended well. */
+  /** Store a stream of unknown length; nothing is visible under the key before the stream has ended without an error. */
   putStream(
     source: Readable | AsyncIterable<Uint8Array>,
     key: string,
     options?: PutStreamOptions,
   ): Promise<Stored>
-  /** Ask whether the destination answers and takes our credentials; rejects with `UploadError`. */
+  /** Resolves when the destination answers and accepts the credentials; rejects with `UploadError`. */
   check(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Forget an interrupted upload of a file that exists no more: free what the store keeps of it. */
+  /** Give up an interrupted upload of a file that exists no more: free what the store keeps of it. */
   abandon(file: string, options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Close idle connections; transfers under way fail. */
+  /** Close idle connections; transfers in progress fail. */
   close(): Promise<void>
 }
 

@@ -35,17 +35,17 @@ export interface UploadErrorFacts extends ErrorOptions {
   readonly storeCode?: string
   /** What to quote to the store's support. */
   readonly requestId?: string
-  /** Overrides what the code alone would say. */
+  /** Overrides what follows from the code. */
   readonly retryable?: boolean
 }
 
 const RETRYABLE: ReadonlySet<UploadErrorCode> = new Set([
-  // a node's role, or its metadata service, may come up after us
+  // a node's role, or its metadata service, may start after this process
   'NO_CREDENTIALS',
   'EXPIRED',
   'CLOCK',
   'UNREACHABLE',
-  // certificates and CA files are renewed by robots
+  // certificates and CA files are renewed by programs
   'TLS',
   'THROTTLED',
   'STORE',
@@ -68,12 +68,22 @@ const OF_DESTINATION: ReadonlySet<UploadErrorCode> = new Set([
   'FULL',
 ])
 
+/** Answers of a store whose multipart upload can never be completed. */
+const LOST_UPLOAD: ReadonlySet<string> = new Set([
+  'NoSuchUpload',
+  'InvalidPart',
+  'InvalidPartOrder',
+  'EntityTooSmall',
+])
+
 /** What was attempted, on what, why it failed and what to do; holds no secret. */
 export class UploadError extends Error {
   override readonly name = 'UploadError'
   readonly code: UploadErrorCode
-  /** True when the same call may succeed later with nobody doing anything. */
+  /** True when the same call may succeed later though no one did anything. */
   readonly retryable: boolean
+  /** False when the parts that the store has can never become the object: the next attempt sends all. */
+  readonly resumable: boolean
   readonly scope: UploadErrorScope
   readonly subject: string | undefined
   readonly httpStatus: number | undefined
@@ -84,6 +94,7 @@ export class UploadError extends Error {
     super(message, 'cause' in facts ? { cause: facts.cause } : undefined)
     this.code = code
     this.retryable = facts.retryable ?? RETRYABLE.has(code)
+    this.resumable = code !== 'MISMATCH' && !LOST_UPLOAD.has(facts.storeCode ?? '')
     this.scope = OF_DESTINATION.has(code) ? 'destination' : 'file'
     this.subject = facts.subject
     this.httpStatus = facts.httpStatus
@@ -92,7 +103,7 @@ export class UploadError extends Error {
   }
 }
 
-/** Unlike `instanceof`, holds across two installed copies of this package. */
+/** Unlike `instanceof`, works across two installed copies of this package. */
 export function isUploadError(error: unknown): error is UploadError {
   return error instanceof Error && error.name === 'UploadError'
 }

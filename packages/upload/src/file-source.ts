@@ -4,20 +4,20 @@ import type { BigIntStats } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { fromFileError } from './errno.ts'
+import { fromFileError } from './file-error.ts'
 import { UploadError } from './error.ts'
-import { show } from './show.ts'
+import { show } from './text.ts'
 
 // no symbolic link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** A regular file, opened once, of which we know when it stops being the one that we opened. */
+/** A regular file, opened once, whose changes since then are noticed. */
 export interface FileSource extends AsyncDisposable {
   readonly path: string
   readonly size: number
   /** Device and inode. */
   readonly inode: string
-  /** Names this very state of this very file; kept as metadata of the object made from it. */
+  /** Identifies this state of this file; kept as metadata of the object made from it. */
   readonly token: string
   /** Fill the first `length` bytes of `buffer` from `position`; rejects with `CHANGED` when the file is shorter. */
   read(buffer: Buffer, length: number, position: number): Promise<Buffer>
@@ -37,7 +37,7 @@ export async function openForReading(path: string): Promise<FileHandle> {
   })
 }
 
-/** Take `handle` (left open), or open `path` (closed at disposal). */
+/** Use `handle` (left open), or open `path` (closed at disposal). */
 export async function openSource(path: string, handle?: FileHandle): Promise<FileSource> {
   const file = handle ?? (await openForReading(path))
   const close = async (): Promise<void> => void (handle ?? (await file.close()))
@@ -48,7 +48,7 @@ export async function openSource(path: string, handle?: FileHandle): Promise<Fil
     }
     const id = identity(stats)
     const changed = (how: string): UploadError =>
-      new UploadError('CHANGED', `${show(path)} ${how} while it was sent; it is sent anew`, {
+      new UploadError('CHANGED', `${show(path)} ${how} while it was sent; it is sent again`, {
         subject: path,
       })
     return {

@@ -1,18 +1,16 @@
 import { UploadError } from './error.ts'
-import { show } from './show.ts'
+import { CONTROL, show } from './text.ts'
 
-/** S3 takes 1,024 bytes of UTF-8 as a key; a directory is no more patient. */
+/** S3 takes 1,024 bytes of UTF-8 as a key; a directory takes no longer ones. */
 const MAX_KEY_BYTES = 1024
 const MAX_NAME_BYTES = 255
-// and what ends a line for some reader, or turns the text around it
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
-/** A file name as a key: control characters, which XML listings cannot carry, become percent-encoded. */
+/** A file name as a key: control characters, which XML listings cannot contain, become percent-encoded. */
 export function keyOf(name: string): string {
   return name.replace(CONTROL, encodeURIComponent)
 }
 
-/** Refuse keys that would escape the prefix or that no store takes. */
+/** Reject keys that would leave the prefix or that no store accepts. */
 export function checkKey(key: string, prefix = ''): string {
   const parts = key.split('/')
   const wrong =

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from './destination.ts'
 import { UploadError, isUploadError } from './error.ts'
-import { plain, show } from './show.ts'
+import { reasonOf, show } from './text.ts'
 
 /** A destination whose modules are read at its first use: a waiting agent does without the SDK's 14 MiB. */
 export class LazyDestination implements Destination {
@@ -40,7 +40,7 @@ export class LazyDestination implements Destination {
 
   async #use(): Promise<Destination> {
     return (this.#loaded ??= this.#load().catch((cause: unknown) => {
-      // out of memory or descriptors: another time it may be had
+      // out of memory or descriptors: a later attempt may succeed
       this.#loaded = undefined
       throw isUploadError(cause) ? cause : notLoaded(this.url, cause)
     }))
@@ -48,10 +48,9 @@ export class LazyDestination implements Destination {
 }
 
 function notLoaded(url: string, cause: unknown): UploadError {
-  const why = plain(cause instanceof Error ? cause.message : String(cause))
   return new UploadError(
     'UNREACHABLE',
-    `Cannot load the program that speaks to ${show(url)}: ${why}; it is tried again, and if that does not help install it anew`,
+    `Cannot load the modules that upload to ${show(url)}: ${reasonOf(cause)}; it is tried again, and if that does not help install it again`,
     { cause, subject: url },
   )
 }

@@ -1,56 +1,60 @@
-import { expect, test } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isUploadError, openDestination } from './index.ts'
 import type { DestinationOptions } from './index.ts'
 
-test.for([
-  ['s3://bucket', 's3://bucket/'],
-  ['s3://bucket/', 's3://bucket/'],
-  ['s3://my_old.bucket/a//b/', 's3://my_old.bucket/a/b/'],
-  ['file:/tmp/x', 'file:/tmp/x'],
-  ['file:///tmp/x%20y', 'file:///tmp/x%20y'],
-] as const)('%s is a destination', ([url, shown]) => {
-  expect(openDestination(url).url).toBe(shown)
+describe('openDestination', () => {
+  it.for([
+    ['s3://bucket', 's3://bucket/'],
+    ['s3://bucket/', 's3://bucket/'],
+    ['s3://my_old.bucket/a//b/', 's3://my_old.bucket/a/b/'],
+    ['file:/tmp/x', 'file:/tmp/x'],
+    ['file:///tmp/x%20y', 'file:///tmp/x%20y'],
+  ] as const)('accepts %s', ([url, shown]) => {
+    expect(openDestination(url).url).toBe(shown)
+  })
+
+  it.for([
+    '',
+    'bucket',
+    's3://',
+    's3://b',
+    's3:/bucket',
+    's3://bucket/../other',
+    's3://bucket/a?versionId=1',
+    's3://key:canary@bucket/x',
+    'https://canary@bucket.example/x',
+    'file:relative',
+    'file://host/x',
+    'file:/a%2Fb',
+  ])('rejects %j', (url) => {
+    const attempt = (): unknown => openDestination(url)
+    expect(attempt).toThrow(expect.objectContaining({ name: 'UploadError', code: 'INVALID' }))
+    expect(attempt).not.toThrow(/canary/)
+  })
+
+  it.for<DestinationOptions['s3']>([
+    { partBytes: 5 * 1024 ** 2 - 1 },
+    { partBytes: Number.NaN },
+    { workers: 0 },
+    { maxAttempts: 1.5 },
+    { idleTimeoutMs: -1 },
+    { endpoint: 'store.example:9000' },
+    { endpoint: 'https://user:canary@store.example' },
+    { credentials: { accessKeyId: 'x', secretAccessKey: '' } },
+    { credentials: { accessKeyId: '', secretAccessKey: 'canary' } },
+    { proxyEnv: { HTTPS_PROXY: 'user:canary@proxy.example' } },
+    { proxyEnv: { http_proxy: 'socks5://canary@proxy.example' } },
+    { tags: Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v'])) },
+  ])('rejects the setting %o', (s3 = {}) => {
+    const attempt = (): unknown => openDestination('s3://bucket', { s3 })
+    expect(attempt).toThrow(expect.objectContaining({ code: 'INVALID', retryable: false }))
+    expect(attempt).not.toThrow(/canary/)
+  })
 })
 
-test.for([
-  '',
-  'bucket',
-  's3://',
-  's3://b',
-  's3:/bucket',
-  's3://bucket/../other',
-  's3://bucket/a?versionId=1',
-  's3://key:canary@bucket/x',
-  'https://canary@bucket.example/x',
-  'file:relative',
-  'file://host/x',
-  'file:/a%2Fb',
-])('%j is none', (url) => {
-  const attempt = (): unknown => openDestination(url)
-  expect(attempt).toThrow(expect.objectContaining({ name: 'UploadError', code: 'INVALID' }))
-  expect(attempt).not.toThrow(/canary/)
-})
-
-test.for<DestinationOptions['s3']>([
-  { partBytes: 5 * 1024 ** 2 - 1 },
-  { partBytes: Number.NaN },
-  { workers: 0 },
-  { maxAttempts: 1.5 },
-  { idleTimeoutMs: -1 },
-  { endpoint: 'store.example:9000' },
-  { endpoint: 'https://user:canary@store.example' },
-  { credentials: { accessKeyId: 'x', secretAccessKey: '' } },
-  { credentials: { accessKeyId: '', secretAccessKey: 'canary' } },
-  { proxyEnv: { HTTPS_PROXY: 'user:canary@proxy.example' } },
-  { proxyEnv: { http_proxy: 'socks5://canary@proxy.example' } },
-  { tags: Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`k${i}`, 'v'])) },
-])('the setting %o is refused before anything is sent', (s3 = {}) => {
-  const attempt = (): unknown => openDestination('s3://bucket', { s3 })
-  expect(attempt).toThrow(expect.objectContaining({ code: 'INVALID', retryable: false }))
-  expect(attempt).not.toThrow(/canary/)
-})
-
-test('an error of another copy of this package is one too', () => {
-  expect(isUploadError(Object.assign(new Error('x'), { name: 'UploadError' }))).toBe(true)
-  expect(isUploadError(new Error('x'))).toBe(false)
+describe('isUploadError', () => {
+  it('accepts an error of another copy of this package', () => {
+    expect(isUploadError(Object.assign(new Error('x'), { name: 'UploadError' }))).toBe(true)
+    expect(isUploadError(new Error('x'))).toBe(false)
+  })
 })

@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import type { Destination, DestinationOptions } from './destination.ts'
 import { UploadError } from './error.ts'
 import { LazyDestination } from './lazy-destination.ts'
-import { checkS3Options } from './s3/check-options.ts'
-import { show } from './show.ts'
+import { checkS3Options } from './s3/options.ts'
+import { show } from './text.ts'
 
 const S3_URL = /^s3:\/\/([A-Za-z0-9][\w.-]{1,254})(?:\/([^?#]*))?$/
 

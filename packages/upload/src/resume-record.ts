@@ -11,7 +11,7 @@ const MAX_BYTES = 16_384
 // no link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** What a next run needs to go on with a multipart upload; lies beside the file under a hidden name. */
+/** What a later run needs to resume a multipart upload; a hidden file beside the file. */
 export interface ResumeRecord {
   /** Name of the file it belongs to, in the same directory. */
   readonly file: string
@@ -22,7 +22,7 @@ export interface ResumeRecord {
   readonly key: string
   readonly uploadId: string
   readonly partBytes: number
-  /** False where the store encrypts, so that an ETag says nothing about the content. */
+  /** False where the store encrypts, so that an ETag is not computed from the content. */
   readonly etagIsMd5: boolean
   /** The store has answered that it is complete; only the verification is missing. */
   readonly completed?: boolean
@@ -37,7 +37,7 @@ export function recordPath(file: string): string {
   return join(dirname(file), `.${hash}${SUFFIX}`)
 }
 
-/** The record beside `file`; undefined when there is none, or none that makes sense. */
+/** The record beside `file`; undefined when there is no valid one. */
 export async function readRecord(file: string): Promise<ResumeRecord | undefined> {
   const record = await parseRecord(recordPath(file))
   return record?.file === basename(file) ? record : undefined
@@ -51,14 +51,14 @@ export async function parseRecord(path: string): Promise<ResumeRecord | undefine
     const value: unknown = JSON.parse(buffer.toString('utf8', 0, bytesRead))
     return isRecord(value) ? value : undefined
   } catch {
-    // absent, torn or foreign: without it the upload starts anew
+    // absent, torn or invalid: without it the upload starts from the beginning
     return undefined
   }
 }
 
 /** Best effort: on a full disk, when uploading matters most, the upload goes on without a record. */
 export async function writeRecord(file: string, record: ResumeRecord): Promise<void> {
-  // loaded late: it drags in an exit handler, which an idle agent does without
+  // loaded late: it installs an exit handler, which an idle agent does without
   const { default: writeFileAtomic } = await import('write-file-atomic')
   await writeFileAtomic(recordPath(file), `${JSON.stringify(record)}\n`, {
     mode: 0o600,

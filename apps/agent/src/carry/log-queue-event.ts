@@ -43,7 +43,7 @@ export function logQueueEvent(log: Log, event: QueueEvent): void {
       )
     case 'resumed':
       return log.info('the destination takes bundles again')
-    case 'problem':
+    case 'warning':
       return log.warn(
         { code: event.code, problem: event.message, err: event.cause },
         'upload queue',

@@ -17,7 +17,7 @@ export interface Carrier {
 
 export interface CarrierListeners {
   readonly onEvent?: (event: QueueEvent) => void
-  readonly holdBack?: QueueOptions['holdBack']
+  readonly holdBack?: QueueOptions['defer']
   /** The settings name a destination that cannot be one. */
   readonly onUnusable?: (error: Error) => void
 }
@@ -36,7 +36,7 @@ export function openCarrier(
         logQueueEvent(log, event)
         onEvent?.(event)
       },
-      ...(holdBack && { holdBack }),
+      ...(holdBack && { defer: holdBack }),
     })
     return { destination, queue }
   } catch (err) {

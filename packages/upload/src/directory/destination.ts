@@ -4,11 +4,11 @@ import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { abortable, throwIfAborted } from '../abortable.ts'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
-import { fromFileError } from '../errno.ts'
+import { fromFileError } from '../file-error.ts'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
 import { removeRecord } from '../resume-record.ts'
-import { removeStaleParts } from './part-name.ts'
+import { removeStaleParts } from './part-file.ts'
 import { ensureDirectory } from './publish.ts'
 import { putFile } from './put-file.ts'
 import { putStream } from './put-stream.ts'
@@ -29,7 +29,7 @@ export class DirectoryDestination implements Destination {
     throwIfAborted(options.signal)
     await this.#tidy(key)
     await using source = await openSource(file, options.handle)
-    // an fsync of gigabytes hears no signal: it goes on behind our back, and leaves nothing
+    // an fsync of gigabytes ignores the signal: it goes on without us, and leaves nothing
     return await abortable(putFile(this.#root, source, key, options), options.signal)
   }
 
@@ -48,7 +48,7 @@ export class DirectoryDestination implements Destination {
     })
   }
 
-  // a copy is not resumed: there is nothing but a record of another destination
+  // a copy is not resumed: a record can only be that of another destination
   async abandon(file: string): Promise<void> {
     await removeRecord(file)
   }

@@ -1,6 +1,6 @@
 import { link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { errnoOf, fromFileError } from '../errno.ts'
+import { errnoOf, fromFileError } from '../file-error.ts'
 
 /** File systems without hard links, such as vfat and some network ones. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
@@ -28,7 +28,7 @@ export async function ensureDirectory(path: string): Promise<void> {
   }
 }
 
-/** Node's own recursive way never ends where mkdir(2) itself answers ENOENT, as it does below /proc. */
+/** Node's recursive mkdir never returns where mkdir(2) answers ENOENT, as it does below /proc. */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await makeOne(path)
@@ -44,7 +44,7 @@ async function makeOne(path: string): Promise<void> {
     await mkdir(path, { mode: 0o700 })
     await syncDirectory(dirname(path))
   } catch (cause) {
-    // it is there already, or somebody else was quicker
+    // it exists already, or another process was quicker
     const found = await stat(path).catch(() => undefined)
     if (found?.isDirectory() !== true) throw cause
   }

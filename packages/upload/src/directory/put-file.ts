@@ -5,15 +5,14 @@ import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { PutOptions, Stored } from '../destination.ts'
-import { errnoOf, fromFileError } from '../errno.ts'
+import { errnoOf, fromFileError } from '../file-error.ts'
 import { UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
-import { show } from '../show.ts'
-import { copyTo } from './copy.ts'
-import { newPart } from './part-name.ts'
+import { show } from '../text.ts'
+import { BLOCK_BYTES, blockFor, copyFile, hasSameContent } from './copy-file.ts'
+import { newPart } from './part-file.ts'
 import { ensureDirectory, publish } from './publish.ts'
-import { BLOCK_BYTES, blockFor, sameContent } from './same-content.ts'
 
 type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId'>
 
@@ -53,35 +52,35 @@ async function putUnder(
   { signal, onProgress }: Options,
 ): Promise<Stored['outcome'] | undefined> {
   const before = await compare(target, source, signal)
-  if (before !== 'absent') return before === 'same' ? 'existing' : undefined
+  if (before !== 'absent') return before === 'identical' ? 'existing' : undefined
   const part = newPart(target)
   await ensureDirectory(dirname(target))
-  await copyTo(part, source, { signal, onProgress })
+  await copyFile(part, source, { signal, onProgress })
   if (await publish(part, target)) return 'stored'
-  // somebody else was quicker
+  // another process was quicker
   await rm(part, { force: true })
-  return (await compare(target, source, signal)) === 'same' ? 'existing' : undefined
+  return (await compare(target, source, signal)) === 'identical' ? 'existing' : undefined
 }
 
 async function compare(
   target: string,
   source: FileSource,
   signal?: AbortSignal,
-): Promise<'absent' | 'same' | 'other'> {
+): Promise<'absent' | 'identical' | 'different'> {
   let other: FileHandle
   try {
     other = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (cause) {
     const errno = errnoOf(cause)
     if (errno === 'ENOENT') return 'absent'
-    // a symbolic link, a socket, a file that others own: not ours in any case
-    if (['ELOOP', 'ENXIO', 'EACCES', 'EPERM'].includes(errno)) return 'other'
-    throw fromFileError('target', 'look at', target, cause)
+    // a symbolic link, a socket, a file of another user: in no case our content
+    if (['ELOOP', 'ENXIO', 'EACCES', 'EPERM'].includes(errno)) return 'different'
+    throw fromFileError('target', 'open', target, cause)
   }
   try {
     const { dev, ino } = await other.stat({ bigint: true })
     if (`${dev}:${ino}` === source.inode) throw itself(target)
-    return (await sameContent(source, other, signal)) ? 'same' : 'other'
+    return (await hasSameContent(source, other, signal)) ? 'identical' : 'different'
   } catch (cause) {
     throw fromFileError('target', 'read', target, cause)
   } finally {
@@ -89,7 +88,7 @@ async function compare(
   }
 }
 
-/** A file is no copy of itself: "stored" would be a reason to delete the only one there is. */
+/** A file is no copy of itself: "stored" would be a reason to delete the only copy. */
 function itself(target: string): UploadError {
   return new UploadError(
     'INVALID',

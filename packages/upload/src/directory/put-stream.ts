@@ -8,9 +8,8 @@ import { counted } from '../counted.ts'
 import type { PutStreamOptions, Stored } from '../destination.ts'
 import { UploadError } from '../error.ts'
 import { appendToKey } from '../key.ts'
-import { show } from '../show.ts'
-import { writeFully, writePart } from './copy.ts'
-import { newPart } from './part-name.ts'
+import { show } from '../text.ts'
+import { newPart, writeFully, writePart } from './part-file.ts'
 import { ensureDirectory, publish } from './publish.ts'
 
 /** Write a stream of unknown length below `root`; nothing is left of one that breaks off. */

@@ -7,37 +7,37 @@ export interface Item {
   failures: number
   /** Times it was found locked in a row. */
   skips: number
-  /** Not before this time, on the clock that never jumps (`performance.now()`). */
+  /** Not before this time, on the monotonic clock (`performance.now()`). */
   notBefore: number
   busy: boolean
-  /** The last look at the directory that found it. */
-  look: number
+  /** The last scan of the directory that found it. */
+  scan: number
 }
 
 /**
- * The files that wait, in the order of their turns: fewest failures first, then by turns the oldest and
- * the newest. So a crash of now does not wait behind the thousands of a night without a store.
+ * The waiting files in the order in which they are sent: fewest failures first, then alternately the oldest
+ * and the newest. So a new crash does not wait behind the thousands of a night without a store.
  */
 export class Backlog {
   readonly #items = new Map<string, Item>()
-  // last one first; made anew when they are used up or something was added
+  // last one first; planned again when they are used up or something was added
   #oldest: Item[] = []
   #newest: Item[] = []
-  #look = 0
+  #scan = 0
   #stale = false
   #fromNewest = false
 
-  /** Drop what is gone and tell which of `names` are new. */
+  /** Drop what is gone; returns which of `names` are new. */
   sync(names: readonly string[]): string[] {
     const added: string[] = []
-    const look = ++this.#look
+    const scan = ++this.#scan
     for (const name of names) {
       const item = this.#items.get(name)
-      if (item) item.look = look
+      if (item) item.scan = scan
       else added.push(name)
     }
     for (const item of this.#items.values()) {
-      if (item.look !== look && !item.busy) this.#items.delete(item.name)
+      if (item.scan !== scan && !item.busy) this.#items.delete(item.name)
     }
     return added
   }
@@ -51,19 +51,19 @@ export class Backlog {
       skips: 0,
       notBefore: 0,
       busy: false,
-      look: this.#look,
+      scan: this.#scan,
     })
     this.#stale = true
   }
 
-  /** The next file whose time has come, marked as busy. */
+  /** The next file that may be sent now, marked as busy. */
   next(now: number): Item | undefined {
     if (this.#stale || this.#oldest.length === 0 || this.#newest.length === 0) this.#plan(now)
-    const turns = this.#fromNewest ? this.#newest : this.#oldest
-    let item = turns.pop()
+    const planned = this.#fromNewest ? this.#newest : this.#oldest
+    let item = planned.pop()
     // sent, dropped or rescheduled since the plan was made
     while (item && (item.busy || item.notBefore > now || this.#items.get(item.name) !== item)) {
-      item = turns.pop()
+      item = planned.pop()
     }
     if (item === undefined) return undefined
     item.busy = true
@@ -76,18 +76,18 @@ export class Backlog {
     this.#items.delete(item.name)
   }
 
-  /** The next scan finds it as a new one, unless it is on its way. */
+  /** The next scan finds it as a new one, unless it is being sent. */
   forget(name: string): void {
     if (this.#items.get(name)?.busy === false) this.#items.delete(name)
   }
 
-  /** Not now: back among the waiting until `notBefore`. */
+  /** The file waits again, until `notBefore`. */
   putBack(item: Item, notBefore: number): void {
     item.busy = false
     item.notBefore = notBefore
   }
 
-  /** When the next file's time comes; Infinity when none waits. */
+  /** When the next file may be sent; Infinity when none waits. */
   nextTime(): number {
     let time = Infinity
     for (const item of this.#items.values()) {

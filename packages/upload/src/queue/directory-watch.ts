@@ -3,21 +3,21 @@ import type { FSWatcher } from 'node:fs'
 import { stat } from 'node:fs/promises'
 
 /**
- * A reason to look, no more: inotify's events get lost in a burst, and a watch goes deaf when its
- * directory is replaced. So `refresh()` belongs before every scan, and scans happen on a clock too.
+ * Reports that a directory may have changed: inotify loses events in a burst, and a watch reports nothing
+ * after its directory is replaced. So call `refresh()` before every scan, and scan on a timer too.
  */
 export class DirectoryWatch implements Disposable {
   readonly #directory: string
   readonly #onChange: () => void
-  readonly #onProblem: (cause: unknown) => void
+  readonly #onFailure: (cause: unknown) => void
   #watcher: FSWatcher | undefined
   #watched = ''
-  #told = false
+  #isReported = false
 
-  constructor(directory: string, onChange: () => void, onProblem: (cause: unknown) => void) {
+  constructor(directory: string, onChange: () => void, onFailure: (cause: unknown) => void) {
     this.#directory = directory
     this.#onChange = onChange
-    this.#onProblem = onProblem
+    this.#onFailure = onFailure
   }
 
   /** Watch the directory that has the name now. */
@@ -28,11 +28,11 @@ export class DirectoryWatch implements Disposable {
       if (this.#watcher && id === this.#watched) return
       this[Symbol.dispose]()
       this.#watcher = watch(this.#directory, (_event, name) => {
-        // hidden files are unfinished: their many writes concern nobody
+        // hidden files are unfinished: their many writes are no reason to scan
         if (name?.startsWith('.') !== true) this.#onChange()
       })
       this.#watched = id
-      this.#told = false
+      this.#isReported = false
       this.#watcher.on('error', (error) => this.#fail(error))
     } catch (error) {
       this.#fail(error)
@@ -46,8 +46,8 @@ export class DirectoryWatch implements Disposable {
 
   #fail(cause: unknown): void {
     this[Symbol.dispose]()
-    // told once: no inotify watch left, or a file system without, is looked at by the clock
-    if (!this.#told) this.#onProblem(cause)
-    this.#told = true
+    // once: with no inotify watch left, or a file system without, the timer is enough
+    if (!this.#isReported) this.#onFailure(cause)
+    this.#isReported = true
   }
 }

@@ -1,7 +1,7 @@
 import type { Progress, Stored } from '../destination.ts'
 import type { UploadError } from '../error.ts'
 
-/** What an `UploadQueue` tells its owner. `file` is a path, `name` never holds a slash. */
+/** What an `UploadQueue` reports to its owner. `file` is a path. */
 export type QueueEvent =
   | { readonly type: 'started'; readonly file: string; readonly bytes: number }
   | { readonly type: 'progress'; readonly file: string; readonly progress: Progress }
@@ -12,7 +12,7 @@ export type QueueEvent =
       readonly durationMs: number
       /** Time between the file's last write and its confirmation. */
       readonly ageMs: number
-      /** False when another file had taken the name meanwhile, or it could not be deleted (see `problem`). */
+      /** False when another file had taken the name meanwhile, or it could not be deleted (see `warning`). */
       readonly deleted: boolean
     }
   | {
@@ -34,15 +34,15 @@ export type QueueEvent =
   | { readonly type: 'resumed' }
   /** Something that did not stop the queue, such as a watch that could not be set up. */
   | {
-      readonly type: 'problem'
+      readonly type: 'warning'
       readonly code: 'DIRECTORY' | 'WATCH' | 'LOCK' | 'DELETE' | 'ABANDON'
       readonly message: string
       readonly cause?: unknown
     }
 
-/** What waits, for status pages and metrics. */
+/** The waiting files in numbers, for status pages and metrics. */
 export interface QueueStats {
-  /** Files waiting, those under way included. */
+  /** Waiting files, those in progress included. */
   readonly files: number
   readonly bytes: number
   readonly active: number
@@ -59,7 +59,7 @@ export interface SweepResult {
   readonly failed: number
   /** Locked by their writer, or gone before they were opened. */
   readonly skipped: number
-  /** Left alone because the destination fails, or the sweep was aborted. */
+  /** Not tried because the destination fails, or the sweep was aborted. */
   readonly untried: number
   readonly bytes: number
   readonly errors: readonly UploadError[]

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 
-/** `shared`: held by us as long as the handle is open; `held`: somebody writes; `unavailable`: cannot tell. */
+/** `shared`: ours as long as the handle is open; `held`: another process writes; `unavailable`: unknown. */
 export type LockState = 'shared' | 'held' | 'unavailable'
 
-/** flock(1) says so when it did not get the lock. */
+/** Exit status of flock(1) when another process has the lock. */
 const CONFLICT = 1
 const MISSING = new Set(['ENOENT', 'EACCES', 'ENOTDIR'])
 
@@ -19,7 +19,7 @@ export async function lockShared(handle: FileHandle, program: string): Promise<L
     stdio: ['ignore', 'ignore', 'ignore', handle.fd],
   })
   child.once('error', (error: NodeJS.ErrnoException) =>
-    // no program; anything else, such as no process to spare, passes: not now, then
+    // no program; anything else, such as no process left, may pass: the file is tried later
     resolve(MISSING.has(error.code ?? '') ? 'unavailable' : 'held'),
   )
   child.once('exit', (status) =>

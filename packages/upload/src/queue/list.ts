@@ -1,18 +1,19 @@
 import { access, constants, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import fastGlob from 'fast-glob'
+import { fromFileError } from '../file-error.ts'
 
-/** What lies in a bundle directory, as far as it concerns us. */
+/** The files of a bundle directory that concern the queue. */
 export interface Listing {
   /** Names of finished bundles: regular files, not hidden, ending in `.zip`. */
   readonly bundles: readonly string[]
-  /** Names of the resume records, and of what a killed run has left of writing one. */
+  /** Names of the resume records, and of the temporary files of killed runs that wrote one. */
   readonly records: readonly string[]
 }
 
-/** One look at the directory, which must be there; no link is followed, nothing hidden taken for a bundle. */
+/** Read the directory, which must exist; no link is followed, no hidden file is taken for a bundle. */
 export async function list(directory: string): Promise<Listing> {
-  // the glob finds nothing in a directory that is not there
+  // the glob finds nothing in a directory that does not exist
   await access(directory, constants.R_OK | constants.X_OK)
   const names = await fastGlob.glob(['*.zip', '.*.upload.json', '.*.upload.json.*'], {
     cwd: directory,
@@ -22,16 +23,25 @@ export async function list(directory: string): Promise<Listing> {
     unique: false,
   })
   return {
-    bundles: names.filter((name) => !hidden(name)),
-    records: names.filter((name) => hidden(name)),
+    bundles: names.filter((name) => !isHidden(name)),
+    records: names.filter((name) => isHidden(name)),
   }
 }
 
-function hidden(name: string): boolean {
-  return name.startsWith('.')
+/** Paths of the finished bundles, the oldest first. */
+export async function listByAge(directory: string): Promise<string[]> {
+  const { bundles } = await list(directory).catch((cause: unknown) => {
+    throw fromFileError('source', 'read the directory', directory, cause)
+  })
+  const ages = await Promise.all(
+    bundles.map(async (name) => ({ name, ...(await measure(directory, name)) })),
+  )
+  return ages
+    .toSorted((a, b) => (a.mtimeMs ?? 0) - (b.mtimeMs ?? 0))
+    .map(({ name }) => join(directory, name))
 }
 
-/** Size and time of the last write; undefined when it vanished meanwhile. */
+/** Size and time of the last write; undefined when the file is gone. */
 export async function measure(
   directory: string,
   name: string,
@@ -40,6 +50,11 @@ export async function measure(
     const { size, mtimeMs } = await lstat(join(directory, name))
     return { bytes: size, mtimeMs }
   } catch {
+    // not UTF-8, so that it cannot be opened: the attempt to send it reports that
     return name.includes('\ufffd') ? { bytes: 0, mtimeMs: Date.now() } : undefined
   }
+}
+
+function isHidden(name: string): boolean {
+  return name.startsWith('.')
 }

@@ -1,6 +1,6 @@
 import type { QueueEvent } from './events.ts'
 
-/** `auto`: use util-linux or busybox `flock` when it is there; `off`: a finished name is enough. */
+/** `auto`: use util-linux or busybox `flock` where it is installed; `off`: a finished name is enough. */
 export type LockMode = 'auto' | 'off'
 
 /** A file that waits to be sent. */
@@ -13,11 +13,11 @@ export interface WaitingFile {
 
 /** Options of {@link UploadQueue}. */
 export interface QueueOptions {
-  /** Files under way at once. @default 2 */
+  /** Files sent at once. @default 2 */
   readonly concurrency?: number
   /**
-   * Leave a file alone while somebody holds it with an exclusive `flock(2)`, and hold it shared while it is sent;
-   * one that ends as a zip does is finished, and nobody is asked.
+   * Do not send a file while another process has an exclusive `flock(2)` on it, and lock it shared while it is
+   * sent; one that ends as a zip does is finished, and no lock is taken.
    * @default 'auto'
    */
   readonly lock?: LockMode
@@ -32,22 +32,22 @@ export interface QueueOptions {
   /** What is appended to the key when another content has it. @default by content, see `PutOptions` */
   readonly uniqueId?: (name: string) => string | undefined
   /**
-   * Asked whenever a file's turn has come, before it is opened: milliseconds for which it is left
-   * alone, as somebody is about to put a better one into its place; see `refresh()`. Must not throw.
+   * Called before a file is opened: milliseconds for which it is not sent, because another program is about
+   * to replace it; see `refresh()`. Must not throw.
    * @default 0 for each
    */
-  readonly holdBack?: (file: WaitingFile) => number
-  /** Told of all that happens; must not throw. */
+  readonly defer?: (file: WaitingFile) => number
+  /** Called with every event; must not throw. */
   readonly onEvent?: (event: QueueEvent) => void
 }
 
 /** Options of `UploadQueue.run()`. */
 export interface RunOptions {
-  /** Ends the run; transfers under way are given up within a moment and resumed by the next run. */
+  /** Ends the run; transfers in progress are aborted and resumed by the next run. */
   readonly signal: AbortSignal
-  /** Wake up when the directory changes. @default true */
+  /** Read the directory when it changes. @default true */
   readonly watch?: boolean
-  /** Look at the directory at least so often; `Infinity` = only when woken. @default 30000 */
+  /** Read the directory at least so often; `Infinity` = only after `wake()`. @default 30000 */
   readonly rescanMs?: number
 }
 

@@ -5,7 +5,7 @@ import { parseRecord } from '../resume-record.ts'
 
 const STALE_MS = 3_600_000
 
-/** Free what the store keeps of interrupted uploads whose file is gone; nothing else would ever do. */
+/** Free what the store keeps of interrupted uploads whose file is gone; nothing else does. */
 export async function dropOrphans(
   directory: string,
   records: readonly string[],
@@ -28,7 +28,7 @@ export async function dropOrphans(
   }
 }
 
-/** What a killed run has left of writing a record. */
+/** A temporary file of a killed run that wrote a record. */
 async function dropStale(path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined)
   if (stats && Date.now() - stats.mtimeMs > STALE_MS) await rm(path, { force: true })

@@ -1,10 +1,10 @@
 import { backoff } from './backoff.ts'
 import type { BackoffOptions } from './backoff.ts'
 
-/** While the destination is down it is asked again at least so often. */
+/** While the destination is down it is tried again at least so often. */
 const MAX_PAUSE_MS = 60_000
 
-/** Keeps a dead destination from being asked once for each of 20,000 files. */
+/** Keeps a failing destination from being tried once for each of 20,000 files. */
 export class Pause {
   readonly #options: BackoffOptions
   #failures = 0
@@ -18,18 +18,18 @@ export class Pause {
     return this.#failures > 0
   }
 
-  /** End of the wait, on the clock that never jumps. */
+  /** End of the wait, on the monotonic clock (`performance.now()`). */
   get until(): number {
     return this.#until
   }
 
-  /** How many files may be under way: one, to find out, when the wait is over. */
+  /** How many files may be sent at once: one as a probe, when the wait is over. */
   limit(now: number, concurrency: number): number {
     if (!this.on) return concurrency
     return now >= this.#until ? 1 : 0
   }
 
-  /** The destination failed; the wait in ms. One that a person has to mend is not asked often. */
+  /** The destination failed; returns the wait in ms. One that needs a person is not tried often. */
   failed(now: number, retryable: boolean): number {
     // begun before the pause was: the same failure, not one more
     if (this.on && now < this.#until) return this.#until - now
@@ -42,8 +42,8 @@ export class Pause {
     return delay
   }
 
-  /** It answers; true when that is news. */
-  over(): boolean {
+  /** The destination answers again; returns whether there was a pause. */
+  end(): boolean {
     const was = this.on
     this.#failures = 0
     return was

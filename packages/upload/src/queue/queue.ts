@@ -1,34 +1,33 @@
 import { join, resolve } from 'node:path'
 import type { Destination } from '../destination.ts'
-import { fromFileError } from '../errno.ts'
 import { UploadError, isUploadError } from '../error.ts'
-import { show } from '../show.ts'
-import { Alarm } from './alarm.ts'
+import { show } from '../text.ts'
 import { backoff } from './backoff.ts'
 import { Backlog } from './backlog.ts'
 import type { Item } from './backlog.ts'
 import { DirectoryWatch } from './directory-watch.ts'
 import type { QueueEvent, QueueStats, SweepResult } from './events.ts'
-import { list, measure } from './list.ts'
+import { listByAge } from './list.ts'
 import type { QueueOptions, RunOptions, SweepOptions, WaitingFile } from './options.ts'
 import { Pause } from './pause.ts'
 import { Scanner } from './scanner.ts'
 import { Sender } from './sender.ts'
 import { sweepFiles } from './sweep.ts'
+import { WakeUpTimer } from './wake-up-timer.ts'
 
 const MIN_DELAY_MS = 1000
 const MAX_DELAY_MS = 300_000
 const RESCAN_MS = 30_000
 
-/** Carries the finished bundles (`*.zip`) of one directory to a destination and deletes what it has confirmed. */
+/** Uploads the finished bundles (`*.zip`) of one directory to a destination and deletes what it has confirmed. */
 export class UploadQueue {
   readonly #directory: string
   readonly #concurrency: number
   readonly #delays: { readonly minDelayMs: number; readonly maxDelayMs: number }
   readonly #onEvent: (event: QueueEvent) => void
-  readonly #holdBack: (file: WaitingFile) => number
+  readonly #defer: (file: WaitingFile) => number
   readonly #backlog = new Backlog()
-  readonly #alarm = new Alarm()
+  readonly #timer = new WakeUpTimer()
   readonly #pause: Pause
   readonly #scanner: Scanner
   readonly #sender: Sender
@@ -43,27 +42,29 @@ export class UploadQueue {
     this.#concurrency = concurrency
     this.#delays = { minDelayMs, maxDelayMs: Math.max(minDelayMs, maxDelayMs) }
     this.#onEvent = options.onEvent ?? (() => {})
-    this.#holdBack = options.holdBack ?? (() => 0)
+    this.#defer = options.defer ?? (() => 0)
     this.#pause = new Pause(this.#delays)
     this.#scanner = new Scanner(this.#directory, destination, this.#backlog, this.#onEvent)
     this.#sender = new Sender(destination, options, this.#onEvent)
   }
 
-  /** Carry until the signal is aborted; resolves then. Rejects only when called twice at once. */
+  /** Upload until the signal is aborted; resolves then. Rejects only when the queue is running already. */
   async run({ signal, watch = true, rescanMs = RESCAN_MS }: RunOptions): Promise<void> {
     if (this.#running) throw new UploadError('INVALID', 'This queue is running already')
     this.#running = true
-    using watcher = new DirectoryWatch(this.#directory, this.wake, (cause) => this.#deaf(cause))
+    using watcher = new DirectoryWatch(this.#directory, this.wake, (cause) =>
+      this.#watchFailed(cause),
+    )
     try {
-      this.#scanner.ask()
+      this.#scanner.request()
       while (!signal.aborted) {
         if (this.#scanner.due(performance.now(), rescanMs)) {
-          // before the scan: what is finished during it is not missed
+          // before the scan, so that what is finished during it is not missed
           if (watch) await watcher.refresh()
           await this.#scanner.scan(signal)
         }
         this.#startAll(signal)
-        await this.#alarm.wait(this.#nextTime(rescanMs) - performance.now(), signal)
+        await this.#timer.sleep(this.#nextTime(rescanMs) - performance.now(), signal)
       }
     } finally {
       await Promise.allSettled([...this.#active, this.#scanner.settled()])
@@ -71,25 +72,25 @@ export class UploadQueue {
     }
   }
 
-  /** Look at the directory soon; cheap, call it for every reason there is. */
+  /** Scan the directory soon; cheap, call it for every reason. */
   readonly wake = (): void => {
-    this.#scanner.ask()
-    this.#alarm.ring()
+    this.#scanner.request()
+    this.#timer.wake()
   }
 
-  /** This file of the directory is another one now, or no longer held back: look at it anew, soon. */
+  /** This file of the directory has been replaced, or is no longer deferred: examine it again, soon. */
   refresh(name: string): void {
     this.#scanner.forget(name)
     this.wake()
   }
 
-  /** Try each bundle once, now, and tell how it went. Rejects only when the directory cannot be read. */
+  /** Try each bundle once, now. Rejects only when the directory cannot be read. */
   async sweep({ signal, files }: SweepOptions = {}): Promise<SweepResult> {
-    const paths = files ?? (await this.#byAge())
+    const paths = files ?? (await listByAge(this.#directory))
     return sweepFiles(paths, this.#concurrency, (file) => this.#sender.once(file, signal), signal)
   }
 
-  /** What waits since the last look at the directory. */
+  /** What waited at the last scan of the directory and is not stored yet. */
   stats(): QueueStats {
     let files = 0
     let bytes = 0
@@ -109,30 +110,30 @@ export class UploadQueue {
     while (this.#active.size < this.#pause.limit(performance.now(), this.#concurrency)) {
       const item = this.#backlog.next(performance.now())
       if (!item) return
-      const holdMs = this.#holdBack(item)
-      if (holdMs > 0) {
-        this.#putBack(item, holdMs)
+      const deferMs = this.#defer(item)
+      if (deferMs > 0) {
+        this.#putBack(item, deferMs)
         continue
       }
-      const work = this.#carry(item, signal).finally(() => {
+      const work = this.#upload(item, signal).finally(() => {
         this.#active.delete(work)
-        this.#alarm.ring()
+        this.#timer.wake()
       })
       this.#active.add(work)
     }
   }
 
-  async #carry(item: Item, signal: AbortSignal): Promise<void> {
+  async #upload(item: Item, signal: AbortSignal): Promise<void> {
     const file = join(this.#directory, item.name)
     try {
       const result = await this.#sender.send(file, signal, item.skips === 0)
-      if (result === 'stored' || result === 'stuck') this.#answers()
+      if (result === 'stored' || result === 'undeletable') this.#destinationAnswered()
       if (result === 'locked') this.#putBack(item, this.#wait(++item.skips))
-      else if (result === 'stuck') this.#putBack(item, this.#delays.maxDelayMs)
+      else if (result === 'undeletable') this.#putBack(item, this.#delays.maxDelayMs)
       else {
         this.#backlog.remove(item)
         // another file may have got the name meanwhile
-        if (result === 'replaced') this.#scanner.ask()
+        if (result === 'replaced') this.#scanner.request()
       }
     } catch (error) {
       if (!isUploadError(error)) throw error
@@ -148,17 +149,17 @@ export class UploadQueue {
     const attempt = ++item.failures
     let retryInMs = error.retryable ? this.#wait(attempt) : this.#delays.maxDelayMs
     if (error.scope === 'destination') {
-      // not the file's fault: its next turn is the destination's
+      // not the file's fault: it is tried again when the destination is
       const before = this.#pause.until
       retryInMs = this.#pause.failed(performance.now(), error.retryable)
       if (this.#pause.until !== before) this.#onEvent({ type: 'paused', error, retryInMs })
-    } else if (error.httpStatus !== undefined) this.#answers()
+    } else if (error.httpStatus !== undefined) this.#destinationAnswered()
     this.#putBack(item, retryInMs)
     this.#onEvent({ type: 'failed', file, error, attempt, retryInMs })
   }
 
-  #answers(): void {
-    if (this.#pause.over()) this.#onEvent({ type: 'resumed' })
+  #destinationAnswered(): void {
+    if (this.#pause.end()) this.#onEvent({ type: 'resumed' })
   }
 
   #putBack(item: Item, delayMs: number): void {
@@ -172,25 +173,13 @@ export class UploadQueue {
   #nextTime(rescanMs: number): number {
     const scan = this.#scanner.nextTime(rescanMs)
     if (this.#active.size >= this.#pause.limit(this.#pause.until, this.#concurrency)) return scan
-    const turn = Math.max(this.#backlog.nextTime(), this.#pause.on ? this.#pause.until : 0)
-    return Math.min(scan, turn)
+    const send = Math.max(this.#backlog.nextTime(), this.#pause.on ? this.#pause.until : 0)
+    return Math.min(scan, send)
   }
 
-  async #byAge(): Promise<string[]> {
-    const { bundles } = await list(this.#directory).catch((cause: unknown) => {
-      throw fromFileError('source', 'read the directory', this.#directory, cause)
-    })
-    const ages = await Promise.all(
-      bundles.map(async (name) => [name, await measure(this.#directory, name)] as const),
-    )
-    return ages
-      .toSorted(([, a], [, b]) => (a?.mtimeMs ?? 0) - (b?.mtimeMs ?? 0))
-      .map(([name]) => join(this.#directory, name))
-  }
-
-  #deaf(cause: unknown): void {
-    const message = `Cannot watch ${show(this.#directory)}: it is looked at by the clock alone`
-    this.#onEvent({ type: 'problem', code: 'WATCH', message, cause })
+  #watchFailed(cause: unknown): void {
+    const message = `Cannot watch ${show(this.#directory)}: it is read on a timer alone`
+    this.#onEvent({ type: 'warning', code: 'WATCH', message, cause })
   }
 }
 

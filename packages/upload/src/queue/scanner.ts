@@ -1,32 +1,32 @@
 import { stat } from 'node:fs/promises'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
-import { show } from '../show.ts'
+import { show } from '../text.ts'
 import type { Backlog } from './backlog.ts'
 import type { QueueEvent } from './events.ts'
 import { list, measure } from './list.ts'
 import { dropOrphans } from './orphans.ts'
 
-/** Reasons that come together cause one look. */
+/** Requests that come together cause one scan. */
 const MIN_GAP_MS = 100
-/** A look may cost a tenth of the time at most, however many files wait and reasons come. */
+/** Scans take a tenth of the time at most, however many files wait and requests come. */
 const GAP_PER_COST = 9
-/** But among tens of thousands a new one is found soon, also while we are busy sending them. */
+/** But among tens of thousands a new file is found soon, also while the others are sent. */
 const MAX_GAP_MS = 2000
 const ORPHANS_EVERY_MS = 600_000
 const AT_ONCE = 64
-/** Longer than any file system's clock ticks: what came later than a look has a later time. */
+/** Longer than a tick of any file system's clock: what came after a scan has a later time. */
 const SETTLED_MS = 2000
-/** For file systems that do not tell when a directory changes. */
+/** For file systems that do not record when a directory changes. */
 const LIST_EVERY_MS = 300_000
 
-/** Brings the backlog up to date with the directory: when asked, on a clock, never too often. */
+/** Brings the backlog up to date with the directory: on request, on a timer, never too often. */
 export class Scanner {
   readonly #directory: string
   readonly #destination: Destination
   readonly #backlog: Backlog
   readonly #onEvent: (event: QueueEvent) => void
-  #asked = false
+  #requested = false
   #last = -Infinity
   #gap = 0
   #orphansAt = -Infinity
@@ -49,12 +49,12 @@ export class Scanner {
     this.#onEvent = onEvent
   }
 
-  /** There is a reason to look. */
-  ask(): void {
-    this.#asked = true
+  /** There is a reason to scan. */
+  request(): void {
+    this.#requested = true
   }
 
-  /** Find this file anew at the next look, whether the directory has changed or not. */
+  /** Find this file as a new one at the next scan, whether the directory has changed or not. */
   forget(name: string): void {
     this.#backlog.forget(name)
     this.#state = ''
@@ -62,7 +62,7 @@ export class Scanner {
   }
 
   nextTime(rescanMs: number): number {
-    return this.#asked ? this.#last + this.#gap : this.#last + rescanMs
+    return this.#requested ? this.#last + this.#gap : this.#last + rescanMs
   }
 
   due(now: number, rescanMs: number): boolean {
@@ -70,7 +70,7 @@ export class Scanner {
   }
 
   async scan(signal: AbortSignal): Promise<void> {
-    this.#asked = false
+    this.#requested = false
     const started = performance.now()
     if (await this.#isUnchanged(started)) {
       this.#last = performance.now()
@@ -89,17 +89,17 @@ export class Scanner {
     this.#gap = Math.min(Math.max(MIN_GAP_MS, gap), MAX_GAP_MS)
     if (records.length > 0 && this.#last >= this.#orphansAt) {
       this.#orphansAt = this.#last + ORPHANS_EVERY_MS
-      // not waited for: a store that hangs must not keep us from looking
+      // not waited for: a store that hangs must not delay the scans
       this.#tidying = this.#dropOrphans(records, bundles, signal)
     }
   }
 
-  /** When nothing goes on behind a scan any more. */
+  /** Resolves when the work that a scan started is done. */
   async settled(): Promise<void> {
     await this.#tidying
   }
 
-  /** Tens of thousands of names are not read again while the directory says that none came or went. */
+  /** Tens of thousands of names are not read again while the directory's times show that none came or went. */
   async #isUnchanged(now: number): Promise<boolean> {
     const state = await stat(this.#directory, { bigint: true }).then(
       ({ dev, ino, mtimeNs, ctimeNs }) => `${dev}:${ino}:${mtimeNs}:${ctimeNs}`,
@@ -119,8 +119,8 @@ export class Scanner {
       this.#missing = false
       return listing
     } catch (cause) {
-      const message = `Cannot read the directory ${show(this.#directory)}: it is looked at again`
-      if (!this.#missing) this.#onEvent({ type: 'problem', code: 'DIRECTORY', message, cause })
+      const message = `Cannot read the directory ${show(this.#directory)}: it is tried again`
+      if (!this.#missing) this.#onEvent({ type: 'warning', code: 'DIRECTORY', message, cause })
       this.#missing = true
       return { bundles: [], records: [] }
     }
@@ -140,8 +140,8 @@ export class Scanner {
       await dropOrphans(this.#directory, records, bundles, this.#destination, signal)
     } catch (cause) {
       if (signal.aborted) return
-      const message = isUploadError(cause) ? cause.message : 'Cannot forget interrupted uploads'
-      this.#onEvent({ type: 'problem', code: 'ABANDON', message, cause })
+      const message = isUploadError(cause) ? cause.message : 'Cannot abort interrupted uploads'
+      this.#onEvent({ type: 'warning', code: 'ABANDON', message, cause })
     }
   }
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { FileHandle } from 'node:fs/promises'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
-import { show } from '../show.ts'
+import { show } from '../text.ts'
 import type { QueueEvent } from './events.ts'
 import { lockShared } from './file-lock.ts'
 import type { LockState } from './file-lock.ts'
@@ -11,17 +11,17 @@ import { sendFile } from './send-file.ts'
 import type { Outcome } from './send-file.ts'
 
 /**
- * `stored`: and deleted; `replaced`: stored, but another file has its name now; `stuck`: stored, but it
- * cannot be deleted; `locked`: its writer is not done; `absent`: no bundle (any more).
+ * `stored`: stored and deleted; `replaced`: stored, but another file has its name now; `undeletable`: stored,
+ * but it cannot be deleted; `locked`: its writer is not done; `absent`: gone, or no regular file.
  */
-export type Sent = 'stored' | 'replaced' | 'stuck' | 'locked' | 'absent'
+export type Sent = 'stored' | 'replaced' | 'undeletable' | 'locked' | 'absent'
 
-/** Sends files one by one and tells what happens; never one file twice at the same time. */
+/** Sends files one by one and reports events; never one file twice at the same time. */
 export class Sender {
   readonly #destination: Destination
   readonly #options: QueueOptions
   readonly #onEvent: (event: QueueEvent) => void
-  readonly #underWay = new Set<string>()
+  readonly #active = new Set<string>()
   #lockMissing = false
 
   constructor(
@@ -34,15 +34,15 @@ export class Sender {
     this.#onEvent = onEvent
   }
 
-  /** For the running queue, which tells of failures itself. */
-  async send(file: string, signal: AbortSignal, tellSkipped: boolean): Promise<Sent> {
+  /** For the running queue, which reports failures itself. */
+  async send(file: string, signal: AbortSignal, reportSkipped: boolean): Promise<Sent> {
     const outcome = await this.#send(file, signal)
     if (outcome.type === 'skipped') {
-      if (tellSkipped && outcome.reason !== 'vanished') this.#onEvent({ ...outcome, file })
+      if (reportSkipped && outcome.reason !== 'vanished') this.#onEvent({ ...outcome, file })
       return outcome.reason === 'locked' ? 'locked' : 'absent'
     }
     if (outcome.deleted) return 'stored'
-    return outcome.cause === undefined ? 'replaced' : 'stuck'
+    return outcome.cause === undefined ? 'replaced' : 'undeletable'
   }
 
   /** For a sweep: the bytes sent, undefined when it was skipped. */
@@ -59,9 +59,9 @@ export class Sender {
   }
 
   async #send(file: string, signal: AbortSignal | undefined): Promise<Outcome> {
-    // a sweep meets the running queue: the other one does it
-    if (this.#underWay.has(file)) return { type: 'skipped', reason: 'locked' }
-    this.#underWay.add(file)
+    // a sweep meets the running queue: the other of the two sends it
+    if (this.#active.has(file)) return { type: 'skipped', reason: 'locked' }
+    this.#active.add(file)
     const started = performance.now()
     try {
       const outcome = await sendFile(file, this.#destination, {
@@ -75,7 +75,7 @@ export class Sender {
       if (outcome.type === 'stored') this.#stored(file, outcome, performance.now() - started)
       return outcome
     } finally {
-      this.#underWay.delete(file)
+      this.#active.delete(file)
     }
   }
 
@@ -84,8 +84,8 @@ export class Sender {
     const ageMs = Math.max(0, Date.now() - mtimeMs)
     this.#onEvent({ type: 'stored', file, stored, durationMs, ageMs, deleted })
     if (cause === undefined) return
-    const message = `${show(file)} is stored but cannot be deleted here: delete it by hand, or give this user access to its directory`
-    this.#onEvent({ type: 'problem', code: 'DELETE', message, cause })
+    const message = `${show(file)} is stored but cannot be deleted here: delete it manually, or give this user access to its directory`
+    this.#onEvent({ type: 'warning', code: 'DELETE', message, cause })
   }
 
   async #lock(handle: FileHandle): Promise<LockState> {
@@ -95,7 +95,7 @@ export class Sender {
     if (state === 'unavailable') {
       this.#lockMissing = true
       const message = `No lock can be taken with ${show(program)}: files of writers that lock instead of renaming may be sent too early`
-      this.#onEvent({ type: 'problem', code: 'LOCK', message })
+      this.#onEvent({ type: 'warning', code: 'LOCK', message })
     }
     return state
   }

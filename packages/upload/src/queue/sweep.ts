@@ -2,10 +2,10 @@ import { isUploadError } from '../error.ts'
 import type { UploadError } from '../error.ts'
 import type { SweepResult } from './events.ts'
 
-/** Failures of the destination in a row after which the rest is left for another time. */
+/** Failures of the destination in a row after which the rest is not tried. */
 const MAX_DESTINATION_FAILURES = 3
 
-/** Give each file one try, several at once; `send` tells its bytes, or undefined when it was skipped. */
+/** Try each file once, several at a time; `send` returns its bytes, or undefined when it was skipped. */
 export async function sweepFiles(
   files: readonly string[],
   concurrency: number,

@@ -2,14 +2,14 @@ import { abortable } from '../abortable.ts'
 
 const IDLE_MS = 5000
 
-/** A buffer on loan; give it back once. */
+/** A buffer on loan; dispose it once. */
 export interface Loan extends Disposable {
   readonly buffer: Buffer
 }
 
 /**
- * The memory of all transfers of one destination: `count` buffers of `bytes`, lent in the order of asking,
- * so that a small file gets its turn between the parts of a large one.
+ * The memory of all transfers of one destination: `count` buffers of `bytes`, lent in the order of the requests,
+ * so that a small file is sent between the parts of a large one.
  */
 export class BufferPool {
   readonly #bytes: number
@@ -35,7 +35,7 @@ export class BufferPool {
     else {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#waiting.push(resolve)
-      // a turn that comes too late goes to the next
+      // a buffer that comes after the abort goes to the next request
       await abortable(promise, signal, () => this.#next())
     }
     // not from Node's shared pool: these live long and are never cut in pieces
@@ -55,7 +55,7 @@ export class BufferPool {
     const next = this.#waiting.shift()
     if (next) next()
     else if (--this.#lent === 0) {
-      // an idle agent is small; between the parts of one file nothing is given back
+      // an idle agent is small; between the parts of one file the buffers stay
       this.#idle = setTimeout(() => (this.#spare = []), IDLE_MS).unref()
     }
   }

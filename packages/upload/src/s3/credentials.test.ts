@@ -1,23 +1,22 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
-import { randomFile } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
-import type { World } from '../testing/s3.ts'
-import { CREDENTIALS } from '../testing/versitygw.ts'
+import { expect, it } from 'vitest'
+import type { S3Credentials } from '../index.ts'
+import { randomFile } from '@core-dump-handler/testing/random-file'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
+import { describeS3, type S3Test } from '@core-dump-handler/testing/upload/s3-test'
 
-const CHILD = new URL('../testing/child.ts', import.meta.url).pathname
-const { accessKeyId, secretAccessKey } = CREDENTIALS
 const EXPIRY = '2099-01-01T00:00:00Z'
 
 // versitygw issues no session tokens and refuses those of others: they are empty here
 /** The answers of STS, the pod identity agent and the instance metadata service, on loopback. */
-async function startCloud(): Promise<{ url: string; asked: string[] } & AsyncDisposable> {
+async function startCloud({
+  accessKeyId,
+  secretAccessKey,
+}: S3Credentials): Promise<{ url: string; asked: string[] } & AsyncDisposable> {
   const asked: string[] = []
   const keys = {
     AccessKeyId: accessKeyId,
@@ -28,7 +27,7 @@ async function startCloud(): Promise<{ url: string; asked: string[] } & AsyncDis
   const server = createServer((q, r) => {
     const { pathname } = new URL(q.url ?? '', 'http://x')
     asked.push(`${q.method} ${pathname}`)
-    if (pathname === '/') r.end(sts())
+    if (pathname === '/') r.end(sts(accessKeyId, secretAccessKey))
     else if (pathname === '/v1/credentials') r.end(JSON.stringify(keys))
     else if (pathname === '/latest/api/token') r.end('imds-token')
     else if (pathname.endsWith('/security-credentials/')) r.end('node-role')
@@ -36,7 +35,7 @@ async function startCloud(): Promise<{ url: string; asked: string[] } & AsyncDis
     else r.writeHead(404).end()
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = `http://127.0.0.1:${portOf(server)}`
   return {
     url,
     asked,
@@ -47,34 +46,24 @@ async function startCloud(): Promise<{ url: string; asked: string[] } & AsyncDis
   }
 }
 
-function sts(): string {
+function sts(accessKeyId: string, secretAccessKey: string): string {
   return `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>${accessKeyId}</AccessKeyId><SecretAccessKey>${secretAccessKey}</SecretAccessKey><SessionToken></SessionToken><Expiration>${EXPIRY}</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`
 }
 
-/** Upload in a process of its own, which knows nothing but `env`. */
-async function putWith(w: World, env: Readonly<Record<string, string>>): Promise<string> {
+/** Upload in a process of its own with no environment but `env`. */
+async function putWith(w: S3Test, env: Readonly<Record<string, string>>): Promise<string> {
   const file = await randomFile(join(w.dir, 'x.zip'), 1000)
   const { credentials: _, region: __, ...s3 } = w.s3
-  const args = [
-    '--conditions=@core-dump-handler/source',
-    CHILD,
-    w.url,
-    file,
-    'x.zip',
-    JSON.stringify(s3),
-  ]
-  const child = spawn(process.execPath, args, {
-    env: { AWS_EC2_METADATA_DISABLED: 'true', HOME: w.dir, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = w.spawnPut(file, s3, { AWS_EC2_METADATA_DISABLED: 'true', HOME: w.dir, ...env })
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)])
   return out + err
 }
 
-describeS3('keys that a function gives', (world) => {
-  test('are asked for again once the store has refused them: a rotation needs no new destination', async () => {
-    await using w = await world()
+describeS3('a credentials function', (start) => {
+  it('is called again after the store has refused the keys', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
+    const { accessKeyId, secretAccessKey } = w.credentials
     const rotated = { accessKeyId, secretAccessKey: 'the-secret-of-last-year' }
     let asked = 0
     const store = w.open({
@@ -86,8 +75,8 @@ describeS3('keys that a function gives', (world) => {
     expect(asked).toBe(2)
   })
 
-  test('and that cannot be given are a failure that is tried again', async () => {
-    await using w = await world()
+  it('that rejects is a retryable NO_CREDENTIALS', async () => {
+    await using w = await start()
     const store = w.open({ credentials: async () => Promise.reject(new Error('no such file')) })
     await expect(store.check()).rejects.toMatchObject({
       name: 'UploadError',
@@ -98,15 +87,17 @@ describeS3('keys that a function gives', (world) => {
   })
 })
 
-describeS3('without keys of ours, credentials come from', (world) => {
-  test('the environment', async () => {
-    await using w = await world()
+describeS3('a destination without credentials', (start) => {
+  it('takes them from the environment', async () => {
+    await using w = await start()
+    const { accessKeyId, secretAccessKey } = w.credentials
     const env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }
     expect(await putWith(w, env)).toContain('"outcome":"stored"')
   })
 
-  test('a profile', async () => {
-    await using w = await world()
+  it('takes them from a profile', async () => {
+    await using w = await start()
+    const { accessKeyId, secretAccessKey } = w.credentials
     const file = join(w.dir, 'credentials')
     const keys = `aws_access_key_id=${accessKeyId}\naws_secret_access_key=${secretAccessKey}\n`
     await writeFile(file, `[node]\n${keys}`)
@@ -114,9 +105,9 @@ describeS3('without keys of ours, credentials come from', (world) => {
     expect(await putWith(w, env)).toContain('"outcome":"stored"')
   })
 
-  test('a web identity (IRSA)', async () => {
-    await using w = await world()
-    await using cloud = await startCloud()
+  it('takes them from a web identity (IRSA)', async () => {
+    await using w = await start()
+    await using cloud = await startCloud(w.credentials)
     const token = join(w.dir, 'token')
     await writeFile(token, 'jwt')
     const output = await putWith(w, {
@@ -129,24 +120,24 @@ describeS3('without keys of ours, credentials come from', (world) => {
     expect(cloud.asked).toEqual(['POST /'])
   })
 
-  test('the pod identity agent', async () => {
-    await using w = await world()
-    await using cloud = await startCloud()
+  it('takes them from the pod identity agent', async () => {
+    await using w = await start()
+    await using cloud = await startCloud(w.credentials)
     const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${cloud.url}/v1/credentials` }
     expect(await putWith(w, env)).toContain('"outcome":"stored"')
     expect(cloud.asked).toEqual(['GET /v1/credentials'])
   })
 
-  test('the role of the node', async () => {
-    await using w = await world()
-    await using cloud = await startCloud()
+  it('takes them from the role of the node [B12]', async () => {
+    await using w = await start()
+    await using cloud = await startCloud(w.credentials)
     const env = { AWS_EC2_METADATA_DISABLED: 'false', AWS_EC2_METADATA_SERVICE_ENDPOINT: cloud.url }
     expect(await putWith(w, env)).toContain('"outcome":"stored"')
     expect(cloud.asked[0]).toBe('PUT /latest/api/token')
   })
 
-  test('nowhere: it says what to give', async () => {
-    await using w = await world()
+  it('rejects with advice when there are none [B12]', async () => {
+    await using w = await start()
     const output = await putWith(w, {})
     expect(output).toContain("code: 'NO_CREDENTIALS'")
     expect(output).toContain('Give an access key and its secret')

@@ -35,11 +35,11 @@ export class S3Destination implements Destination {
   }
 
   async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await checkBucket(this.#store, { signal })
+    await checkBucket(this.#store, signal)
   }
 
   async abandon(file: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    await discardUpload(this.#store, file, { signal })
+    await discardUpload(this.#store, file, signal)
   }
 
   async close(): Promise<void> {

@@ -1,114 +1,122 @@
 import { appendFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
-import { s3Error } from '../testing/fault-proxy.ts'
-import type { Fault } from '../testing/fault-proxy.ts'
-import { MIB, randomFile, sha256 } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
-import type { World } from '../testing/s3.ts'
+import { expect, it } from 'vitest'
+import type { Misbehaviour } from '@core-dump-handler/testing/store/fault-proxy'
+import { MIB, randomFile, sha256 } from '@core-dump-handler/testing/random-file'
+import { describeS3, type S3Test } from '@core-dump-handler/testing/upload/s3-test'
 
-const passing: readonly [name: string, fault: Fault][] = [
-  ['503 SlowDown', s3Error(503, 'SlowDown')],
-  ['500 InternalError', s3Error(500, 'InternalError')],
-  ['400 RequestTimeout', s3Error(400, 'RequestTimeout')],
+const passing: readonly [name: string, fault: Misbehaviour][] = [
+  ['503 SlowDown', { kind: 's3-error', status: 503, code: 'SlowDown' }],
+  ['500 InternalError', { kind: 's3-error', status: 500, code: 'InternalError' }],
+  ['400 RequestTimeout', { kind: 's3-error', status: 400, code: 'RequestTimeout' }],
   ['a cut connection', { kind: 'reset' }],
-  ['a lost answer', { kind: 'lost' }],
+  ['a lost answer', { kind: 'lost-answer' }],
   ['no answer at all', { kind: 'hang' }],
 ]
-const operations = ['head', 'create', 'part', 'complete', 'put'] as const
+const operations = [
+  'HeadObject',
+  'CreateMultipartUpload',
+  'UploadPart',
+  'CompleteMultipartUpload',
+  'PutObject',
+] as const
 
-async function expectArrives(w: World, file: string): Promise<void> {
+async function expectArrives(w: S3Test, file: string): Promise<void> {
   expect(await w.store.put(file, 'x.zip')).toMatchObject({ outcome: 'stored', key: 'x.zip' })
   expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(file))
   expect(await readdir(w.objects)).toEqual(['x.zip'])
   expect((await readdir(w.dir)).filter((name) => name.startsWith('.'))).toEqual([])
 }
 
-describeS3('an S3 store that misbehaves for a moment', (world) => {
+describeS3('put, when the store fails for a moment,', (start) => {
   const all = passing.flatMap(([name, fault]) => operations.map((on) => ({ name, fault, on })))
   // nothing but the limit of the call ends a wait for Complete: it takes a minute and more
-  const cases = all.filter(({ fault, on }) => !(fault.kind === 'hang' && on === 'complete'))
-  test.for(cases)('$name on $on is got over', async ({ fault, on }) => {
-    await using w = await world()
-    const file = await randomFile(join(w.dir, 'x.zip'), on === 'put' ? 1000 : 12 * MIB)
-    w.proxy.fail(on, fault)
+  const cases = all.filter(
+    ({ fault, on }) => !(fault.kind === 'hang' && on === 'CompleteMultipartUpload'),
+  )
+  it.for(cases)('retries after $name on $on [agent-9, agent-10]', async ({ fault, on }) => {
+    await using w = await start()
+    const file = await randomFile(join(w.dir, 'x.zip'), on === 'PutObject' ? 1000 : 12 * MIB)
+    w.proxy.injectOnce(on, fault)
 
     await expectArrives(w, file)
 
     expect(w.proxy.count(on)).toBeGreaterThan(1)
   })
 
-  test('a store that is silent for longer than is waited for gets more time with each try', async () => {
-    await using w = await world()
+  it('waits longer for a store with each attempt that times out [agent-6]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
     const store = w.open({ idleTimeoutMs: 300, maxAttempts: 1 })
-    // the line is so slow that what was handed over is on its way for a second
-    w.proxy.fail('put', { kind: 'meanwhile', act: () => sleep(1000) }, 10)
+    // a line so slow that what was written to it arrives a second later
+    w.proxy.inject({ on: 'PutObject', kind: 'act-first', act: () => sleep(1000), times: 10 })
 
-    const silence = expect.stringContaining('of inactivity') as string
-    const failure = { code: 'UNREACHABLE', message: silence }
+    const failure = { code: 'UNREACHABLE', message: expect.stringContaining('of inactivity') }
     await expect(store.put(file, 'x.zip')).rejects.toMatchObject(failure)
     await expect(store.put(file, 'x.zip')).rejects.toMatchObject(failure)
     expect(await store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip' })
   })
 
-  test('200 with an error in it is no success', async () => {
-    await using w = await world()
+  it('retries after 200 with an error in the body [B5]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    w.proxy.fail('complete', { ...s3Error(200, 'InternalError') })
+    w.proxy.injectOnce('CompleteMultipartUpload', {
+      kind: 's3-error',
+      status: 200,
+      code: 'InternalError',
+    })
 
     await expectArrives(w, file)
 
-    expect(w.proxy.count('complete')).toBe(2)
+    expect(w.proxy.count('CompleteMultipartUpload')).toBe(2)
   })
 
-  test('a store without If-None-Match is asked once', async () => {
-    await using w = await world()
+  it('sends If-None-Match once to a store that does not know it', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
-    w.proxy.fail('put', s3Error(501, 'NotImplemented'))
+    w.proxy.injectOnce('PutObject', { kind: 's3-error', status: 501, code: 'NotImplemented' })
 
     await expectArrives(w, file)
     await w.store.put(file, 'y.zip')
 
-    expect(w.proxy.count('put')).toBe(3)
+    expect(w.proxy.count('PutObject')).toBe(3)
   })
 
-  test('an upload that is aborted under our hands is begun anew', async () => {
-    await using w = await world()
+  it('begins an aborted multipart upload again [agent-15]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    w.proxy.fail('part', s3Error(404, 'NoSuchUpload'))
+    w.proxy.injectOnce('UploadPart', { kind: 's3-error', status: 404, code: 'NoSuchUpload' })
 
     await expectArrives(w, file)
 
-    expect(w.proxy.count('create')).toBe(2)
-    expect(w.proxy.count('abort')).toBe(1)
+    expect(w.proxy.count('CreateMultipartUpload')).toBe(2)
+    expect(w.proxy.count('AbortMultipartUpload')).toBe(1)
   })
 })
 
-describeS3('an S3 store that fails', (world) => {
-  test.for([
-    [s3Error(500, 'InternalError'), 'STORE', true],
-    [s3Error(503, 'SlowDown'), 'THROTTLED', true],
-    [s3Error(507, 'InsufficientStorage'), 'FULL', true],
-    [s3Error(400, 'ExpiredToken'), 'EXPIRED', true],
-    [s3Error(403, 'RequestTimeTooSkewed'), 'CLOCK', true],
-    [s3Error(403, 'AccessDenied'), 'DENIED', false],
-    [s3Error(403, 'SignatureDoesNotMatch'), 'WRONG_SECRET', false],
-    [s3Error(404, 'NoSuchBucket'), 'NO_BUCKET', false],
-    [s3Error(301, 'PermanentRedirect'), 'WRONG_REGION', false],
-    [s3Error(307, 'TemporaryRedirect'), 'WRONG_REGION', false],
-    [s3Error(501, 'NotImplemented'), 'REFUSED', false],
-    [s3Error(400, 'InvalidStorageClass'), 'REFUSED', false],
+describeS3('put, when the store fails,', (start) => {
+  it.for([
+    [{ kind: 's3-error', status: 500, code: 'InternalError' }, 'STORE', true],
+    [{ kind: 's3-error', status: 503, code: 'SlowDown' }, 'THROTTLED', true],
+    [{ kind: 's3-error', status: 507, code: 'InsufficientStorage' }, 'FULL', true],
+    [{ kind: 's3-error', status: 400, code: 'ExpiredToken' }, 'EXPIRED', true],
+    [{ kind: 's3-error', status: 403, code: 'RequestTimeTooSkewed' }, 'CLOCK', true],
+    [{ kind: 's3-error', status: 403, code: 'AccessDenied' }, 'DENIED', false],
+    [{ kind: 's3-error', status: 403, code: 'SignatureDoesNotMatch' }, 'WRONG_SECRET', false],
+    [{ kind: 's3-error', status: 404, code: 'NoSuchBucket' }, 'NO_BUCKET', false],
+    [{ kind: 's3-error', status: 301, code: 'PermanentRedirect' }, 'WRONG_REGION', false],
+    [{ kind: 's3-error', status: 307, code: 'TemporaryRedirect' }, 'WRONG_REGION', false],
+    [{ kind: 's3-error', status: 501, code: 'NotImplemented' }, 'REFUSED', false],
+    [{ kind: 's3-error', status: 400, code: 'InvalidStorageClass' }, 'REFUSED', false],
     [{ kind: 'reset' } as const, 'UNREACHABLE', true],
   ] as const)(
-    'in mid-upload with %o says %s, and the next try goes on',
+    'during an upload with %o, rejects with %s and resumes at the next attempt [agent-13]',
     async ([fault, code, retryable]) => {
-      await using w = await world()
+      await using w = await start()
       const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
       const store = w.open({ workers: 1, maxAttempts: 1 })
-      w.proxy.fail('part', { kind: 'meanwhile', act: async () => {} }, 2)
-      w.proxy.fail('part', fault, 1)
+      w.proxy.inject({ ...fault, on: 'UploadPart', part: 3, times: 1 })
 
       const failure = await store.put(file, 'x.zip').catch((error: unknown) => error)
 
@@ -125,11 +133,11 @@ describeS3('an S3 store that fails', (world) => {
     },
   )
 
-  test('lies about the size: the file is not taken for stored', async () => {
-    await using w = await world()
+  it('rejects with MISMATCH after a HEAD of another size [agent-8, B5]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
-    w.proxy.fail('head', { kind: 'meanwhile', act: async () => {} })
-    w.proxy.fail('head', { kind: 'lie', headers: { 'content-length': '999' } })
+    const headers = { 'content-length': '999' }
+    w.proxy.inject({ on: 'HeadObject', kind: 'changed-headers', headers, after: 1, times: 1 })
 
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({
       code: 'MISMATCH',
@@ -138,10 +146,10 @@ describeS3('an S3 store that fails', (world) => {
     expect(await w.store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip' })
   })
 
-  test('refuses to be asked for a moment: nothing is known, and it is tried again', async () => {
-    await using w = await world()
+  it('rejects as retryable when every HEAD is refused', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
-    w.proxy.fail('head', { kind: 'answer', status: 400 }, 2)
+    w.proxy.inject({ on: 'HeadObject', kind: 'response', status: 400, times: 2 })
 
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({
       code: 'STORE',
@@ -150,61 +158,76 @@ describeS3('an S3 store that fails', (world) => {
     expect(await w.store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip', outcome: 'existing' })
   })
 
-  test('has a part of our own upload only: it is replaced, not kept beside', async () => {
-    await using w = await world()
+  it('replaces an object that holds only a part of its own upload', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
-    // the lie is heard by the look before the second upload
-    w.proxy.fail('head', { kind: 'meanwhile', act: async () => {} }, 2)
-    w.proxy.fail('head', { kind: 'lie', headers: { 'content-length': '999' } })
+    // at the HEAD before the second upload
+    const headers = { 'content-length': '999' }
+    w.proxy.inject({ on: 'HeadObject', kind: 'changed-headers', headers, after: 2, times: 1 })
     await w.store.put(file, 'x.zip')
 
     expect(await w.store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip', outcome: 'stored' })
-    expect(w.proxy.count('put')).toBe(2)
+    expect(w.proxy.count('PutObject')).toBe(2)
   })
 
-  test.for([
-    ['the ETag of another', { kind: 'lie', headers: { etag: `"${'0'.repeat(32)}"` } }, 2],
-    ['the page of a proxy', { kind: 'answer', status: 200, body: '<html>Log in</html>' }, 1],
-  ] as const)('answers a part with %s: all is sent anew', async ([, fault, times]) => {
-    await using w = await world()
-    const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
-    w.proxy.fail('part', fault, times)
+  it.for([
+    [
+      'the ETag of another',
+      { kind: 'changed-headers', headers: { etag: `"${'0'.repeat(32)}"` } },
+      2,
+    ],
+    ['the page of a proxy', { kind: 'response', status: 200, body: '<html>Log in</html>' }, 1],
+  ] as const)(
+    'sends everything again after a part was answered with %s [agent-7]',
+    async ([, fault, times]) => {
+      await using w = await start()
+      const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
+      w.proxy.inject({ ...fault, on: 'UploadPart', times })
 
-    await expectArrives(w, file)
+      await expectArrives(w, file)
 
-    expect(w.proxy.count('create')).toBe(2)
-  })
+      expect(w.proxy.count('CreateMultipartUpload')).toBe(2)
+    },
+  )
 
-  test('has lost a part when all were sent: it is sent anew', async () => {
-    await using w = await world()
+  it('sends everything again when the store has lost a part at completion [agent-16]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    w.proxy.fail('complete', s3Error(400, 'InvalidPart'))
+    w.proxy.injectOnce('CompleteMultipartUpload', {
+      kind: 's3-error',
+      status: 400,
+      code: 'InvalidPart',
+    })
 
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({
       code: 'STORE',
       retryable: true,
+      resumable: false,
     })
     await expectArrives(w, file)
   })
 
-  test('loses its bucket in mid-upload: it says so, and all is well when the bucket is back', async () => {
-    await using w = await world()
+  it('rejects with NO_BUCKET when the bucket disappears during an upload, and stores the file when it is back [agent-14]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    const away = `${w.server.bucket}-away`
-    w.proxy.fail('complete', { kind: 'meanwhile', act: () => rename(w.server.bucket, away) })
+    const away = `${w.server.folder}-away`
+    w.proxy.injectOnce('CompleteMultipartUpload', {
+      kind: 'act-first',
+      act: () => rename(w.server.folder, away),
+    })
 
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'NO_BUCKET' })
-    await rename(away, w.server.bucket)
+    await rename(away, w.server.folder)
 
     await expectArrives(w, file)
   })
 
-  test('dies in mid-upload: the next try keeps what it has', async () => {
-    await using w = await world()
+  it('keeps the parts of an upload during which the store was killed', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
     const store = w.open({ workers: 1, maxAttempts: 2 })
-    w.proxy.fail('part', { kind: 'meanwhile', act: async () => {} }, 3)
-    w.proxy.fail('part', { kind: 'meanwhile', act: () => w.server.kill() })
+    const act = (): Promise<void> => w.server.kill()
+    w.proxy.inject({ on: 'UploadPart', kind: 'act-first', act, part: 4, times: 1 })
 
     await expect(store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'UNREACHABLE' })
     await w.server.up()
@@ -213,47 +236,50 @@ describeS3('an S3 store that fails', (world) => {
     expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(file))
   })
 
-  test('does not let us verify: it is said, and gigabytes are not sent again to learn the same', async () => {
-    await using w = await world()
+  it('does not send an object again that it was not allowed to verify', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    w.proxy.fail('head', { kind: 'answer', status: 403 }, 4)
+    w.proxy.inject({ on: 'HeadObject', kind: 'response', status: 403, times: 4 })
 
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({
       code: 'DENIED',
       message: expect.stringContaining('s3:GetObject'),
     })
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'DENIED' })
-    expect(w.proxy.count('part')).toBe(3)
+    expect(w.proxy.count('UploadPart')).toBe(3)
 
     expect(await w.store.put(file, 'x.zip')).toMatchObject({ outcome: 'existing', key: 'x.zip' })
   })
 })
 
-describeS3('a file on its way to an S3 store', (world) => {
-  test.for([
+describeS3('put, during the upload,', (start) => {
+  it.for([
     ['grows', (file: string) => appendFile(file, 'more')],
     ['is written to', (file: string) => writeFile(file, 'new', { flag: 'r+' })],
     ['shrinks', (file: string) => writeFile(file, 'less')],
-  ] as const)('that %s is not completed, and sent anew', async ([, act]) => {
-    await using w = await world()
-    const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    const store = w.open({ workers: 1 })
-    w.proxy.fail('part', { kind: 'meanwhile', act: () => act(file) })
+  ] as const)(
+    'rejects with CHANGED when the file %s, and sends it again [agent-17]',
+    async ([, act]) => {
+      await using w = await start()
+      const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
+      const store = w.open({ workers: 1 })
+      w.proxy.injectOnce('UploadPart', { kind: 'act-first', act: () => act(file) })
 
-    await expect(store.put(file, 'x.zip')).rejects.toMatchObject({
-      code: 'CHANGED',
-      retryable: true,
-    })
-    expect(w.proxy.count('complete')).toBe(0)
+      await expect(store.put(file, 'x.zip')).rejects.toMatchObject({
+        code: 'CHANGED',
+        retryable: true,
+      })
+      expect(w.proxy.count('CompleteMultipartUpload')).toBe(0)
 
-    await expectArrives(w, file)
-  })
+      await expectArrives(w, file)
+    },
+  )
 
-  test('that is deleted arrives all the same', async () => {
-    await using w = await world()
+  it('stores a file that is deleted [agent-19]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const before = await sha256(file)
-    w.proxy.fail('part', { kind: 'meanwhile', act: () => rm(file) })
+    w.proxy.injectOnce('UploadPart', { kind: 'act-first', act: () => rm(file) })
 
     await w.store.put(file, 'x.zip')
 
@@ -261,13 +287,12 @@ describeS3('a file on its way to an S3 store', (world) => {
     expect(await readdir(w.dir)).toEqual([])
   })
 
-  test('stops with its signal, at once, and goes on later', async () => {
-    await using w = await world()
+  it('rejects at once when the signal aborts, and resumes later', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
     const store = w.open({ workers: 1, idleTimeoutMs: 60_000 })
     const stop = new AbortController()
-    w.proxy.fail('part', { kind: 'meanwhile', act: async () => {} }, 2)
-    w.proxy.fail('part', { kind: 'hang' })
+    w.proxy.inject({ on: 'UploadPart', kind: 'hang', part: 3, times: 1 })
     const attempt = store.put(file, 'x.zip', {
       signal: stop.signal,
       onProgress: ({ bytes }) => void (bytes === 10 * MIB && setTimeout(() => stop.abort(), 100)),
@@ -282,20 +307,24 @@ describeS3('a file on its way to an S3 store', (world) => {
     expect(await store.put(file, 'x.zip')).toMatchObject({ parts: 5, keptParts: 2 })
   })
 
-  test('whose upload is forgotten leaves no parts in the store', async () => {
-    await using w = await world()
+  it('leaves no parts in the store after abandon()', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    w.proxy.fail('complete', s3Error(403, 'AccessDenied'))
+    w.proxy.injectOnce('CompleteMultipartUpload', {
+      kind: 's3-error',
+      status: 403,
+      code: 'AccessDenied',
+    })
     await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'DENIED' })
 
     await w.store.abandon(file)
 
-    expect(w.proxy.count('abort')).toBe(1)
+    expect(w.proxy.count('AbortMultipartUpload')).toBe(1)
     expect(await readdir(w.dir)).toEqual(['x.zip'])
   })
 
-  test('has a record that makes no sense: it is sent from the start', async () => {
-    await using w = await world()
+  it('sends the whole file when the resume record is invalid', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     await writeFile(join(w.dir, '.x.zip.upload.json'), '{"uploadId": 7, "file": ["../../etc"]')
 

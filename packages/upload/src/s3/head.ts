@@ -1,24 +1,33 @@
 import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
-import { isUploadError } from '../error.ts'
-import { bareEtag } from './object-info.ts'
-import type { ObjectInfo } from './object-info.ts'
-import type { Sending, Store } from './store.ts'
-import { statusOf } from './store-error.ts'
+import { UploadError, isUploadError } from '../error.ts'
+import type { FileSource } from '../file-source.ts'
+import { show } from '../text.ts'
+import { META } from './object-params.ts'
+import type { Store } from './store.ts'
+
+/** What a HEAD reports of an object. */
+export interface ObjectInfo {
+  readonly bytes: number
+  readonly etag: string
+  readonly metadata: Readonly<Record<string, string>>
+  /** False where the store encrypts with a key of its own, so that an ETag is not computed from the content. */
+  readonly etagIsMd5: boolean
+}
+
+/** An ETag without the quotes that some stores add and others do not. */
+export function bareEtag(etag: string | undefined): string {
+  return (etag ?? '').replace(/^W\//, '').replaceAll('"', '')
+}
 
 /** What is stored under `key`; undefined when nothing is. */
-export async function head(
+async function head(
   store: Store,
   key: string,
-  sending: Sending,
+  signal: AbortSignal | undefined,
 ): Promise<ObjectInfo | undefined> {
   try {
-    const answer = await store.send(
-      'look at',
-      key,
-      (client, options) =>
-        client.send(new HeadObjectCommand({ Bucket: store.bucket, Key: key }), options),
-      sending,
-    )
+    const command = new HeadObjectCommand({ Bucket: store.bucket, Key: key })
+    const answer = await store.send('read the metadata of', key, command, { signal })
     return {
       bytes: answer.ContentLength ?? 0,
       etag: bareEtag(answer.ETag),
@@ -28,48 +37,78 @@ export async function head(
         answer.SSECustomerAlgorithm === undefined,
     }
   } catch (error) {
-    const status = statusOf(error) ?? 0
-    if (status === 404) return undefined
-    // a HEAD has no body: a request that has one tells what is wrong with us
-    if (isRefusal(status)) await checkBucket(store, sending)
+    if (isUploadError(error) && error.httpStatus === 404) return undefined
+    // a HEAD has no body: the answer to a request that has one names what is refused
+    if (isRefusal(error)) await checkBucket(store, signal)
     throw error
   }
 }
 
 /**
- * The same before the upload, where a refusal is no answer yet: without s3:ListBucket AWS says 403 of
- * a key that does not exist.
+ * The same before the upload, where a refusal decides nothing yet: without s3:ListBucket AWS answers 403
+ * for a key that does not exist.
  */
 export async function headIfAllowed(
   store: Store,
   key: string,
-  sending: Sending,
+  signal: AbortSignal | undefined,
 ): Promise<ObjectInfo | undefined | 'unknown'> {
   try {
-    return await head(store, key, sending)
+    return await head(store, key, signal)
   } catch (error) {
-    if (
-      isRefusal(statusOf(error) ?? 0) &&
-      isUploadError(error) &&
-      error.subject === store.url(key)
-    ) {
-      return 'unknown'
-    }
+    if (isRefusal(error) && error.subject === store.url(key)) return 'unknown'
     throw error
   }
 }
 
-function isRefusal(status: number): boolean {
-  return status === 400 || status === 401 || status === 403
+/**
+ * Read by HEAD what the store has under `key` now; rejects with `MISMATCH` unless it has our size
+ * and is from our upload. The content was covered on its way by the signed SHA-256 of each request.
+ */
+export async function verify(
+  store: Store,
+  key: string,
+  expected: Pick<FileSource, 'size' | 'token'>,
+  etag: string,
+  signal: AbortSignal | undefined,
+): Promise<ObjectInfo> {
+  const found = await head(store, key, signal)
+  const wrong = !found
+    ? 'has no such object'
+    : found.bytes !== expected.size
+      ? `has ${found.bytes} of ${expected.size} bytes`
+      : isForeign(found, expected.token, etag)
+        ? 'has another object of that name'
+        : undefined
+  if (!found || wrong !== undefined) {
+    const url = store.url(key)
+    throw new UploadError(
+      'MISMATCH',
+      `The store answered that ${show(url)} was stored, but ${wrong}: the file is kept and sent again`,
+      { subject: url },
+    )
+  }
+  return found
 }
 
 /** Whether the bucket is there and takes our credentials; not being allowed to list it is no failure. */
-export async function checkBucket(store: Store, sending: Sending): Promise<void> {
+export async function checkBucket(store: Store, signal: AbortSignal | undefined): Promise<void> {
   const Prefix = store.prefix
-  const request = new ListObjectsV2Command({ Bucket: store.bucket, Prefix, MaxKeys: 1 })
+  const command = new ListObjectsV2Command({ Bucket: store.bucket, Prefix, MaxKeys: 1 })
   try {
-    await store.send('list', Prefix, (client, options) => client.send(request, options), sending)
+    await store.send('list', Prefix, command, { signal })
   } catch (error) {
     if (!isUploadError(error) || error.code !== 'DENIED') throw error
   }
+}
+
+function isRefusal(error: unknown): error is UploadError {
+  return isUploadError(error) && [400, 401, 403].includes(error.httpStatus ?? 0)
+}
+
+/** By our token; where a store drops metadata, by the ETag that it gave to our upload, if it gave one. */
+function isForeign(found: ObjectInfo, token: string, etag: string): boolean {
+  const theirs = found.metadata[META.token]
+  if (theirs !== undefined) return theirs !== token
+  return etag !== '' && found.etag !== '' && etag !== found.etag
 }

@@ -1,44 +1,28 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, test } from 'vitest'
-import { MIB, randomFile, sha256 } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
+import { expect, it } from 'vitest'
+import { MIB, randomFile, sha256 } from '@core-dump-handler/testing/random-file'
+import { describeS3 } from '@core-dump-handler/testing/upload/s3-test'
 
-const CHILD = new URL('../testing/child.ts', import.meta.url).pathname
-
-describeS3('an upload whose process is killed with SIGKILL', (world) => {
-  test('is finished by the next one, which keeps the parts', async () => {
-    await using w = await world()
+describeS3('put after a SIGKILL', (start) => {
+  it('resumes after the parts that the killed process sent [agent-2]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 42 * MIB)
-    const run = (): ReturnType<typeof spawn> =>
-      spawn(
-        process.execPath,
-        [
-          '--conditions=@core-dump-handler/source',
-          CHILD,
-          w.url,
-          file,
-          'x.zip',
-          JSON.stringify({ ...w.s3, workers: 1 }),
-        ],
-        { stdio: ['ignore', 'pipe', 'inherit'] },
-      )
-    const first = run()
-    for await (const line of createInterface({ input: first.stdout ?? process.stdin })) {
+    const s3 = { ...w.s3, workers: 1 }
+    const first = w.spawnPut(file, s3)
+    for await (const line of createInterface({ input: first.stdout })) {
       if (Number(line) >= 20 * MIB) first.kill('SIGKILL')
     }
     expect(first.signalCode ?? (await once(first, 'exit'))[1]).toBe('SIGKILL')
 
-    const second = run()
+    const second = w.spawnPut(file, s3)
     const lines: string[] = []
-    for await (const line of createInterface({ input: second.stdout ?? process.stdin }))
-      lines.push(line)
+    for await (const line of createInterface({ input: second.stdout })) lines.push(line)
 
-    const stored = JSON.parse(lines.at(-1) ?? '') as { parts: number; keptParts: number }
-    expect(stored).toMatchObject({ outcome: 'stored', key: 'x.zip', parts: 9 })
-    expect(stored.keptParts).toBeGreaterThanOrEqual(4)
+    const stored: unknown = JSON.parse(lines.at(-1) ?? '')
+    const keptParts = expect.toSatisfy((kept: number) => kept >= 4)
+    expect(stored).toMatchObject({ outcome: 'stored', key: 'x.zip', parts: 9, keptParts })
     expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(file))
   })
 })

@@ -1,12 +1,13 @@
 import { createServer, request } from 'node:http'
 import { once } from 'node:events'
-import { connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { randomFile } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
+import { expect, it } from 'vitest'
+import { randomFile } from '@core-dump-handler/testing/random-file'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
+import { describeS3 } from '@core-dump-handler/testing/upload/s3-test'
 
-/** A forward proxy that knows one store, whatever name it is asked for. */
+/** A forward proxy that connects to one store, whatever the host of the request. */
 async function startProxy(
   store: URL,
 ): Promise<{ url: string; asked: Set<string> } & AsyncDisposable> {
@@ -33,7 +34,7 @@ async function startProxy(
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${portOf(server)}`,
     asked,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
@@ -42,10 +43,10 @@ async function startProxy(
   }
 }
 
-describeS3('behind a proxy', (world) => {
-  test('a store whose name this machine does not know takes a file', async () => {
-    await using w = await world()
-    await using proxy = await startProxy(new URL(w.server.url))
+describeS3('a destination with proxyEnv', (start) => {
+  it('uploads by HTTP to a host that only the proxy can resolve', async () => {
+    await using w = await start()
+    await using proxy = await startProxy(new URL(w.server.endpoint))
     const file = await randomFile(join(w.dir, 'x.zip'), 6_000_000)
     const proxyEnv = { http_proxy: proxy.url }
     const stored = await w.open({ endpoint: 'http://store.invalid', proxyEnv }).put(file, 'x.zip')
@@ -53,9 +54,9 @@ describeS3('behind a proxy', (world) => {
     expect([...proxy.asked]).toEqual(['store.invalid'])
   })
 
-  test('with TLS it is asked for a tunnel; what NO_PROXY names goes without', async () => {
-    await using w = await world()
-    await using proxy = await startProxy(new URL(w.server.url))
+  it('opens a tunnel for HTTPS, except to the hosts in NO_PROXY', async () => {
+    await using w = await start()
+    await using proxy = await startProxy(new URL(w.server.endpoint))
     const options = { endpoint: 'https://store.invalid', maxAttempts: 1 }
     // there is no TLS at the tunnel's other end
     const through = w.open({ ...options, proxyEnv: { HTTPS_PROXY: proxy.url } }).check()

@@ -1,16 +1,27 @@
+import { createHash } from 'node:crypto'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
 import { UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
-import { removeRecord } from '../resume-record.ts'
-import { show } from '../show.ts'
-import { wholeDigest } from './digest.ts'
-import { putUnder } from './put-under.ts'
-import type { Sending, Store } from './store.ts'
+import { show } from '../text.ts'
+import { compare, wholeDigest } from './compare.ts'
+import type { Comparison } from './compare.ts'
+import { bareEtag, headIfAllowed, verify } from './head.ts'
+import type { ObjectInfo } from './head.ts'
+import { discardUpload, isUnverified } from './multipart-upload.ts'
+import { META, objectParams } from './object-params.ts'
+import { putMultipart } from './put-multipart.ts'
+import type { Store } from './store.ts'
+import { KeyTaken, conditionally } from './transfer.ts'
+import type { Sent, Transfer } from './transfer.ts'
 
 const HASH_DIGITS = 12
+/** HEAD requests for a key before we give up finding it either free or taken. */
+const MAX_HEADS = 3
 
-export interface PutFileOptions extends Sending {
+export interface PutFileOptions {
+  readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly uniqueId?: string | undefined
 }
@@ -20,22 +31,28 @@ export async function putFile(
   store: Store,
   source: FileSource,
   key: string,
-  { signal, onProgress, uniqueId }: PutFileOptions,
+  { signal, onProgress = () => {}, uniqueId }: PutFileOptions,
 ): Promise<Stored> {
-  const sending = { signal }
-  for await (const { wanted, byContent } of candidates(store, source, key, uniqueId, sending)) {
-    const target = { key: store.prefix + wanted, byContent }
-    const done = await putUnder(store, source, target, sending, onProgress)
+  for await (const candidate of candidates(store, source, key, uniqueId, signal)) {
+    const target = store.prefix + candidate.key
+    const transfer = {
+      store,
+      source,
+      key: target,
+      condition: 'absent',
+      signal,
+      onProgress,
+    } as const
+    const done = await putUnder(transfer, candidate.byContent)
     if (!done) continue
-    await removeRecord(source.path)
     const { etag, ...rest } = done
     return {
-      url: store.url(target.key),
-      key: wanted,
+      url: store.url(target),
+      key: candidate.key,
       bytes: source.size,
       ...rest,
       ...(etag === '' ? {} : { etag }),
-      ...(wanted === key ? {} : { takenKey: key }),
+      ...(candidate.key === key ? {} : { takenKey: key }),
     }
   }
   const subject = store.url(store.prefix + key)
@@ -47,7 +64,7 @@ export async function putFile(
 }
 
 interface Candidate {
-  readonly wanted: string
+  readonly key: string
   /** The key holds the hash of the content, so that an object of this size can be no other. */
   readonly byContent: boolean
 }
@@ -57,12 +74,101 @@ async function* candidates(
   source: FileSource,
   key: string,
   uniqueId: string | undefined,
-  { signal }: Sending,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Candidate> {
-  yield { wanted: key, byContent: false }
+  yield { key, byContent: false }
   if (uniqueId !== undefined && uniqueId !== '') {
-    yield { wanted: appendToKey(key, uniqueId), byContent: false }
+    yield { key: appendToKey(key, uniqueId), byContent: false }
   }
   const hash = await wholeDigest(source, 'sha256', { pool: store.pool, signal })
-  yield { wanted: appendToKey(key, hash.slice(0, HASH_DIGITS)), byContent: true }
+  yield { key: appendToKey(key, hash.slice(0, HASH_DIGITS)), byContent: true }
+}
+
+/** Store a file under this very key; undefined when another content has it. */
+async function putUnder(
+  transfer: Transfer,
+  byContent: boolean,
+): Promise<(Sent & Pick<Stored, 'outcome'>) | undefined> {
+  const { store, source, key, signal } = transfer
+  for (let heads = 1; heads <= MAX_HEADS; heads++) {
+    const found = await headIfAllowed(store, key, signal)
+    const comparison = await compareFound(transfer, found, byContent)
+    if (comparison === 'different') return undefined
+    if (comparison === 'identical') {
+      await discardUpload(store, source.path, signal)
+      // after the first HEAD the object is what we have just sent, and its answer was lost
+      const outcome = heads === 1 ? 'existing' : 'stored'
+      const etag = typeof found === 'object' ? found.etag : ''
+      return { outcome, parts: 0, keptParts: 0, etag }
+    }
+    // refused as taken, yet not there: the store means something else by the condition
+    const replaces = comparison === 'partial' || (heads > 1 && found === undefined)
+    try {
+      const sent = await send({ ...transfer, condition: replaces ? 'any' : 'absent' })
+      return { outcome: 'stored', ...sent }
+    } catch (error) {
+      if (!(error instanceof KeyTaken)) throw error
+      if (found === 'unknown') throw notAllowedToCompare(store.url(key), error)
+    }
+  }
+  throw new UploadError('STORE', `The store cannot decide whether ${show(store.url(key))} exists`)
+}
+
+async function compareFound(
+  transfer: Transfer,
+  found: ObjectInfo | undefined | 'unknown',
+  byContent: boolean,
+): Promise<Comparison | undefined> {
+  if (found === undefined) return undefined
+  const { store, source, key, signal } = transfer
+  if (found === 'unknown') {
+    // sent by an earlier run that was not allowed to verify: gigabytes are not sent again to learn the same
+    if (!(await isUnverified(transfer))) return undefined
+    await verify(store, key, source, '', signal)
+    return 'identical'
+  }
+  return byContent && found.bytes === source.size ? 'identical' : compare(found, transfer)
+}
+
+async function send(transfer: Transfer): Promise<Sent> {
+  const { store, source, key, signal, onProgress } = transfer
+  if (source.size > store.partBytes) return putMultipart(transfer)
+  // an upload in parts from a run with smaller parts
+  await discardUpload(store, source.path, signal)
+  const sent = await putSmall(transfer)
+  const { etag } = await verify(store, key, source, sent, signal)
+  onProgress({ bytes: source.size, totalBytes: source.size })
+  return { etag, parts: 0, keptParts: 0 }
+}
+
+/** Store a file that fits in one buffer; resolves with the ETag. */
+async function putSmall(transfer: Transfer): Promise<string> {
+  const { store, source, key: Key, signal } = transfer
+  using loan = await store.pool.take(source.size, signal)
+  const body = await source.read(loan.buffer, source.size, 0)
+  await source.assertUnchanged()
+  const params = {
+    Bucket: store.bucket,
+    Key,
+    // a Buffer: its SHA-256 is signed, and the store checks it
+    Body: body,
+    ContentLength: body.length,
+    Metadata: {
+      [META.token]: source.token,
+      [META.sha256]: createHash('sha256').update(body).digest('hex'),
+    },
+    ...objectParams(Key, store.options),
+  }
+  const answer = await conditionally(transfer, (when) =>
+    store.send('store', Key, new PutObjectCommand({ ...params, ...when }), { signal }),
+  )
+  return bareEtag(answer.ETag)
+}
+
+function notAllowedToCompare(subject: string, cause: unknown): UploadError {
+  return new UploadError(
+    'DENIED',
+    `${show(subject)} exists, and we are not allowed to compare it: allow s3:GetObject on the objects`,
+    { subject, cause },
+  )
 }

@@ -1,119 +1,120 @@
-import { CompleteMultipartUploadCommand } from '@aws-sdk/client-s3'
-import type { Progress } from '../destination.ts'
-import { isUploadError } from '../error.ts'
-import type { FileSource } from '../file-source.ts'
-import { writeRecord } from '../resume-record.ts'
-import type { ResumeRecord } from '../resume-record.ts'
-import { conditionally } from './condition.ts'
-import type { Condition } from './condition.ts'
-import { beginUpload, discardUpload, resumeUpload } from './multipart-upload.ts'
-import type { MultipartUpload } from './multipart-upload.ts'
-import { bareEtag } from './object-info.ts'
-import { sendParts } from './send-parts.ts'
-import type { SentParts } from './send-parts.ts'
-import type { Sending, Store } from './store.ts'
+import { createHash } from 'node:crypto'
+import { UploadError, isUploadError } from '../error.ts'
+import { show } from '../text.ts'
+import { verify } from './head.ts'
+import { MultipartUpload } from './multipart-upload.ts'
+import type { StoredPart } from './multipart-upload.ts'
+import type { Sent, Transfer } from './transfer.ts'
 
-const GIB = 1024 ** 3
-const COMPLETE_BASE_MS = 60_000
-/** Some stores copy the parts together before they answer: 4 s per GiB were seen on a busy disk. */
-const COMPLETE_PER_GIB_MS = 20_000
-
-export interface CompletedUpload {
-  readonly etag: string
-  readonly parts: number
-  readonly keptParts: number
+interface SentParts {
+  /** ETags in the order of the parts. */
+  readonly etags: readonly string[]
+  /** Parts that an earlier run had sent. */
+  readonly kept: number
 }
 
 /** Store a file in parts, going on where an earlier run stopped. */
-export async function putMultipart(
-  store: Store,
-  source: FileSource,
-  key: string,
-  condition: Condition,
-  sending: Sending,
-  onProgress?: (progress: Progress) => void,
-): Promise<CompletedUpload> {
-  const { upload, sent } = await transfer(store, source, key, sending, onProgress)
-  // a file that was written to meanwhile is never completed
-  await source.assertUnchanged()
-  const etag = await completeUpload(
-    store,
-    upload.record,
-    sent.etags,
-    source.size,
-    condition,
-    sending,
-  )
-  await writeRecord(source.path, { ...upload.record, completed: true })
-  return { etag, parts: sent.etags.length, keptParts: sent.kept }
-}
-
-async function transfer(
-  store: Store,
-  source: FileSource,
-  key: string,
-  sending: Sending,
-  onProgress?: (progress: Progress) => void,
-): Promise<{ upload: MultipartUpload; sent: SentParts }> {
-  const resumed = await resumeUpload(store, source, key, sending)
-  for (let retry = true, upload = resumed; ; retry = false, upload = undefined) {
-    upload ??= await beginUpload(store, source, key, sending)
-    try {
-      return { upload, sent: await sendParts(store, source, upload, sending, onProgress) }
-    } catch (error) {
-      if (!isDead(error)) throw error
-      await discardUpload(store, source.path, sending)
-      // aborted under our hands, by a lifecycle rule or by somebody: once is bad luck
-      if (!retry) throw error
-    }
-  }
-}
-
-/** Join the parts; resolves with the ETag of the object, '' where the verification has to tell. */
-export async function completeUpload(
-  store: Store,
-  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
-  etags: readonly string[],
-  size: number,
-  condition: Condition,
-  sending: Sending,
-): Promise<string> {
-  const Parts = etags.map((ETag, index) => ({ PartNumber: index + 1, ETag: `"${ETag}"` }))
-  const patient = {
-    ...sending,
-    timeoutMs: COMPLETE_BASE_MS + Math.ceil((size / GIB) * COMPLETE_PER_GIB_MS),
-  }
+export async function putMultipart(transfer: Transfer): Promise<Sent> {
+  const { store, source, key, signal } = transfer
+  const { upload, etags, kept } = await sendAll(transfer)
   try {
-    const answer = await conditionally(store, condition, (when) => {
-      const request = new CompleteMultipartUploadCommand({
-        Bucket: store.bucket,
-        Key,
-        UploadId,
-        MultipartUpload: { Parts },
-        ...when,
-      })
-      return store.send(
-        'complete',
-        Key,
-        (client, options) => client.send(request, options),
-        patient,
-      )
-    })
-    return bareEtag(answer.ETag)
+    // a file that was written to meanwhile is never completed
+    await source.assertUnchanged()
+    const etag = await upload.complete(etags)
+    const stored = await verify(store, key, source, etag, signal)
+    await upload.forget()
+    return { etag: stored.etag, parts: etags.length, keptParts: kept }
   } catch (error) {
-    // completed by an attempt whose answer was lost, or not at all: the verification tells
-    if (isUploadError(error) && error.storeCode === 'NoSuchUpload') return ''
+    if (isLost(error)) await upload.discard()
     throw error
   }
 }
 
-/** The upload will never be completed: forget it and start anew. */
-export function isDead(error: unknown): boolean {
-  return (
-    isUploadError(error) &&
-    (error.code === 'MISMATCH' ||
-      ['NoSuchUpload', 'InvalidPart', 'InvalidPartOrder', 'EntityTooSmall'].includes(
-        error.storeCode ?? '',
-      ))
+async function sendAll(transfer: Transfer): Promise<SentParts & { upload: MultipartUpload }> {
+  let upload = await MultipartUpload.resume(transfer)
+  for (let attempt = 1; ; attempt++) {
+    upload ??= await MultipartUpload.begin(transfer)
+    try {
+      return { upload, ...(await sendParts(transfer, upload)) }
+    } catch (error) {
+      if (!isLost(error)) throw error
+      await upload.discard()
+      // aborted meanwhile, by a lifecycle rule or another program: a second time is no coincidence
+      if (attempt > 1) throw error
+      upload = undefined
+    }
+  }
+}
+
+/** Parts that can never become our object are freed; all others wait for the next attempt. */
+function isLost(error: unknown): boolean {
+  return isUploadError(error) && !error.resumable
+}
+
+/** Send what the store does not have yet, each part from a buffer of the shared pool. */
+async function sendParts(
+  { store, source, key, signal, onProgress }: Transfer,
+  upload: MultipartUpload,
+): Promise<SentParts> {
+  const { partBytes, etagIsMd5, storedParts } = upload
+  const count = Math.ceil(source.size / partBytes)
+  const etags: string[] = Array.from({ length: count }, () => '')
+  const seen = new Set<string>()
+  let next = 0
+  let kept = 0
+  let bytes = 0
+  let failed: { readonly error: unknown } | undefined
+
+  // false when no part is left
+  const sendNext = async (): Promise<boolean> => {
+    using loan = await store.pool.take(partBytes, signal)
+    // the others may have finished or failed while we waited for a buffer
+    if (failed || next >= count) return false
+    const index = next++
+    const start = index * partBytes
+    const body = await source.read(loan.buffer, Math.min(partBytes, source.size - start), start)
+    const earlier = storedParts.get(index + 1)
+    const keep = earlier !== undefined && isWhole(earlier, body, etagIsMd5)
+    const etag = keep ? earlier.etag : await upload.sendPart(index + 1, body)
+    // computed only when two parts have one ETag: an MD5 of everything would cost a second per GiB
+    const isMixedUp = etagIsMd5 && seen.has(etag) && isMd5(etag) && etag !== md5(body)
+    if (etag === '' || isMixedUp) throw mixedUp(store.url(key), index + 1)
+    seen.add(etag)
+    etags[index] = etag
+    if (keep) kept++
+    bytes += body.length
+    onProgress({ bytes, totalBytes: source.size })
+    return true
+  }
+  const worker = async (): Promise<void> => {
+    try {
+      while (await sendNext());
+    } catch (error) {
+      failed ??= { error }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(store.pool.count, count) }, worker))
+  if (failed) throw failed.error
+  return { etags, kept }
+}
+
+/** The size must be equal, and the MD5 where the ETag is one. */
+function isWhole({ bytes, etag }: StoredPart, body: Buffer, etagIsMd5: boolean): boolean {
+  return bytes === body.length && etag !== '' && (!etagIsMd5 || !isMd5(etag) || etag === md5(body))
+}
+
+function isMd5(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag)
+}
+
+function md5(body: Buffer): string {
+  return createHash('md5').update(body).digest('hex')
+}
+
+function mixedUp(url: string, part: number): UploadError {
+  return new UploadError(
+    'MISMATCH',
+    `The store answered part ${part} of ${show(url)} with no ETag or with another part's: it is sent again`,
+    { subject: url },
   )
 }

@@ -4,12 +4,10 @@ import { abortable } from '../abortable.ts'
 import { counted } from '../counted.ts'
 import type { PutStreamOptions, Stored } from '../destination.ts'
 import { appendToKey } from '../key.ts'
-import { headIfAllowed } from './head.ts'
-import { META } from './object-info.ts'
-import { objectParams } from './object-params.ts'
+import { bareEtag, headIfAllowed, verify } from './head.ts'
+import { META, objectParams } from './object-params.ts'
 import { partSize } from './part-size.ts'
 import type { Store } from './store.ts'
-import { verify } from './verify.ts'
 
 const DEFAULT_MAX_BYTES = 64 * 1024 ** 3
 
@@ -20,27 +18,28 @@ export async function putStream(
   key: string,
   { signal, onProgress, maxBytes = DEFAULT_MAX_BYTES, uniqueId }: PutStreamOptions,
 ): Promise<Stored> {
-  const taken = await headIfAllowed(store, store.prefix + key, { signal })
+  const taken = await headIfAllowed(store, store.prefix + key, signal)
   const used = typeof taken === 'object' ? appendToKey(key, uniqueId ?? randomUUID()) : key
   const Key = store.prefix + used
   const token = randomUUID()
   let bytes = 0
   let sent = 0
   const body = counted(source, maxBytes, (progress) => (bytes = progress.bytes))
+  const params = {
+    Bucket: store.bucket,
+    Key,
+    Body: Readable.from(body, { objectMode: true }),
+    Metadata: { [META.token]: token },
+    ...objectParams(key, store.options),
+  }
   const { Upload } = await import('@aws-sdk/lib-storage')
-  const answer = await store.send(
+  const answer = await store.use(
     'store the stream as',
     Key,
     async (client) => {
       const upload = new Upload({
         client,
-        params: {
-          Bucket: store.bucket,
-          Key,
-          Body: Readable.from(body, { objectMode: true }),
-          Metadata: { [META.token]: token },
-          ...objectParams(key, store.options),
-        },
+        params,
         queueSize: store.pool.count,
         // unknown in advance: parts of a size with which 10,000 of them reach the limit
         partSize: partSize(maxBytes, store.partBytes),
@@ -54,12 +53,10 @@ export async function putStream(
         signal?.removeEventListener('abort', stop)
       }
     },
-    { signal },
+    signal,
   )
   const expected = { size: bytes, token }
-  const { etag } = await verify(store, Key, expected, (answer.ETag ?? '').replaceAll('"', ''), {
-    signal,
-  })
+  const { etag } = await verify(store, Key, expected, bareEtag(answer.ETag), signal)
   if (sent !== bytes) onProgress?.({ bytes })
   return {
     url: store.url(Key),

@@ -2,15 +2,15 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Progress } from '../index.ts'
-import { MIB, randomFile, sha256 } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
-import { CREDENTIALS } from '../testing/versitygw.ts'
+import { MIB, randomFile, sha256 } from '@core-dump-handler/testing/random-file'
+import { describeS3 } from '@core-dump-handler/testing/upload/s3-test'
+import { BUCKET, REGION } from '@core-dump-handler/testing/store/object-store'
 
-describeS3('a file to an S3 store', (world) => {
-  test.for([0, 1, 5 * MIB, 5 * MIB + 1, 17 * MIB])('arrives whole with %d bytes', async (bytes) => {
-    await using w = await world()
+describeS3('put', (start) => {
+  it.for([0, 1, 5 * MIB, 5 * MIB + 1, 17 * MIB])('stores %d bytes', async (bytes) => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), bytes)
 
     const stored = await w.store.put(file, 'x.zip')
@@ -23,15 +23,15 @@ describeS3('a file to an S3 store', (world) => {
       parts: bytes > 5 * MIB ? Math.ceil(bytes / (5 * MIB)) : 0,
     })
     expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(file))
-    // the file is its owner's, and nothing else is left
+    // the file stays, and nothing is left beside it
     expect(await readdir(w.dir)).toEqual(['x.zip'])
-    expect(w.proxy.seen.at(-1)).toBe('head')
+    expect(w.proxy.seen.at(-1)).toBe('HeadObject')
   })
 
-  test.for([1000, 12 * MIB])(
-    'is not sent again when it is there already (%d bytes)',
+  it.for([1000, 12 * MIB])(
+    'does not send identical content again (%d bytes) [store-1]',
     async (bytes) => {
-      await using w = await world()
+      await using w = await start()
       const file = await randomFile(join(w.dir, 'x.zip'), bytes)
       await w.store.put(file, 'x.zip')
       // another inode with the same content, as another node would have it
@@ -41,14 +41,14 @@ describeS3('a file to an S3 store', (world) => {
       const again = await w.store.put(join(w.dir, 'copy.zip'), 'x.zip')
 
       expect(again).toMatchObject({ key: 'x.zip', outcome: 'existing' })
-      expect(w.proxy.count('put') + w.proxy.count('complete')).toBe(1)
+      expect(w.proxy.count('PutObject') + w.proxy.count('CompleteMultipartUpload')).toBe(1)
     },
   )
 
-  test.for([1000, 12 * MIB])(
-    'never replaces another content of its size (%d bytes)',
+  it.for([1000, 12 * MIB])(
+    'never replaces another content of the same size (%d bytes) [store-2]',
     async (bytes) => {
-      await using w = await world()
+      await using w = await start()
       const first = await randomFile(join(w.dir, 'a.zip'), bytes)
       const second = await randomFile(join(w.dir, 'b.zip'), bytes)
       const third = await randomFile(join(w.dir, 'c.zip'), bytes)
@@ -72,8 +72,8 @@ describeS3('a file to an S3 store', (world) => {
     },
   )
 
-  test('of another size is kept beside it', async () => {
-    await using w = await world()
+  it('stores beside an object of another size [store-2]', async () => {
+    await using w = await start()
     await w.occupy('x.zip', 'not a zip')
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
 
@@ -83,69 +83,68 @@ describeS3('a file to an S3 store', (world) => {
     expect(await readFile(join(w.objects, 'x.zip'), 'utf8')).toBe('not a zip')
   })
 
-  test.for([1000, 12 * MIB])(
-    'is compared by MD5 with what others have put there (%d bytes)',
+  it.for([1000, 12 * MIB])(
+    'compares by MD5 with the object of another program (%d bytes)',
     async (bytes) => {
-      await using w = await world()
+      await using w = await start()
       const file = await randomFile(join(w.dir, 'x.zip'), bytes)
-      const { credentials = CREDENTIALS, region = '' } = w.s3
       const client = new S3Client({
-        endpoint: w.server.url,
-        region,
-        credentials,
+        endpoint: w.server.endpoint,
+        region: REGION,
+        credentials: { ...w.credentials },
         forcePathStyle: true,
       })
       for (const [Key, from] of [
-        ['same.zip', file],
-        ['other.zip', await randomFile(join(w.dir, 'y'), bytes)],
+        ['identical.zip', file],
+        ['different.zip', await randomFile(join(w.dir, 'y'), bytes)],
       ] as const) {
-        const params = { Bucket: 'bucket', Key: `${w.prefix}/${Key}`, Body: await readFile(from) }
+        const params = { Bucket: BUCKET, Key: `${w.prefix}/${Key}`, Body: await readFile(from) }
         await new Upload({ client, params, partSize: 5 * MIB }).done()
       }
       client.destroy()
 
-      expect(await w.store.put(file, 'same.zip')).toMatchObject({
+      expect(await w.store.put(file, 'identical.zip')).toMatchObject({
         outcome: 'existing',
-        key: 'same.zip',
+        key: 'identical.zip',
       })
-      expect(await w.store.put(file, 'other.zip')).toMatchObject({
+      expect(await w.store.put(file, 'different.zip')).toMatchObject({
         outcome: 'stored',
-        takenKey: 'other.zip',
+        takenKey: 'different.zip',
       })
     },
   )
 
-  test('that is taken while it is sent goes beside what came first', async () => {
-    await using w = await world()
-    const rival = await randomFile(join(w.dir, 'rival.zip'), 1000)
+  it('stores beside an object that took the key during the upload [store-3]', async () => {
+    await using w = await start()
+    const other = await randomFile(join(w.dir, 'other.zip'), 1000)
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    const act = (): Promise<unknown> => w.open({ endpoint: w.server.url }).put(rival, 'x.zip')
-    w.proxy.fail('complete', { kind: 'meanwhile', act })
+    const act = (): Promise<unknown> => w.open({ endpoint: w.server.endpoint }).put(other, 'x.zip')
+    w.proxy.injectOnce('CompleteMultipartUpload', { kind: 'act-first', act })
 
     const stored = await w.store.put(file, 'x.zip', { uniqueId: 'uuid' })
 
     expect(stored).toMatchObject({ key: 'x-uuid.zip', takenKey: 'x.zip' })
-    expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(rival))
+    expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(other))
     expect(await sha256(join(w.objects, 'x-uuid.zip'))).toBe(await sha256(file))
-    expect(w.proxy.count('abort')).toBe(1)
+    expect(w.proxy.count('AbortMultipartUpload')).toBe(1)
   })
 
-  test('tells how far it is', async () => {
-    await using w = await world()
+  it('reports its progress', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
-    const told: Progress[] = []
+    const reports: Progress[] = []
 
-    await w.store.put(file, 'x.zip', { onProgress: (progress) => told.push(progress) })
+    await w.store.put(file, 'x.zip', { onProgress: (progress) => reports.push(progress) })
 
-    expect(told.map(({ bytes }) => bytes).toSorted((a, b) => a - b)).toEqual(
-      told.map(({ bytes }) => bytes),
+    expect(reports.map(({ bytes }) => bytes).toSorted((a, b) => a - b)).toEqual(
+      reports.map(({ bytes }) => bytes),
     )
-    expect(told.at(-1)).toEqual({ bytes: 12 * MIB, totalBytes: 12 * MIB })
-    expect(told).toHaveLength(3)
+    expect(reports.at(-1)).toEqual({ bytes: 12 * MIB, totalBytes: 12 * MIB })
+    expect(reports).toHaveLength(3)
   })
 
-  test('is refused when it is no regular file, and when the key would leave the prefix', async () => {
-    await using w = await world()
+  it('rejects what is no regular file, and keys that leave the prefix', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 10)
 
     await expect(w.store.put(w.dir, 'x.zip')).rejects.toMatchObject({ code: 'UNREADABLE' })
@@ -156,8 +155,8 @@ describeS3('a file to an S3 store', (world) => {
     expect(w.proxy.seen).toEqual([])
   })
 
-  test('two transfers of one file at once end with one object', async () => {
-    await using w = await world()
+  it('stores one object when one file is sent twice at once [store-4]', async () => {
+    await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const other = w.open()
 
@@ -168,11 +167,24 @@ describeS3('a file to an S3 store', (world) => {
     expect(await readdir(w.objects)).toEqual(['x.zip'])
   })
 
-  test('a name as long as a file system takes is stored and resumed all the same', async () => {
-    await using w = await world()
+  it('aborts the multipart upload of a file that is sent in one request later', async () => {
+    await using w = await start()
+    const file = await randomFile(join(w.dir, 'x.zip'), 7 * MIB)
+    w.proxy.injectOnce('CompleteMultipartUpload', { kind: 'response', status: 403 })
+    await expect(w.store.put(file, 'x.zip')).rejects.toMatchObject({ code: 'DENIED' })
+
+    const stored = await w.open({ partBytes: 8 * MIB }).put(file, 'x.zip')
+
+    expect(stored).toMatchObject({ key: 'x.zip', outcome: 'stored', parts: 0 })
+    expect(w.proxy.count('AbortMultipartUpload')).toBe(1)
+    expect(await readdir(w.dir)).toEqual(['x.zip'])
+  })
+
+  it('resumes a file whose name is as long as a file system takes', async () => {
+    await using w = await start()
     const name = `${'n'.repeat(251)}.zip`
     const file = await randomFile(join(w.dir, name), 12 * MIB)
-    w.proxy.fail('part', { kind: 'answer', status: 403 })
+    w.proxy.injectOnce('UploadPart', { kind: 'response', status: 403 })
 
     await expect(w.store.put(file, name)).rejects.toMatchObject({ code: 'DENIED' })
     expect((await readdir(w.dir)).length).toBe(2)

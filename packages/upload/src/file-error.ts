@@ -1,6 +1,6 @@
 import { UploadError, isUploadError } from './error.ts'
 import type { UploadErrorCode } from './error.ts'
-import { plain, show } from './show.ts'
+import { reasonOf, show } from './text.ts'
 
 const ADVICE: Readonly<
   Record<string, readonly [source: UploadErrorCode, target: UploadErrorCode, todo: string]>
@@ -35,13 +35,9 @@ export function fromFileError(
 ): UploadError {
   if (isUploadError(cause)) return cause
   const known = ADVICE[errnoOf(cause)]
-  const [source, target, todo] = known ?? [
-    'UNREADABLE',
-    'STORE',
-    plain(cause instanceof Error ? cause.message : String(cause)),
-  ]
+  const [source, target, todo] = known ?? ['UNREADABLE', 'STORE', reasonOf(cause)]
   const code = side === 'source' ? source : target
-  // no descriptor or memory to spare, a bad moment of the disk: nothing a person must mend first
+  // no descriptor or memory left, a fault of the disk: it may pass without a person
   const retryable = known === undefined ? { retryable: true } : {}
   const message = `Cannot ${verb} ${show(path)}: ${todo}`
   return new UploadError(code, message, { cause, subject: path, ...retryable })

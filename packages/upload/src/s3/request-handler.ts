@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { Readable } from 'node:stream'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
-import { Patience, attemptLimitMs } from './patience.ts'
+import { IdleTimeout, attemptLimitMs } from './idle-timeout.ts'
 
 const SLICE_BYTES = 256 * 1024
 
@@ -18,12 +18,12 @@ export interface HandlerOptions {
 }
 
 /**
- * The SDK's handler, with patience where the store needs time: while CompleteMultipartUpload joins
- * the parts nothing moves on the connection, and only the time limit of the call itself holds.
+ * The SDK's handler, with longer timeouts where the store needs time: while CompleteMultipartUpload joins
+ * the parts nothing moves on the connection, so that only the time limit of the call itself applies.
  */
 export class StoreHandler extends NodeHttpHandler {
-  readonly #patient: NodeHttpHandler
-  readonly #patience: Patience
+  readonly #withoutIdleTimeout: NodeHttpHandler
+  readonly #idleTimeout: IdleTimeout
 
   constructor({ ca, proxyEnv, connectTimeoutMs, idleTimeoutMs, maxAttempts }: HandlerOptions) {
     const agent = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) }
@@ -34,8 +34,8 @@ export class StoreHandler extends NodeHttpHandler {
       httpsAgent: new HttpsAgent({ ...agent, ...(ca ? { ca: [...ca] } : {}) }),
     }
     super({ ...shared, socketTimeout: idleTimeoutMs })
-    this.#patient = new NodeHttpHandler(shared)
-    this.#patience = new Patience(idleTimeoutMs, maxAttempts)
+    this.#withoutIdleTimeout = new NodeHttpHandler(shared)
+    this.#idleTimeout = new IdleTimeout(idleTimeoutMs, maxAttempts)
   }
 
   override async handle(...args: Parameters<Handle>): ReturnType<Handle> {
@@ -44,7 +44,7 @@ export class StoreHandler extends NodeHttpHandler {
     const sent = sliced(request)
     const bytes = Buffer.isBuffer(request.body) ? request.body.length : 0
     try {
-      if (completes) return await this.#patient.handle(sent, options)
+      if (completes) return await this.#withoutIdleTimeout.handle(sent, options)
       if (bytes === 0) return await super.handle(sent, options)
       return await this.#sendBody(bytes, sent, options)
     } catch (error) {
@@ -55,30 +55,30 @@ export class StoreHandler extends NodeHttpHandler {
 
   async #sendBody(bytes: number, ...[request, options]: Parameters<Handle>): ReturnType<Handle> {
     const started = performance.now()
-    const before = this.#patience.ms
+    const before = this.#idleTimeout.ms
     const limit = options?.requestTimeout
     const own = limit === undefined ? {} : { requestTimeout: attemptLimitMs(limit, bytes) }
     try {
       const answer = await super.handle(request, { ...options, ...own })
-      this.#patience.answered(performance.now() - started)
+      this.#idleTimeout.answered(performance.now() - started)
       return answer
     } catch (error) {
-      if (error instanceof Error && SILENCE.test(error.message)) this.#patience.silent()
+      if (error instanceof Error && IDLE_MESSAGE.test(error.message)) this.#idleTimeout.timedOut()
       throw error
     } finally {
-      if (this.#patience.ms !== before)
-        this.updateHttpClientConfig('socketTimeout', this.#patience.ms)
+      if (this.#idleTimeout.ms !== before)
+        this.updateHttpClientConfig('socketTimeout', this.#idleTimeout.ms)
     }
   }
 }
 
-/** Words of the SDK, which has no code for it. */
-const SILENCE = /socket timed out after \d+ ms of inactivity/
+/** Message of the SDK, which has no code for this timeout. */
+const IDLE_MESSAGE = /socket timed out after \d+ ms of inactivity/
 
 const HOSTS = new WeakMap<Error, string>()
 
-/** Whom an error of a connection is about: most say `ECONNRESET` and no more. */
-export function hostBehind(error: Error): string | undefined {
+/** The host that an error of a connection is about: most contain `ECONNRESET` and no more. */
+export function hostOfError(error: Error): string | undefined {
   return HOSTS.get(error)
 }
 
@@ -87,8 +87,8 @@ function hostOf({ hostname, port }: Parameters<Handle>[0]): string {
 }
 
 /**
- * TLS encrypts whatever it is given at once, to be held until it is sent: 28 MiB for two parts of 8.
- * Signed and counted as a whole, a part is handed over in slices.
+ * TLS encrypts whatever it is given at once and keeps the result until it is sent: 28 MiB for two parts of 8.
+ * Signed and counted as a whole, a part is therefore written in slices.
  */
 function sliced(request: Parameters<Handle>[0]): Parameters<Handle>[0] {
   const { body, protocol } = request

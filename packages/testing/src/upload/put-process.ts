@@ -1,5 +1,5 @@
-// started by the tests to be killed in mid-upload: argv = destination URL, file, key, S3 options as JSON
-import { openDestination } from '../index.ts'
+// uploads in a process of its own, to be killed: argv = destination URL, file, key, S3 options as JSON
+import { openDestination } from '@core-dump-handler/upload'
 
 const [, , url = '', file = '', key = '', s3 = '{}'] = process.argv
 const destination = openDestination(url, { s3: JSON.parse(s3) })
