@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { findTool } from '../../scripts/tools/index.ts'
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { CHART } from './presets.ts'
 
 const execFileAsync = promisify(execFile)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { findTool, type ToolName } from '../../scripts/tools/index.ts'
+import { findTool, type ToolName } from '@core-dump-handler/testing/tools/find-tool'
 import { GOLDEN } from '../scripts/golden-renders.ts'
 
 const execFileAsync = promisify(execFile)

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { findTool } from '../../scripts/tools/index.ts'
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { CHART } from '../scripts/presets.ts'
 
 test('the suites of helm-unittest pass', async () => {

@@ -8,17 +8,17 @@ import { markdownTable, type Column } from '../../scripts/bench/markdown-table.t
 import { median } from '../../scripts/bench/median.ts'
 import { mebibytes, positiveInteger, variables } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
-import { endOnSignals } from '../harness/end-on-signals.ts'
-import { Agent, s3Settings } from '../harness/agent.ts'
-import { follow, type Arrival } from '../harness/arrival.ts'
-import { Containerd } from '../harness/containerd.ts'
-import { victimInPod, victimOnHost } from '../harness/gated-victim.ts'
-import { Inbox } from '../harness/inbox.ts'
-import { withKernel } from '../harness/kernel.ts'
-import { processesOf } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { startVersitygw } from '../harness/versitygw.ts'
-import { whyNoKernel } from '../harness/why-no-kernel.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
+import { follow, type Arrival } from '@core-dump-handler/testing/agent/follow-crash'
+import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import { crasherInPod, crasherOnHost } from '@core-dump-handler/testing/kernel/waiting-crasher'
+import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
+import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { processesOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
+import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- arrival [options]
 
@@ -74,15 +74,15 @@ async function main(): Promise<Told[]> {
     ...variables(options.setting),
   })
   try {
-    const inbox = new Inbox(store, join(agent.directory, 'inbox'))
+    const bundles = new BundleCollector(store, join(agent.directory, 'bundles'))
     const arrivals = await withKernel(async () => {
       await agent.start()
       try {
         const all: Arrival[] = []
         for (let round = 0; round <= rounds; round++) {
           const victim = containerd
-            ? await victimInPod(agent.directory, mib, containerd)
-            : await victimOnHost(agent.directory, mib)
+            ? await crasherInPod(agent.directory, mib, containerd)
+            : await crasherOnHost(agent.directory, mib)
           try {
             const arrival = await follow(agent, victim)
             if (round > 0) all.push(arrival)
@@ -99,7 +99,7 @@ async function main(): Promise<Told[]> {
     const told: Told[] = []
     for (const arrival of arrivals) {
       const { hostPid } = arrival
-      const { manifest } = await inbox.one((each) => each.manifest.crash.hostPid === hostPid)
+      const { manifest } = await bundles.one((each) => each.manifest.crash.hostPid === hostPid)
       if (!manifest.core.complete) throw new Error(`The core of ${hostPid} is not complete`)
       const { heldMs, lookupMs, totalMs } = manifest.timings
       told.push({ ...arrival, ownHeldMs: heldMs, ownLookUpMs: lookupMs, ownTotalMs: totalMs })

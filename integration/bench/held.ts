@@ -13,13 +13,13 @@ import { markdownTable, type Column } from '../../scripts/bench/markdown-table.t
 import { median } from '../../scripts/bench/median.ts'
 import { positiveInteger, variables } from '../../scripts/bench/parse.ts'
 import { COMMON_OPTIONS, COMMON_USAGE, publish, tell } from '../../scripts/bench/publish.ts'
-import { endOnSignals } from '../harness/end-on-signals.ts'
-import { Agent } from '../harness/agent.ts'
-import { coreSysctls, setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { processesOf } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { victim } from '../harness/victims.ts'
-import { whyNoKernel } from '../harness/why-no-kernel.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { processesOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- held [options]
 
@@ -52,7 +52,10 @@ interface Held {
 /** Milliseconds from the start of a program to its death by a crash. */
 async function crash(): Promise<number> {
   const started = performance.now()
-  await once(spawn(victim('crasher'), ['-l', '0', '-m', mebibytes], { stdio: 'ignore' }), 'exit')
+  await once(
+    spawn(testProgram('crasher'), ['-l', '0', '-m', mebibytes], { stdio: 'ignore' }),
+    'exit',
+  )
   return performance.now() - started
 }
 

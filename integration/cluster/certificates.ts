@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from '../harness/program.ts'
+import { run } from '@core-dump-handler/testing/program'
 
 /** Makes in `directory` a CA, the API server's certificate for `addresses`, and the key of service accounts. */
 export async function makeCertificates(

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BundleManifest } from '@core-dump-handler/composer'
 import jszip from 'jszip'
-import { Agent } from '../harness/agent.ts'
-import { composersOf } from '../harness/composers.ts'
-import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { until } from '../harness/until.ts'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { until } from '@core-dump-handler/testing/until'
 
 export interface CatchOptions {
   readonly limitMs?: number

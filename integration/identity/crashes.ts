@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/composer'
 import type { Random } from '../fuzz/generate/random.ts'
-import { composersOf } from '../harness/composers.ts'
-import type { Containerd } from '../harness/containerd.ts'
-import { runPod, type Pod } from '../harness/pod.ts'
-import { until } from '../harness/until.ts'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import { runPod, type Pod } from '@core-dump-handler/testing/containerd/pod'
+import { until } from '@core-dump-handler/testing/until'
 import type { Home } from './pods.ts'
 
 /** Whose crash it truly is. */
@@ -138,11 +138,11 @@ async function newPod(
   const place = join(directory, comm)
   mkdirSync(place)
   const name = Buffer.from(comm).toString('hex')
-  const args = ['-l', '0', '-m', '24', '-n', name, '-g', '/gate/open']
+  const args = ['-l', '0', '-m', '24', '-n', name, '-g', '/barrier/open']
   const { shares: _, ...spec } = home.spec
   const pod = await runPod(containerd, {
     ...spec,
-    containers: [{ args, mounts: { '/gate': place } }],
+    containers: [{ args, mounts: { '/barrier': place } }],
   })
   if (kind === 'sandbox') {
     const pid = await pod.sandboxPid()

@@ -1,7 +1,7 @@
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { composersOf } from '../harness/composers.ts'
-import { until } from '../harness/until.ts'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
 
 /** Composers that stop before they have looked at anything, until they are let go. */
 export interface HeldComposers {

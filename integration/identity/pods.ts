@@ -1,9 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { appendFileSync, globSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { podsCgroup } from '../harness/cgroups.ts'
-import type { Containerd } from '../harness/containerd.ts'
-import { runPod, type ContainerSpec, type Pod, type PodSpec } from '../harness/pod.ts'
+import { podsCgroup } from '@core-dump-handler/testing/kernel/pod-cgroup'
+import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import {
+  runPod,
+  type ContainerSpec,
+  type Pod,
+  type PodSpec,
+} from '@core-dump-handler/testing/containerd/pod'
 
 const CGROUP_ROOT = '/sys/fs/cgroup'
 /** Where the pods see this machine's cgroups: some of them move themselves. */

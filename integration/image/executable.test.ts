@@ -3,16 +3,16 @@ import { join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
 import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
-import { Bundle } from '../harness/bundle.ts'
-import { promisedBytes } from '../harness/core.ts'
-import { runToDeath } from '../harness/host-victim.ts'
-import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { run } from '../harness/program.ts'
-import { realParts } from '../harness/requirements.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { victim } from '../harness/victims.ts'
-import { builtImage } from './artefact.ts'
+import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
+import { promisedBytes } from '@core-dump-handler/testing/bundle/core'
+import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { run } from '@core-dump-handler/testing/program'
+import { realParts } from '../real-parts.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
+import { until } from '@core-dump-handler/testing/until'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { builtImage } from './built-image.ts'
 import { makeRoot, ROOTS, unmountRoot } from './roots.ts'
 
 realParts('the composer as one executable', () => {
@@ -82,7 +82,7 @@ async function crash(pattern: string, path: string): Promise<Bundle> {
   await withKernel(async () => {
     setCoreSysctl('kernel.core_pipe_limit', '16')
     setCoreSysctl('kernel.core_pattern', pattern)
-    await runToDeath(victim('crasher'), ['-m', '4'])
+    await runUntilCrash(testProgram('crasher'), ['-m', '4'])
     await until('a bundle', finished)
   })
   const bundle = await Bundle.open(join(cores, finished() ?? ''))

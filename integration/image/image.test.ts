@@ -2,10 +2,10 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node
 import { join, relative } from 'node:path'
 import { createHash } from 'node:crypto'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { run } from '../harness/program.ts'
-import { realParts } from '../harness/requirements.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { builtImage } from './artefact.ts'
+import { run } from '@core-dump-handler/testing/program'
+import { realParts } from '../real-parts.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
+import { builtImage } from './built-image.ts'
 
 const IMAGE_FOLDER = new URL('../../image', import.meta.url).pathname
 

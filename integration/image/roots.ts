@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { unpackPackage, withApt } from '../../image/executable/apt.ts'
-import { mountsBelow } from '../harness/scratch.ts'
+import { mountsBelow } from '@core-dump-handler/testing/scratch-directory'
 
 const DEBIAN = { debian: process.arch === 'x64' ? 'amd64' : 'arm64' } as const
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from '../../scripts/set-up/build.mjs'
 import { ROOT } from '../../scripts/set-up/root.mjs'
-import { run } from '../../scripts/tools/run.ts'
+import { run } from '@core-dump-handler/testing/tools/run'
 
 /** An empty project with everything we publish installed from its tarballs, as a stranger has it. */
 export interface Project {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ROOT } from '../../scripts/set-up/root.mjs'
-import { run } from '../../scripts/tools/run.ts'
+import { run } from '@core-dump-handler/testing/tools/run'
 import { PUBLISHED } from './workspace.ts'
 
 let scratch: string

@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { coreSysctls, withKernel } from '../../integration/harness/kernel.ts'
+import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { runAgent, startAgent } from './agent.ts'
 import { objectIn } from './bucket.ts'
 import { DemoError, say } from './say.ts'

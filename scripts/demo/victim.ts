@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { victim } from '../../integration/harness/victims.ts'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
 export interface Crash {
   readonly program: string
@@ -24,7 +24,7 @@ export async function crash(dir: string): Promise<Crash> {
 function compiled(dir: string): [string, ...string[]] | undefined {
   const program = join(dir, 'crash-demo')
   try {
-    copyFileSync(victim('crasher'), program)
+    copyFileSync(testProgram('crasher'), program)
     return [program, '-l', '0', '-m', '8']
   } catch {
     return undefined

@@ -1,4 +1,4 @@
-import type { ToolName } from '../tools/index.ts'
+import type { ToolName } from '@core-dump-handler/testing/tools/find-tool'
 
 /** One run of vitest. */
 export interface Part {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handOver } from '../set-up/pinned-node.mjs'
 import { ROOT } from '../set-up/root.mjs'
-import { findTool } from '../tools/index.ts'
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import type { Part } from './parts.ts'
 import { count, type Report, type Tally } from './tally.ts'
 

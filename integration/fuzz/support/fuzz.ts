@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { removeScratch, scratchDirectory } from '../../harness/scratch.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { Random, seedOf } from '../generate/random.ts'
 import { Strays } from './strays.ts'
 import type { Fuzzing, Target } from './target.ts'

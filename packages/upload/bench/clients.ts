@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram } from '../../../scripts/bench/find-program.ts'
-import { BUCKET, REGION, type S3Account } from '../../../integration/harness/object-store.ts'
+import { BUCKET, REGION, type S3Account } from '@core-dump-handler/testing/store/object-store'
 
 export interface Client {
   readonly name: string

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../../integration/harness/object-store.ts'
+import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
 import { markdownTable, type Column } from '../../../scripts/bench/markdown-table.ts'
 import { median } from '../../../scripts/bench/median.ts'
 import { tell, type Published } from '../../../scripts/bench/publish.ts'

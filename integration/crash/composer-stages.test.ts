@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { carry, CORE, expectSound } from './outcome.ts'
+import { failAt, failFrom, stagesOf, type Injection, type Stage } from './stages.ts'
+import { Workshop, type Ended } from './workshop.ts'
+import { realParts } from '../real-parts.ts'
+
+const AT_ONCE = 4
+
+interface Run {
+  readonly stage: Stage
+  readonly name: string
+  readonly ended: Ended
+}
+
+type Failing = (workshop: Workshop, name: string, stages: readonly Stage[]) => string[]
+
+/** Have one composer fail at the first of `stages`, the next at the second, and so on. */
+async function atEachStage(workshop: Workshop, failing: Failing): Promise<Run[]> {
+  const stages = await stagesOf(workshop, CORE)
+  expect(stages.length).toBeGreaterThan(8)
+  const left = stages.map((stage, index) => ({ stage, index, name: `stage-${index}` }))
+  const runs: Run[] = []
+  const work = async (): Promise<void> => {
+    for (let next = left.shift(); next; next = left.shift()) {
+      const under = failing(workshop, next.name, stages.slice(next.index))
+      const { ended } = workshop.start({ name: next.name, core: CORE, under })
+      runs.push({ ...next, ended: await ended })
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return runs
+}
+
+const atOne =
+  (what: Injection): Failing =>
+  (workshop, name, [stage]) =>
+    failAt(workshop, name, stage as Stage, what)
+
+realParts('a composer, at every call by which its bundle comes to be', () => {
+  test('kill -9: what was written becomes a bundle, and nothing is left behind', async () => {
+    const workshop = new Workshop()
+    const runs = await atEachStage(workshop, atOne('signal=SIGKILL'))
+    const killed = runs.filter(({ ended }) => ended.signal === 'SIGKILL')
+    expect(killed.length).toBeGreaterThan(8)
+    const stored = await carry(workshop)
+    // killed before it had a file, it left nothing but the kernel's log line
+    const early = killed.filter(({ stage }) => stage.call === 'openat')
+    expect(stored).toHaveLength(runs.length - early.length)
+    for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
+  })
+
+  test('SIGTERM: it ends by itself, with a bundle that opens', async () => {
+    const workshop = new Workshop()
+    for (const { stage, name, ended } of await atEachStage(workshop, atOne('signal=SIGTERM'))) {
+      expect(ended.signal, JSON.stringify(stage)).toBeNull()
+      await expectSound(workshop.path(name))
+      expect(existsSync(workshop.partPath(name))).toBe(false)
+    }
+  })
+
+  test.for(['ENOSPC', 'EIO'] as const)(
+    '%s once: the rest of it is a bundle, made by the composer or from what it left',
+    async (error) => {
+      const workshop = new Workshop()
+      const runs = await atEachStage(workshop, atOne(`error=${error}`))
+      for (const { stage, name, ended } of runs) {
+        expect(ended.signal, JSON.stringify(stage)).toBeNull()
+        if (!existsSync(workshop.path(name))) {
+          expect(ended, JSON.stringify(stage)).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining(error),
+          })
+        }
+      }
+      const stored = await carry(workshop)
+      const early = runs.filter(({ stage }) => stage.call === 'openat')
+      expect(stored).toHaveLength(runs.length - early.length)
+      for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
+    },
+  )
+
+  test.for(['ENOSPC', 'EIO'] as const)(
+    '%s from then on: the process is let go, what could not be written is said',
+    async (error) => {
+      const workshop = new Workshop()
+      const runs = await atEachStage(workshop, (at, name, stages) =>
+        failFrom(at, name, stages, `error=${error}`),
+      )
+      for (const { stage, name, ended } of runs) {
+        expect(ended.signal, JSON.stringify(stage)).toBeNull()
+        if (existsSync(workshop.path(name))) await expectSound(workshop.path(name))
+        else
+          expect(ended, JSON.stringify(stage)).toMatchObject({
+            code: 1,
+            stderr: expect.stringContaining(error),
+          })
+      }
+      for (const name of await carry(workshop))
+        await expectSound(join(workshop.directory, 'store', name))
+    },
+  )
+})

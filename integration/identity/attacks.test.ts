@@ -1,0 +1,86 @@
+import type { BundleManifest } from '@core-dump-handler/composer'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Random } from '../fuzz/generate/random.ts'
+import { realParts } from '../real-parts.ts'
+import { crashAs, type CrashKind } from './crashes.ts'
+import { Stage } from './stage.ts'
+
+type Identity = BundleManifest['identity']
+
+/** Of a container around this node, as kind has it. */
+const OUTER = 'c'.repeat(64)
+const PODS = [
+  { name: 'teller', namespace: 'bank' },
+  { name: 'vault', namespace: 'bank', hostname: 'teller' },
+  { name: 'proxy', namespace: 'edge', shares: ['network'] },
+  { name: 'tracer', namespace: 'edge', shares: ['pid'] },
+  { name: 'nested', namespace: 'inner', inside: `docker/${OUTER}` },
+] as const
+
+realParts('whose crash it was, one attack at a time', () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await Stage.start(PODS)
+  })
+  afterEach(() => stage.sweep())
+  afterAll(() => stage.stop())
+
+  test('an exec’d process is its container’s', async () => {
+    expect(await toldOf('exec', 'teller')).toMatchObject(provenAs('teller'))
+  })
+
+  test('a pod on the host’s network, which has the node’s host name, is itself', async () => {
+    expect(await toldOf('child', 'proxy')).toMatchObject(provenAs('proxy'))
+  })
+
+  test('a pod among the host’s pids is itself', async () => {
+    expect(await toldOf('child', 'tracer')).toMatchObject(provenAs('tracer'))
+  })
+
+  test('a process that has its host name and its own name from another pod is its container’s', async () => {
+    const comm = stage.home('teller').containerId.slice(0, 15)
+    expect(await toldOf('child', 'vault', comm)).toMatchObject(provenAs('vault'))
+  })
+
+  test('the id of a container around this node is passed over', async () => {
+    expect(stage.home('nested').hostCgroups[0]).toContain(`/${OUTER}/`)
+    expect(await toldOf('child', 'nested')).toMatchObject(provenAs('nested'))
+  })
+
+  test('a process in a cgroup that it named after another container is its container’s', async () => {
+    expect(await toldOf('inner', 'teller')).toMatchObject(provenAs('teller'))
+  })
+
+  test('a process that moved into another container’s cgroup in some hierarchies is given to neither', async ({
+    skip,
+  }) => {
+    skip(stage.home('teller').cgroups.length < 2, 'in the only hierarchy it is where it moved')
+    const { status, reason, pod, podUid, containerId } = await toldOf('split', 'teller')
+    expect(status).toBe('unverified')
+    expect(reason).toMatch(/names several containers/)
+    expect([pod, podUid, containerId]).toEqual([undefined, undefined, undefined])
+  })
+
+  test('a process that moved out of all containers in some hierarchies is its container’s', async ({
+    skip,
+  }) => {
+    skip(stage.home('teller').cgroups.length < 2, 'in the only hierarchy it is where it moved')
+    expect(await toldOf('root', 'teller')).toMatchObject(provenAs('teller'))
+  })
+
+  function provenAs(name: string): Partial<Identity> {
+    const { pod, containerId } = stage.home(name)
+    const { namespace, uid: podUid } = pod
+    return { status: 'verified', pod: name, namespace, podUid, containerId, container: 'main' }
+  }
+
+  /** What the bundle says of a crash of that kind. */
+  async function toldOf(kind: CrashKind, name: string, comm = `of-${name}`): Promise<Identity> {
+    const make = async (): Promise<void> => {
+      await crashAs(kind, stage.home(name), comm, stage.scene(), new Random(1))
+    }
+    const [manifest] = await stage.catcher.catch(make, ({ crash }) => crash.comm === comm, 1)
+    if (!manifest) throw new Error(`there was no bundle of ${comm}`)
+    return manifest.identity
+  }
+})

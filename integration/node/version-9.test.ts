@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { crashingDuring, gapIn } from '@core-dump-handler/testing/kernel/crash-loop'
+import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
+import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { run } from '@core-dump-handler/testing/program'
+import { realParts } from '../real-parts.ts'
+import { until } from '@core-dump-handler/testing/until'
+
+const VERSION_9 = new URL('../cluster/version-9/files/', import.meta.url).pathname
+
+const FOUND = {
+  'kernel.core_pattern': '|/bin/false %p',
+  'kernel.core_pipe_limit': '7',
+  'fs.suid_dumpable': '1',
+} as const
+
+realParts('taking a node over from version 9', () => {
+  test('whose preStop comes when we are there already: the node is taken again', async () => {
+    const agent = newAgent()
+    const bundles = new BundleCollector(
+      directory(join(agent.directory, 'out')),
+      join(agent.directory, 'in'),
+    )
+    await withKernel(async () => {
+      for (const [key, value] of Object.entries(FOUND)) {
+        setCoreSysctl(key as keyof typeof FOUND, value)
+      }
+      await version9(agent, 'start.sh')
+      await agent.start()
+      await until('it guards', () => agent.output.includes('this node is prepared'))
+      const { crashes, patterns } = await crashingDuring(async () => {
+        await expect(version9(agent, 'stop.sh')).rejects.toMatchObject({ code: 1 })
+        await until('the node is taken again', () => agent.prepared && ready(agent) === 2)
+      })
+      const gap = gapIn(patterns, (value) => value.includes(`|${agent.hostDir}/cdc `))
+      const after = crashes.filter(({ startMs }) => startMs > gap.endMs)
+      const { crashes: more } = await crashingDuring(async () => sleepABit())
+      const pids = [...after, ...more].map(({ pid }) => pid)
+      const handled = await bundles.collect(
+        ({ manifest }) => pids.includes(manifest.crash.hostPid ?? 0),
+        pids.length,
+      )
+      expect(handled).toHaveLength(pids.length)
+      const seconds = ((gap.endMs - gap.startMs) / 1000).toFixed(1)
+      process.stderr.write(`taken again ${seconds} s after a preStop of version 9 that came late\n`)
+
+      expect(await agent.command('remove')).toMatchObject({ code: 0 })
+      expect(coreSysctls()).toEqual(FOUND)
+      await agent.daemon.stop()
+    })
+    expect(existsSync(join(agent.hostDir, 'cdc'))).toBe(false)
+  })
+
+  test('its backups are kept and honoured, and its leftovers go', async () => {
+    const agent = newAgent()
+    await withKernel(async () => {
+      for (const [key, value] of Object.entries(FOUND)) {
+        setCoreSysctl(key as keyof typeof FOUND, value)
+      }
+      await version9(agent, 'start.sh')
+      // its pod was killed: there was no preStop
+      await agent.start()
+      const backup = readFileSync(join(agent.hostDir, 'core_pattern.bak'), 'utf8')
+      expect(backup).toBe(FOUND['kernel.core_pattern'])
+      await agent.daemon.stop()
+      expect(await agent.command('remove')).toMatchObject({ code: 0 })
+      expect(coreSysctls()).toEqual(FOUND)
+    })
+    expect(readdirSync(agent.hostDir)).toEqual([])
+  })
+})
+
+/** Have version 9's agent do to this machine what it does when it starts or stops. */
+async function version9(agent: Agent, script: 'start.sh' | 'stop.sh'): Promise<void> {
+  const env = { PATH: process.env['PATH'], HOST_DIR: agent.hostDir, CORE_DIR: agent.coreDir }
+  await run('/bin/sh', [join(VERSION_9, script)], { env })
+}
+
+/** How often the agent has said that the node is prepared. */
+const ready = (agent: Agent): number => agent.output.split('this node is prepared').length - 1
+
+const sleepABit = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1500))
+
+function directory(path: string): ConstructorParameters<typeof BundleCollector>[0] {
+  return {
+    keys: async () => readdirSync(path).filter((name) => !name.startsWith('.')),
+    fetch: async (key, target) => void (await run('cp', [join(path, key), target])),
+  }
+}
+
+function newAgent(): Agent {
+  const agent = new Agent({ USE_INOTIFY: 'true', COMP_IGNORE_CRIO: 'true' })
+  agent.set({ DESTINATION: `file:${agent.directory}/out` })
+  onTestFinished(() => agent.dispose())
+  return agent
+}

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { CORE_SYSCTLS } from '../kernel/kernel.ts'
+import type { MemoryCgroup } from '../kernel/memory-cgroup.ts'
+import { BUCKET, REGION, type S3Account } from '../store/object-store.ts'
+import { run, startProgram, type Program } from '../program.ts'
+import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
+import { until } from '../until.ts'
+
+const AGENT = new URL('../../../../apps/agent/bin/agent.js', import.meta.url).pathname
+const BUILT = new URL('../../../../apps/agent/dist/cli.js', import.meta.url).pathname
+
+export interface CommandResult {
+  readonly code: number
+  readonly output: string
+}
+
+/** The agent's command with directories of its own, as a DaemonSet would run it. */
+export class Agent {
+  readonly directory: string = scratchDirectory()
+  readonly hostDir: string = join(this.directory, 'host')
+  readonly coreDir: string = join(this.directory, 'cores')
+  readonly #env: Record<string, string>
+  #daemon: Program | undefined
+  #wrapper: readonly string[] = []
+
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    if (!existsSync(BUILT)) throw new Error('the agent is not built: run `npm run build` first')
+    mkdirSync(this.coreDir)
+    this.#env = {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOST_DIR: this.hostDir,
+      CORE_DIR: this.coreDir,
+      // tests begin as soon as the pattern is set, and count what crashes
+      CANARY: 'false',
+      ...env,
+    }
+  }
+
+  get daemon(): Program {
+    if (!this.#daemon) throw new Error('the agent was not started')
+    return this.#daemon
+  }
+
+  /** Change settings for whatever is started from now on. */
+  set(env: Readonly<Record<string, string>>): void {
+    Object.assign(this.#env, env)
+  }
+
+  /** Let it prepare files in its own directory instead of this machine's sysctls. */
+  spareKernel(): this {
+    const root = join(this.directory, 'sysctl')
+    for (const key of CORE_SYSCTLS) {
+      const path = join(root, key.replace('.', '/'))
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, key === 'kernel.core_pattern' ? 'core\n' : '0\n')
+    }
+    this.set({ SYSCTL_ROOT: root })
+    return this
+  }
+
+  /** Let it run in a cgroup from its first moment on. */
+  confine(cgroup: MemoryCgroup): this {
+    this.#wrapper = ['sh', '-c', `echo $$ > '${cgroup.procs}' && exec "$0" "$@"`]
+    return this
+  }
+
+  /** Let it resolve names by this name server alone, in a mount namespace of its own. */
+  resolveBy(nameServer: string): this {
+    const files = { 'resolv.conf': `nameserver ${nameServer}\noptions timeout:1 attempts:1\n` }
+    const mounts = Object.entries({ ...files, hosts: '127.0.0.1 localhost\n' }).map(
+      ([name, content]) => {
+        writeFileSync(join(this.directory, name), content)
+        return `mount --bind '${join(this.directory, name)}' /etc/${name}`
+      },
+    )
+    const script = `set -e; ${mounts.join('; ')}; exec "$0" "$@"`
+    this.#wrapper = ['unshare', '--mount', 'sh', '-c', script]
+    return this
+  }
+
+  /** Let it live in a cgroup from its first page on; the path is that of the `cgroup.procs`. */
+  within(procs: string): this {
+    this.#wrapper = ['sh', '-c', 'echo 0 > "$0" && exec "$@"', procs]
+    return this
+  }
+
+  /** Whether the kernel, or what stands for it, has been told to run its composer. */
+  get prepared(): boolean {
+    const read = (path: string): string =>
+      readFileSync(join(this.#env['SYSCTL_ROOT'] ?? '/proc/sys', path), 'utf8').trimEnd()
+    // the last of the three that is set
+    const isLastSet = read('fs/suid_dumpable') === (this.#env['SUID_DUMPABLE'] ?? '2')
+    return isLastSet && read('kernel/core_pattern').startsWith(`|${this.hostDir}/cdc `)
+  }
+
+  /** What the daemons wrote so far. */
+  get output(): string {
+    return this.#daemon?.output() ?? ''
+  }
+
+  /** Names in the core directory: what waits there, and what is being written. */
+  get waiting(): string[] {
+    return readdirSync(this.coreDir)
+  }
+
+  /** Start the daemon and wait until the node is prepared. */
+  async start(): Promise<Program> {
+    const daemon = this.launch()
+    await until('the agent prepares the node', () => {
+      if (!daemon.running()) throw new Error(`the agent ended:\n${daemon.output()}`)
+      return this.prepared
+    })
+    return daemon
+  }
+
+  launch(): Program {
+    const [program, ...args] = [...this.#wrapper, process.execPath, AGENT]
+    this.#daemon = startProgram(program, args, {
+      log: join(this.directory, 'agent.log'),
+      env: { ...this.#env },
+      cwd: this.directory,
+    })
+    return this.#daemon
+  }
+
+  /** Run one of its commands to the end, such as `remove` or `sweep`. */
+  async command(...args: string[]): Promise<CommandResult> {
+    const options = { env: this.#env, cwd: this.directory, timeout: 60_000 }
+    try {
+      const { stdout, stderr } = await run(process.execPath, [AGENT, ...args], options)
+      return { code: 0, output: stdout + stderr }
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+      return { code, output: stdout + stderr }
+    }
+  }
+
+  /** End it and remove its directories; the node must have been given back before. */
+  async dispose(): Promise<void> {
+    await this.#daemon?.stop()
+    removeScratch(this.directory)
+  }
+}
+
+/** Settings by which the agent finds a store, the way version 9 took them. */
+export function s3Settings(account: S3Account): Record<string, string> {
+  return {
+    S3_ENDPOINT: account.endpoint,
+    S3_REGION: REGION,
+    S3_BUCKET_NAME: BUCKET,
+    S3_ACCESS_KEY: account.accessKey,
+    S3_SECRET: account.secret,
+  }
+}

@@ -1,0 +1,65 @@
+import { existsSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import type { Agent } from './agent.ts'
+import type { WaitingCrasher } from '../kernel/waiting-crasher.ts'
+import { until } from '../until.ts'
+
+/** One crash on its way, in milliseconds of each stage. */
+export interface Arrival {
+  /** Of the process that crashed. */
+  readonly hostPid: number
+  /** From the moment it was told to crash until it was gone. */
+  readonly heldMs: number
+  /** From then until the bundle had its final name. */
+  readonly composedMs: number
+  /** From then until the agent had opened it. */
+  readonly wokenMs: number
+  /** From then until the store had confirmed it and it was deleted here. */
+  readonly uploadedMs: number
+  readonly totalMs: number
+}
+
+interface LogLine {
+  readonly time: string
+  readonly file?: string
+  readonly msg: string
+}
+
+/** Let a program crash, and follow its bundle into the store; the agent logs at `debug`. */
+export async function follow(agent: Agent, victim: WaitingCrasher): Promise<Arrival> {
+  const named = Promise.withResolvers<{ name: string; at: number }>()
+  const watcher = watch(agent.coreDir, (_event, name) => {
+    // with its final name it comes, and goes once it is stored: the first time counts
+    if (name?.endsWith('.zip') === true && !name.startsWith('.')) {
+      if (existsSync(join(agent.coreDir, name))) named.resolve({ name, at: Date.now() })
+    }
+  })
+  try {
+    const crashedAt = Date.now()
+    const releasedAt = await victim.crash()
+    const { name, at: namedAt } = await named.promise
+    const line = (text: string): Promise<LogLine> =>
+      until(`the agent says: ${text}`, () =>
+        linesOf(agent).find(({ file, msg }) => file === name && msg.startsWith(text)),
+      )
+    const openedAt = Date.parse((await line('upload started')).time)
+    const storedAt = Date.parse((await line('stored and verified')).time)
+    return {
+      hostPid: victim.hostPid,
+      heldMs: releasedAt - crashedAt,
+      composedMs: namedAt - releasedAt,
+      wokenMs: openedAt - namedAt,
+      uploadedMs: storedAt - openedAt,
+      totalMs: storedAt - crashedAt,
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
+function linesOf({ output }: Agent): LogLine[] {
+  return output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as LogLine)
+}

@@ -1,0 +1,65 @@
+import { join } from 'node:path'
+import { run } from '../program.ts'
+
+export interface Certificate {
+  readonly keyFile: string
+  readonly certFile: string
+}
+
+/** A CA of the test's own, in `directory`. */
+export interface CertificateAuthority {
+  readonly caFile: string
+  /** A certificate of one day for a host name or address; begun `daysAgo` it has expired. */
+  issue(host: string, daysAgo?: number): Promise<Certificate>
+}
+
+const EC_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+
+export async function certificateAuthority(
+  directory: string,
+  name = 'ca',
+): Promise<CertificateAuthority> {
+  const path = (file: string): string => join(directory, `${name}-${file}`)
+  const [caKey, caFile] = [path('ca.key'), path('ca.pem')]
+  const self = ['-x509', '-days', '400', '-subj', `/CN=${name} of the tests`]
+  // valid before the expired ones it issues
+  await run('faketime', [
+    '100 days ago',
+    'openssl',
+    'req',
+    ...self,
+    ...EC_KEY,
+    '-keyout',
+    caKey,
+    '-out',
+    caFile,
+  ])
+  let issued = 0
+  return {
+    caFile,
+    async issue(host, daysAgo = 0) {
+      const [keyFile, request, certFile] = ['key', 'csr', 'pem'].map((end) =>
+        path(`${issued}.${end}`),
+      ) as [string, string, string]
+      issued++
+      const kind = /^[\d.]+$/.test(host) ? 'IP' : 'DNS'
+      const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${kind}:${host}`]
+      await run('openssl', ['req', ...EC_KEY, ...subject, '-keyout', keyFile, '-out', request])
+      const by = ['-CA', caFile, '-CAkey', caKey, '-CAcreateserial', '-copy_extensions', 'copy']
+      const sign = [
+        'openssl',
+        'x509',
+        '-req',
+        '-in',
+        request,
+        ...by,
+        '-days',
+        '1',
+        '-out',
+        certFile,
+      ]
+      await run('faketime', [`${daysAgo} days ago`, ...sign])
+      return { keyFile, certFile }
+    },
+  }
+}
