@@ -33,7 +33,7 @@ realParts('the chart on a real cluster', () => {
     await store.stop()
   })
 
-  test('is installed, catches crashes, is upgraded under them, tested, and leaves the node as it was', async () => {
+  test('is installed, catches crashes, is upgraded under them, tested, and leaves the node as it was [B31]', async () => {
     const bundles = new BundleCollector(store, join(release.directory, 'bundles'))
     await withRelease(cluster, release, async (before) => {
       await release.install()

@@ -47,7 +47,7 @@ realParts('a composer started by hand', () => {
       ['SIGTERM', 143, {}],
       ['SIGINT', 130, {}],
       ['its time limit', 32, { TIMEOUT: '4' }],
-    ] as const)('ends by %s with the whole core', async ([how, code, env]) => {
+    ] as const)('ends by %s with the whole core [composer-7]', async ([how, code, env]) => {
       const workshop = new Workshop()
       const settings = { ...(await silentRuntime(workshop)), ...env }
       const { child, ended } = workshop.start({ name: 'asking', core: CORE, env: settings })
@@ -58,7 +58,7 @@ realParts('a composer started by hand', () => {
       expect((await expectSound(workshop.path('asking'))).manifest.core.complete).toBe(true)
     })
 
-    test('kill -9 loses nothing of the core', async () => {
+    test('kill -9 loses nothing of the core [composer-3]', async () => {
       const workshop = new Workshop()
       const env = await silentRuntime(workshop)
       const { child, ended } = workshop.start({ name: 'asking', core: CORE, env })
@@ -72,7 +72,7 @@ realParts('a composer started by hand', () => {
     })
   })
 
-  test('before the first byte: SIGTERM leaves a record', async () => {
+  test('before the first byte: SIGTERM leaves a record [composer-5]', async () => {
     const workshop = new Workshop()
     const { child, ended } = workshop.start({ name: 'empty' })
     await until('the file is there', () => existsSync(workshop.partPath('empty')))
@@ -82,7 +82,7 @@ realParts('a composer started by hand', () => {
     expect(manifest.core).toMatchObject({ bytes: 0, complete: false })
   })
 
-  test('as the kernel starts it: cwd /, no environment, no stdout and stderr', async () => {
+  test('as the kernel starts it: cwd /, no environment, no stdout and stderr [composer-25, B26]', async () => {
     const workshop = new Workshop()
     const under = ['/bin/sh', '-c', 'umask 0; exec "$@" >&- 2>&-', 'sh']
     const { ended } = workshop.start({ name: 'kernel', core: CORE, under })
@@ -93,7 +93,7 @@ realParts('a composer started by hand', () => {
     expect((statSync(workshop.path('kernel')).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('whose directory is removed in mid-drain lets the process go and says so', async () => {
+  test('whose directory is removed in mid-drain lets the process go and says so [composer-15]', async () => {
     const workshop = new Workshop()
     const { child, ended } = await halfFed(workshop)
     rmSync(workshop.coreDir, { recursive: true })
@@ -105,21 +105,24 @@ realParts('a composer started by hand', () => {
     ['read-only', 'ro,size=4m', 'EROFS'],
     ['without inodes', 'size=4m,nr_inodes=1', 'ENOSPC'],
     ['without space', 'size=4k', 'ENOSPC'],
-  ] as const)('on a file system %s lets the process go and says so', async ([, options, code]) => {
-    const workshop = new Workshop()
-    await run('mount', ['-t', 'tmpfs', '-o', options, 'none', workshop.coreDir])
-    const { ended } = workshop.start({ name: 'none', core: CORE, env: { MIN_FREE_BYTES: '0' } })
-    const { stderr } = await ended
-    expect(stderr).toContain(code)
-    for (const name of readdirSync(workshop.coreDir).filter((file) => file.endsWith('.zip'))) {
-      // readers need room beside it
-      const copy = join(workshop.directory, name)
-      copyFileSync(join(workshop.coreDir, name), copy)
-      expect((await expectSound(copy)).manifest.core.complete).toBe(false)
-    }
-  })
+  ] as const)(
+    'on a file system %s lets the process go and says so [composer-14]',
+    async ([, options, code]) => {
+      const workshop = new Workshop()
+      await run('mount', ['-t', 'tmpfs', '-o', options, 'none', workshop.coreDir])
+      const { ended } = workshop.start({ name: 'none', core: CORE, env: { MIN_FREE_BYTES: '0' } })
+      const { stderr } = await ended
+      expect(stderr).toContain(code)
+      for (const name of readdirSync(workshop.coreDir).filter((file) => file.endsWith('.zip'))) {
+        // readers need room beside it
+        const copy = join(workshop.directory, name)
+        copyFileSync(join(workshop.coreDir, name), copy)
+        expect((await expectSound(copy)).manifest.core.complete).toBe(false)
+      }
+    },
+  )
 
-  test('whose clock is set back in mid-drain keeps its core, its name and its limits', async () => {
+  test('whose clock is set back in mid-drain keeps its core, its name and its limits [composer-19]', async () => {
     const workshop = new Workshop()
     const clock = join(workshop.directory, 'clock')
     writeFileSync(clock, '+0')
@@ -144,7 +147,7 @@ realParts('a composer started by hand', () => {
     }
   })
 
-  test('killed for want of memory: what it had written becomes a bundle', async () => {
+  test('killed for want of memory: what it had written becomes a bundle [composer-26]', async () => {
     const workshop = new Workshop()
     const cgroup = memoryCgroup(160)
     onTestFinished(() => cgroup.remove())
@@ -170,18 +173,22 @@ realParts('a composer started by hand', () => {
     expect(manifest.core.bytes).toBeGreaterThan(0)
   })
 
-  test('fits a memory cgroup of 128 MiB with a core of 600 MiB', { timeout: 240_000 }, async () => {
-    const workshop = new Workshop()
-    const cgroup = memoryCgroup(128)
-    onTestFinished(() => cgroup.remove())
-    const enter = ['/bin/sh', '-c', `echo 0 > ${cgroup.procs}; exec "$@"`, 'sh']
-    const { child, ended } = workshop.start({ name: 'large', under: enter })
-    const feeder = spawn('/bin/sh', ['-c', 'head -c 300M /dev/urandom; head -c 300M /dev/zero'], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    feeder.stdout.pipe(child.stdin as NonNullable<typeof child.stdin>)
-    expect(await ended).toMatchObject({ code: 0, signal: null })
-    await run('unzip', ['-tqq', workshop.path('large')])
-    expect(cgroup.kills()).toBe(0)
-  })
+  test(
+    'fits a memory cgroup of 128 MiB with a core of 600 MiB [composer-27]',
+    { timeout: 240_000 },
+    async () => {
+      const workshop = new Workshop()
+      const cgroup = memoryCgroup(128)
+      onTestFinished(() => cgroup.remove())
+      const enter = ['/bin/sh', '-c', `echo 0 > ${cgroup.procs}; exec "$@"`, 'sh']
+      const { child, ended } = workshop.start({ name: 'large', under: enter })
+      const feeder = spawn('/bin/sh', ['-c', 'head -c 300M /dev/urandom; head -c 300M /dev/zero'], {
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      feeder.stdout.pipe(child.stdin as NonNullable<typeof child.stdin>)
+      expect(await ended).toMatchObject({ code: 0, signal: null })
+      await run('unzip', ['-tqq', workshop.path('large')])
+      expect(cgroup.kills()).toBe(0)
+    },
+  )
 })

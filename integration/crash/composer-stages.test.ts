@@ -39,7 +39,7 @@ const atOne =
     failAt(workshop, name, stage as Stage, what)
 
 realParts('a composer, at every call by which its bundle comes to be', () => {
-  test('kill -9: what was written becomes a bundle, and nothing is left behind', async () => {
+  test('kill -9: what was written becomes a bundle, and nothing is left behind [composer-1]', async () => {
     const workshop = new Workshop()
     const runs = await atEachStage(workshop, atOne('signal=SIGKILL'))
     const killed = runs.filter(({ ended }) => ended.signal === 'SIGKILL')
@@ -51,7 +51,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
     for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
   })
 
-  test('SIGTERM: it ends by itself, with a bundle that opens', async () => {
+  test('SIGTERM: it ends by itself, with a bundle that opens [composer-4]', async () => {
     const workshop = new Workshop()
     for (const { stage, name, ended } of await atEachStage(workshop, atOne('signal=SIGTERM'))) {
       expect(ended.signal, JSON.stringify(stage)).toBeNull()
@@ -61,7 +61,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
   })
 
   test.for(['ENOSPC', 'EIO'] as const)(
-    '%s once: the rest of it is a bundle, made by the composer or from what it left',
+    '%s once: the rest of it is a bundle, made by the composer or from what it left [composer-10]',
     async (error) => {
       const workshop = new Workshop()
       const runs = await atEachStage(workshop, atOne(`error=${error}`))
@@ -82,7 +82,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
   )
 
   test.for(['ENOSPC', 'EIO'] as const)(
-    '%s from then on: the process is let go, what could not be written is said',
+    '%s from then on: the process is let go, what could not be written is said [composer-11]',
     async (error) => {
       const workshop = new Workshop()
       const runs = await atEachStage(workshop, (at, name, stages) =>

@@ -71,7 +71,7 @@ realParts('with crictl', () => {
     expect(await bundle.text('-0-proc/status')).toMatch(new RegExp(`^Pid:\\s+${pid}$`, 'm'))
   })
 
-  test('told to ignore the runtime, it has two, and nobody is asked', async () => {
+  test('told to ignore the runtime, it has two, and nobody is asked [B13]', async () => {
     const [node, crictl] = prepareNode({ COMP_IGNORE_CRIO: 'true' })
     const bundle = await crashTheOldWay(node)
     expect(bundle.shortNames).toEqual(['-dump-info.json', '.core', '-manifest.json'])

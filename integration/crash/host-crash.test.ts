@@ -20,7 +20,7 @@ realParts('a crash on the host, and under a hostile name', () => {
     return node
   }
 
-  test('a process in no container is said to be of the host', async () => {
+  test('a process in no container is said to be of the host [identity-18]', async () => {
     const bundle = await crashOnHost(prepareNode(), 'exec "$1" -m 4')
     expect(bundle.manifest.identity.status).toBe('host')
     expect(bundle.manifest.identity.containerId).toBeUndefined()
@@ -30,7 +30,7 @@ realParts('a crash on the host, and under a hostile name', () => {
     expect(await backtrace(testProgram('crasher'), core)).toMatch(/#0 .*crash_here/)
   })
 
-  test('a program whose path holds quotes, a newline and bytes of no encoding', async () => {
+  test('a program whose path holds quotes, a newline and bytes of no encoding [B22]', async () => {
     const node = prepareNode()
     const name = "$(printf 'a\"b\\047\\nERROR - \\377')"
     const directory = node.agent.directory

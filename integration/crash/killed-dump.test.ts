@@ -11,7 +11,7 @@ import { until } from '@core-dump-handler/testing/until'
 realParts('a process that is killed while it dumps', () => {
   const parts = storeAndRuntime()
 
-  test('leaves a bundle that says it is incomplete, and why', async () => {
+  test('leaves a bundle that says it is incomplete, and why [B19]', async () => {
     const node = new TestNode(parts)
     onTestFinished(() => node.dispose())
 

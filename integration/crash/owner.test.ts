@@ -39,7 +39,7 @@ realParts('whose crash it was', () => {
     })
   }
 
-  test('a forked child that crashes is its container, which lives on', async () => {
+  test('a forked child that crashes is its container, which lives on [identity-1]', async () => {
     const [bundle, pod] = await crashPod('forks', { args: ['-f'] })
     expect(bundle.manifest.identity).toMatchObject({
       status: 'verified',
@@ -57,7 +57,7 @@ realParts('whose crash it was', () => {
     )
   })
 
-  test('a thread that crashes is its process', async () => {
+  test('a thread that crashes is its process [identity-1]', async () => {
     const [bundle] = await crashPod('threads', { args: ['-t'] })
     const { crash, identity } = bundle.manifest
     expect(identity).toMatchObject({ status: 'verified', pod: 'threads' })
@@ -69,7 +69,7 @@ realParts('whose crash it was', () => {
     )
   })
 
-  test('two pods of one host name in two namespaces are told apart, crashing at once', async () => {
+  test('two pods of one host name in two namespaces are told apart, crashing at once [identity-2, attack-2, B11]', async () => {
     const node = prepareNode()
     const { podArgs, mounts, open } = crashBarrier(node.agent.directory)
     const containers = [{ args: podArgs, mounts }]

@@ -19,7 +19,7 @@ realParts('a crash in a pod', () => {
     ['1.7', 'versitygw'],
     ['2', 'versitygw'],
     ['2', 'swift'],
-  ] as const)('becomes a verified object: containerd %s, %s', async ([version, storeName]) => {
+  ] as const)('becomes a verified object: containerd %s, %s [B8]', async ([version, storeName]) => {
     const store = await STORES[storeName]()
     onTestFinished(() => store.stop())
     const containerd = new Containerd(version)

@@ -35,7 +35,7 @@ realParts('when the container runtime fails', () => {
     })
   }
 
-  test('being down, the dump is kept and says that it could not ask', async () => {
+  test('being down, the dump is kept and says that it could not ask [composer-22]', async () => {
     const bundle = await crash(
       async () => void (await parts.containerd.daemon.stop()),
       () => parts.containerd.launch(),
@@ -43,7 +43,7 @@ realParts('when the container runtime fails', () => {
     expectUnverified(bundle)
   })
 
-  test('hanging, it costs its time limit and nothing else', async () => {
+  test('hanging, it costs its time limit and nothing else [composer-21]', async () => {
     const { pid } = parts.containerd.daemon
     const bundle = await crash(
       async () => void process.kill(pid, 'SIGSTOP'),
@@ -52,7 +52,7 @@ realParts('when the container runtime fails', () => {
     expectUnverified(bundle)
   })
 
-  test('having no socket, the dump is kept and names where it looked', async () => {
+  test('having no socket, the dump is kept and names where it looked [composer-22]', async () => {
     const nowhere = `${parts.containerd.directory}/nowhere.sock`
     expect(existsSync(nowhere)).toBe(false)
     const bundle = await crash(NOTHING, NOTHING, { CRIO_ENDPOINT: `unix://${nowhere}` })

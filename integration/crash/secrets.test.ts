@@ -88,7 +88,7 @@ describe('of a crash whose process and container hold a secret', () => {
     return { texts, bundle }
   }
 
-  test('nothing tells it (B27)', async () => {
+  test('nothing tells it [attack-10, B27]', async () => {
     const { texts } = await leavings()
     expect(JSON.parse(endOf(texts, '-manifest.json')).identity).toMatchObject({
       status: 'verified',
@@ -104,7 +104,7 @@ describe('of a crash whose process and container hold a secret', () => {
     expect(tellers(texts).filter((name) => !ASKED_FOR.test(name))).toEqual([])
   })
 
-  test('a dump of a set-uid process is for root alone, and says what it is (B26)', async () => {
+  test('a dump of a set-uid process is for root alone, and says what it is [attack-3, B26]', async () => {
     const { texts, bundle } = await leavings({}, ['-M=2'])
     expect(lstatSync(bundle).mode & 0o777).toBe(0o600)
     const manifest = JSON.parse(endOf(texts, '-manifest.json'))
@@ -112,7 +112,7 @@ describe('of a crash whose process and container hold a secret', () => {
     expect(manifest.core).toMatchObject({ bytes: CORE.length, complete: true })
   })
 
-  test('a dump of a set-uid process is refused where the settings say so, with a record', async () => {
+  test('a dump of a set-uid process is refused where the settings say so, with a record [attack-3]', async () => {
     const { texts } = await leavings({ SUID_CORES: 'refuse' }, ['-M=2'])
     const manifest = JSON.parse(endOf(texts, '-manifest.json'))
     expect(manifest.crash.dumpMode).toBe(2)

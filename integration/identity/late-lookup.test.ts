@@ -21,7 +21,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
   })
   afterAll(() => stage.stop())
 
-  test('a container that was removed is told by its cgroup, unproven', async () => {
+  test('a container that was removed is told by its cgroup, unproven [identity-10]', async () => {
     const { pod, open, hostPid } = await waitingPod('gone')
     const [manifest] = await stage.catchOf(hostPid, async () => {
       const runtime = stage.runtime.shut()
@@ -39,7 +39,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     })
   })
 
-  test('a container that was removed before anything was looked at is nobody’s', async () => {
+  test('a container that was removed before anything was looked at is nobody’s [identity-11]', async () => {
     const { pod, open, hostPid } = await waitingPod('lost')
     const [manifest] = await stage.catchOf(hostPid, () =>
       holding(async (composers) => {
@@ -53,7 +53,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     expect(manifest?.identity).toEqual({ status: 'unverified', reason })
   })
 
-  test('a runtime that was restarted still knows its container', async () => {
+  test('a runtime that was restarted still knows its container [identity-12]', async () => {
     const { pod, open, hostPid } = await waitingPod('steady')
     onTestFinished(() => pod.remove())
     const [manifest] = await stage.catchOf(hostPid, () =>
@@ -72,7 +72,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     ['by its descriptor', true, /not the one of pidfd/],
     ['by its start, where the kernel gives no descriptor', false, /started after the crash/],
   ] as const)(
-    'a pid that a crashing process of another pod has by then names only that one: told %s',
+    'a pid that a crashing process of another pod has by then names only that one: told %s [identity-19]',
     async ([, pidfd, reason]) => {
       const { pod, open, hostPid } = await waitingPod('first')
       onTestFinished(() => pod.remove())

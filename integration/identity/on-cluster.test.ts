@@ -36,7 +36,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     await store.stop()
   })
 
-  test('an init container that crashes while its pod is made is itself', async () => {
+  test('an init container that crashes while its pod is made is itself [identity-14]', async () => {
     await cluster.apply(
       podOf('starter', { initContainers: [crashing('migrate')], containers: [living('main')] }),
     )
@@ -50,7 +50,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     ).toBe('PodInitializing')
   })
 
-  test('an ephemeral container that crashes beside the one it debugs is itself', async () => {
+  test('an ephemeral container that crashes beside the one it debugs is itself [identity-15]', async () => {
     await cluster.apply(podOf('patient', { containers: [living('main')] }))
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/patient', '--timeout=60s')
     const { args = [] } = crashing('probe')
@@ -65,7 +65,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     expect(await cluster.field('pod/patient', '.status.phase')).toBe('Running')
   })
 
-  test('a static pod is its mirror pod by name, and by uid what the kubelet made of its manifest', async () => {
+  test('a static pod is its mirror pod by name, and by uid what the kubelet made of its manifest [identity-16]', async () => {
     const path = join(cluster.manifests, 'guard.json')
     const spec = { containers: [crashing('lamp')] }
     writeFileSync(path, JSON.stringify(podOf('guard', spec, 'kube-system')))
@@ -85,7 +85,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     )
   })
 
-  test('the sandbox (pause) process of a pod is the pod’s, which is made anew', async () => {
+  test('the sandbox (pause) process of a pod is the pod’s, which is made anew [identity-17]', async () => {
     const spec = { containers: [living('main')], restartPolicy: 'Always' }
     await cluster.apply(podOf('shaken', spec))
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/shaken', '--timeout=60s')

@@ -8,7 +8,7 @@ import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
 realParts('a crash of a pod’s sandbox (pause) process', () => {
   test.for(CONTAINERD_VERSIONS)(
-    'is told as the pod’s and no container’s, by containerd %s',
+    'is told as the pod’s and no container’s, by containerd %s [identity-17]',
     async (version) => {
       const store = await startVersitygw()
       onTestFinished(() => store.stop())

@@ -39,7 +39,7 @@ realParts('an agent in trouble', () => {
     return () => store.stop()
   })
 
-  test('killed again and again, at any moment of its uploads, loses and doubles nothing', async () => {
+  test('killed again and again, at any moment of its uploads, loses and doubles nothing [agent-1]', async () => {
     const random = new Random(20_261_123)
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
@@ -58,7 +58,7 @@ realParts('an agent in trouble', () => {
     expect(await store.keys()).toHaveLength(bundles.length)
   })
 
-  test('with a line of 8 KiB/s keeps on, and is done when the line is good again', async () => {
+  test('with a line of 8 KiB/s keeps on, and is done when the line is good again [agent-5]', async () => {
     const line = await throttle(store.endpoint, 8 * 1024)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })
@@ -71,7 +71,7 @@ realParts('an agent in trouble', () => {
     await expectStored(store, name, content, agent)
   })
 
-  test('with a line of 1 KiB/s delivers, keeps no other waiting, and ends within 2 s', async () => {
+  test('with a line of 1 KiB/s delivers, keeps no other waiting, and ends within 2 s [agent-6]', async () => {
     const line = await throttle(store.endpoint, 1024)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url }, { USE_INOTIFY: 'true', INTERVAL: '' })
@@ -96,7 +96,7 @@ realParts('an agent in trouble', () => {
     await expectStored(store, next.name, next.content, agent)
   })
 
-  test(`that was blocked while ${MANY} bundles came carries them all`, async () => {
+  test(`that was blocked while ${MANY} bundles came carries them all [agent-21, B16]`, async () => {
     const agent = await agentOnTmpfs('size=512m', { USE_INOTIFY: 'true', LOG_LEVEL: 'warn' })
     const daemon = await agent.start()
     process.kill(daemon.pid, 'SIGSTOP')
@@ -113,7 +113,7 @@ realParts('an agent in trouble', () => {
     expect(readFileSync(join(out, `${MANY - 1}.zip`), 'utf8')).toBe(`bundle ${MANY - 1}`)
   })
 
-  test(`with ${WAITING} bundles waiting begins at once, keeps no new crash waiting, and carries all in 128 MiB`, async () => {
+  test(`with ${WAITING} bundles waiting begins at once, keeps no new crash waiting, and carries all in 128 MiB [agent-31]`, async () => {
     const agent = new Agent({ USE_INOTIFY: 'true', LOG_LEVEL: 'warn' }).spareKernel()
     onTestFinished(() => agent.dispose())
     const out = join(agent.directory, 'out')
@@ -140,7 +140,7 @@ realParts('an agent in trouble', () => {
     expect(cgroup.kills()).toBe(0)
   }, 300_000)
 
-  test('in 128 MiB of memory uploads a bundle twice that large (B6)', async () => {
+  test('in 128 MiB of memory uploads a bundle twice that large [agent-24, B6]', async () => {
     const agent = agentFor(store)
     const cgroup = memoryCgroup(128)
     onTestFinished(() => cgroup.remove())
@@ -153,7 +153,7 @@ realParts('an agent in trouble', () => {
     expect(cgroup.kills()).toBe(0)
   })
 
-  test('whose HOST_DIR is on a full disk says so, and the node keeps its own settings', async () => {
+  test('whose HOST_DIR is on a full disk says so, and the node keeps its own settings [node-3]', async () => {
     const agent = new Agent({ UPLOAD: 'false' }).spareKernel()
     onTestFinished(() => agent.dispose())
     mkdirSync(agent.hostDir)

@@ -23,7 +23,7 @@ realParts('the canary of a node that was just prepared', () => {
     expect(agent.waiting).toEqual([])
   })
 
-  test('does not come where the kernel alone cannot run the composer: all is given back', async () => {
+  test('does not come where the kernel alone cannot run the composer: all is given back [node-8]', async () => {
     const agent = newAgent()
     mkdirSync(agent.hostDir)
     await withKernel(async (before) => {

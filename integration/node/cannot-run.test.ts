@@ -83,7 +83,7 @@ realParts('a node on which the composer cannot run', () => {
     await expect(selfTest(hostDir)).rejects.toThrow(/its loader or interpreter is missing/)
   })
 
-  test('because it is made for another architecture', async () => {
+  test('because it is made for another architecture [node-4]', async () => {
     const [architecture] = parseArchitectures(FOREIGN)
     if (architecture === undefined) throw new Error(`no such architecture: ${FOREIGN}`)
     const hostDir = scratch()

@@ -13,7 +13,7 @@ realParts('leaving a node', () => {
     'fs.suid_dumpable': '1',
   } as const
 
-  test('after a kill -9 and a start with other directories, it is as it was found', async () => {
+  test('after a kill -9 and a start with other directories, it is as it was found [B2]', async () => {
     const first = newAgent()
     const second = newAgent()
     await withKernel(async () => {

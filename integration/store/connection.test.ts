@@ -74,7 +74,7 @@ realParts('when the connection to the store fails in mid-upload', () => {
     expect(front.sentBytes - before).toBeLessThan(BYTES - 2 * 5 * MIB + MIB)
   }
 
-  test('a TLS connection cut in mid-body, now and then, costs the part under way', async () => {
+  test('a TLS connection cut in mid-body, now and then, costs the part under way [agent-26]', async () => {
     const { agent } = await tlsAgent()
     front.cutBody(IN_THIRD_PART, 3)
     const { name, content } = leaveBundle(agent, BYTES)
@@ -85,13 +85,13 @@ realParts('when the connection to the store fails in mid-upload', () => {
     expect(agent.output).not.toContain('upload failed')
   })
 
-  test('TLS connections cut in every handshake: said, and gone on with', async () => {
+  test('TLS connections cut in every handshake: said, and gone on with [agent-27]', async () => {
     const { agent } = await tlsAgent()
     const cause = /disconnected before secure TLS connection|ECONNRESET/
     await failAndGoOn(agent, { fail: () => front.cutHandshakes(), mend: () => front.heal(), cause })
   })
 
-  test('a certificate that has expired under way: said, and gone on with once it is renewed', async () => {
+  test('a certificate that has expired under way: said, and gone on with once it is renewed [agent-28]', async () => {
     const { agent } = await tlsAgent()
     const [expired, renewed] = [await authority.issue(HOST, 5), await authority.issue(HOST)]
     await failAndGoOn(agent, {
@@ -101,7 +101,7 @@ realParts('when the connection to the store fails in mid-upload', () => {
     })
   })
 
-  test('a certificate of another authority under way: said, and gone on with once the CA file has it', async () => {
+  test('a certificate of another authority under way: said, and gone on with once the CA file has it [agent-29]', async () => {
     const { agent } = await tlsAgent()
     const other = await certificateAuthority(directory, 'other')
     const certificate = await other.issue(HOST)
@@ -116,10 +116,13 @@ realParts('when the connection to the store fails in mid-upload', () => {
     ['no-such-name', /ENOTFOUND/],
     ['failure', /EAI_AGAIN/],
     ['silence', /EAI_AGAIN/],
-  ])('DNS that answers with %s in mid-upload: said, and gone on with', async ([how, cause]) => {
-    const { agent, answer } = await tlsAgent()
-    await failAndGoOn(agent, { fail: () => answer(how), mend: () => answer('address'), cause })
-  })
+  ])(
+    'DNS that answers with %s in mid-upload: said, and gone on with [agent-30]',
+    async ([how, cause]) => {
+      const { agent, answer } = await tlsAgent()
+      await failAndGoOn(agent, { fail: () => answer(how), mend: () => answer('address'), cause })
+    },
+  )
 })
 
 /** The sentence in which the agent says why, as far as it fits. */

@@ -79,7 +79,7 @@ async function outputOf(agent: Agent): Promise<string> {
 describe('keys of the store, which gives back what it was sent', () => {
   const { accessKeyId, secretAccessKey } = KEYS
 
-  test('are told by nobody when they are variables', async () => {
+  test('are told by nobody when they are variables [B27]', async () => {
     const endpoint = await parrot(secretAccessKey)
     const told = await everythingTold(() => ({
       S3_ENDPOINT: endpoint,

@@ -32,7 +32,7 @@ realParts('when the store answers badly for a while', () => {
     return () => store.stop()
   })
 
-  test.for(FAULTS)('$on, $kind: the bundle arrives whole', async (fault) => {
+  test.for(FAULTS)('$on, $kind: the bundle arrives whole [agent-7, agent-9, B5]', async (fault) => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
     proxy.inject(fault)

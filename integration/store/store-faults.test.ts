@@ -21,7 +21,7 @@ realParts('when the store fails', () => {
     return () => store.stop()
   })
 
-  test('a wrong secret is named, nothing is lost, and the right one carries on', async () => {
+  test('a wrong secret is named, nothing is lost, and the right one carries on [store-5]', async () => {
     const agent = agentFor({ ...store, secret: 'not-the-secret' })
     const { name, content } = leaveBundle(agent, MIB)
     const sweep = await agent.command('sweep')
@@ -35,7 +35,7 @@ realParts('when the store fails', () => {
     await expectStored(store, name, content, agent)
   })
 
-  test('a missing bucket is named, and nothing is lost', async () => {
+  test('a missing bucket is named, and nothing is lost [store-6]', async () => {
     const agent = agentFor(store, { S3_BUCKET_NAME: 'no-such-bucket' })
     const { name } = leaveBundle(agent, MIB)
     const sweep = await agent.command('sweep')
@@ -45,7 +45,7 @@ realParts('when the store fails', () => {
     expect(agent.waiting).toContain(name)
   })
 
-  test('a store that is down gets the bundle when it is up again', async () => {
+  test('a store that is down gets the bundle when it is up again [agent-4]', async () => {
     const agent = agentFor(store)
     await store.down()
     await agent.start()
@@ -57,7 +57,7 @@ realParts('when the store fails', () => {
     await expectStored(store, name, content, agent)
   })
 
-  test('an agent killed in mid-upload goes on from the parts it had sent', async () => {
+  test('an agent killed in mid-upload goes on from the parts it had sent [agent-2]', async () => {
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })
@@ -75,7 +75,7 @@ realParts('when the store fails', () => {
     expect(line.sentBytes - before).toBeLessThan(content.length - 24 * MIB)
   })
 
-  test('SIGTERM ends the agent within 2 s in mid-upload, and the next one goes on', async () => {
+  test('SIGTERM ends the agent within 2 s in mid-upload, and the next one goes on [agent-3, B30]', async () => {
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })

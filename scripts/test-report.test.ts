@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { add, count, describeTally } from './tally.ts'
+import { add, count, describeTally } from './test-report.ts'
 
 const file = (status: string, ...tests: string[]) => ({
   name: 'x.test.ts',
@@ -22,7 +22,7 @@ test('a file whose hook failed after its tests passed is a failure', () => {
   expect(count({ testResults: [file('failed', 'passed')] })).toMatchObject({ passed: 1, failed: 1 })
 })
 
-test('adds up, and says only what there is to say', () => {
+test('tallies add up, and a count of zero is left out', () => {
   const sum = add({ passed: 1, failed: 0, skipped: [] }, { passed: 2, failed: 0, skipped: ['a'] })
   expect(describeTally(sum)).toBe('3 passed, 1 skipped')
 })
