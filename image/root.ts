@@ -1,8 +1,10 @@
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   cpSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -10,21 +12,20 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { closeSync, openSync } from 'node:fs'
+import { execaSync } from 'execa'
 import { relocateExecutable } from '../apps/agent/src/deploy/relocate.ts'
 import { bundleAgent } from './agent-bundle.ts'
 import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'
 import type { ComposerArtefact } from './executable/build.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
-import { run } from './executable/run.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 
 /** Locks of bundles; idle priority for what compresses them. */
 const UTIL_LINUX = ['flock', 'chrt', 'ionice']
 
-/** Where the programs live in the image; the ancestor's path, which people's manifests name. */
+/** Directory of the programs in the image: IBM core-dump-handler 9's, which manifests of users name. */
 export const APP = '/app'
 
 /**
@@ -83,8 +84,8 @@ function addDebianFiles(
     for (const name of UTIL_LINUX) {
       const program = join(dir, 'usr/bin', name)
       copyFileSync(join(utilLinux, 'usr/bin', name), program)
-      run('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, program])
-      run('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, program])
+      execaSync('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, program])
+      execaSync('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, program])
     }
 
     const certificates = join(

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { Cluster } from './cluster.ts'
@@ -7,7 +8,6 @@ import { Release } from './release.ts'
 import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { REGION } from '@core-dump-handler/testing/store/object-store'
 import { freePorts } from '@core-dump-handler/testing/network/free-ports'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
@@ -17,9 +17,10 @@ const command = ['run', '--silent', 'test:cluster', '--']
 realParts('npm run test:cluster', () => {
   test('without its variables touches nothing and names each', async () => {
     const env = { PATH: process.env['PATH'], IMAGE: 'x', S3_REGION: 'r' }
-    const refused = await run('npm', command, { cwd: ROOT, env }).catch((error: unknown) => error)
+    const options = { cwd: ROOT, env, extendEnv: false, reject: false }
+    const refused = await execa('npm', command, options)
     expect(refused).toMatchObject({
-      code: 2,
+      exitCode: 2,
       stderr: expect.stringMatching(/KUBECONFIG: .*\n +S3_BUCKET_NAME: .*\n +S3_ACCESS_KEY: /),
     })
   })
@@ -61,8 +62,13 @@ realParts('npm run test:cluster', () => {
     await withKernel(async (before) => {
       try {
         const timeout = 120_000
-        const { stdout } = await run('npm', [...command, ...options], { cwd: ROOT, env, timeout })
-        expect(stdout).toMatch(/its object: core-dump-test-.*crasher.*\n.*are gone.*\npassed\n$/s)
+        const { stdout } = await execa('npm', [...command, ...options], {
+          cwd: ROOT,
+          env,
+          extendEnv: false,
+          timeout,
+        })
+        expect(stdout).toMatch(/its object: core-dump-test-.*crasher.*\n.*are gone.*\npassed$/s)
         expect(coreSysctls()).toEqual(before)
       } catch (error) {
         // no agent may take the kernel again when it is somebody else's

@@ -4,12 +4,12 @@ import { copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync 
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { coreImage } from '../../apps/agent/src/test-support/killed-composer.ts'
 import { memoryCgroup } from '@core-dump-handler/testing/kernel/memory-cgroup'
 import { carry, CORE, expectSound } from './outcome.ts'
 import { Workshop } from './workshop.ts'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 
@@ -109,7 +109,7 @@ realParts('a composer started by hand', () => {
     'on a file system %s lets the process go and says so [composer-14]',
     async ([, options, code]) => {
       const workshop = new Workshop()
-      await run('mount', ['-t', 'tmpfs', '-o', options, 'none', workshop.coreDir])
+      await execa('mount', ['-t', 'tmpfs', '-o', options, 'none', workshop.coreDir])
       const { ended } = workshop.start({ name: 'none', core: CORE, env: { MIN_FREE_BYTES: '0' } })
       const { stderr } = await ended
       expect(stderr).toContain(code)
@@ -128,7 +128,7 @@ realParts('a composer started by hand', () => {
     writeFileSync(clock, '+0')
     const env = {
       LD_PRELOAD: (
-        await run('sh', ['-c', 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'])
+        await execa('sh', ['-c', 'ls /usr/lib/*/faketime/libfaketimeMT.so.1'])
       ).stdout.trim(),
       FAKETIME_TIMESTAMP_FILE: clock,
       FAKETIME_NO_CACHE: '1',
@@ -187,7 +187,7 @@ realParts('a composer started by hand', () => {
       })
       feeder.stdout.pipe(child.stdin as NonNullable<typeof child.stdin>)
       expect(await ended).toMatchObject({ code: 0, signal: null })
-      await run('unzip', ['-tqq', workshop.path('large')])
+      await execa('unzip', ['-tqq', workshop.path('large')])
       expect(cgroup.kills()).toBe(0)
     },
   )

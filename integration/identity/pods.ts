@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { appendFileSync, globSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { podsCgroup } from '@core-dump-handler/testing/kernel/pod-cgroup'
 import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import {
@@ -53,7 +53,7 @@ export async function startHomes(
     const places = [0, 1].slice(0, index % 5 === 0 ? 2 : 1).map((which) => {
       const place = join(directory, `orders-${index}-${which}`)
       mkdirSync(place)
-      execFileSync('mkfifo', [join(place, 'orders')])
+      execaSync('mkfifo', [join(place, 'orders')])
       return place
     })
     const whole = { ...spec, containers: places.map(obedient) }

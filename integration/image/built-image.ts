@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from '@core-dump-handler/testing/program'
+import { execa } from 'execa'
 
 const repository = new URL('../../', import.meta.url).pathname
 const SOURCES = [
@@ -23,7 +23,7 @@ export async function builtImage(): Promise<{
   const hash = hashOfSources()
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== hash) {
     rmSync(stamp, { force: true })
-    await run('npm', ['run', '--silent', 'image'], { cwd: repository })
+    await execa('npm', ['run', '--silent', 'image'], { cwd: repository })
     mkdirSync(join(repository, '.cache'), { recursive: true })
     writeFileSync(stamp, hash)
   }

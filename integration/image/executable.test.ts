@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
 import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
@@ -7,7 +8,6 @@ import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { promisedBytes } from '@core-dump-handler/testing/bundle/core'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
 import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { until } from '@core-dump-handler/testing/until'
@@ -43,7 +43,7 @@ realParts('the composer as one executable', () => {
     const root = scratch()
     await install(join(root, 'h'), '/h')
     const feed = 'head -c 3000000 /dev/urandom | env -i /usr/sbin/chroot "$1" /h/cdc -c=0'
-    await run('/bin/sh', ['-c', feed, 'sh', root])
+    await execa('/bin/sh', ['-c', feed, 'sh', root])
     const [name = ''] = readdirSync(join(root, 'h/cores'))
     const { manifest } = await Bundle.open(join(root, 'h/cores', name))
     expect(manifest.core.bytes).toBe(3_000_000)

@@ -1,8 +1,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { createHash } from 'node:crypto'
+import { execa } from 'execa'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { builtImage } from './built-image.ts'
@@ -30,8 +30,8 @@ realParts('the image', () => {
 
   test('runs both programs and those of util-linux from its own root alone', async () => {
     const { root } = image
-    expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
     for (const program of ['flock', 'chrt', 'ionice']) {
       expect(await runIn(root, `/usr/bin/${program}`, '--version')).toMatch(/util-linux/)
     }
@@ -85,7 +85,7 @@ realParts('the image', () => {
     ).manifests[0]
     const name = tag?.annotations['org.opencontainers.image.ref.name'] ?? ''
     const policy = ['--insecure-policy']
-    await run('skopeo', [
+    await execa('skopeo', [
       ...policy,
       'copy',
       '--all',
@@ -111,7 +111,7 @@ realParts('the image', () => {
       'vfs',
     ]
     const buildah = async (...args: string[]): Promise<string> =>
-      (await run('buildah', [...storage, ...args], { maxBuffer: 64 << 20 })).stdout
+      (await execa('buildah', [...storage, ...args])).stdout
     await buildah('bud', '--isolation', 'chroot', '-t', 'localhost/from-dockerfile', IMAGE_FOLDER)
     const container = (await buildah('from', '--pull-never', 'localhost/from-dockerfile')).trim()
     const root = (await buildah('mount', container)).trim()
@@ -140,8 +140,9 @@ realParts('the image', () => {
     const [architecture] = architectures
     if (architecture) await buildComposer(architecture, { dir: join(scratch, 'arm64'), cacheDir })
     await deployExecutable(join(scratch, 'arm64/cdc'), scratch)
-    const { stdout } = await run('qemu-aarch64-static', [join(scratch, 'cdc'), '--self-test'], {
+    const { stdout } = await execa('qemu-aarch64-static', [join(scratch, 'cdc'), '--self-test'], {
       env: {},
+      extendEnv: false,
       cwd: scratch,
     })
     expect(stdout).toMatch(/Node 24\.\d+\.\d+, arm64/)
@@ -164,7 +165,7 @@ realParts('the image', () => {
 })
 
 async function runIn(root: string, ...command: string[]): Promise<string> {
-  return (await run('chroot', [root, ...command])).stdout
+  return (await execa('chroot', [root, ...command])).stdout
 }
 
 /** Every file below `root` with its kind, mode and content. */

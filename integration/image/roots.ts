@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { unpackPackage, withApt } from '../../image/executable/apt.ts'
 import { mountsBelow } from '@core-dump-handler/testing/scratch-directory'
 
@@ -40,13 +40,13 @@ export function makeRoot(directory: string, name: keyof typeof ROOTS): void {
   mkdirSync(join(directory, 'proc'), { recursive: true })
   const { fill, proof } = ROOTS[name]
   fill(directory)
-  execFileSync('mount', ['--bind', '/proc', join(directory, 'proc')])
+  execaSync('mount', ['--bind', '/proc', join(directory, 'proc')])
   // Node opens /dev/null for the output that the kernel closed, and aborts without
   mkdirSync(join(directory, 'dev'))
-  execFileSync('mknod', ['-m', '666', join(directory, 'dev/null'), 'c', '1', '3'])
-  if (proof) execFileSync('chroot', [directory, '/bin/busybox', 'sh', '-c', proof])
+  execaSync('mknod', ['-m', '666', join(directory, 'dev/null'), 'c', '1', '3'])
+  if (proof) execaSync('chroot', [directory, '/bin/busybox', 'sh', '-c', proof])
 }
 
 export function unmountRoot(directory: string): void {
-  for (const mount of mountsBelow(directory).toReversed()) execFileSync('umount', ['-l', mount])
+  for (const mount of mountsBelow(directory).toReversed()) execaSync('umount', ['-l', mount])
 }

@@ -8,6 +8,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { Random } from '../fuzz/generate/random.ts'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
@@ -18,7 +19,6 @@ import {
 } from '@core-dump-handler/testing/agent/uploading-agent'
 import { memoryCgroup } from '@core-dump-handler/testing/kernel/memory-cgroup'
 import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { bundleMaker } from '@core-dump-handler/testing/bundle/small-bundle'
 import { throttle } from '@core-dump-handler/testing/network/throttle'
@@ -157,7 +157,7 @@ realParts('an agent in trouble', () => {
     const agent = new Agent({ UPLOAD: 'false' }).spareKernel()
     onTestFinished(() => agent.dispose())
     mkdirSync(agent.hostDir)
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', agent.hostDir])
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', agent.hostDir])
     const daemon = agent.launch()
     await until('it says why', () => daemon.output().includes('ENOSPC'))
     const pattern = join(agent.directory, 'sysctl/kernel/core_pattern')
@@ -169,7 +169,7 @@ realParts('an agent in trouble', () => {
 async function agentOnTmpfs(options: string, env: Record<string, string>): Promise<Agent> {
   const agent = new Agent(env).spareKernel()
   onTestFinished(() => agent.dispose())
-  await run('mount', ['-t', 'tmpfs', '-o', options, 'none', agent.coreDir])
+  await execa('mount', ['-t', 'tmpfs', '-o', options, 'none', agent.coreDir])
   agent.set({ DESTINATION: `file:${join(agent.coreDir, 'out')}` })
   return agent
 }

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 
@@ -35,10 +35,13 @@ realParts('the canary of a node that was just prepared', () => {
         CORE_DIR: agent.coreDir,
       }
       const args = ['--mount', 'sh', '-c', hidden, 'sh', process.execPath, AGENT]
-      const failed = await run('unshare', args, { env, timeout: 60_000 }).catch(
-        (error: { code: number; stderr: string }) => error,
-      )
-      expect(failed).toMatchObject({ code: 1 })
+      const failed = await execa('unshare', args, {
+        env,
+        extendEnv: false,
+        timeout: 60_000,
+        reject: false,
+      })
+      expect(failed).toMatchObject({ exitCode: 1 })
       expect(failed.stderr).toMatch(
         /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*its log says: .*pipe failed.*pattern is back in force/,
       )

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 
 realParts('leaving a node', () => {
@@ -67,7 +67,7 @@ realParts('leaving a node', () => {
       await agent.daemon.stop('SIGKILL')
       for (const _ of ['first', 'again']) {
         const commands = script.replace('/var/mnt/core-dump-handler', agent.hostDir)
-        await run('/bin/sh', ['-ec', commands])
+        await execa('/bin/sh', ['-ec', commands])
         expect(coreSysctls()).toEqual(before)
         expect(readdirSync(agent.hostDir)).toEqual([])
       }

@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import type { BundleManifest } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
 import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { processesOf } from '@core-dump-handler/testing/processes'
 import { storm } from '@core-dump-handler/testing/kernel/storm'
@@ -77,7 +77,7 @@ realParts('many crashes', () => {
 
   test('on a disk of 100 MB, 500 of them, leave room, and each has a bundle [storm-3, B29]', async () => {
     const agent = prepareAgent({ COMP_RATE_CRASHES: '0', COMP_MIN_FREE_BYTES: String(30 << 20) })
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'none', agent.coreDir])
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'none', agent.coreDir])
     const pids = await whilePrepared(agent, async () => {
       const all: number[] = []
       const crashing = async (): Promise<void> => {
@@ -95,7 +95,7 @@ realParts('many crashes', () => {
     const without = manifests.filter(({ core }) => !core.complete)
     expect(without.length).toBeGreaterThan(100)
     for (const { core } of without) expect(core.reason).toMatch(/bytes free/)
-    const { stdout } = await run('df', ['--output=avail', '-B1', agent.coreDir])
+    const { stdout } = await execa('df', ['--output=avail', '-B1', agent.coreDir])
     expect(Number(stdout.split('\n')[1])).toBeGreaterThan(10 << 20)
   }, 300_000)
 

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { crashingDuring, gapIn } from '@core-dump-handler/testing/kernel/crash-loop'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
 import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { run } from '@core-dump-handler/testing/program'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 
@@ -32,7 +32,7 @@ realParts('taking a node over from version 9', () => {
       await agent.start()
       await until('it guards', () => agent.output.includes('this node is prepared'))
       const { crashes, patterns } = await crashingDuring(async () => {
-        await expect(version9(agent, 'stop.sh')).rejects.toMatchObject({ code: 1 })
+        await expect(version9(agent, 'stop.sh')).rejects.toMatchObject({ exitCode: 1 })
         await until('the node is taken again', () => agent.prepared && ready(agent) === 2)
       })
       const gap = gapIn(patterns, (value) => value.includes(`|${agent.hostDir}/cdc `))
@@ -76,7 +76,7 @@ realParts('taking a node over from version 9', () => {
 /** Have version 9's agent do to this machine what it does when it starts or stops. */
 async function version9(agent: Agent, script: 'start.sh' | 'stop.sh'): Promise<void> {
   const env = { PATH: process.env['PATH'], HOST_DIR: agent.hostDir, CORE_DIR: agent.coreDir }
-  await run('/bin/sh', [join(VERSION_9, script)], { env })
+  await execa('/bin/sh', [join(VERSION_9, script)], { env, extendEnv: false })
 }
 
 /** How often the agent has said that the node is prepared. */
@@ -87,7 +87,7 @@ const sleepABit = (): Promise<void> => new Promise((resolve) => setTimeout(resol
 function directory(path: string): ConstructorParameters<typeof BundleCollector>[0] {
   return {
     keys: async () => readdirSync(path).filter((name) => !name.startsWith('.')),
-    fetch: async (key, target) => void (await run('cp', [join(path, key), target])),
+    fetch: async (key, target) => void (await execa('cp', [join(path, key), target])),
   }
 }
 

@@ -3,10 +3,10 @@ import type { BundleManifest } from '@core-dump-handler/composer'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
 
-/** Open the object as its owner would and print what it says. */
+/** Open the object as its owner does, and print what it contains. */
 export async function showObject(path: string, keep: boolean): Promise<void> {
   const bytes = await readFile(path)
-  // jszip is not what wrote it: an independent reader, checking every sum
+  // an independent reader, which checks every CRC
   const zip = await JSZip.loadAsync(bytes, { checkCRC32: true })
   const entries = await Promise.all(
     Object.values(zip.files).map(async (file) => ({

@@ -37,10 +37,11 @@ export function nodeToUse() {
  * @param {string} node
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<number>}
+ * @param {1 | 2} [stdout] the descriptor that its standard output goes to
+ * @returns {Promise<number>} its exit code, 128 and the signal's number when a signal ended it
  */
-export async function runInForeground(node, args, env = process.env) {
-  const child = spawn(node, args, { cwd: ROOT, stdio: 'inherit', env })
+export async function runInForeground(node, args, env = process.env, stdout = 1) {
+  const child = spawn(node, args, { cwd: ROOT, stdio: ['inherit', stdout, 'inherit'], env })
   // a terminal sends Ctrl-C to both: this process only waits for the child
   const onInterrupt = () => process.stdin.isTTY || child.kill('SIGINT')
   /** @param {NodeJS.Signals} signal */

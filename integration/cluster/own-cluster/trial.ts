@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { storeClient } from '@core-dump-handler/testing/store/object-store'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
-import { run } from '@core-dump-handler/testing/program'
 import { until } from '@core-dump-handler/testing/until'
 import type { Settings } from './settings.ts'
 
@@ -145,6 +145,5 @@ interface Node {
   readonly status: { readonly conditions: { type: string; status: string }[] }
 }
 
-const kubectl = async (...args: string[]): Promise<string> =>
-  (await run('kubectl', args, { maxBuffer: 64 << 20 })).stdout
-const helm = async (...args: string[]): Promise<string> => (await run('helm', args)).stdout
+const kubectl = async (...args: string[]): Promise<string> => (await execa('kubectl', args)).stdout
+const helm = async (...args: string[]): Promise<string> => (await execa('helm', args)).stdout

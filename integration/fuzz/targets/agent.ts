@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { startAgent } from '../../../apps/agent/src/test-support/start-agent.ts'
 import type { Random } from '../generate/random.ts'
 import { FORGED, text, word } from '../generate/text.ts'
@@ -63,7 +63,7 @@ export const agent: Target = {
 /** Of the composer: what crashed processes say of themselves is in it, of version 9's as it is. */
 function leaveLog(random: Random, path: string, outside: string): void {
   const kind = random.below(6)
-  if (kind === 0) execFileSync('mkfifo', [path])
+  if (kind === 0) execaSync('mkfifo', [path])
   else if (kind === 1) symlinkSync(outside, path)
   else if (kind === 2) writeFileSync(path, random.bytes(random.below(3000)))
   else writeFileSync(path, random.times(random.below(20), () => text(random)).join('\n'))

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { execaSync } from 'execa'
 import {
   COMPOSER_SETTINGS,
   formatComposerEnv,
@@ -75,7 +75,7 @@ function assertReadsBack(random: Random): void {
 /** As a file, or as whatever else may have that name. */
 function leave(random: Random, path: string, content: Buffer): void {
   const kind = random.below(20)
-  if (kind === 0) execFileSync('mkfifo', [path])
+  if (kind === 0) execaSync('mkfifo', [path])
   else if (kind === 1) mkdirSync(path)
   else if (kind === 2) symlinkSync(random.pick(['/dev/zero', '.env', 'nowhere']), path)
   else writeFileSync(path, content)

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { ZipWriter } from '@core-dump-handler/ingest'
 import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
 import { readManifestOf } from '../../../apps/agent/src/answer/read-manifest.ts'
@@ -41,7 +41,7 @@ export const manifests: Target = {
         const path = join(directory, 'x.zip')
         writeFileSync(path, random.once(2) ? sink.bytes() : mutate(random, sink.bytes()))
         const fifo = join(directory, 'fifo.zip')
-        if (random.once(50)) execFileSync('mkfifo', [fifo])
+        if (random.once(50)) execaSync('mkfifo', [fifo])
         promised((await readManifestOf(fifo)) === undefined, () => 'a FIFO has a manifest')
         const manifest = await readManifestOf(path)
         metrics.countBundle(manifest)

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { containerIds, lookUp, podUid, snapshotProcess } from '@core-dump-handler/cri'
 import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
 import { mutate } from '../generate/mutate.ts'
@@ -97,7 +97,7 @@ function replace(random: Random, path: string, outside: string): void {
   rmSync(path, { force: true })
   switch (random.below(6)) {
     case 0:
-      return void execFileSync('mkfifo', [path])
+      return void execaSync('mkfifo', [path])
     case 1:
       mkdirSync(path)
       return

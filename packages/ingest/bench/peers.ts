@@ -1,4 +1,4 @@
-import { findProgram } from '../../../scripts/bench/find-program.ts'
+import { findProgram } from '@core-dump-handler/testing/find-program'
 import type { Variant } from './variants.ts'
 
 /** What one could pick instead: for sh, where `$0` is the path to write; and its Debian package. */

@@ -1,19 +1,16 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, closeSync, readFileSync } from 'node:fs'
-import { promisify } from 'node:util'
 
-export const run: typeof execFile.__promisify__ = promisify(execFile)
-
-/** A long-running program of a test. */
+/** A program that runs beside a test. */
 export interface Program {
   readonly pid: number
-  /** What it has written to stdout and stderr so far. */
+  /** Its stdout and stderr until now. */
   output(): string
   running(): boolean
-  /** Resolves with exit code or signal name. */
+  /** Resolves with its exit code or signal name. */
   readonly ended: Promise<number | string>
-  /** Ask it to end, insist after `graceMs`; resolves when it is gone. */
+  /** Send `signal`, and SIGKILL after `graceMs`; resolves when it has ended. */
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>
 }
 
@@ -24,13 +21,14 @@ export interface ProgramOptions {
   readonly cwd?: string
 }
 
-/** Start a program that ends with us, even when we are killed. */
+/** Start a program that ends with this process, even when this one is killed. */
 export function startProgram(
   command: string,
   args: readonly string[],
   { log, env, cwd }: ProgramOptions,
 ): Program {
   const output = openSync(log, 'a')
+  // not execa: the test kills it by any signal, and its output outlives both in a file
   const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', command, ...args], {
     stdio: ['ignore', output, output],
     detached: true,
@@ -42,7 +40,7 @@ export function startProgram(
   if (pid === undefined) throw new Error(`Cannot start ${command}`)
   const running = (): boolean => child.exitCode === null && child.signalCode === null
   const ended = once(child, 'exit').then(
-    ([code, signal]): number | string => (code as number | null) ?? String(signal),
+    (): number | string => child.exitCode ?? String(child.signalCode),
   )
   return {
     pid,

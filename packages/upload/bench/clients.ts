@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram } from '../../../scripts/bench/find-program.ts'
+import { findProgram } from '@core-dump-handler/testing/find-program'
 import { BUCKET, REGION, type S3Account } from '@core-dump-handler/testing/store/object-store'
 
 export interface Client {

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { CORE_SYSCTLS } from '../kernel/kernel.ts'
 import type { MemoryCgroup } from '../kernel/memory-cgroup.ts'
 import { BUCKET, REGION, type S3Account } from '../store/object-store.ts'
-import { run, startProgram, type Program } from '../program.ts'
+import { startProgram, type Program } from '../program.ts'
 import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
 import { until } from '../until.ts'
 
@@ -11,7 +12,8 @@ const AGENT = new URL('../../../../apps/agent/bin/agent.js', import.meta.url).pa
 const BUILT = new URL('../../../../apps/agent/dist/cli.js', import.meta.url).pathname
 
 export interface CommandResult {
-  readonly code: number
+  /** Undefined when a signal or the time limit ended it. */
+  readonly code: number | undefined
   readonly output: string
 }
 
@@ -126,14 +128,15 @@ export class Agent {
 
   /** Run one of its commands to the end, such as `remove` or `sweep`. */
   async command(...args: string[]): Promise<CommandResult> {
-    const options = { env: this.#env, cwd: this.directory, timeout: 60_000 }
-    try {
-      const { stdout, stderr } = await run(process.execPath, [AGENT, ...args], options)
-      return { code: 0, output: stdout + stderr }
-    } catch (error) {
-      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
-      return { code, output: stdout + stderr }
-    }
+    const { exitCode, stdout, stderr } = await execa(process.execPath, [AGENT, ...args], {
+      env: this.#env,
+      extendEnv: false,
+      cwd: this.directory,
+      timeout: 60_000,
+      reject: false,
+      stripFinalNewline: false,
+    })
+    return { code: exitCode, output: stdout + stderr }
   }
 
   /** End it and remove its directories; the node must have been given back before. */

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { execa } from 'execa'
 import type { BundleManifest } from '@core-dump-handler/composer'
-import { run } from '../program.ts'
 
 const READER = new URL('./zip.py', import.meta.url).pathname
 
@@ -26,7 +26,7 @@ export class Bundle {
   }
 
   static async open(path: string): Promise<Bundle> {
-    const { stdout } = await run('/usr/bin/python3', [READER, 'list', path])
+    const { stdout } = await execa('/usr/bin/python3', [READER, 'list', path])
     const entries = JSON.parse(stdout) as BundleEntry[]
     const last = entries.at(-1)?.name ?? ''
     if (!last.endsWith('-manifest.json')) throw new Error(`${path}: the last entry is ${last}`)
@@ -36,7 +36,7 @@ export class Bundle {
 
   /** Have Info-ZIP read all of it and compare every checksum. */
   async test(): Promise<void> {
-    await run('unzip', ['-tqq', this.path])
+    await execa('unzip', ['-tqq', this.path])
   }
 
   /** Names of the entries without the bundle's own name, in their order. */
@@ -79,5 +79,5 @@ async function textOf(path: string, name: string): Promise<string> {
 }
 
 async function extract(path: string, name: string, target: string): Promise<void> {
-  await run('/usr/bin/python3', [READER, 'extract', path, JSON.stringify(name), target])
+  await execa('/usr/bin/python3', [READER, 'extract', path, JSON.stringify(name), target])
 }

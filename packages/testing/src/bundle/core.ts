@@ -1,14 +1,14 @@
-import { run } from '../program.ts'
+import { execa } from 'execa'
 
 /** The stack of the thread that crashed, as gdb reads it from the core. */
 export async function backtrace(program: string, core: string): Promise<string> {
-  const { stdout } = await run('gdb', ['-nx', '-batch', '-ex', 'bt', program, core])
+  const { stdout } = await execa('gdb', ['-nx', '-batch', '-ex', 'bt', program, core])
   return stdout
 }
 
 /** How long the core should be by its own program headers, as binutils reads them. */
 export async function promisedBytes(core: string): Promise<number> {
-  const { stdout } = await run('readelf', ['-lW', core], { maxBuffer: 64 << 20 })
+  const { stdout } = await execa('readelf', ['-lW', core])
   const ends = stdout
     .split('\n')
     .map((line) => /^\s+[A-Z]+\s+(0x\w+)\s+0x\w+\s+0x\w+\s+(0x\w+)/.exec(line))

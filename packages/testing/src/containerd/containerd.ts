@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import {
   CNI_CONFIG,
   CNI_PLUGIN,
@@ -10,7 +11,7 @@ import {
 } from './containerd-config.ts'
 import { CriClient, type RuntimeCalls } from './cri-client.ts'
 import { writeOciImage, type ImageSpec } from './oci-image.ts'
-import { run, startProgram, type Program } from '../program.ts'
+import { startProgram, type Program } from '../program.ts'
 import { everyProcessOf, killProcessesOf } from '../processes.ts'
 import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
 import { until } from '../until.ts'
@@ -116,7 +117,7 @@ export class Containerd {
   }
 
   async #ctr(...args: string[]): Promise<void> {
-    await run(this.#programs.ctr, ['-a', this.socket, '-n', 'k8s.io', ...args])
+    await execa(this.#programs.ctr, ['-a', this.socket, '-n', 'k8s.io', ...args])
   }
 }
 

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -10,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { execaSync } from 'execa'
 
 export interface ImageSpec {
   /** Full name with tag, such as `test.local/crasher:1`. */
@@ -76,7 +76,7 @@ export function writeOciImage(directory: string, image: ImageSpec): string {
 
 function tar(directory: string, archive: string): void {
   const owner = ['--owner=0', '--group=0', '--numeric-owner', '--mtime=@0', '--sort=name']
-  execFileSync('tar', ['--format=ustar', ...owner, '-C', directory, '-cf', archive, '.'])
+  execaSync('tar', ['--format=ustar', ...owner, '-C', directory, '-cf', archive, '.'])
 }
 
 function json(value: object): Buffer {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { run } from '../program.ts'
+import { execa } from 'execa'
 
 export interface Certificate {
   readonly keyFile: string
@@ -23,7 +23,7 @@ export async function certificateAuthority(
   const [caKey, caFile] = [path('ca.key'), path('ca.pem')]
   const self = ['-x509', '-days', '400', '-subj', `/CN=${name} of the tests`]
   // valid before the expired ones it issues
-  await run('faketime', [
+  await execa('faketime', [
     '100 days ago',
     'openssl',
     'req',
@@ -44,7 +44,7 @@ export async function certificateAuthority(
       issued++
       const kind = /^[\d.]+$/.test(host) ? 'IP' : 'DNS'
       const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${kind}:${host}`]
-      await run('openssl', ['req', ...EC_KEY, ...subject, '-keyout', keyFile, '-out', request])
+      await execa('openssl', ['req', ...EC_KEY, ...subject, '-keyout', keyFile, '-out', request])
       const by = ['-CA', caFile, '-CAkey', caKey, '-CAcreateserial', '-copy_extensions', 'copy']
       const sign = [
         'openssl',
@@ -58,7 +58,7 @@ export async function certificateAuthority(
         '-out',
         certFile,
       ]
-      await run('faketime', [`${daysAgo} days ago`, ...sign])
+      await execa('faketime', [`${daysAgo} days ago`, ...sign])
       return { keyFile, certFile }
     },
   }

@@ -1,6 +1,6 @@
 import { chmod, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { execa } from 'execa'
 import { ToolError } from './tool.ts'
 import type { Workshop } from './tool.ts'
 
@@ -33,8 +33,8 @@ export function debianPackage(
       ['APT::Sandbox::User', 'root'],
     ].flatMap(([key, value]) => ['-o', `${key}=${value}`])
     try {
-      await run('apt-get', [...options, '--quiet', 'update'])
-      await run('apt-get', [...options, '--quiet', 'download', name], { cwd: apt })
+      await execa('apt-get', [...options, '--quiet', 'update'])
+      await execa('apt-get', [...options, '--quiet', 'download', name], { cwd: apt })
     } catch (cause) {
       throw new ToolError(
         name,
@@ -54,7 +54,7 @@ async function takePrograms(
   const archive = (await readdir(apt)).find((file) => file.endsWith('.deb'))
   if (archive === undefined) throw new Error(`apt-get download left no .deb in ${apt}`)
   const tree = join(apt, 'tree')
-  await run('dpkg-deb', ['-x', join(apt, archive), tree])
+  await execa('dpkg-deb', ['-x', join(apt, archive), tree])
   for (const program of programs) {
     await copyFile(join(tree, 'usr/bin', program), join(folder, program))
     await chmod(join(folder, program), 0o755)

@@ -1,9 +1,9 @@
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { findTool } from './find-tool.ts'
-import { run } from './run.ts'
 
 let dir: string
 let said: string[]
@@ -48,7 +48,7 @@ test('takes what the cache has, with the names it also goes by', async () => {
 test('a ready-built file that is not the pinned one is refused, said, and not left behind', async () => {
   const readyBuilt = join(dir, 'ready')
   await script(join(readyBuilt, 'kubeconform'), 'echo not the real one')
-  await run('xz', [join(readyBuilt, 'kubeconform')])
+  await execa('xz', [join(readyBuilt, 'kubeconform')])
   // no Go and no Python to build it with
   vi.stubEnv('PATH', await pathWith('xz'))
 
@@ -67,7 +67,7 @@ test('a ready-built archive is unpacked into the cache', async () => {
   const schemas = join(dir, 'schemas')
   await mkdir(schemas)
   await writeFile(join(schemas, 'pod-v1.json'), '{}')
-  await run('tar', ['-cJf', join(dir, 'schemas.tar.xz'), '-C', dir, 'schemas'])
+  await execa('tar', ['-cJf', join(dir, 'schemas.tar.xz'), '-C', dir, 'schemas'])
 
   const found = await findTool('schemas', { cache: dir, readyBuilt: dir, say })
   expect(await readFile(join(found, 'pod-v1.json'), 'utf8')).toBe('{}')
@@ -75,7 +75,7 @@ test('a ready-built archive is unpacked into the cache', async () => {
 
 async function pathWith(program: string): Promise<string> {
   const bin = join(dir, 'bin')
-  const real = (await run('which', [program])).trim()
+  const real = (await execa('which', [program])).stdout
   await script(join(bin, program), `exec ${real} "$@"`)
   return bin
 }

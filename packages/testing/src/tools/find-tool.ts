@@ -19,7 +19,7 @@ export interface FindToolOptions {
    * @default `CORE_DUMP_TOOLS`
    */
   readonly readyBuilt?: string | undefined
-  /** One line for the person waiting. @default standard error */
+  /** One line for the user who waits. @default standard error */
   readonly say?: (line: string) => void
 }
 
@@ -28,7 +28,7 @@ const REPOSITORY_CACHE = new URL('../../../../.cache', import.meta.url).pathname
 /**
  * Absolute path of a test tool in exactly the version the tests are written against, made when it is
  * not there yet: from PATH, the cache, the folder of ready-built files, else built or downloaded.
- * Programs of one tool lie in one folder (`dirname(path)` belongs on the PATH of whoever starts them).
+ * Programs of one tool lie in one folder (`dirname(path)` belongs on the PATH of the program that starts them).
  * @throws ToolError naming the tool, what was tried, and what to do
  */
 export async function findTool(name: ToolName, options: FindToolOptions = {}): Promise<string> {
@@ -64,7 +64,7 @@ async function make(
       await symlink(target, join(scratch, link))
     }
     await rename(scratch, folder).catch(async (error: unknown) => {
-      // somebody else made the same tool meanwhile: theirs is as good
+      // another process made the same tool meanwhile: it is as good
       if (!(await exists(folder))) throw error
     })
     const how = unpacked ? 'unpacked' : 'ready'

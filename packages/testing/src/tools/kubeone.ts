@@ -1,7 +1,7 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { goBuild, goEnv, moduleDir } from './go.ts'
-import { run } from './run.ts'
 import type { Workshop } from './tool.ts'
 
 /** The last minor whose kubelet takes a runtime without RuntimeConfig (containerd 1.6) and cgroup v1. */
@@ -19,7 +19,7 @@ export async function makeKubeone(shop: Workshop): Promise<void> {
       const source = await moduleDir(go, `k8s.io/kubernetes@v${KUBERNETES}`, shop)
       await writeFile(join(dir, 'go.mod'), goMod(await readFile(join(source, 'go.mod'), 'utf8')))
       await copyFile(MAIN, join(dir, 'main.go'))
-      await run(go, ['mod', 'tidy'], { cwd: dir, env: goEnv({ GOFLAGS: '' }) })
+      await execa(go, ['mod', 'tidy'], { cwd: dir, env: goEnv({ GOFLAGS: '' }) })
     },
   })
 }

@@ -1,6 +1,6 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { run } from './run.ts'
+import { execa } from 'execa'
 import type { Tool } from './tool.ts'
 
 /** A Node of an exact version, from the npm package that carries the official Linux binary. */
@@ -16,7 +16,7 @@ export function nodeFromNpm(version: string): Tool {
       const project = await mkdtemp(join(cache, 'node-'))
       try {
         // options on the command line: the settings of the repository's own .npmrc must not matter
-        await run(
+        await execa(
           'npm',
           [
             'install',

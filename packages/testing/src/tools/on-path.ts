@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { run } from './run.ts'
+import { execa } from 'execa'
 import type { Tool } from './tool.ts'
 
 /** Path of the first program on PATH that says it is the wanted version. */
@@ -17,8 +17,8 @@ export async function findOnPath({
     )
     if (!executable) continue
     // one that cannot say its version is not the one we know
-    const answer = await run(path, args, { timeout: 10_000 }).catch(() => '')
-    if (expect.test(answer)) return path
+    const { stdout } = await execa(path, args, { timeout: 10_000, reject: false })
+    if (expect.test(stdout ?? '')) return path
   }
   return undefined
 }

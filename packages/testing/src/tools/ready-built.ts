@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, chmod, open } from 'node:fs/promises'
+import { access, chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { run } from './run.ts'
+import { execa } from 'execa'
 import type { Tool } from './tool.ts'
 
 /**
  * Unpack a tool from a folder of `*.xz` files, if all of it is there and is what the pins say.
- * Anything else is said and leaves the way open to building it.
+ * Otherwise the reason is reported and the caller builds the tool.
  */
 export async function unpackReadyBuilt(
   tool: Tool,
@@ -20,7 +19,7 @@ export async function unpackReadyBuilt(
   try {
     if (tool.archive) {
       await access(join(from, tool.archive))
-      await run('tar', ['-xJf', join(from, tool.archive), '-C', folder, '--strip-components=1'])
+      await execa('tar', ['-xJf', join(from, tool.archive), '-C', folder, '--strip-components=1'])
       return true
     }
     // the pinned sums, and the files, are those of x64
@@ -38,7 +37,7 @@ export async function unpackReadyBuilt(
     }
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
       say(`not using ${from}: ${String(error)}`)
     return false
   }
@@ -46,17 +45,7 @@ export async function unpackReadyBuilt(
 
 async function unpack(archive: string, path: string): Promise<void> {
   await access(archive)
-  const output = await open(path, 'w', 0o755)
-  try {
-    const xz = spawn('xz', ['-dc', archive], { stdio: ['ignore', output.fd, 'pipe'] })
-    let complaint = ''
-    xz.stderr?.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
-    const code = await new Promise((resolve, reject) => xz.on('error', reject).on('close', resolve))
-    if (code !== 0)
-      throw new Error(`\`xz -dc ${archive}\` ended with ${String(code)}: ${complaint.trim()}`)
-  } finally {
-    await output.close()
-  }
+  await execa('xz', ['-dc', archive], { stdout: { file: path } })
 }
 
 async function sha256(path: string): Promise<string> {

@@ -7,20 +7,22 @@ import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 export interface Crash {
   readonly program: string
   readonly pid: number
-  readonly signal: string
+  /** Undefined when it ended by itself. */
+  readonly signal: NodeJS.Signals | undefined
 }
 
-/** Run a real program until it crashes: one we compile, or a shell that signals itself. */
+/** Run a real program until it crashes: a compiled one, or a shell that signals itself. */
 export async function crash(dir: string): Promise<Crash> {
   const [program, ...args] = compiled(dir) ?? ['/bin/sh', '-c', 'kill -SEGV $$']
-  // the core limit is ours to raise: a soft limit of 0 is common
+  // a soft limit of 0 is common; the program may raise it
   const command = ['-c', 'ulimit -c unlimited; exec "$0" "$@"', program, ...args]
+  // not execa: the environment and descriptors of the process are shown in its bundle
   const child = spawn('/bin/sh', command, { cwd: dir, stdio: 'ignore' })
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
-  return { program, pid: child.pid ?? 0, signal: signal ?? `exit code ${code}` }
+  await once(child, 'close')
+  return { program, pid: child.pid ?? 0, signal: child.signalCode ?? undefined }
 }
 
-/** A program with 8 MiB of memory that do not compress; undefined where none can be compiled. */
+/** A program with 8 MiB of memory that does not compress; undefined where none can be compiled. */
 function compiled(dir: string): [string, ...string[]] | undefined {
   const program = join(dir, 'crash-demo')
   try {
