@@ -9,7 +9,7 @@ import { withRelease } from './with-release.ts'
 import { looping, podOf } from './workloads.ts'
 import { crashingDuring, gapIn, type Crash } from '@core-dump-handler/testing/kernel/crash-loop'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
-import { coreSysctls, setCoreSysctl } from '@core-dump-handler/testing/kernel/kernel'
+import { coreSysctls, setCoreSysctls } from '@core-dump-handler/testing/kernel/kernel'
 import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
@@ -45,9 +45,7 @@ realParts('a release of version 9 on a real cluster', () => {
 
   test('is upgraded by the commands of the guide, under crashes: only those between its preStop and our start are missed', async () => {
     await withRelease(cluster, release, async () => {
-      for (const [key, value] of Object.entries(FOUND)) {
-        setCoreSysctl(key as keyof typeof FOUND, value)
-      }
+      setCoreSysctls(FOUND)
       await release.installVersion9()
       await until('version 9 has the node', () => pattern().includes(` -d=${release.coreDir} `))
       await cluster.apply(podOf('looper', { containers: [looping('loop')] }))

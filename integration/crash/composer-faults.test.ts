@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -35,7 +34,7 @@ async function halfFed(
   const running = workshop.start({ name: 'half', ...options })
   const part = workshop.partPath('half')
   const stored = (): boolean => existsSync(part) && statSync(part).size > 10_000
-  running.child.stdin?.write(HALF)
+  running.child.stdin.write(HALF)
   // some of it is in the file, the rest on its way
   await until('the first half is being written', stored)
   return running
@@ -51,7 +50,7 @@ realParts('a composer started by hand', () => {
       const workshop = new Workshop()
       const settings = { ...(await silentRuntime(workshop)), ...env }
       const { child, ended } = workshop.start({ name: 'asking', core: CORE, env: settings })
-      await once(child.stdin as NonNullable<typeof child.stdin>, 'close')
+      await once(child.stdin, 'close')
       await sleep(500)
       if (how !== 'its time limit') child.kill(how)
       expect(await ended).toMatchObject({ code })
@@ -62,7 +61,7 @@ realParts('a composer started by hand', () => {
       const workshop = new Workshop()
       const env = await silentRuntime(workshop)
       const { child, ended } = workshop.start({ name: 'asking', core: CORE, env })
-      await once(child.stdin as NonNullable<typeof child.stdin>, 'close')
+      await once(child.stdin, 'close')
       await sleep(500)
       child.kill('SIGKILL')
       await ended
@@ -97,7 +96,7 @@ realParts('a composer started by hand', () => {
     const workshop = new Workshop()
     const { child, ended } = await halfFed(workshop)
     rmSync(workshop.coreDir, { recursive: true })
-    child.stdin?.end(LARGE.subarray(HALF.length))
+    child.stdin.end(LARGE.subarray(HALF.length))
     expect(await ended).toMatchObject({ code: 1, stderr: expect.stringContaining('ENOENT') })
   })
 
@@ -137,7 +136,7 @@ realParts('a composer started by hand', () => {
     const { child, ended } = await halfFed(workshop, { env })
     writeFileSync(clock, '-3d')
     await sleep(300)
-    child.stdin?.end(LARGE.subarray(HALF.length))
+    child.stdin.end(LARGE.subarray(HALF.length))
     expect(await ended).toMatchObject({ code: 0 })
     const { manifest } = await expectSound(workshop.path('half'), LARGE)
     expect(manifest.core.complete).toBe(true)
@@ -153,16 +152,14 @@ realParts('a composer started by hand', () => {
     onTestFinished(() => cgroup.remove())
     const { child, ended } = await halfFed(workshop)
     cgroup.add(child.pid ?? 0)
-    // it is the one to be killed, by the kernel, when another takes what there is
+    // the kernel kills this one when another process uses the rest of the memory
     writeFileSync(`/proc/${child.pid}/oom_score_adj`, '1000')
-    const greedy = spawn('/usr/bin/python3', ['-c', 'input(); a = bytearray(400 << 20)'], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
-    const greedyEnded = once(greedy, 'exit')
-    cgroup.add(greedy.pid ?? 0)
-    greedy.stdin.end('\n')
+    const allocate = 'input(); a = bytearray(400 << 20)'
+    const other = execa('/usr/bin/python3', ['-c', allocate], { reject: false })
+    cgroup.add(other.pid ?? 0)
+    other.stdin.end('\n')
     expect(await ended).toMatchObject({ signal: 'SIGKILL' })
-    await greedyEnded
+    await other
     expect(cgroup.kills()).toBeGreaterThan(0)
     expect(await carry(workshop)).toEqual(['half.zip'])
     const { manifest } = await expectSound(join(workshop.directory, 'store/half.zip'), LARGE)
@@ -182,10 +179,10 @@ realParts('a composer started by hand', () => {
       onTestFinished(() => cgroup.remove())
       const enter = ['/bin/sh', '-c', `echo 0 > ${cgroup.procs}; exec "$@"`, 'sh']
       const { child, ended } = workshop.start({ name: 'large', under: enter })
-      const feeder = spawn('/bin/sh', ['-c', 'head -c 300M /dev/urandom; head -c 300M /dev/zero'], {
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
-      feeder.stdout.pipe(child.stdin as NonNullable<typeof child.stdin>)
+      const core = 'head -c 300M /dev/urandom; head -c 300M /dev/zero'
+      const feeder = execa('/bin/sh', ['-c', core], { buffer: false })
+      feeder.stdout.pipe(child.stdin)
+      await feeder
       expect(await ended).toMatchObject({ code: 0, signal: null })
       await execa('unzip', ['-tqq', workshop.path('large')])
       expect(cgroup.kills()).toBe(0)

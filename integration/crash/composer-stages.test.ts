@@ -36,7 +36,7 @@ async function atEachStage(workshop: Workshop, failing: Failing): Promise<Run[]>
 const atOne =
   (what: Injection): Failing =>
   (workshop, name, [stage]) =>
-    failAt(workshop, name, stage as Stage, what)
+    stage ? failAt(workshop, name, stage, what) : expect.fail('no stage is given')
 
 realParts('a composer, at every call by which its bundle comes to be', () => {
   test('kill -9: what was written becomes a bundle, and nothing is left behind [composer-1]', async () => {

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { mkdirSync, openSync, statSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
@@ -103,11 +102,14 @@ realParts('with crictl', () => {
     crictl.hang()
     await agent.spareKernel().start()
     const core = testProgram('crasher')
-    const composer = spawn(join(agent.hostDir, 'cdc'), ['-h=basket-0', '-e=crasher', '-p=4242'], {
-      stdio: [openSync(core, 'r'), 'ignore', 'ignore'],
+    const composer = join(agent.hostDir, 'cdc')
+    const { exitCode } = await execa(composer, ['-h=basket-0', '-e=crasher', '-p=4242'], {
+      inputFile: core,
       env: {},
+      extendEnv: false,
+      reject: false,
     })
-    expect(await once(composer, 'exit')).toEqual([32, null])
+    expect(exitCode).toBe(32)
     const bundle = await node.bundles.one(({ manifest }) => manifest.crash.pid === 4242)
     expect(bundle.entry('.core').bytes).toBe(statSync(core).size)
     await agent.daemon.stop()

@@ -48,7 +48,7 @@ realParts('whose crash it was', () => {
       containerId: pod.containerIds[0],
     })
     expect(bundle.manifest.crash.pid).toBeGreaterThan(1)
-    const { status } = await parts.containerd.runtime.ContainerStatus({
+    const { status } = await parts.containerd.runtime.call('ContainerStatus', {
       containerId: pod.containerIds[0] ?? '',
     })
     expect(status.state).toBe('CONTAINER_RUNNING')

@@ -1,7 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { onTestFinished } from 'vitest'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 
@@ -38,7 +39,7 @@ export class Workshop {
   }
 
   start({ name, core, env, under = [] }: RunOptions): {
-    child: ChildProcess
+    child: ChildProcessByStdio<Writable, null, Readable>
     ended: Promise<Ended>
   } {
     const home = join(this.directory, `home-${name}`)
@@ -50,6 +51,7 @@ export class Workshop {
       FILENAME_TEMPLATE: name,
       IGNORE_CRIO: 'true',
     }
+    // not execa: tests feed its stdin in parts, and kill it by signals
     const child = spawn(command, args, {
       cwd: '/',
       env: { PATH: '/usr/bin:/bin', ...settings, ...env },
@@ -60,9 +62,9 @@ export class Workshop {
     // a composer that has died reads no more
     child.stdin.on('error', () => {})
     if (core !== undefined) child.stdin.end(core)
-    const ended = once(child, 'close').then(([code, signal]): Ended => ({
-      code: code as number | null,
-      signal: signal as NodeJS.Signals | null,
+    const ended = once(child, 'close').then((): Ended => ({
+      code: child.exitCode,
+      signal: child.signalCode,
       stderr: stderr + readIfThere(join(home, 'composer.log')),
     }))
     return { child, ended }

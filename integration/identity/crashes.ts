@@ -34,6 +34,10 @@ export const CRASH_KINDS = {
 } as const
 export type CrashKind = keyof typeof CRASH_KINDS
 
+export function isCrashKind(name: string): name is CrashKind {
+  return name in CRASH_KINDS
+}
+
 /** The name of the process, which is its alone; a sandbox process has none of its own, but a pid. */
 export function nameOf({ crash: { comm = '', hostPid } }: BundleManifest): string {
   return comm === 'pause' ? `pause-${hostPid}` : comm
@@ -75,7 +79,7 @@ export async function crashAs(
   if (kind === 'exec') {
     // answers when the process has died, that is when its composer has read the core
     const cmd = crasher.split(' ')
-    scene.containerd.runtime.ExecSync({ containerId, cmd }).catch(() => {})
+    scene.containerd.runtime.call('ExecSync', { containerId, cmd }).catch(() => {})
   } else {
     const other = random.pick(scene.homes.filter((each) => each.pod.uid !== podUid))
     home.order(orderOf(kind, crasher, home, other, random))

@@ -44,7 +44,7 @@ realParts('a crash of a pod’s sandbox (pause) process', () => {
         containers: [{ id: pod.containerIds[0] }],
       })
       const [containerId = ''] = pod.containerIds
-      const { status } = await containerd.runtime.ContainerStatus({ containerId })
+      const { status } = await containerd.runtime.call('ContainerStatus', { containerId })
       expect(status.state).toBe('CONTAINER_RUNNING')
     },
   )

@@ -1,21 +1,17 @@
 import type { BundleManifest } from '@core-dump-handler/composer'
-import { CRASH_KINDS, type Crash, type CrashKind } from './crashes.ts'
+import { CRASH_KINDS, isCrashKind, type Crash, type CrashKind } from './crashes.ts'
 
-/** How many crashes of a kind were told as what. */
-export interface Told {
-  verified: number
-  unverified: number
-  host: number
-  wrong: number
-}
+const OUTCOMES = ['verified', 'unverified', 'host', 'wrong'] as const
+
+/** Number of crashes of a kind by outcome. */
+export type Told = Record<(typeof OUTCOMES)[number], number>
 
 /** Compares what bundles tell with whose crashes they truly were. */
 export class Tally {
   readonly kinds: ReadonlyMap<CrashKind, Told> = new Map(
-    Object.keys(CRASH_KINDS).map((kind) => [
-      kind as CrashKind,
-      { verified: 0, unverified: 0, host: 0, wrong: 0 },
-    ]),
+    Object.keys(CRASH_KINDS)
+      .filter(isCrashKind)
+      .map((kind) => [kind, { verified: 0, unverified: 0, host: 0, wrong: 0 }]),
   )
   /** For people: each crash that was given to another owner. */
   readonly wrong: string[] = []
@@ -41,7 +37,7 @@ export class Tally {
   get sum(): Told {
     const sum = { verified: 0, unverified: 0, host: 0, wrong: 0 }
     for (const told of this.kinds.values()) {
-      for (const key of Object.keys(sum) as (keyof Told)[]) sum[key] += told[key]
+      for (const key of OUTCOMES) sum[key] += told[key]
     }
     return sum
   }

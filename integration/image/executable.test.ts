@@ -13,7 +13,7 @@ import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scra
 import { until } from '@core-dump-handler/testing/until'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { builtImage } from './built-image.ts'
-import { makeRoot, ROOTS, unmountRoot } from './roots.ts'
+import { makeRoot, ROOT_NAMES, unmountRoot } from './roots.ts'
 
 realParts('the composer as one executable', () => {
   test('is the kernel’s handler on this machine', async () => {
@@ -23,21 +23,18 @@ realParts('the composer as one executable', () => {
     expect(bundle.manifest.problems).toEqual([])
   })
 
-  test.for(Object.keys(ROOTS) as (keyof typeof ROOTS)[])(
-    'is the kernel’s handler on a host with %s',
-    async (name) => {
-      const root = scratch()
-      onTestFinished(() => unmountRoot(root))
-      makeRoot(root, name)
-      await install(join(root, 'h'), '/h')
-      // the kernel starts handlers in the machine's root: the first step leads into the other one
-      const pattern = corePattern('/h')
-        .pattern.replace('|', `|/usr/sbin/chroot ${root} `)
-        .slice(0, 127)
-      const bundle = await crash(pattern.slice(0, pattern.lastIndexOf(' -')), join(root, 'h'))
-      expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
-    },
-  )
+  test.for(ROOT_NAMES)('is the kernel’s handler on a host with %s', async (name) => {
+    const root = scratch()
+    onTestFinished(() => unmountRoot(root))
+    makeRoot(root, name)
+    await install(join(root, 'h'), '/h')
+    // the kernel starts handlers in the machine's root: the first step leads into the other one
+    const pattern = corePattern('/h')
+      .pattern.replace('|', `|/usr/sbin/chroot ${root} `)
+      .slice(0, 127)
+    const bundle = await crash(pattern.slice(0, pattern.lastIndexOf(' -')), join(root, 'h'))
+    expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
+  })
 
   test('runs in an empty root and environment, where nothing can be asked of the host', async () => {
     const root = scratch()

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node
 import { join, relative } from 'node:path'
 import { createHash } from 'node:crypto'
 import { execa } from 'execa'
+import * as v from 'valibot'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { realParts } from '../real-parts.ts'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
@@ -38,13 +39,8 @@ realParts('the image', () => {
   })
 
   test('lists what is in it, with the licence of each part', () => {
-    const sbom = JSON.parse(
-      readFileSync(join(image.root, 'usr/share/sbom/core-dump-handler.spdx.json'), 'utf8'),
-    ) as {
-      spdxVersion: string
-      packages: { SPDXID: string; name: string; versionInfo: string }[]
-      relationships: { relatedSpdxElement: string }[]
-    }
+    const path = join(image.root, 'usr/share/sbom/core-dump-handler.spdx.json')
+    const sbom = v.parse(SBOM, JSON.parse(readFileSync(path, 'utf8')))
     expect(sbom.spdxVersion).toBe('SPDX-2.3')
     const names = sbom.packages.map(({ name }) => name)
     expect(names).toEqual(
@@ -78,12 +74,8 @@ realParts('the image', () => {
   test('is taken by skopeo, and keeps its digest on the way', async () => {
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
-    const tag = (
-      JSON.parse(readFileSync(join(image.layout, 'index.json'), 'utf8')) as {
-        manifests: { digest: string; annotations: Record<string, string> }[]
-      }
-    ).manifests[0]
-    const name = tag?.annotations['org.opencontainers.image.ref.name'] ?? ''
+    const tag = indexOf(image.layout).manifests[0]
+    const name = tag?.annotations?.['org.opencontainers.image.ref.name'] ?? ''
     const policy = ['--insecure-policy']
     await execa('skopeo', [
       ...policy,
@@ -93,10 +85,7 @@ realParts('the image', () => {
       `oci:${image.layout}:${name}`,
       `oci:${scratch}/copy:${name}`,
     ])
-    const copy = JSON.parse(readFileSync(join(scratch, 'copy/index.json'), 'utf8')) as {
-      manifests: { digest: string }[]
-    }
-    expect(copy.manifests[0]?.digest).toBe(tag?.digest)
+    expect(indexOf(join(scratch, 'copy')).manifests[0]?.digest).toBe(tag?.digest)
   })
 
   test('equals what the Dockerfile makes', async () => {
@@ -116,11 +105,11 @@ realParts('the image', () => {
     const container = (await buildah('from', '--pull-never', 'localhost/from-dockerfile')).trim()
     const root = (await buildah('mount', container)).trim()
     expect(contents(root)).toEqual(contents(image.root))
-    const { OCIv1 } = JSON.parse(
-      await buildah('inspect', '--type', 'image', 'localhost/from-dockerfile'),
-    ) as {
-      OCIv1: { config: Record<string, unknown> }
-    }
+    const inspected = await buildah('inspect', '--type', 'image', 'localhost/from-dockerfile')
+    const { OCIv1 } = v.parse(
+      v.object({ OCIv1: v.object({ config: v.looseObject({}) }) }),
+      JSON.parse(inspected),
+    )
     const { IMAGE_CONFIG } = await import('../../image/oci-layout.ts')
     const { Entrypoint, Env, WorkingDir } = IMAGE_CONFIG
     expect(OCIv1.config).toMatchObject({ Entrypoint, Env, WorkingDir })
@@ -164,6 +153,21 @@ realParts('the image', () => {
   }, 300_000)
 })
 
+const SBOM = v.object({
+  spdxVersion: v.string(),
+  packages: v.array(v.object({ SPDXID: v.string(), name: v.string(), versionInfo: v.string() })),
+  relationships: v.array(v.object({ relatedSpdxElement: v.string() })),
+})
+const INDEX = v.object({
+  manifests: v.array(
+    v.object({ digest: v.string(), annotations: v.optional(v.record(v.string(), v.string())) }),
+  ),
+})
+
+function indexOf(layout: string): v.InferOutput<typeof INDEX> {
+  return v.parse(INDEX, JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')))
+}
+
 async function runIn(root: string, ...command: string[]): Promise<string> {
   return (await execa('chroot', [root, ...command])).stdout
 }
@@ -173,9 +177,10 @@ function contents(root: string): Record<string, string> {
   const described = [...walk(root)].map((path) => {
     const stat = lstatSync(path)
     const what = stat.isFile() ? sha256(path) : ''
-    return [relative(root, path), `${(stat.mode & 0o177_777).toString(8)} ${what}`]
+    const text = `${(stat.mode & 0o177_777).toString(8)} ${what}`
+    return [relative(root, path), text] as const
   })
-  return Object.fromEntries(described) as Record<string, string>
+  return Object.fromEntries(described)
 }
 
 function* walk(directory: string): Generator<string> {

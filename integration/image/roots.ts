@@ -7,7 +7,7 @@ import { mountsBelow } from '@core-dump-handler/testing/scratch-directory'
 const DEBIAN = { debian: process.arch === 'x64' ? 'amd64' : 'arm64' } as const
 
 /** Root file systems of hosts on which Node itself would not start, or not with the host's libraries. */
-export const ROOTS = {
+const ROOTS = {
   'nothing but /proc and /dev/null': {
     fill: () => undefined,
     proof: undefined,
@@ -35,8 +35,16 @@ export const ROOTS = {
   },
 } as const
 
+type RootName = keyof typeof ROOTS
+
+function isRootName(name: string): name is RootName {
+  return name in ROOTS
+}
+
+export const ROOT_NAMES: readonly RootName[] = Object.keys(ROOTS).filter(isRootName)
+
 /** Makes such a root in `directory`, with the kernel's /proc and a /dev/null in it. */
-export function makeRoot(directory: string, name: keyof typeof ROOTS): void {
+export function makeRoot(directory: string, name: RootName): void {
   mkdirSync(join(directory, 'proc'), { recursive: true })
   const { fill, proof } = ROOTS[name]
   fill(directory)

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { podsCgroup, removeCgroups } from '@core-dump-handler/testing/kernel/pod-cgroup'
 import { CONTAINERD_VERSIONS } from '@core-dump-handler/testing/containerd/containerd-config'
@@ -17,28 +17,21 @@ import { until } from '@core-dump-handler/testing/until'
 realParts('the harness', () => {
   test('puts the core dump settings back when a test that changed them is killed', async () => {
     const before = await withKernel(async (values) => values)
-    const careless = spawn(process.execPath, [
-      '--input-type=module-typescript',
-      '--eval',
-      `import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+    const { signal } = await runModule(`
+      import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
        await withKernel(async () => {
          setCoreSysctl('kernel.core_pattern', 'careless')
          setCoreSysctl('fs.suid_dumpable', '2')
          process.kill(process.pid, 'SIGKILL')
-       })`,
-    ])
-    await once(careless, 'exit')
+       })`)
+    expect(signal).toBe('SIGKILL')
     expect(await withKernel(async (values) => values)).toEqual(before)
   })
 
   test('keeps them so when a pod of the killed test goes on to change them', async () => {
     const before = await withKernel(async (values) => values)
-    const careless = spawn(
-      process.execPath,
-      [
-        '--input-type=module-typescript',
-        '--eval',
-        `import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+    const careless = runModule(`
+         import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
          import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
          import { runPod } from '@core-dump-handler/testing/containerd/pod'
          const containerd = await new Containerd('2').start()
@@ -49,12 +42,9 @@ realParts('the harness', () => {
            const pod = await runPod(containerd, { name: 'c', containers: [{ command: ['sh', '-c', loop], args: [], mounts }] })
            console.log(containerd.directory, pod.uid)
            await new Promise(() => setInterval(() => {}, 1000))
-         })`,
-      ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
-    const [line] = (await once(createInterface(careless.stdout), 'line')) as [string]
-    const [directory = '', uid] = line.split(' ')
+         })`)
+    const [line] = await once(createInterface(careless.stdout), 'line')
+    const [directory = '', uid] = String(line).split(' ')
     onTestFinished(async () => {
       careless.kill('SIGKILL')
       killProcessesOf(directory)
@@ -101,3 +91,9 @@ realParts('the harness', () => {
 })
 
 const pattern = (): string => coreSysctls()['kernel.core_pattern']
+
+/** Run TypeScript in a process of its own, which the test kills. */
+function runModule(source: string) {
+  const args = ['--input-type=module-typescript', '--eval', source]
+  return execa(process.execPath, args, { reject: false, stderr: 'inherit' })
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
-import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { coreSysctls, setCoreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { realParts } from '../real-parts.ts'
 
 realParts('leaving a node', () => {
@@ -17,9 +17,7 @@ realParts('leaving a node', () => {
     const first = newAgent()
     const second = newAgent()
     await withKernel(async () => {
-      for (const [key, value] of Object.entries(found)) {
-        setCoreSysctl(key as keyof typeof found, value)
-      }
+      setCoreSysctls(found)
       await first.start()
       expect(coreSysctls()).toMatchObject({
         'kernel.core_pipe_limit': '128',

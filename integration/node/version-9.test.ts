@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { crashingDuring, gapIn } from '@core-dump-handler/testing/kernel/crash-loop'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
-import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { coreSysctls, setCoreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 
@@ -25,9 +25,7 @@ realParts('taking a node over from version 9', () => {
       join(agent.directory, 'in'),
     )
     await withKernel(async () => {
-      for (const [key, value] of Object.entries(FOUND)) {
-        setCoreSysctl(key as keyof typeof FOUND, value)
-      }
+      setCoreSysctls(FOUND)
       await version9(agent, 'start.sh')
       await agent.start()
       await until('it guards', () => agent.output.includes('this node is prepared'))
@@ -57,9 +55,7 @@ realParts('taking a node over from version 9', () => {
   test('its backups are kept and honoured, and its leftovers go', async () => {
     const agent = newAgent()
     await withKernel(async () => {
-      for (const [key, value] of Object.entries(FOUND)) {
-        setCoreSysctl(key as keyof typeof FOUND, value)
-      }
+      setCoreSysctls(FOUND)
       await version9(agent, 'start.sh')
       // its pod was killed: there was no preStop
       await agent.start()

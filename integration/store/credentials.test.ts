@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startAgent, type Agent } from '../../apps/agent/src/test-support/start-agent.ts'
 import { KEYS } from '../fuzz/support/secrets.ts'
@@ -28,7 +28,7 @@ async function parrot(more: string): Promise<string> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => server.close().closeAllConnections())
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${portOf(server)}`
 }
 
 /** Everything that an agent with these settings says, to whomever. */

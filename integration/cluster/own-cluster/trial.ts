@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import * as v from 'valibot'
 import { storeClient } from '@core-dump-handler/testing/store/object-store'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { until } from '@core-dump-handler/testing/until'
@@ -32,9 +33,7 @@ export class Trial {
     const node = await until(
       name ? `node ${name} is ready and takes pods` : 'a node is ready and takes pods',
       async () => {
-        const { items } = JSON.parse(await kubectl('get', 'nodes', '-o', 'json')) as {
-          items: Node[]
-        }
+        const { items } = v.parse(NODES, JSON.parse(await kubectl('get', 'nodes', '-o', 'json')))
         return items.find((each) => takesPods(each) && (!name || each.metadata.name === name))
       },
       NODE_MS,
@@ -129,7 +128,7 @@ export class Trial {
   }
 }
 
-function takesPods({ spec, status }: Node): boolean {
+function takesPods({ spec, status }: v.InferOutput<typeof NODE>): boolean {
   const isReady = status.conditions.some(
     ({ type, status: is }) => type === 'Ready' && is === 'True',
   )
@@ -139,11 +138,17 @@ function takesPods({ spec, status }: Node): boolean {
 
 const UID = 'jsonpath={.metadata.uid}'
 
-interface Node {
-  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
-  readonly spec: { unschedulable?: boolean; taints?: { effect: string }[] }
-  readonly status: { readonly conditions: { type: string; status: string }[] }
-}
+const NODE = v.object({
+  metadata: v.object({ name: v.string(), labels: v.record(v.string(), v.string()) }),
+  spec: v.object({
+    unschedulable: v.optional(v.boolean()),
+    taints: v.optional(v.array(v.object({ effect: v.string() }))),
+  }),
+  status: v.object({
+    conditions: v.array(v.object({ type: v.string(), status: v.string() })),
+  }),
+})
+const NODES = v.object({ items: v.array(NODE) })
 
 const kubectl = async (...args: string[]): Promise<string> => (await execa('kubectl', args)).stdout
 const helm = async (...args: string[]): Promise<string> => (await execa('helm', args)).stdout

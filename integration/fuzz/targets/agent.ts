@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
+import * as v from 'valibot'
 import { startAgent } from '../../../apps/agent/src/test-support/start-agent.ts'
 import type { Random } from '../generate/random.ts'
 import { FORGED, text, word } from '../generate/text.ts'
@@ -29,6 +30,11 @@ const SETTINGS = [
   'COMP_FILENAME_TEMPLATE',
   'COMP_CORE_EVENT_DIR',
 ]
+
+const LOG_LINE = v.object({
+  level: v.picklist(['debug', 'info', 'warn', 'error', 'fatal']),
+  msg: v.string(),
+})
 
 export const agent: Target = {
   name: 'agent',
@@ -108,8 +114,8 @@ function assertOutput(output: string, command: string): void {
     promised(!line.includes(PRECIOUS), () => `a link was followed: ${line}`)
     // what version 9 let a process write into the log is there
     if (command === 'logs') continue
-    const { level, msg } = assertJson(line, 'a line of the log') as Record<string, string>
-    promised(/^(debug|info|warn|error|fatal)$/.test(level ?? ''), () => line)
-    promised(msg !== undefined && !msg.includes(FORGED), () => line)
+    const entry = assertJson(line, 'a line of the log')
+    promised(v.is(LOG_LINE, entry), () => line)
+    promised(!entry.msg.includes(FORGED), () => line)
   }
 }

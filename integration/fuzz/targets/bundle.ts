@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { fakeProc } from '../../../packages/cri/src/testing/fake-proc.ts'
 import { CANARY, cgroup, GRPC } from '../generate/answers.ts'
-import { distort } from '../generate/json.ts'
+import { distortObject } from '../generate/json.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { checkBundle } from '../support/bundle.ts'
@@ -68,14 +69,17 @@ export const bundle: Target = {
 
 /** Sound: every value of an environment variable is where such values are. */
 function answersOf(random: Random, sound: boolean, logPath: string): Record<string, object> {
-  const answers = Object.entries(GRPC).map(([name, answer]) => [
-    name,
-    sound ? answer : (distort(random, answer, 20) as object),
-  ])
-  const all = Object.fromEntries(answers) as Record<string, { status?: object }>
-  const status = all['ContainerStatus']?.status
-  if (typeof status === 'object' && random.once(2)) Object.assign(status, { logPath })
-  return all
+  const all = new Map(
+    Object.entries(GRPC).map(([name, answer]) => [
+      name,
+      sound ? answer : distortObject(random, answer),
+    ]),
+  )
+  const answer = all.get('ContainerStatus')
+  if (v.is(v.object({ status: v.looseObject({}) }), answer) && random.once(2)) {
+    Object.assign(answer.status, { logPath })
+  }
+  return Object.fromEntries(all)
 }
 
 function logOf(random: Random): Buffer {

@@ -22,10 +22,10 @@ export const coreDir: Target = {
       async round(random, root) {
         // answers truly: here the directory is hostile
         store.reset(random, 2 ** 31)
-        const [cores, outside, target] = ['cores', 'outside', 'target'].map((name) => {
-          mkdirSync(join(root, name))
-          return join(root, name)
-        }) as [string, string, string]
+        const cores = join(root, 'cores')
+        const outside = join(root, 'outside')
+        const target = join(root, 'target')
+        for (const path of [cores, outside, target]) mkdirSync(path)
         for (const name of ['precious', 'y.zip', '.y.zip.upload.json']) {
           writeFileSync(join(outside, name), 'kept')
         }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
+import * as v from 'valibot'
 import { ZipWriter } from '@core-dump-handler/ingest'
 import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
 import { readManifestOf } from '../../../apps/agent/src/answer/read-manifest.ts'
@@ -56,7 +57,7 @@ export const manifests: Target = {
         } as const
         const made = podEvent({ manifest, stored }, 'node-1')
         if (made === undefined) return
-        const { message } = made.event as { message: string }
+        const { message } = v.parse(v.object({ message: v.string() }), made.event)
         assertOneLine(message, 'the Event')
         promised(message.length <= 1024, () => `the Event has ${message.length} characters`)
       },

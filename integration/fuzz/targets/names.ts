@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import * as v from 'valibot'
 import { isIngestError, ZipWriter } from '@core-dump-handler/ingest'
 import JSZip from 'jszip'
 import { bundleName } from '../../../apps/composer/src/bundle/name.ts'
@@ -30,6 +31,7 @@ const FIELDS = [
   'uid',
   'gid',
 ] as const
+const NAME_FIELDS = v.object(v.entriesFromList(FIELDS, v.string()))
 const SUFFIXES = ['-dump-info.json', '.core', '-0-proc/environ', '-process/maps', '-0.log']
 const ROUND = 100
 
@@ -49,9 +51,9 @@ export const names: Target = {
 /** A bundle's name is one visible path segment with room for what is added to it, and never lost. */
 async function assertSafeName(random: Random): Promise<void> {
   const template = templateOf(random)
-  const fields = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
-  const all = { ...fields, uuid: UUID } as unknown as Parameters<typeof bundleName>[1]
-  const name = bundleName(template, all, new Problems(() => {}))
+  const words = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
+  const fields = { ...v.parse(NAME_FIELDS, words), uuid: UUID }
+  const name = bundleName(template, fields, new Problems(() => {}))
   const told = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
   promised(name !== '' && Buffer.byteLength(name) <= 200, told)
   promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, told)

@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
+type Truthy<T> = T & Exclude<T, false | 0 | '' | null | undefined>
+
+function isTruthy<T>(value: T): value is Truthy<T> {
+  return Boolean(value)
+}
 
 /**
- * Ask again until `probe` gives something truthy, and return that.
- * A probe that throws is asked again too; its last error is the `cause` of the time-out.
+ * Call `probe` until it returns something truthy, and return that.
+ * A probe that throws is called again too; its last error is the `cause` of the time-out.
  */
 export async function until<T>(
   what: string,
@@ -16,13 +20,13 @@ export async function until<T>(
   for (;;) {
     try {
       const value = await probe()
-      if (value) return value as Truthy<T>
+      if (isTruthy(value)) return value
       cause = undefined
     } catch (error) {
       cause = error
     }
     if (performance.now() > end) {
-      throw new Error(`Waited ${timeoutMs} ms in vain: ${what}`, { cause })
+      throw new Error(`Not within ${timeoutMs} ms: ${what}`, { cause })
     }
     await sleep(20)
   }

@@ -1,5 +1,6 @@
 import { existsSync, watch } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import type { Agent } from './agent.ts'
 import type { WaitingCrasher } from '../kernel/waiting-crasher.ts'
 import { until } from '../until.ts'
@@ -19,11 +20,8 @@ export interface Arrival {
   readonly totalMs: number
 }
 
-interface LogLine {
-  readonly time: string
-  readonly file?: string
-  readonly msg: string
-}
+const LOG_LINE = v.object({ time: v.string(), file: v.optional(v.string()), msg: v.string() })
+type LogLine = v.InferOutput<typeof LOG_LINE>
 
 /** Let a program crash, and follow its bundle into the store; the agent logs at `debug`. */
 export async function follow(agent: Agent, victim: WaitingCrasher): Promise<Arrival> {
@@ -61,5 +59,5 @@ function linesOf({ output }: Agent): LogLine[] {
   return output
     .split('\n')
     .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as LogLine)
+    .map((line) => v.parse(LOG_LINE, JSON.parse(line)))
 }

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { Bundle } from './bundle.ts'
 import { until } from '../until.ts'
 
-/** Where bundles arrive: a bucket, or a directory. */
+/** A bucket or directory of bundles. */
 export interface BundleSource {
   keys(): Promise<string[]>
   fetch(key: string, path: string): Promise<void>
 }
 
-/** Fetches every object once and hands out those that belong to the test: others crash, too. */
+/** Fetches each object once and returns those of the test: other programs of the machine crash, too. */
 export class BundleCollector {
   readonly #source: BundleSource
   readonly #directory: string
@@ -21,7 +21,7 @@ export class BundleCollector {
     mkdirSync(directory, { recursive: true })
   }
 
-  /** Wait until `count` bundles have come that `match`. */
+  /** Wait for `count` bundles that `match`. */
   async collect(
     match: (bundle: Bundle) => boolean,
     count = 1,
@@ -40,10 +40,11 @@ export class BundleCollector {
 
   async one(match: (bundle: Bundle) => boolean, timeoutMs?: number): Promise<Bundle> {
     const [bundle] = await this.collect(match, 1, timeoutMs)
-    return bundle as Bundle
+    if (!bundle) throw new Error('collect returned fewer bundles than asked for')
+    return bundle
   }
 
-  /** Have another reader check every bundle that has come. */
+  /** Check each fetched bundle with another reader. */
   async test(): Promise<void> {
     for (const bundle of this.#bundles.values()) await bundle.test()
   }

@@ -1,19 +1,31 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { execa } from 'execa'
+import * as v from 'valibot'
 import type { BundleManifest } from '@core-dump-handler/composer'
 
 const READER = new URL('./zip.py', import.meta.url).pathname
 
-export interface BundleEntry {
-  readonly name: string
-  readonly bytes: number
-  readonly storedBytes: number
-  readonly method: number
-  readonly crc32: number
-  readonly mode: number
-}
+const ENTRY = v.object({
+  name: v.string(),
+  bytes: v.number(),
+  storedBytes: v.number(),
+  method: v.number(),
+  crc32: v.number(),
+  mode: v.number(),
+})
+export type BundleEntry = Readonly<v.InferOutput<typeof ENTRY>>
 
-/** A bundle as two readers that are not ours see it: Python, and for all its bytes Info-ZIP. */
+const MANIFEST = v.looseObject({
+  schema: v.literal('core-dump-handler/bundle@1'),
+  uuid: v.string(),
+  crash: v.looseObject({}),
+  identity: v.looseObject({ status: v.picklist(['verified', 'unverified', 'host']) }),
+  core: v.looseObject({ bytes: v.number(), complete: v.boolean() }),
+  timings: v.looseObject({ heldMs: v.number() }),
+  problems: v.array(v.object({ code: v.string(), message: v.string() })),
+})
+
+/** A bundle as two independent readers see it: Python, and for all its bytes Info-ZIP. */
 export class Bundle {
   readonly path: string
   readonly entries: readonly BundleEntry[]
@@ -27,19 +39,19 @@ export class Bundle {
 
   static async open(path: string): Promise<Bundle> {
     const { stdout } = await execa('/usr/bin/python3', [READER, 'list', path])
-    const entries = JSON.parse(stdout) as BundleEntry[]
+    const entries = v.parse(v.array(ENTRY), JSON.parse(stdout))
     const last = entries.at(-1)?.name ?? ''
     if (!last.endsWith('-manifest.json')) throw new Error(`${path}: the last entry is ${last}`)
-    const manifest = JSON.parse(await textOf(path, last)) as BundleManifest
+    const manifest = parseManifest(await textOf(path, last))
     return new Bundle(path, entries, manifest)
   }
 
-  /** Have Info-ZIP read all of it and compare every checksum. */
+  /** Read it with Info-ZIP, which compares every CRC. */
   async test(): Promise<void> {
     await execa('unzip', ['-tqq', this.path])
   }
 
-  /** Names of the entries without the bundle's own name, in their order. */
+  /** Names of the entries without the common file name, in their order. */
   get shortNames(): string[] {
     const common = this.entries[0]?.name.slice(0, -'-dump-info.json'.length) ?? ''
     return this.entries.map(({ name }) => name.slice(common.length))
@@ -56,8 +68,8 @@ export class Bundle {
     return textOf(this.path, this.entry(suffix).name)
   }
 
-  async json<T>(suffix: string): Promise<T> {
-    return JSON.parse(await this.text(suffix)) as T
+  async json(suffix: string): Promise<unknown> {
+    return JSON.parse(await this.text(suffix))
   }
 
   /** Write the core to a file beside the bundle; returns its path. */
@@ -66,6 +78,17 @@ export class Bundle {
     await extract(this.path, this.entry('.core').name, target)
     return target
   }
+}
+
+/** A manifest from its JSON; throws where it has another shape. */
+export function parseManifest(text: string): BundleManifest {
+  const value: unknown = JSON.parse(text)
+  if (!isManifest(value)) throw new Error(`This is not a manifest: ${text.slice(0, 200)}`)
+  return value
+}
+
+function isManifest(value: unknown): value is BundleManifest {
+  return v.is(MANIFEST, value)
 }
 
 async function textOf(path: string, name: string): Promise<string> {

@@ -9,7 +9,7 @@ import {
   PAUSE_IMAGE,
   type ContainerdVersion,
 } from './containerd-config.ts'
-import { CriClient, type RuntimeCalls } from './cri-client.ts'
+import { CriClient } from './cri-client.ts'
 import { writeOciImage, type ImageSpec } from './oci-image.ts'
 import { startProgram, type Program } from '../program.ts'
 import { everyProcessOf, killProcessesOf } from '../processes.ts'
@@ -31,16 +31,12 @@ export class Containerd {
   readonly socket: string = join(this.directory, 'containerd.sock')
   /** Manifest digest of `CRASHER_IMAGE`. */
   crasherDigest = ''
-  readonly #client: CriClient = new CriClient(this.socket)
+  readonly runtime: CriClient = new CriClient(this.socket)
   #programs = { containerd: '', ctr: '', path: '' }
   #daemon: Program | undefined
 
   constructor(version: ContainerdVersion) {
     this.version = version
-  }
-
-  get runtime(): RuntimeCalls {
-    return this.#client.calls
   }
 
   get daemon(): Program {
@@ -90,12 +86,12 @@ export class Containerd {
       log: join(this.directory, 'log'),
       env: { PATH: path },
     })
-    await until('containerd answers', () => this.runtime.Version())
+    await until('containerd answers', () => this.runtime.call('Version'))
   }
 
   /** End the daemon, what its pods left running, its mounts and its files. */
   async stop(): Promise<void> {
-    this.#client.close()
+    this.runtime.close()
     await this.#daemon?.stop()
     killProcessesOf(this.directory)
     await until('shims are gone', () => everyProcessOf(this.directory).length === 0)

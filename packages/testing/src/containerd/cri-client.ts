@@ -1,53 +1,62 @@
-import { credentials, loadPackageDefinition, type Client, type ServiceError } from '@grpc/grpc-js'
+import { Client, credentials } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import * as v from 'valibot'
 
 const PROTO = new URL('./cri.proto', import.meta.url).pathname
+const DEADLINE_MS = 30_000
 
-/** Calls of the runtime service that the tests use, with the shapes of `cri.proto`. */
-export interface RuntimeCalls {
-  Version(): Promise<{ runtimeVersion: string }>
-  RunPodSandbox(request: object): Promise<{ podSandboxId: string }>
-  StopPodSandbox(request: { podSandboxId: string }): Promise<object>
-  RemovePodSandbox(request: { podSandboxId: string }): Promise<object>
-  PodSandboxStatus(request: { podSandboxId: string; verbose?: boolean }): Promise<{
-    info: Record<string, string>
-  }>
-  CreateContainer(request: object): Promise<{ containerId: string }>
-  StartContainer(request: { containerId: string }): Promise<object>
-  ContainerStatus(request: { containerId: string; verbose?: boolean }): Promise<{
-    status: { state: string; exitCode: number; imageRef: string }
-    info: Record<string, string>
-  }>
-  ExecSync(request: { containerId: string; cmd: readonly string[] }): Promise<{ exitCode: number }>
+const SANDBOX = v.object({ podSandboxId: v.string() })
+const CONTAINER = v.object({ containerId: v.string() })
+const INFO = v.record(v.string(), v.string())
+const STATUS = v.object({ state: v.string(), exitCode: v.number(), imageRef: v.string() })
+
+/** Calls of the runtime service that the tests use, and the shapes of their responses by `cri.proto`. */
+const RESPONSES = {
+  Version: v.object({ runtimeVersion: v.string() }),
+  RunPodSandbox: SANDBOX,
+  StopPodSandbox: v.object({}),
+  RemovePodSandbox: v.object({}),
+  PodSandboxStatus: v.object({ info: INFO }),
+  CreateContainer: CONTAINER,
+  StartContainer: v.object({}),
+  ContainerStatus: v.object({ status: STATUS, info: INFO }),
+  ExecSync: v.object({ exitCode: v.number() }),
 }
+type Responses = typeof RESPONSES
 
 /** A CRI client that shares nothing with the product's: grpc-js, and a definition of its own. */
 export class CriClient {
-  readonly calls: RuntimeCalls
   readonly #client: Client
+  readonly #service = loadSync(PROTO, { longs: String, enums: String, defaults: true })[
+    'runtime.v1.RuntimeService'
+  ]
 
   constructor(socket: string) {
-    const definition = loadPackageDefinition(
-      loadSync(PROTO, { longs: String, enums: String, defaults: true }),
-    )
-    const { RuntimeService } = (definition as any).runtime.v1
-    const client = new RuntimeService(`unix://${socket}`, credentials.createInsecure(), {
+    this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
       'grpc.initial_reconnect_backoff_ms': 20,
       'grpc.max_reconnect_backoff_ms': 100,
     })
-    this.#client = client
-    const call =
-      (method: string) =>
-      (request: object = {}): Promise<unknown> =>
-        new Promise((resolve, reject) =>
-          client[method](
-            request,
-            { deadline: Date.now() + 30_000 },
-            (error: ServiceError | null, answer: unknown) =>
-              error ? reject(new Error(`${method}: ${error.message}`)) : resolve(answer),
-          ),
-        )
-    this.calls = new Proxy({} as RuntimeCalls, { get: (_, method) => call(String(method)) })
+  }
+
+  /** Call `method` with a request of the shape of `cri.proto`. */
+  async call<M extends keyof Responses>(
+    method: M,
+    request: object = {},
+  ): Promise<v.InferOutput<Responses[M]>> {
+    const definition = Object.entries(this.#service ?? {}).find(([name]) => name === method)?.[1]
+    if (definition === undefined) throw new Error(`cri.proto has no ${method}`)
+    const response = await new Promise<unknown>((resolve, reject) =>
+      this.#client.makeUnaryRequest(
+        definition.path,
+        definition.requestSerialize,
+        definition.responseDeserialize,
+        request,
+        { deadline: Date.now() + DEADLINE_MS },
+        (error, value) =>
+          error ? reject(new Error(`${method}: ${error.message}`)) : resolve(value),
+      ),
+    )
+    return v.parse(RESPONSES[method], response)
   }
 
   close(): void {

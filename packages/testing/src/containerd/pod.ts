@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { podsCgroup, removeCgroups } from '../kernel/pod-cgroup.ts'
 import { CRASHER_IMAGE, type Containerd } from './containerd.ts'
 import { until } from '../until.ts'
@@ -76,7 +77,7 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     labels: { ...labels, app: name },
     linux: { cgroupParent: `/${cgroup}`, securityContext: { namespaceOptions } },
   }
-  const { podSandboxId } = await runtime.RunPodSandbox({ config: sandboxConfig })
+  const { podSandboxId } = await runtime.call('RunPodSandbox', { config: sandboxConfig })
   const containerIds: string[] = []
   for (const [index, container] of spec.containers.entries()) {
     const containerName = container.name ?? (index ? `main-${index}` : 'main')
@@ -103,8 +104,12 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
         },
       },
     }
-    const { containerId } = await runtime.CreateContainer({ podSandboxId, config, sandboxConfig })
-    await runtime.StartContainer({ containerId })
+    const { containerId } = await runtime.call('CreateContainer', {
+      podSandboxId,
+      config,
+      sandboxConfig,
+    })
+    await runtime.call('StartContainer', { containerId })
     containerIds.push(containerId)
   }
   return {
@@ -114,26 +119,31 @@ export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod
     containerIds,
     sandboxId: podSandboxId,
     async sandboxPid() {
-      const { info } = await runtime.PodSandboxStatus({ podSandboxId, verbose: true })
-      return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid
+      const { info } = await runtime.call('PodSandboxStatus', { podSandboxId, verbose: true })
+      return pidIn(info)
     },
     async hostPid(index = 0) {
       const containerId = containerIds[index] ?? ''
-      const { info } = await runtime.ContainerStatus({ containerId, verbose: true })
-      return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid
+      const { info } = await runtime.call('ContainerStatus', { containerId, verbose: true })
+      return pidIn(info)
     },
     async exitCode(index = 0) {
       const containerId = containerIds[index] ?? ''
       const ended = await until(`container ${index} of ${name} ends`, async () => {
-        const { status } = await runtime.ContainerStatus({ containerId })
+        const { status } = await runtime.call('ContainerStatus', { containerId })
         return status.state === 'CONTAINER_EXITED' && status
       })
       return ended.exitCode
     },
     async remove() {
-      await runtime.StopPodSandbox({ podSandboxId })
-      await runtime.RemovePodSandbox({ podSandboxId })
+      await runtime.call('StopPodSandbox', { podSandboxId })
+      await runtime.call('RemovePodSandbox', { podSandboxId })
       removeCgroups(cgroup)
     },
   }
+}
+
+/** The pid in the verbose part of a status response, which containerd writes as JSON. */
+function pidIn(info: Readonly<Record<string, string>>): number {
+  return v.parse(v.object({ pid: v.number() }), JSON.parse(info['info'] ?? '{}')).pid
 }

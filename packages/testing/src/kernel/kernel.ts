@@ -26,6 +26,11 @@ export function coreSysctls(): CoreSysctls {
   }
 }
 
+/** Set all of them; only inside {@link withKernel}. */
+export function setCoreSysctls(values: CoreSysctls): void {
+  for (const key of CORE_SYSCTLS) setCoreSysctl(key, values[key])
+}
+
 /** Set one of them; only inside {@link withKernel}. */
 export function setCoreSysctl(key: keyof CoreSysctls, value: string): void {
   writeFileSync(path(key), `${value}\n`)

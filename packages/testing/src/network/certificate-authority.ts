@@ -6,10 +6,10 @@ export interface Certificate {
   readonly certFile: string
 }
 
-/** A CA of the test's own, in `directory`. */
+/** A certificate authority of a test, in `directory`. */
 export interface CertificateAuthority {
   readonly caFile: string
-  /** A certificate of one day for a host name or address; begun `daysAgo` it has expired. */
+  /** A certificate for a host name or address, valid for one day from `daysAgo`. */
   issue(host: string, daysAgo?: number): Promise<Certificate>
 }
 
@@ -38,9 +38,9 @@ export async function certificateAuthority(
   return {
     caFile,
     async issue(host, daysAgo = 0) {
-      const [keyFile, request, certFile] = ['key', 'csr', 'pem'].map((end) =>
-        path(`${issued}.${end}`),
-      ) as [string, string, string]
+      const keyFile = path(`${issued}.key`)
+      const request = path(`${issued}.csr`)
+      const certFile = path(`${issued}.pem`)
       issued++
       const kind = /^[\d.]+$/.test(host) ? 'IP' : 'DNS'
       const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${kind}:${host}`]

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { portOf } from './free-ports.ts'
 
 /** A slow line to a server on loopback. */
 export interface Throttle {
@@ -44,7 +45,7 @@ export async function throttle(target: string, bytesPerSecond: number): Promise<
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${portOf(server)}`,
     get sentBytes() {
       return sentBytes
     },

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { portOf } from './free-ports.ts'
 import type { Certificate } from './certificate-authority.ts'
 
 /** TLS before a server that speaks plain HTTP; cuts connections on demand. */
@@ -63,7 +64,7 @@ export async function tlsFront(target: string, certificate: Certificate): Promis
   front.listen(0, '127.0.0.1')
   await once(front, 'listening')
   return {
-    port: (front.address() as AddressInfo).port,
+    port: portOf(front),
     get sentBytes() {
       return sentBytes
     },

@@ -6,7 +6,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { portOf } from '../network/free-ports.ts'
 
 /** What S3 is asked for, as far as tests tell them apart. */
 export type Operation =
@@ -84,7 +84,7 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${portOf(server)}`,
     seen,
     inject: (fault) => void faults.push({ fault, left: fault.times }),
     close() {

@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
-import type { Readable } from 'node:stream'
+import { writeFile } from 'node:fs/promises'
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
@@ -22,28 +20,26 @@ export interface S3Account {
 export interface ObjectStore extends S3Account {
   readonly bucket: string
   keys(): Promise<string[]>
-  /** Upload ids under way. */
+  /** Ids of the multipart uploads that are open. */
   uploads(): Promise<string[]>
   /** Delete the objects below `prefix`. */
   deleteAll(prefix: string): Promise<void>
-  /** End them all, as a lifecycle rule does. */
+  /** Abort them, as a lifecycle rule does. */
   abortUploads(): Promise<void>
   fetch(key: string, path: string): Promise<void>
   /** Bytes of an object. */
   size(key: string): Promise<number>
-  /** Delete the objects below `prefix`. */
-  deleteAll(prefix: string): Promise<void>
-  /** Take the server down; what it stores stays. */
+  /** Stop the server; its objects stay. */
   down(): Promise<void>
   up(): Promise<void>
-  /** Down for good, files removed. */
+  /** Stop the server and remove its files. */
   stop(): Promise<void>
 }
 
 export const REGION = 'us-east-1'
 export const BUCKET = 'core-dumps'
 
-/** What a test asks the store itself, beside the product. */
+/** A client of the tests' own. */
 export function storeClient(
   account: S3Account,
   { bucket: Bucket, region } = { bucket: BUCKET, region: REGION },
@@ -87,7 +83,8 @@ export function storeClient(
     },
     async fetch(key, path) {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key: key }))
-      await pipeline(Body as Readable, createWriteStream(path))
+      if (!Body) throw new Error(`${key} has no content`)
+      await writeFile(path, Body.transformToWebStream())
     },
   }
 }

@@ -7,7 +7,7 @@ import { startProgram } from '../program.ts'
 
 const ACCESS_KEY = 'AKTEST'
 
-/** versitygw on a scratch directory: S3 that verifies secret, clock and every body; with further options of its own. */
+/** versitygw on a scratch directory: S3 that verifies secret, clock and every body; with `further` options. */
 export async function startVersitygw(further: readonly string[] = []): Promise<ObjectStore> {
   const program = await findTool('versitygw')
   return startLocalStore({
@@ -15,7 +15,8 @@ export async function startVersitygw(further: readonly string[] = []): Promise<O
     accessKey: ACCESS_KEY,
     stopMs: 2_000,
     launch(directory, port, secret) {
-      const [data, iam] = ['data', 'iam'].map((name) => join(directory, name)) as [string, string]
+      const data = join(directory, 'data')
+      const iam = join(directory, 'iam')
       for (const each of [data, iam]) mkdirSync(each, { recursive: true })
       const options = ['-q', '-p', `127.0.0.1:${port}`, '-a', ACCESS_KEY, '-s', secret]
       const args = [...options, ...further, '--health', '/health', '--iam-dir', iam, 'posix', data]

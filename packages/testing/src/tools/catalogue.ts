@@ -156,14 +156,21 @@ const COMPANIONS = {
 /** Every name a tool can be asked for by. */
 export type ToolName = Owner | keyof typeof COMPANIONS
 
-export const TOOL_NAMES: readonly ToolName[] = [
-  ...(Object.keys(CATALOGUE) as Owner[]),
-  ...(Object.keys(COMPANIONS) as (keyof typeof COMPANIONS)[]),
-]
+export const TOOL_NAMES: readonly string[] = [CATALOGUE, COMPANIONS].flatMap((tools) =>
+  Object.keys(tools),
+)
+
+export function isToolName(name: string): name is ToolName {
+  return TOOL_NAMES.includes(name)
+}
 
 /** The tool that brings `name`, and the file it is in the tool's folder. */
 export function resolveTool(name: ToolName): { owner: Owner; tool: Tool; file: string } {
-  const owner = name in CATALOGUE ? (name as Owner) : COMPANIONS[name as keyof typeof COMPANIONS]
+  const owner = isCompanion(name) ? COMPANIONS[name] : name
   const tool: Tool = CATALOGUE[owner]
   return { owner, tool, file: name === owner ? (tool.main ?? owner) : name }
+}
+
+function isCompanion(name: ToolName): name is keyof typeof COMPANIONS {
+  return name in COMPANIONS
 }

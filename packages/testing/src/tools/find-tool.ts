@@ -6,7 +6,7 @@ import { unpackReadyBuilt } from './ready-built.ts'
 import { ToolError } from './tool.ts'
 import type { Tool } from './tool.ts'
 
-export { TOOL_NAMES, type ToolName } from './catalogue.ts'
+export { isToolName, TOOL_NAMES, type ToolName } from './catalogue.ts'
 
 export interface FindToolOptions {
   /**

@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util'
-import { TOOL_NAMES, findTool, type ToolName } from './find-tool.ts'
+import { findTool, isToolName, TOOL_NAMES } from './find-tool.ts'
 import { isToolError } from './tool.ts'
 
 const USAGE = `Usage: node packages/testing/src/tools/main.ts NAME...
 
-Prints the path of each test tool, after making it if it is not there: from PATH, the cache
-(CORE_DUMP_CACHE, default .cache), a folder of ready-built files (CORE_DUMP_TOOLS), else built
-with Go or downloaded.
+Prints the path of each test tool: one on PATH, in the cache (CORE_DUMP_CACHE, default .cache) or
+in a folder of ready-built files (CORE_DUMP_TOOLS), else one that is built with Go or downloaded.
 
 Names: ${TOOL_NAMES.join(' ')}
 `
@@ -15,7 +14,8 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: { help: { type: 'boolean', short: 'h' } },
 })
-const unknown = positionals.filter((name) => !(TOOL_NAMES as readonly string[]).includes(name))
+const known = positionals.filter(isToolName)
+const unknown = positionals.filter((name) => !isToolName(name))
 
 if (values.help) {
   process.stdout.write(USAGE)
@@ -25,9 +25,9 @@ if (values.help) {
   )
   process.exitCode = 2
 } else {
-  for (const name of positionals) {
+  for (const name of known) {
     try {
-      process.stdout.write(`${await findTool(name as ToolName)}\n`)
+      process.stdout.write(`${await findTool(name)}\n`)
     } catch (error) {
       process.stderr.write(`${isToolError(error) ? error.message : String(error)}\n`)
       process.exitCode = 1

@@ -1,20 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { parse } from 'yaml'
 import { findGo, moduleDir } from './go.ts'
 import type { Workshop } from './tool.ts'
 
 const KINDS = ['podmonitors', 'prometheusrules']
-
-interface Definition {
-  readonly spec: {
-    readonly names: { readonly kind: string }
-    readonly versions: readonly {
-      readonly name: string
-      readonly schema: { readonly openAPIV3Schema: Schema }
-    }[]
-  }
-}
 
 interface Schema {
   properties?: Record<string, Schema>
@@ -23,6 +14,24 @@ interface Schema {
   [key: string]: unknown
 }
 
+const SCHEMA: v.GenericSchema<Schema> = v.looseObject({
+  properties: v.exactOptional(
+    v.record(
+      v.string(),
+      v.lazy(() => SCHEMA),
+    ),
+  ),
+  items: v.exactOptional(v.lazy(() => SCHEMA)),
+})
+const DEFINITION = v.object({
+  spec: v.object({
+    names: v.object({ kind: v.string() }),
+    versions: v.array(
+      v.object({ name: v.string(), schema: v.object({ openAPIV3Schema: SCHEMA }) }),
+    ),
+  }),
+})
+
 /** Strict JSON schemas for kubeconform of what a chart gives the Prometheus operator. */
 export function makeMonitoringSchemas(version: string): (shop: Workshop) => Promise<void> {
   return async (shop) => {
@@ -30,7 +39,7 @@ export function makeMonitoringSchemas(version: string): (shop: Workshop) => Prom
     const source = await moduleDir(await findGo(shop), module, shop)
     for (const kind of KINDS) {
       const file = `example/prometheus-operator-crd/monitoring.coreos.com_${kind}.yaml`
-      const { spec } = parse(await readFile(join(source, file), 'utf8')) as Definition
+      const { spec } = v.parse(DEFINITION, parse(await readFile(join(source, file), 'utf8')))
       for (const { name, schema } of spec.versions) {
         const target = `${spec.names.kind.toLowerCase()}-monitoring-${name}.json`
         await writeFile(join(shop.folder, target), JSON.stringify(closed(schema.openAPIV3Schema)))

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { findGo, moduleDir } from './go.ts'
 import type { Workshop } from './tool.ts'
 
@@ -16,6 +17,20 @@ interface Schema {
   'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[]
 }
 
+const KIND = v.object({ group: v.string(), version: v.string(), kind: v.string() })
+const SCHEMA: v.GenericSchema<Schema> = v.looseObject({
+  type: v.exactOptional(v.union([v.string(), v.array(v.string())])),
+  enum: v.exactOptional(v.array(v.unknown())),
+  required: v.exactOptional(v.array(v.string())),
+  properties: v.exactOptional(
+    v.record(
+      v.string(),
+      v.lazy(() => SCHEMA),
+    ),
+  ),
+  'x-kubernetes-group-version-kind': v.exactOptional(v.array(KIND)),
+})
+const OPENAPI = v.object({ definitions: v.record(v.string(), SCHEMA) })
 const REF = '#/definitions/'
 
 /**
@@ -31,7 +46,7 @@ export function makeSchemas(version: string): (shop: Workshop) => Promise<void> 
 
 async function writeSchemas(source: string, folder: string): Promise<void> {
   const swagger = await readFile(join(source, 'api/openapi-spec/swagger.json'), 'utf8')
-  const { definitions } = JSON.parse(swagger) as { definitions: Record<string, Schema> }
+  const { definitions } = v.parse(OPENAPI, JSON.parse(swagger))
   for (const [name, definition] of Object.entries(definitions)) {
     definitions[name] = strict(name, definition)
   }
