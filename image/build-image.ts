@@ -31,9 +31,9 @@ async function buildImage(arch: string | undefined, name: string): Promise<void>
   const platforms: Platform[] = []
   for (const architecture of architectures) {
     const dir = `${dist}/composer/${architecture.node}`
-    const artefact = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
+    const install = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
     const root = `${dist}/root/${architecture.debian}`
-    await assembleRoot(architecture, artefact, root)
+    await assembleRoot(architecture, install, root)
     const tar = tarOf(root)
     console.log(`${root}  ${(tar.length / 2 ** 20).toFixed(1)} MiB unpacked`)
     platforms.push({ architecture, layerTar: tar })

@@ -7,7 +7,7 @@ import {
   staleScratch,
 } from '@core-dump-handler/testing/scratch-directory'
 
-/** Clear away what killed runs left; at the end, see that this one leaves nothing. */
+/** Remove the left-overs of killed runs; at the end check that this run leaves nothing. */
 export default async function setup(): Promise<() => Promise<void>> {
   for (const directory of staleScratch()) clear(directory)
   const before = await sysctls()
@@ -24,7 +24,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   }
 }
 
-// others may have the kernel right now: what counts is how they leave it
+// another run may have changed them: they are read under its lock
 async function sysctls(): Promise<string> {
   return process.getuid?.() === 0 ? withKernel(async (values) => JSON.stringify(values)) : ''
 }

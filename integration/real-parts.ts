@@ -4,7 +4,7 @@ import { ensurePackages } from '../scripts/set-up/debian.mjs'
 
 const REASON = await whyNot()
 
-/** A group of tests on real parts: skipped loudly where the machine lacks them, a failure in CI. */
+/** A group of tests on real parts: skipped with a message where the machine lacks them, a failure in CI. */
 export function realParts(name: string, tests: () => void): void {
   if (REASON === undefined) {
     describe(name, tests)
@@ -16,7 +16,7 @@ export function realParts(name: string, tests: () => void): void {
   }
 }
 
-/** Why crashes through the real kernel cannot be tested here; undefined when they can. */
+/** Why crashes cannot be sent through the real kernel here; undefined when they can. */
 async function whyNot(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'it needs Linux'
   if (process.getuid?.() !== 0) return 'it needs root'

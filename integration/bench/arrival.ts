@@ -42,29 +42,29 @@ const { values: options } = parseArgs({
 })
 
 /** With what the composer's own clock says, from its manifest. */
-interface Told extends Arrival {
+interface Measured extends Arrival {
   readonly ownHeldMs: number
-  readonly ownLookUpMs: number
+  readonly ownLookupMs: number
   readonly ownTotalMs: number
 }
 
-const STAGES: readonly [keyof Told, string][] = [
+const STAGES: readonly [keyof Measured, string][] = [
   ['heldMs', 'crash, composer started, core copied: the process is gone'],
   ['ownHeldMs', '  by the composer, from its start'],
-  ['composedMs', 'story, manifest, flush: the bundle has its name'],
-  ['ownLookUpMs', '  the look-up in it'],
+  ['composedMs', 'metadata, manifest, fsync: the bundle has its name'],
+  ['ownLookupMs', '  the lookup in it'],
   ['ownTotalMs', '  by the composer, from its start to its manifest'],
   ['wokenMs', 'agent woken by the watch, bundle locked and opened'],
   ['uploadedMs', 'upload, verified by HEAD, deleted here'],
   ['totalMs', 'crash to verified object'],
 ]
 
-async function main(): Promise<Told[]> {
+async function main(): Promise<Measured[]> {
   const rounds = positiveInteger('--rounds', options.rounds)
   const mib = mebibytes('--size', options.size)
   const store = await startVersitygw()
   const containerd = options.pod ? await new Containerd('2').start() : undefined
-  // the chart's own trigger; the log tells when an upload starts
+  // the chart's default; the log has the time when an upload starts
   const agent = new Agent({
     ...s3Settings(store),
     USE_INOTIFY: 'true',
@@ -80,15 +80,15 @@ async function main(): Promise<Told[]> {
       try {
         const all: Arrival[] = []
         for (let round = 0; round <= rounds; round++) {
-          const victim = containerd
+          const crasher = containerd
             ? await crasherInPod(agent.directory, mib, containerd)
             : await crasherOnHost(agent.directory, mib)
           try {
-            const arrival = await follow(agent, victim)
+            const arrival = await follow(agent, crasher)
             if (round > 0) all.push(arrival)
             await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
           } finally {
-            await victim.dispose()
+            await crasher.dispose()
           }
         }
         return all
@@ -96,15 +96,15 @@ async function main(): Promise<Told[]> {
         await agent.command('remove')
       }
     })
-    const told: Told[] = []
+    const measured: Measured[] = []
     for (const arrival of arrivals) {
       const { hostPid } = arrival
       const { manifest } = await bundles.one((each) => each.manifest.crash.hostPid === hostPid)
       if (!manifest.core.complete) throw new Error(`The core of ${hostPid} is not complete`)
       const { heldMs, lookupMs, totalMs } = manifest.timings
-      told.push({ ...arrival, ownHeldMs: heldMs, ownLookUpMs: lookupMs, ownTotalMs: totalMs })
+      measured.push({ ...arrival, ownHeldMs: heldMs, ownLookupMs: lookupMs, ownTotalMs: totalMs })
     }
-    return told
+    return measured
   } finally {
     await agent.dispose()
     await containerd?.stop()
@@ -118,7 +118,7 @@ else {
   const why = whyNoKernel()
   if (why !== undefined) tell(`Left out: arrival: ${why}`)
   const arrivals = why === undefined ? await main() : []
-  const of = (stage: keyof Told): number[] => arrivals.map((each) => each[stage])
+  const of = (stage: keyof Measured): number[] => arrivals.map((each) => each[stage])
   const columns: Column<(typeof STAGES)[number]>[] = [
     ['ms', ([, text]) => text],
     ['median', ([stage]) => median(of(stage)).toFixed(0)],

@@ -45,7 +45,7 @@ const mebibytes = String(positiveInteger('--mib', options.mib))
 interface Held {
   readonly name: string
   readonly ms: readonly number[]
-  /** Median, over that of a crash that nobody handles. */
+  /** Median, less that of a crash without a handler. */
   readonly overNoneMs: number
 }
 

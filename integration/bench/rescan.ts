@@ -19,7 +19,7 @@ Bundles wait for a store that is down: the cost of one look at them, and that of
 const TICKS_PER_SECOND = 100
 const SETTLE_MS = 4000
 const UNCHANGED_MS = 2500
-// nobody listens there
+// no server listens there
 const DOWN = {
   S3_ENDPOINT: 'http://127.0.0.1:1',
   S3_BUCKET_NAME: 'bucket',

@@ -115,7 +115,7 @@ export class Cluster {
     return (await execa(this.#helm, args, { env: this.env, extendEnv: false })).stdout
   }
 
-  /** Commands as a person types them, with `kubectl` and `helm` at hand; ends at the first that fails. */
+  /** Commands as a user types them, with `kubectl` and `helm` on PATH; ends at the first that fails. */
   async shell(commands: string, cwd: string): Promise<string> {
     const path = [this.#binaries, dirname(this.#helm), this.env['PATH']].join(':')
     const env = { ...this.env, PATH: path }
@@ -139,7 +139,7 @@ export class Cluster {
 
   async #deletePods(): Promise<void> {
     if (!this.#programs.some((program) => program.running())) return
-    // the kubelet makes a mirror pod anew for as long as there is a manifest
+    // the kubelet creates a mirror pod again while its manifest exists
     for (const name of readdirSync(this.manifests)) rmSync(join(this.manifests, name))
     const kinds = 'daemonset,deployment,statefulset,job,replicaset'
     await this.kubectl('delete', kinds, '-A', '--all', '--wait=false', '--cascade=foreground')

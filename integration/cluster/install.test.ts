@@ -15,7 +15,7 @@ import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
-realParts('the chart on a real cluster', () => {
+realParts('a release of the chart on a real cluster', () => {
   let store: ObjectStore
   let cluster: Cluster
   let release: Release
@@ -33,7 +33,7 @@ realParts('the chart on a real cluster', () => {
     await store.stop()
   })
 
-  test('is installed, catches crashes, is upgraded under them, tested, and leaves the node as it was [B31]', async () => {
+  test('is installed, stores crashes, is upgraded during crashes, tested, and restores the node [B31]', async () => {
     const bundles = new BundleCollector(store, join(release.directory, 'bundles'))
     await withRelease(cluster, release, async (before) => {
       await release.install()
@@ -65,7 +65,7 @@ realParts('the chart on a real cluster', () => {
     expect(manifest.identity.podUid).toBe(uid)
     const whole = await bundles.one((each) => each.path === bundle.path)
     expect(whole.entry('.core').bytes).toBe(await promisedBytes(await whole.extractCore()))
-    // the pod's owner is told where the core is
+    // an Event of the pod names the bundle
     await until('an event on the pod', async () =>
       (await cluster.kubectl('describe', 'pod', pod)).includes(manifest.uuid),
     )

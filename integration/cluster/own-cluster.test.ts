@@ -15,7 +15,7 @@ const ROOT = new URL('../..', import.meta.url).pathname
 const command = ['run', '--silent', 'test:cluster', '--']
 
 realParts('npm run test:cluster', () => {
-  test('without its variables touches nothing and names each', async () => {
+  test('names each missing variable and changes nothing', async () => {
     const env = { PATH: process.env['PATH'], IMAGE: 'x', S3_REGION: 'r' }
     const options = { cwd: ROOT, env, extendEnv: false, reject: false }
     const refused = await execa('npm', command, options)
@@ -25,7 +25,7 @@ realParts('npm run test:cluster', () => {
     })
   })
 
-  test('crashes a pod of the cluster it is given, finds its object, and leaves nothing', async () => {
+  test('crashes a pod of the given cluster, finds its object, and removes everything', async () => {
     const store = await startVersitygw()
     onTestFinished(async () => store.stop())
     const cluster = new Cluster()
@@ -71,7 +71,7 @@ realParts('npm run test:cluster', () => {
         expect(stdout).toMatch(/its object: core-dump-test-.*crasher.*\n.*are gone.*\npassed$/s)
         expect(coreSysctls()).toEqual(before)
       } catch (error) {
-        // no agent may take the kernel again when it is somebody else's
+        // no agent may set the pattern after the lock is released
         await cluster.stop()
         throw error
       }

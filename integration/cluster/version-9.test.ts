@@ -15,17 +15,17 @@ import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
-/** What the node had before anybody came. */
+/** Values of the node before version 9. */
 const FOUND = {
   'kernel.core_pattern': '|/bin/false %p',
   'kernel.core_pipe_limit': '7',
   'fs.suid_dumpable': '1',
 } as const
 
-// a helper that is just being started when its file goes is seen by nobody
+// the kernel reports no helper whose file is removed while it starts
 const SLACK_MS = 500
 
-realParts('a release of version 9 on a real cluster', () => {
+realParts('a release of IBM core-dump-handler 9 on a real cluster', () => {
   let store: ObjectStore
   let cluster: Cluster
   let release: Release
@@ -43,7 +43,7 @@ realParts('a release of version 9 on a real cluster', () => {
     await store.stop()
   })
 
-  test('is upgraded by the commands of the guide, under crashes: only those between its preStop and our start are missed', async () => {
+  test('is upgraded by the guide’s commands during crashes, and only those between its preStop and the new agent’s start are missed', async () => {
     await withRelease(cluster, release, async () => {
       setCoreSysctls(FOUND)
       await release.installVersion9()
@@ -51,7 +51,7 @@ realParts('a release of version 9 on a real cluster', () => {
       await cluster.apply(podOf('looper', { containers: [looping('loop')] }))
       await cluster.kubectl('wait', '--for=condition=Ready', 'pod/looper', '--timeout=60s')
       await upgradesUnderCrashes()
-      await until('its claims and volumes are gone', async () => {
+      await until('its PersistentVolumeClaims and volumes are gone', async () => {
         return (await cluster.kubectl('get', 'pv,pvc', '-A', '-o', 'name')) === ''
       })
       expect(backups()).toEqual(FOUND)
@@ -114,7 +114,7 @@ realParts('a release of version 9 on a real cluster', () => {
     )
   }
 
-  /** Those that are over, by the lines that tell of them. */
+  /** Crashes that have ended, by their log lines. */
   async function crashesInPod(): Promise<Pick<Crash, 'startMs' | 'endMs'>[]> {
     const lines = (await cluster.kubectl('logs', 'looper', '--timestamps')).trim().split('\n')
     const ends = lines.map((line) => Date.parse(line.split(' ')[0] ?? '') - performance.timeOrigin)

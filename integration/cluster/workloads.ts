@@ -17,7 +17,7 @@ export function crashing(name: string, waitMs = 300): Container {
 }
 
 /** A container that lives on. */
-export function living(name: string): Container {
+export function idle(name: string): Container {
   return { ...container(name), args: ['-w', '3600000'] }
 }
 

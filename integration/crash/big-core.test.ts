@@ -9,7 +9,7 @@ import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 const FOUR_GIB = 2 ** 32
 
 realParts('a core above 4 GiB', () => {
-  test('comes through the pipe whole, and its zeros take no room [attack-9]', async () => {
+  test('is stored complete, and its zeros take no space [attack-9]', async () => {
     const store = await startVersitygw()
     onTestFinished(() => store.stop())
     const node = new TestNode({ store })

@@ -7,7 +7,7 @@ import { execa } from 'execa'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { coreImage } from '../../apps/agent/src/test-support/killed-composer.ts'
 import { memoryCgroup } from '@core-dump-handler/testing/kernel/memory-cgroup'
-import { carry, CORE, expectSound } from './outcome.ts'
+import { uploadAll, CORE, expectSound } from './outcome.ts'
 import { Workshop } from './workshop.ts'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
@@ -40,8 +40,8 @@ async function halfFed(
   return running
 }
 
-realParts('a composer started by hand', () => {
-  describe('whose runtime never answers', () => {
+realParts('a composer started without the kernel', () => {
+  describe('with a runtime that never responds', () => {
     test.for([
       ['SIGTERM', 143, {}],
       ['SIGINT', 130, {}],
@@ -57,7 +57,7 @@ realParts('a composer started by hand', () => {
       expect((await expectSound(workshop.path('asking'))).manifest.core.complete).toBe(true)
     })
 
-    test('kill -9 loses nothing of the core [composer-3]', async () => {
+    test('loses nothing of the core by kill -9 [composer-3]', async () => {
       const workshop = new Workshop()
       const env = await silentRuntime(workshop)
       const { child, ended } = workshop.start({ name: 'asking', core: CORE, env })
@@ -65,13 +65,13 @@ realParts('a composer started by hand', () => {
       await sleep(500)
       child.kill('SIGKILL')
       await ended
-      expect(await carry(workshop)).toEqual(['asking.zip'])
+      expect(await uploadAll(workshop)).toEqual(['asking.zip'])
       const bundle = await expectSound(join(workshop.directory, 'store/asking.zip'))
       expect(bundle.manifest.core.bytes).toBe(CORE.length)
     })
   })
 
-  test('before the first byte: SIGTERM leaves a record [composer-5]', async () => {
+  test('writes a record on SIGTERM before the first byte [composer-5]', async () => {
     const workshop = new Workshop()
     const { child, ended } = workshop.start({ name: 'empty' })
     await until('the file is there', () => existsSync(workshop.partPath('empty')))
@@ -81,7 +81,7 @@ realParts('a composer started by hand', () => {
     expect(manifest.core).toMatchObject({ bytes: 0, complete: false })
   })
 
-  test('as the kernel starts it: cwd /, no environment, no stdout and stderr [composer-25, B26]', async () => {
+  test('works as the kernel starts it: cwd /, no environment, no stdout and stderr [composer-25, B26]', async () => {
     const workshop = new Workshop()
     const under = ['/bin/sh', '-c', 'umask 0; exec "$@" >&- 2>&-', 'sh']
     const { ended } = workshop.start({ name: 'kernel', core: CORE, under })
@@ -92,7 +92,7 @@ realParts('a composer started by hand', () => {
     expect((statSync(workshop.path('kernel')).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('whose directory is removed in mid-drain lets the process go and says so [composer-15]', async () => {
+  test('releases the process and logs the reason when its directory is removed while it drains [composer-15]', async () => {
     const workshop = new Workshop()
     const { child, ended } = await halfFed(workshop)
     rmSync(workshop.coreDir, { recursive: true })
@@ -105,7 +105,7 @@ realParts('a composer started by hand', () => {
     ['without inodes', 'size=4m,nr_inodes=1', 'ENOSPC'],
     ['without space', 'size=4k', 'ENOSPC'],
   ] as const)(
-    'on a file system %s lets the process go and says so [composer-14]',
+    'releases the process and logs the reason on a file system %s [composer-14]',
     async ([, options, code]) => {
       const workshop = new Workshop()
       await execa('mount', ['-t', 'tmpfs', '-o', options, 'none', workshop.coreDir])
@@ -121,7 +121,7 @@ realParts('a composer started by hand', () => {
     },
   )
 
-  test('whose clock is set back in mid-drain keeps its core, its name and its limits [composer-19]', async () => {
+  test('keeps core, name and limits when the clock is set back while it drains [composer-19]', async () => {
     const workshop = new Workshop()
     const clock = join(workshop.directory, 'clock')
     writeFileSync(clock, '+0')
@@ -146,7 +146,7 @@ realParts('a composer started by hand', () => {
     }
   })
 
-  test('killed for want of memory: what it had written becomes a bundle [composer-26]', async () => {
+  test('leaves a bundle of what it wrote when the kernel kills it for memory [composer-26]', async () => {
     const workshop = new Workshop()
     const cgroup = memoryCgroup(160)
     onTestFinished(() => cgroup.remove())
@@ -161,7 +161,7 @@ realParts('a composer started by hand', () => {
     expect(await ended).toMatchObject({ signal: 'SIGKILL' })
     await other
     expect(cgroup.kills()).toBeGreaterThan(0)
-    expect(await carry(workshop)).toEqual(['half.zip'])
+    expect(await uploadAll(workshop)).toEqual(['half.zip'])
     const { manifest } = await expectSound(join(workshop.directory, 'store/half.zip'), LARGE)
     expect(manifest.core).toMatchObject({
       complete: false,
@@ -171,7 +171,7 @@ realParts('a composer started by hand', () => {
   })
 
   test(
-    'fits a memory cgroup of 128 MiB with a core of 600 MiB [composer-27]',
+    'handles a core of 600 MiB in a memory cgroup of 128 MiB [composer-27]',
     { timeout: 240_000 },
     async () => {
       const workshop = new Workshop()

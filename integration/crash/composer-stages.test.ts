@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { carry, CORE, expectSound } from './outcome.ts'
+import { uploadAll, CORE, expectSound } from './outcome.ts'
 import { failAt, failFrom, stagesOf, type Injection, type Stage } from './stages.ts'
 import { Workshop, type Ended } from './workshop.ts'
 import { realParts } from '../real-parts.ts'
@@ -38,20 +38,20 @@ const atOne =
   (workshop, name, [stage]) =>
     stage ? failAt(workshop, name, stage, what) : expect.fail('no stage is given')
 
-realParts('a composer, at every call by which its bundle comes to be', () => {
-  test('kill -9: what was written becomes a bundle, and nothing is left behind [composer-1]', async () => {
+realParts('a composer at each system call on its bundle', () => {
+  test('what was written before kill -9 becomes a bundle, and no other file remains [composer-1]', async () => {
     const workshop = new Workshop()
     const runs = await atEachStage(workshop, atOne('signal=SIGKILL'))
     const killed = runs.filter(({ ended }) => ended.signal === 'SIGKILL')
     expect(killed.length).toBeGreaterThan(8)
-    const stored = await carry(workshop)
+    const stored = await uploadAll(workshop)
     // killed before it had a file, it left nothing but the kernel's log line
     const early = killed.filter(({ stage }) => stage.call === 'openat')
     expect(stored).toHaveLength(runs.length - early.length)
     for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
   })
 
-  test('SIGTERM: it ends by itself, with a bundle that opens [composer-4]', async () => {
+  test('SIGTERM ends it with a bundle that opens [composer-4]', async () => {
     const workshop = new Workshop()
     for (const { stage, name, ended } of await atEachStage(workshop, atOne('signal=SIGTERM'))) {
       expect(ended.signal, JSON.stringify(stage)).toBeNull()
@@ -61,7 +61,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
   })
 
   test.for(['ENOSPC', 'EIO'] as const)(
-    '%s once: the rest of it is a bundle, made by the composer or from what it left [composer-10]',
+    'the rest becomes a bundle after one %s, by the composer or from its unfinished file [composer-10]',
     async (error) => {
       const workshop = new Workshop()
       const runs = await atEachStage(workshop, atOne(`error=${error}`))
@@ -74,7 +74,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
           })
         }
       }
-      const stored = await carry(workshop)
+      const stored = await uploadAll(workshop)
       const early = runs.filter(({ stage }) => stage.call === 'openat')
       expect(stored).toHaveLength(runs.length - early.length)
       for (const name of stored) await expectSound(join(workshop.directory, 'store', name))
@@ -82,7 +82,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
   )
 
   test.for(['ENOSPC', 'EIO'] as const)(
-    '%s from then on: the process is let go, what could not be written is said [composer-11]',
+    'the process is released and the error logged when %s stays [composer-11]',
     async (error) => {
       const workshop = new Workshop()
       const runs = await atEachStage(workshop, (at, name, stages) =>
@@ -97,7 +97,7 @@ realParts('a composer, at every call by which its bundle comes to be', () => {
             stderr: expect.stringContaining(error),
           })
       }
-      for (const name of await carry(workshop))
+      for (const name of await uploadAll(workshop))
         await expectSound(join(workshop.directory, 'store', name))
     },
   )

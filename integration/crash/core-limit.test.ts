@@ -25,14 +25,14 @@ realParts('a core limit of 0', () => {
     })
   }
 
-  test('is taken for what nobody chose: the core is kept [B28]', async () => {
+  test('keeps the core by default [B28]', async () => {
     const { manifest } = await crash('0')
     expect(manifest.crash.coreLimit).toBe('0')
     expect(manifest.core.complete).toBe(true)
     expect(manifest.core.bytes).toBeGreaterThan(2 << 20)
   })
 
-  test('is honored on demand: a record without a core says so [B28]', async () => {
+  test('writes a record without a core where the setting honors it [B28]', async () => {
     const bundle = await crash('0', { HONOR_CORE_LIMIT: 'true' })
     expect(bundle.shortNames).not.toContain('.core')
     expect(bundle.manifest.core).toMatchObject({ bytes: 0, complete: false })

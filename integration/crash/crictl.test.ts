@@ -26,7 +26,7 @@ const ENTRIES = [
 ]
 const PROC = ['auxv', 'cmdline', 'environ', 'maps', 'status'].map((name) => `-0-proc/${name}`)
 
-realParts('with crictl', () => {
+realParts('a bundle made with crictl', () => {
   const parts = storeAndRuntime()
 
   function prepareNode(env: Record<string, string> = {}): [TestNode, ScriptedCrictl] {
@@ -43,7 +43,7 @@ realParts('with crictl', () => {
     return [node, new ScriptedCrictl(node.agent.directory, { ...pod, ...id })]
   }
 
-  test('a crash of one container has the seven entries of version 9, and the manifest', async () => {
+  test('has the seven entries of version 9 and the manifest', async () => {
     const [node, crictl] = prepareNode()
     const bundle = await crashTheOldWay(node)
     expect(bundle.shortNames).toEqual([...ENTRIES, '-manifest.json'])
@@ -58,7 +58,7 @@ realParts('with crictl', () => {
     expect(crictl.calls).toContain('pods --name basket-0 -o json')
   })
 
-  test('asked for proc info, it has the twelve', async () => {
+  test('has twelve entries with proc info', async () => {
     const [node] = prepareNode({ COMP_INCLUDE_PROC_INFO: 'true' })
     const spec = { name: 'basket-0', namespace: 'shop', containers: [{ args: ['-w', '60000'] }] }
     const pod = await runPod(parts.containerd, spec)
@@ -70,14 +70,14 @@ realParts('with crictl', () => {
     expect(await bundle.text('-0-proc/status')).toMatch(new RegExp(`^Pid:\\s+${pid}$`, 'm'))
   })
 
-  test('told to ignore the runtime, it has two, and nobody is asked [B13]', async () => {
+  test('has two entries with IGNORE_CRIO, and crictl is not run [B13]', async () => {
     const [node, crictl] = prepareNode({ COMP_IGNORE_CRIO: 'true' })
     const bundle = await crashTheOldWay(node)
     expect(bundle.shortNames).toEqual(['-dump-info.json', '.core', '-manifest.json'])
     expect(() => crictl.calls).toThrow('ENOENT')
   })
 
-  test('a pod is verified by what crictl says of the container in its cgroup', async () => {
+  test('is verified by the container of the process’s cgroup', async () => {
     const [node] = prepareNode()
     const bundle = await node.prepared(async () => {
       const pod = await runPod(parts.containerd, {
@@ -96,7 +96,7 @@ realParts('with crictl', () => {
     })
   })
 
-  test('one that hangs costs the time limit: exit 32, the whole core, no child left', async () => {
+  test('has the whole core when crictl hangs, exit code 32, and no child remains', async () => {
     const [node, crictl] = prepareNode({ COMP_TIMEOUT: '1' })
     const { agent } = node
     crictl.hang()
@@ -117,7 +117,7 @@ realParts('with crictl', () => {
   })
 })
 
-/** Crash on the host under a pod's host name, the kernel calling as version 9 told it to. */
+/** Crash on the host under a pod's host name, with the core pattern of version 9. */
 async function crashTheOldWay(node: TestNode): Promise<Bundle> {
   const { hostDir, coreDir } = node.agent
   return node.prepared(async () => {
@@ -132,13 +132,13 @@ async function crashTheOldWay(node: TestNode): Promise<Bundle> {
   })
 }
 
-/** A crictl that tells of this pod, in place of the one that the agent would deploy. */
+/** A crictl that reports this pod, in place of the one that the agent deploys. */
 function redeploy({ agent }: TestNode, pod: Pod, pid: number): ScriptedCrictl {
   const { name, namespace, uid, containerIds } = pod
   const directory = join(agent.directory, 'again')
   mkdirSync(directory)
-  const told = { name, namespace, uid, containerId: containerIds[0] ?? '', pid }
-  const crictl = new ScriptedCrictl(directory, told)
+  const reported = { name, namespace, uid, containerId: containerIds[0] ?? '', pid }
+  const crictl = new ScriptedCrictl(directory, reported)
   crictl.deploy(agent.directory)
   return crictl
 }

@@ -11,7 +11,7 @@ import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 // what a careless writer would let through into a path, a log line, a JSON text
 const HOSTILE = Buffer.from('a"b\'\nERROR - \xff/', 'latin1')
 
-realParts('a crash on the host, and under a hostile name', () => {
+realParts('a crash on the host or under a hostile name', () => {
   const parts = storeAndRuntime()
 
   function prepareNode(): TestNode {
@@ -20,7 +20,7 @@ realParts('a crash on the host, and under a hostile name', () => {
     return node
   }
 
-  test('a process in no container is said to be of the host [identity-18]', async () => {
+  test('is identified as the host’s when the process is in no container [identity-18]', async () => {
     const bundle = await crashOnHost(prepareNode(), 'exec "$1" -m 4')
     expect(bundle.manifest.identity.status).toBe('host')
     expect(bundle.manifest.identity.containerId).toBeUndefined()
@@ -30,7 +30,7 @@ realParts('a crash on the host, and under a hostile name', () => {
     expect(await backtrace(testProgram('crasher'), core)).toMatch(/#0 .*crash_here/)
   })
 
-  test('a program whose path holds quotes, a newline and bytes of no encoding [B22]', async () => {
+  test('is recorded for a path with quotes, a newline and bytes outside UTF-8 [B22]', async () => {
     const node = prepareNode()
     const name = "$(printf 'a\"b\\047\\nERROR - \\377')"
     const directory = node.agent.directory
@@ -43,7 +43,7 @@ realParts('a crash on the host, and under a hostile name', () => {
     expectTame(bundle, node)
   })
 
-  test('a process in a pod that names itself so', async () => {
+  test('is recorded for a process in a pod with such a name', async () => {
     const node = prepareNode()
     const bundle = await node.prepared(async () => {
       const args = ['-n', HOSTILE.toString('hex')]

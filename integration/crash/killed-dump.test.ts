@@ -8,10 +8,10 @@ import { realParts } from '../real-parts.ts'
 import { storeAndRuntime } from '@core-dump-handler/testing/agent/test-node'
 import { until } from '@core-dump-handler/testing/until'
 
-realParts('a process that is killed while it dumps', () => {
+realParts('a process killed while it dumps', () => {
   const parts = storeAndRuntime()
 
-  test('leaves a bundle that says it is incomplete, and why [B19]', async () => {
+  test('has a bundle marked incomplete, with the reason [B19]', async () => {
     const node = new TestNode(parts)
     onTestFinished(() => node.dispose())
 

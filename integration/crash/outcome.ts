@@ -10,20 +10,20 @@ import type { Workshop } from './workshop.ts'
 /** What the process held that crashed. */
 export const CORE: Buffer = coreImage(1_500_000)
 
-/** Have an agent salvage and carry what composers left; returns the names that arrive. */
-export async function carry({ directory, coreDir }: Workshop): Promise<string[]> {
+/** Have an agent salvage and upload the files of composers; returns the names that are stored. */
+export async function uploadAll({ directory, coreDir }: Workshop): Promise<string[]> {
   const store = join(directory, 'store')
   const env = { CORE_DIR: coreDir, DESTINATION: `file:${store}`, INTERVAL: '1000' }
   const agent = new Agent(env).spareKernel()
   try {
-    // nobody writes to them any more, and nobody has for long
+    // their writers ended long ago
     const anHourAgo = new Date(Date.now() - 3_600_000)
     for (const name of readdirSync(coreDir)) utimesSync(join(coreDir, name), anHourAgo, anHourAgo)
     await agent.start()
     const isDone = (): boolean => !readdirSync(coreDir).some((name) => /\.(zip|part)$/.test(name))
-    await until('all are carried', isDone, 60_000)
+    await until('all are uploaded', isDone, 60_000)
   } catch (cause) {
-    throw new Error(`${readdirSync(coreDir).join(' ')}, with the agent saying:\n${agent.output}`, {
+    throw new Error(`${readdirSync(coreDir).join(' ')}, the agent logged:\n${agent.output}`, {
       cause,
     })
   } finally {

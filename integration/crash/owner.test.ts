@@ -14,7 +14,7 @@ import { realParts } from '../real-parts.ts'
 import { storeAndRuntime } from '@core-dump-handler/testing/agent/test-node'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
-realParts('whose crash it was', () => {
+realParts('the owner of a crash', () => {
   const parts = storeAndRuntime()
 
   function prepareNode(): TestNode {
@@ -39,7 +39,7 @@ realParts('whose crash it was', () => {
     })
   }
 
-  test('a forked child that crashes is its container, which lives on [identity-1]', async () => {
+  test('is the container of a forked child, which continues [identity-1]', async () => {
     const [bundle, pod] = await crashPod('forks', { args: ['-f'] })
     expect(bundle.manifest.identity).toMatchObject({
       status: 'verified',
@@ -57,7 +57,7 @@ realParts('whose crash it was', () => {
     )
   })
 
-  test('a thread that crashes is its process [identity-1]', async () => {
+  test('is the process of a thread [identity-1]', async () => {
     const [bundle] = await crashPod('threads', { args: ['-t'] })
     const { crash, identity } = bundle.manifest
     expect(identity).toMatchObject({ status: 'verified', pod: 'threads' })
@@ -69,7 +69,7 @@ realParts('whose crash it was', () => {
     )
   })
 
-  test('two pods of one host name in two namespaces are told apart, crashing at once [identity-2, attack-2, B11]', async () => {
+  test('is the right one of two pods with one host name in two namespaces that crash at once [identity-2, attack-2, B11]', async () => {
     const node = prepareNode()
     const { podArgs, mounts, open } = crashBarrier(node.agent.directory)
     const containers = [{ args: podArgs, mounts }]
@@ -89,7 +89,7 @@ realParts('whose crash it was', () => {
     expect(new Set(bundles.map(({ entries }) => entries[0]?.name)).size).toBe(2)
   })
 
-  test('a container without a repo digest is verified by what the runtime knows', async () => {
+  test('is verified for a container without a repo digest', async () => {
     const [bundle] = await crashPod('untagged', { image: UNTAGGED_IMAGE, args: [] })
     expect(bundle.manifest.problems).toEqual([])
     expect(bundle.manifest.identity).toMatchObject({
@@ -99,7 +99,7 @@ realParts('whose crash it was', () => {
     })
   })
 
-  test('ten that crash at once become ten bundles, each of its own pod', async () => {
+  test('is its own pod for each of ten that crash at once', async () => {
     const node = prepareNode()
     const { podArgs, mounts, open } = crashBarrier(node.agent.directory)
     const names = Array.from({ length: 10 }, (_, index) => `herd-${index}`)

@@ -10,7 +10,7 @@ import { storeAndRuntime } from '@core-dump-handler/testing/agent/test-node'
 const LIMIT_MS = 3_000
 const NOTHING = async (): Promise<void> => {}
 
-realParts('when the container runtime fails', () => {
+realParts('a crash while the container runtime fails', () => {
   const parts = storeAndRuntime()
 
   /** Crash a pod after `breakRuntime`; it is mended before the pod is removed. */
@@ -35,7 +35,7 @@ realParts('when the container runtime fails', () => {
     })
   }
 
-  test('being down, the dump is kept and says that it could not ask [composer-22]', async () => {
+  test('is kept when the runtime is down, with a warning [composer-22]', async () => {
     const bundle = await crash(
       async () => void (await parts.containerd.daemon.stop()),
       () => parts.containerd.launch(),
@@ -43,7 +43,7 @@ realParts('when the container runtime fails', () => {
     expectUnverified(bundle)
   })
 
-  test('hanging, it costs its time limit and nothing else [composer-21]', async () => {
+  test('is kept after the time limit when the runtime hangs [composer-21]', async () => {
     const { pid } = parts.containerd.daemon
     const bundle = await crash(
       async () => void process.kill(pid, 'SIGSTOP'),
@@ -52,7 +52,7 @@ realParts('when the container runtime fails', () => {
     expectUnverified(bundle)
   })
 
-  test('having no socket, the dump is kept and names where it looked [composer-22]', async () => {
+  test('is kept when there is no socket, with the paths that were tried [composer-22]', async () => {
     const nowhere = `${parts.containerd.directory}/nowhere.sock`
     expect(existsSync(nowhere)).toBe(false)
     const bundle = await crash(NOTHING, NOTHING, { CRIO_ENDPOINT: `unix://${nowhere}` })

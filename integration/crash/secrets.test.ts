@@ -29,7 +29,7 @@ const tellers = (texts: ReadonlyMap<string, string>): string[] =>
 const endOf = (texts: ReadonlyMap<string, string>, suffix: string): string =>
   [...texts].find(([name]) => name.endsWith(suffix))?.[1] ?? ''
 
-describe('of a crash whose process and container hold a secret', () => {
+describe('a secret in the environment of a process and its container', () => {
   let directory: string
   let composer: Composer
   let runtime: HostileRuntime
@@ -88,7 +88,7 @@ describe('of a crash whose process and container hold a secret', () => {
     return { texts, bundle }
   }
 
-  test('nothing tells it [attack-10, B27]', async () => {
+  test('is only in the core by default [attack-10, B27]', async () => {
     const { texts } = await leavings()
     expect(JSON.parse(endOf(texts, '-manifest.json')).identity).toMatchObject({
       status: 'verified',
@@ -98,13 +98,13 @@ describe('of a crash whose process and container hold a secret', () => {
     expect(tellers(texts)).toEqual([])
   })
 
-  test('its environment and arguments tell it where they are asked for, nothing else', async () => {
+  test('is in the environment and arguments entries where they are enabled, nowhere else', async () => {
     const { texts } = await leavings({ INCLUDE_PROC_INFO: 'true' })
     expect(tellers(texts).length).toBeGreaterThan(0)
     expect(tellers(texts).filter((name) => !ASKED_FOR.test(name))).toEqual([])
   })
 
-  test('a dump of a set-uid process is for root alone, and says what it is [attack-3, B26]', async () => {
+  test('a bundle of a set-uid process has mode 0600 and its dumpMode [attack-3, B26]', async () => {
     const { texts, bundle } = await leavings({}, ['-M=2'])
     expect(lstatSync(bundle).mode & 0o777).toBe(0o600)
     const manifest = JSON.parse(endOf(texts, '-manifest.json'))
@@ -112,7 +112,7 @@ describe('of a crash whose process and container hold a secret', () => {
     expect(manifest.core).toMatchObject({ bytes: CORE.length, complete: true })
   })
 
-  test('a dump of a set-uid process is refused where the settings say so, with a record [attack-3]', async () => {
+  test('a dump of a set-uid process is rejected with a record where the setting says so [attack-3]', async () => {
     const { texts } = await leavings({ SUID_CORES: 'refuse' }, ['-M=2'])
     const manifest = JSON.parse(endOf(texts, '-manifest.json'))
     expect(manifest.crash.dumpMode).toBe(2)
@@ -124,7 +124,7 @@ describe('of a crash whose process and container hold a secret', () => {
     expect(endOf(other.texts, '.core')).not.toBe('')
   })
 
-  test('the library tells it neither', async () => {
+  test('is not in what the cri package returns', async () => {
     const asked = await openRuntime({ client: 'grpc', endpoint: join(directory, 'cri.sock') })
     const { status, info } = await asked.containerStatus(CONTAINER)
     asked.close()

@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly under?: readonly string[]
 }
 
-/** A place where composers are run by hand, as they are deployed, and fail at a moment of our choosing. */
+/** Runs the deployed composer without the kernel, so that it can fail at a chosen moment. */
 export class Workshop {
   readonly directory: string = scratchDirectory()
   readonly coreDir: string = join(this.directory, 'cores')

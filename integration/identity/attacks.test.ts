@@ -17,7 +17,7 @@ const PODS = [
   { name: 'nested', namespace: 'inner', inside: `docker/${OUTER}` },
 ] as const
 
-realParts('whose crash it was, one attack at a time', () => {
+realParts('the owner of a crash, one attack at a time', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await Stage.start(PODS)
@@ -25,33 +25,33 @@ realParts('whose crash it was, one attack at a time', () => {
   afterEach(() => stage.sweep())
   afterAll(() => stage.stop())
 
-  test('an exec’d process is its container’s [identity-1]', async () => {
+  test('is the container for an exec’d process [identity-1]', async () => {
     expect(await toldOf('exec', 'teller')).toMatchObject(provenAs('teller'))
   })
 
-  test('a pod on the host’s network, which has the node’s host name, is itself [identity-3]', async () => {
+  test('is the pod for one on the host’s network, which has the node’s host name [identity-3]', async () => {
     expect(await toldOf('child', 'proxy')).toMatchObject(provenAs('proxy'))
   })
 
-  test('a pod among the host’s pids is itself [identity-3]', async () => {
+  test('is the pod for one with the host’s pids [identity-3]', async () => {
     expect(await toldOf('child', 'tracer')).toMatchObject(provenAs('tracer'))
   })
 
-  test('a process that has its host name and its own name from another pod is its container’s [identity-2]', async () => {
+  test('is the container for a process with the names of another pod [identity-2]', async () => {
     const comm = stage.home('teller').containerId.slice(0, 15)
     expect(await toldOf('child', 'vault', comm)).toMatchObject(provenAs('vault'))
   })
 
-  test('the id of a container around this node is passed over [identity-7]', async () => {
+  test('skips the id of a container around the node [identity-7]', async () => {
     expect(stage.home('nested').hostCgroups[0]).toContain(`/${OUTER}/`)
     expect(await toldOf('child', 'nested')).toMatchObject(provenAs('nested'))
   })
 
-  test('a process in a cgroup that it named after another container is its container’s [identity-4]', async () => {
+  test('is the outer container for a cgroup named after another container [identity-4]', async () => {
     expect(await toldOf('inner', 'teller')).toMatchObject(provenAs('teller'))
   })
 
-  test('a process that moved into another container’s cgroup in some hierarchies is given to neither [identity-5]', async ({
+  test('is unverified for a process that moved to another container in some hierarchies [identity-5]', async ({
     skip,
   }) => {
     skip(stage.home('teller').cgroups.length < 2, 'in the only hierarchy it is where it moved')
@@ -61,7 +61,7 @@ realParts('whose crash it was, one attack at a time', () => {
     expect([pod, podUid, containerId]).toEqual([undefined, undefined, undefined])
   })
 
-  test('a process that moved out of all containers in some hierarchies is its container’s [identity-6]', async ({
+  test('is the container for a process that moved out of all containers in some hierarchies [identity-6]', async ({
     skip,
   }) => {
     skip(stage.home('teller').cgroups.length < 2, 'in the only hierarchy it is where it moved')

@@ -11,11 +11,11 @@ import { until } from '@core-dump-handler/testing/until'
 
 export interface CatchOptions {
   readonly limitMs?: number
-  /** Whether the kernel hands over a descriptor of the process (`%F`), as old ones do not. @default true */
+  /** Whether the kernel passes a pidfd (`%F`), which old ones do not. @default true */
   readonly pidfd?: boolean
 }
 
-/** The composer as an agent deploys it, with the kernel pointed at it for one batch of crashes at a time. */
+/** The deployed composer; the kernel runs it for one batch of crashes at a time. */
 export class Catcher {
   readonly agent: Agent
 
@@ -23,15 +23,15 @@ export class Catcher {
     this.agent = new Agent({ UPLOAD: 'false', ...env }).spareKernel()
   }
 
-  /** Deploy; no agent is needed after that, what composers make is read from their directory. */
+  /** Deploy the composer. No agent runs after that: bundles are read from the composers' directory. */
   async deploy(): Promise<void> {
     await this.agent.start()
     await this.agent.daemon.stop()
   }
 
   /**
-   * Have the kernel while `task` makes crashes and until `count` bundles of them are there; gives
-   * fewer when the others have not come within `limitMs`.
+   * Lock the kernel while `task` crashes processes and until `count` bundles exist; returns
+   * fewer when the others do not exist within `limitMs`.
    */
   async catch(
     task: () => Promise<void>,
@@ -55,7 +55,7 @@ export class Catcher {
     return caught
   }
 
-  /** Bundles that nobody has looked at. */
+  /** Bundles that were not read yet. */
   get waiting(): number {
     return readdirSync(this.agent.coreDir).filter(isBundle).length
   }

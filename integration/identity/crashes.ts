@@ -47,7 +47,7 @@ export interface Scene {
   readonly containerd: Containerd
   readonly homes: readonly Home[]
   readonly directory: string
-  /** Of composers and gates. */
+  /** Of composers and barriers. */
   readonly hostDir: string
   /** The runtime is about to be restarted: what it was asked to do might not happen. */
   readonly restarts: boolean
@@ -55,14 +55,14 @@ export interface Scene {
   readonly passing: Pod[]
 }
 
-/** Make some crash happen in some pod; resolves once it is under way. */
+/** Crash a random process in a random pod; resolves once it has been started. */
 export async function crash(scene: Scene, random: Random, serial: number): Promise<Crash> {
   const home = random.pick(scene.homes)
   const kind = pickKind(random, home, scene.restarts)
   return crashAs(kind, home, `crash-${String(serial).padStart(5, '0')}`, scene, random)
 }
 
-/** Make a crash of that kind happen in `home`, by a process that carries the name `comm`. */
+/** Crash a process of that kind and the name `comm` in `home`. */
 export async function crashAs(
   kind: CrashKind,
   home: Home,

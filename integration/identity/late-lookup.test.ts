@@ -14,14 +14,14 @@ import { Stage } from './stage.ts'
 /** Before it the whole seconds of the kernel and those of a slewed clock may hide a second start. */
 const START_MS = 3_500
 
-realParts('whose crash it was, when much happens before it is asked', () => {
+realParts('the owner of a crash that is looked up late', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await Stage.start([{ name: 'later', namespace: 'bank' }])
   })
   afterAll(() => stage.stop())
 
-  test('a container that was removed is told by its cgroup, unproven [identity-10]', async () => {
+  test('is unverified with the ids of the cgroup when the container was removed [identity-10]', async () => {
     const { pod, open, hostPid } = await waitingPod('gone')
     const [manifest] = await stage.catchOf(hostPid, async () => {
       const runtime = stage.runtime.shut()
@@ -39,7 +39,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     })
   })
 
-  test('a container that was removed before anything was looked at is nobody’s [identity-11]', async () => {
+  test('is unverified without a pod when the container was removed before the snapshot [identity-11]', async () => {
     const { pod, open, hostPid } = await waitingPod('lost')
     const [manifest] = await stage.catchOf(hostPid, () =>
       holding(async (composers) => {
@@ -53,7 +53,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     expect(manifest?.identity).toEqual({ status: 'unverified', reason })
   })
 
-  test('a runtime that was restarted still knows its container [identity-12]', async () => {
+  test('is verified after a restart of the runtime [identity-12]', async () => {
     const { pod, open, hostPid } = await waitingPod('steady')
     onTestFinished(() => pod.remove())
     const [manifest] = await stage.catchOf(hostPid, () =>
@@ -72,7 +72,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
     ['by its descriptor', true, /not the one of pidfd/],
     ['by its start, where the kernel gives no descriptor', false, /started after the crash/],
   ] as const)(
-    'a pid that a crashing process of another pod has by then names only that one: told %s [identity-19]',
+    'is no other pod when the pid was reused by a crashing process, with the identity %s [identity-19]',
     async ([, pidfd, reason]) => {
       const { pod, open, hostPid } = await waitingPod('first')
       onTestFinished(() => pod.remove())
@@ -86,7 +86,7 @@ realParts('whose crash it was, when much happens before it is asked', () => {
         crashAs(hostPid, stage.home('later').hostCgroups)
         const letSecondGo = await composers.of(hostPid)
         letFirstGo()
-        await until('the first is told', () => stage.catcher.waiting === 1)
+        await until('the first has a bundle', () => stage.catcher.waiting === 1)
         letSecondGo()
       }
       const manifests = await stage.catchOf(hostPid, () => holding(make), 2, { pidfd })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Cluster } from '../cluster/cluster.ts'
 import { Release } from '../cluster/release.ts'
 import { installRelease } from '../cluster/with-release.ts'
-import { crashing, living, podOf } from '../cluster/workloads.ts'
+import { crashing, idle, podOf } from '../cluster/workloads.ts'
 import type { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { CRASHER_IMAGE } from '@core-dump-handler/testing/containerd/containerd'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
@@ -13,7 +13,7 @@ import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
-realParts('whose crash it was, by a real kubelet', () => {
+realParts('the owner of a crash under a real kubelet', () => {
   let store: ObjectStore
   let cluster: Cluster
   let release: Release
@@ -36,9 +36,9 @@ realParts('whose crash it was, by a real kubelet', () => {
     await store.stop()
   })
 
-  test('an init container that crashes while its pod is made is itself [identity-14]', async () => {
+  test('is the init container that crashes while its pod starts [identity-14]', async () => {
     await cluster.apply(
-      podOf('starter', { initContainers: [crashing('migrate')], containers: [living('main')] }),
+      podOf('starter', { initContainers: [crashing('migrate')], containers: [idle('main')] }),
     )
     const { identity } = (await bundleOf('migrate')).manifest
     expect(identity).toEqual({
@@ -50,8 +50,8 @@ realParts('whose crash it was, by a real kubelet', () => {
     ).toBe('PodInitializing')
   })
 
-  test('an ephemeral container that crashes beside the one it debugs is itself [identity-15]', async () => {
-    await cluster.apply(podOf('patient', { containers: [living('main')] }))
+  test('is the ephemeral container that crashes beside its target [identity-15]', async () => {
+    await cluster.apply(podOf('patient', { containers: [idle('main')] }))
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/patient', '--timeout=60s')
     const { args = [] } = crashing('probe')
     const image = [`--image=${CRASHER_IMAGE}`, '--image-pull-policy=Never']
@@ -65,7 +65,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     expect(await cluster.field('pod/patient', '.status.phase')).toBe('Running')
   })
 
-  test('a static pod is its mirror pod by name, and by uid what the kubelet made of its manifest [identity-16]', async () => {
+  test('is the mirror pod’s name and the kubelet’s uid for a static pod [identity-16]', async () => {
     const path = join(cluster.manifests, 'guard.json')
     const spec = { containers: [crashing('lamp')] }
     writeFileSync(path, JSON.stringify(podOf('guard', spec, 'kube-system')))
@@ -85,8 +85,8 @@ realParts('whose crash it was, by a real kubelet', () => {
     )
   })
 
-  test('the sandbox (pause) process of a pod is the pod’s, which is made anew [identity-17]', async () => {
-    const spec = { containers: [living('main')], restartPolicy: 'Always' }
+  test('is the pod for its pause process, and the kubelet restarts the pod [identity-17]', async () => {
+    const spec = { containers: [idle('main')], restartPolicy: 'Always' }
     await cluster.apply(podOf('shaken', spec))
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/shaken', '--timeout=60s')
     const podUid = await cluster.field('pod/shaken', '.metadata.uid')
@@ -111,7 +111,7 @@ realParts('whose crash it was, by a real kubelet', () => {
     return bundles.one(({ manifest }) => manifest.identity.container === container)
   }
 
-  /** What a container of the test's image is told as. */
+  /** The identity of a container of the test's image. */
   function provenAs(pod: string, container: string): object {
     return {
       status: 'verified',

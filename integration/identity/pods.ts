@@ -14,7 +14,7 @@ const CGROUP_ROOT = '/sys/fs/cgroup'
 /** Where the pods see this machine's cgroups: some of them move themselves. */
 const SEEN_AT = '/cgroup'
 
-/** A container that does what it is told, as long as the run lasts. */
+/** A container that runs shell commands of the test. */
 export interface Home {
   readonly pod: Pod
   readonly spec: PodSpec
@@ -27,7 +27,7 @@ export interface Home {
   readonly hostCgroups: readonly string[]
 }
 
-// names repeat over namespaces and host names over pods: only ids tell them apart
+// names repeat over namespaces and host names over pods: only ids distinguish them
 const SPECS: readonly Omit<PodSpec, 'containers'>[] = [
   ...['red', 'green', 'blue', 'grey'].flatMap((namespace) =>
     ['web-0', 'web-1', 'web-10', 'my-web-1', 'db-0'].map((name) => ({

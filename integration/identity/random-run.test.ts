@@ -11,7 +11,7 @@ const SEED = Number(process.env['IDENTITY_SEED'] ?? 20_261_123)
 /** Every so many batches the runtime is restarted while composers ask it. */
 const RESTARTS = 3
 
-realParts('whose crash it was, under attack', () => {
+realParts('the owners of random crashes under attack', () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await Stage.start()
@@ -19,7 +19,7 @@ realParts('whose crash it was, under attack', () => {
   afterAll(() => stage.stop())
 
   test(
-    `no crash of ${CRASHES} is given to another owner [identity-1, identity-2, identity-3, identity-4, identity-5, identity-6, identity-9, identity-10, identity-11, identity-13, B11]`,
+    `are right or unverified for ${CRASHES} crashes [identity-1, identity-2, identity-3, identity-4, identity-5, identity-6, identity-9, identity-10, identity-11, identity-13, B11]`,
     { timeout: CRASHES * 4_000 },
     async () => {
       const tally = new Tally()

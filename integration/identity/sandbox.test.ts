@@ -6,9 +6,9 @@ import { runPod } from '@core-dump-handler/testing/containerd/pod'
 import { realParts } from '../real-parts.ts'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
-realParts('a crash of a pod’s sandbox (pause) process', () => {
+realParts('a crash of a pod’s pause process', () => {
   test.for(CONTAINERD_VERSIONS)(
-    'is told as the pod’s and no container’s, by containerd %s [identity-17]',
+    'is the pod’s and no container’s in containerd %s [identity-17]',
     async (version) => {
       const store = await startVersitygw()
       onTestFinished(() => store.stop())

@@ -11,7 +11,7 @@ const SOURCES = [
   '{apps,packages}/*/package.json',
 ]
 
-/** What `npm run image` makes of the sources as they are: built once for each state of them. */
+/** The files of `npm run image`, built once for each state of the sources. */
 export async function builtImage(): Promise<{
   composer: string
   root: string

@@ -16,14 +16,14 @@ import { builtImage } from './built-image.ts'
 import { makeRoot, ROOT_NAMES, unmountRoot } from './roots.ts'
 
 realParts('the composer as one executable', () => {
-  test('is the kernel’s handler on this machine', async () => {
+  test('handles a crash of this machine', async () => {
     const home = join(scratch(), 'h')
     await install(home, home)
     const bundle = await crash(corePattern(home).pattern, home)
     expect(bundle.manifest.problems).toEqual([])
   })
 
-  test.for(ROOT_NAMES)('is the kernel’s handler on a host with %s', async (name) => {
+  test.for(ROOT_NAMES)('handles a crash on a host with %s', async (name) => {
     const root = scratch()
     onTestFinished(() => unmountRoot(root))
     makeRoot(root, name)
@@ -36,7 +36,7 @@ realParts('the composer as one executable', () => {
     expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
   })
 
-  test('runs in an empty root and environment, where nothing can be asked of the host', async () => {
+  test('runs in an empty root and environment', async () => {
     const root = scratch()
     await install(join(root, 'h'), '/h')
     const feed = 'head -c 3000000 /dev/urandom | env -i /usr/sbin/chroot "$1" /h/cdc -c=0'

@@ -17,7 +17,7 @@ realParts('the image', () => {
     image = await builtImage()
   }, 600_000)
 
-  test('has no shell, nothing for others to write, and is within its size', () => {
+  test('has no shell, no file that others can write, and its size', () => {
     const files = [...walk(image.root)]
     expect(files.filter((path) => /\/(sh|bash|busybox|dash)$/.test(path))).toEqual([])
     const writable = files.filter(
@@ -29,7 +29,7 @@ realParts('the image', () => {
     expect(bytes - node).toBeLessThan(160 * 2 ** 20)
   })
 
-  test('runs both programs and those of util-linux from its own root alone', async () => {
+  test('runs its programs and those of util-linux in its own root', async () => {
     const { root } = image
     expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
     expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
@@ -38,7 +38,7 @@ realParts('the image', () => {
     }
   })
 
-  test('lists what is in it, with the licence of each part', () => {
+  test('has an SBOM and the licence of each part', () => {
     const path = join(image.root, 'usr/share/sbom/core-dump-handler.spdx.json')
     const sbom = v.parse(SBOM, JSON.parse(readFileSync(path, 'utf8')))
     expect(sbom.spdxVersion).toBe('SPDX-2.3')
@@ -71,7 +71,7 @@ realParts('the image', () => {
     ).toBe(true)
   })
 
-  test('is taken by skopeo, and keeps its digest on the way', async () => {
+  test('is copied by skopeo with the same digest', async () => {
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
     const tag = indexOf(image.layout).manifests[0]
@@ -88,7 +88,7 @@ realParts('the image', () => {
     expect(indexOf(join(scratch, 'copy')).manifests[0]?.digest).toBe(tag?.digest)
   })
 
-  test('equals what the Dockerfile makes', async () => {
+  test('equals the image of the Dockerfile', async () => {
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
     const storage = [
@@ -116,7 +116,7 @@ realParts('the image', () => {
     await buildah('rm', container)
   })
 
-  test('is made for arm64 too, where it runs under emulation', async () => {
+  test('is built for arm64, where it runs under emulation', async () => {
     const { parseArchitectures } = await import('../../image/executable/architecture.ts')
     const { buildComposer } = await import('../../image/executable/build.ts')
     const { ensureBuildTools } = await import('../../image/executable/packages.ts')
@@ -138,7 +138,7 @@ realParts('the image', () => {
     expect(stdout).not.toMatch(/^not ok/m)
   }, 300_000)
 
-  test('is the same bytes from the same sources', async () => {
+  test('has the same bytes for the same sources', async () => {
     const { parseArchitectures } = await import('../../image/executable/architecture.ts')
     const { buildComposer } = await import('../../image/executable/build.ts')
     const scratch = scratchDirectory()

@@ -6,7 +6,7 @@ import { mountsBelow } from '@core-dump-handler/testing/scratch-directory'
 
 const DEBIAN = { debian: process.arch === 'x64' ? 'amd64' : 'arm64' } as const
 
-/** Root file systems of hosts on which Node itself would not start, or not with the host's libraries. */
+/** Root file systems on which Node does not start, or not with their own libraries. */
 const ROOTS = {
   'nothing but /proc and /dev/null': {
     fill: () => undefined,

@@ -31,7 +31,7 @@ const MANY = 5_000
 /** After a night without a store. */
 const WAITING = 20_000
 
-realParts('an agent in trouble', () => {
+realParts('an agent under faults', () => {
   let store: ObjectStore
 
   beforeEach(async () => {
@@ -39,7 +39,7 @@ realParts('an agent in trouble', () => {
     return () => store.stop()
   })
 
-  test('killed again and again, at any moment of its uploads, loses and doubles nothing [agent-1]', async () => {
+  test('stores each bundle once when it is killed at random moments of its uploads [agent-1]', async () => {
     const random = new Random(20_261_123)
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
@@ -58,7 +58,7 @@ realParts('an agent in trouble', () => {
     expect(await store.keys()).toHaveLength(bundles.length)
   })
 
-  test('with a line of 8 KiB/s keeps on, and is done when the line is good again [agent-5]', async () => {
+  test('continues over a connection of 8 KiB/s [agent-5]', async () => {
     const line = await throttle(store.endpoint, 8 * 1024)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })
@@ -71,7 +71,7 @@ realParts('an agent in trouble', () => {
     await expectStored(store, name, content, agent)
   })
 
-  test('with a line of 1 KiB/s delivers, keeps no other waiting, and ends within 2 s [agent-6]', async () => {
+  test('stores over a connection of 1 KiB/s, blocks no other bundle, and ends within 2 s [agent-6]', async () => {
     const line = await throttle(store.endpoint, 1024)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url }, { USE_INOTIFY: 'true', INTERVAL: '' })
@@ -87,16 +87,16 @@ realParts('an agent in trouble', () => {
     const before = line.sentBytes
     const next = leaveBundle(agent, 20 * 1024)
     await until('the next is on its way', () => line.sentBytes > before + 8 * 1024)
-    const told = performance.now()
+    const stopping = performance.now()
     expect(await daemon.stop()).toBe(0)
-    expect(performance.now() - told).toBeLessThan(2_000)
+    expect(performance.now() - stopping).toBeLessThan(2_000)
     expect(agent.waiting).toContain(next.name)
     line.release()
     await agent.start()
     await expectStored(store, next.name, next.content, agent)
   })
 
-  test(`that was blocked while ${MANY} bundles came carries them all [agent-21, B16]`, async () => {
+  test(`uploads all ${MANY} bundles that came while it was stopped [agent-21, B16]`, async () => {
     const agent = await agentOnTmpfs('size=512m', { USE_INOTIFY: 'true', LOG_LEVEL: 'warn' })
     const daemon = await agent.start()
     process.kill(daemon.pid, 'SIGSTOP')
@@ -107,13 +107,13 @@ realParts('an agent in trouble', () => {
     }
     process.kill(daemon.pid, 'SIGCONT')
     const isDone = (): boolean => agent.waiting.every((name) => !name.endsWith('.zip'))
-    await until('all are carried', isDone, 100_000)
+    await until('all are uploaded', isDone, 100_000)
     const out = join(agent.coreDir, 'out')
     expect(readdirSync(out).filter((name) => name.endsWith('.zip'))).toHaveLength(MANY)
     expect(readFileSync(join(out, `${MANY - 1}.zip`), 'utf8')).toBe(`bundle ${MANY - 1}`)
   })
 
-  test(`with ${WAITING} bundles waiting begins at once, keeps no new crash waiting, and carries all in 128 MiB [agent-31]`, async () => {
+  test(`uploads ${WAITING} waiting bundles in 128 MiB, and a new crash before the last of them [agent-31]`, async () => {
     const agent = new Agent({ USE_INOTIFY: 'true', LOG_LEVEL: 'warn' }).spareKernel()
     onTestFinished(() => agent.dispose())
     const out = join(agent.directory, 'out')
@@ -133,14 +133,14 @@ realParts('an agent in trouble', () => {
     await until('the new one arrives', () => arrived().includes('now.zip'))
     const before = arrived().length
     const isDone = (): boolean => agent.waiting.every((name) => !name.endsWith('.zip'))
-    await until('all are carried', isDone, 200_000)
+    await until('all are uploaded', isDone, 200_000)
     expect(arrived().filter((name) => name.endsWith('.zip'))).toHaveLength(WAITING + 1)
     expect(firstMs).toBeLessThan(10_000)
     expect(before).toBeLessThan(WAITING / 4)
     expect(cgroup.kills()).toBe(0)
   }, 300_000)
 
-  test('in 128 MiB of memory uploads a bundle twice that large [agent-24, B6]', async () => {
+  test('uploads a bundle of 256 MiB in 128 MiB of memory [agent-24, B6]', async () => {
     const agent = agentFor(store)
     const cgroup = memoryCgroup(128)
     onTestFinished(() => cgroup.remove())
@@ -153,7 +153,7 @@ realParts('an agent in trouble', () => {
     expect(cgroup.kills()).toBe(0)
   })
 
-  test('whose HOST_DIR is on a full disk says so, and the node keeps its own settings [node-3]', async () => {
+  test('reports a full disk of HOST_DIR and leaves the node’s settings [node-3]', async () => {
     const agent = new Agent({ UPLOAD: 'false' }).spareKernel()
     onTestFinished(() => agent.dispose())
     mkdirSync(agent.hostDir)

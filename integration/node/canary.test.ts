@@ -9,8 +9,8 @@ import { until } from '@core-dump-handler/testing/until'
 
 const AGENT = new URL('../../apps/agent/bin/agent.js', import.meta.url).pathname
 
-realParts('the canary of a node that was just prepared', () => {
-  test('becomes a bundle of the real kernel, and nothing of it is left', async () => {
+realParts('the canary of a prepared node', () => {
+  test('becomes a bundle through the real kernel, and no file of it remains', async () => {
     const agent = newAgent({ CANARY: 'true', COMP_CORE_EVENTS: 'true' })
     await withKernel(async () => {
       const daemon = await agent.start()
@@ -23,7 +23,7 @@ realParts('the canary of a node that was just prepared', () => {
     expect(agent.waiting).toEqual([])
   })
 
-  test('does not come where the kernel alone cannot run the composer: all is given back [node-8]', async () => {
+  test('does not arrive where the kernel cannot run the composer, and the settings are restored [node-8]', async () => {
     const agent = newAgent()
     mkdirSync(agent.hostDir)
     await withKernel(async (before) => {

@@ -18,7 +18,7 @@ const AGENT = new URL('../../apps/agent/bin/agent.js', import.meta.url).pathname
 const IMAGE_CACHE = new URL('../../image/dist/cache', import.meta.url).pathname
 const FOREIGN = process.arch === 'x64' ? 'arm64' : 'x64'
 
-realParts('a node on which the composer cannot run', () => {
+realParts('a node that cannot run the composer', () => {
   test.for([
     [
       'noexec',
@@ -34,7 +34,7 @@ realParts('a node on which the composer cannot run', () => {
     ],
     ['full', 'size=4k,nr_inodes=4', 'DEPLOY', /host` is on a file system that is full; make room/],
   ] as const)(
-    'because HOST_DIR is %s: readiness says so, the node stays',
+    'reports a HOST_DIR that is %s in its readiness and keeps its settings',
     async ([, options, code, why]) => {
       const agent = newAgent()
       mkdirSync(agent.hostDir)
@@ -69,7 +69,7 @@ realParts('a node on which the composer cannot run', () => {
     },
   )
 
-  test('because its loader is gone', async () => {
+  test('reports a missing loader', async () => {
     const { composer } = await builtImage()
     const hostDir = scratch()
     await deployExecutable(composer, hostDir)
@@ -83,7 +83,7 @@ realParts('a node on which the composer cannot run', () => {
     await expect(selfTest(hostDir)).rejects.toThrow(/its loader or interpreter is missing/)
   })
 
-  test('because it is made for another architecture [node-4]', async () => {
+  test('reports another architecture [node-4]', async () => {
     const [architecture] = parseArchitectures(FOREIGN)
     if (architecture === undefined) throw new Error(`no such architecture: ${FOREIGN}`)
     const hostDir = scratch()

@@ -14,8 +14,8 @@ import { everyProcessOf, killProcessesOf, processesOf } from '@core-dump-handler
 import { removeScratch } from '@core-dump-handler/testing/scratch-directory'
 import { until } from '@core-dump-handler/testing/until'
 
-realParts('the harness', () => {
-  test('puts the core dump settings back when a test that changed them is killed', async () => {
+realParts('the tests’ own clean-up', () => {
+  test('restores the core dump settings when a test that changed them is killed', async () => {
     const before = await withKernel(async (values) => values)
     const { signal } = await runModule(`
       import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
@@ -28,7 +28,7 @@ realParts('the harness', () => {
     expect(await withKernel(async (values) => values)).toEqual(before)
   })
 
-  test('keeps them so when a pod of the killed test goes on to change them', async () => {
+  test('ends the pod of a killed test that still changes them', async () => {
     const before = await withKernel(async (values) => values)
     const careless = runModule(`
          import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
@@ -59,27 +59,24 @@ realParts('the harness', () => {
     expect(pattern()).not.toMatch(/careless$/)
   })
 
-  test.for(CONTAINERD_VERSIONS)(
-    'runs pods in containerd %s and leaves nothing',
-    async (version) => {
-      const containerd = new Containerd(version)
-      let stopped = false
-      onTestFinished(async () => {
-        if (!stopped) await containerd.stop()
-      })
-      await containerd.start()
-      const spec = { name: 'patient', containers: [{ args: ['-w', '60000'] }] }
-      const pod = await runPod(containerd, spec)
-      await until('its shim runs', () => processesOf(containerd.directory).length > 1)
-      await pod.remove()
-      await containerd.stop()
-      stopped = true
-      expect(processesOf(containerd.directory)).toEqual([])
-      expect(existsSync(containerd.directory)).toBe(false)
-    },
-  )
+  test.for(CONTAINERD_VERSIONS)('removes containerd %s and its pods', async (version) => {
+    const containerd = new Containerd(version)
+    let stopped = false
+    onTestFinished(async () => {
+      if (!stopped) await containerd.stop()
+    })
+    await containerd.start()
+    const spec = { name: 'patient', containers: [{ args: ['-w', '60000'] }] }
+    const pod = await runPod(containerd, spec)
+    await until('its shim runs', () => processesOf(containerd.directory).length > 1)
+    await pod.remove()
+    await containerd.stop()
+    stopped = true
+    expect(processesOf(containerd.directory)).toEqual([])
+    expect(existsSync(containerd.directory)).toBe(false)
+  })
 
-  test('gives the kernel to one test at a time', async () => {
+  test('locks the kernel’s settings for one test at a time', async () => {
     let inside = 0
     const enter = async (): Promise<void> => {
       expect(++inside).toBe(1)

@@ -7,8 +7,8 @@ import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
-realParts('a core that the kernel drops', () => {
-  test('because too many are dumped at once is said, counted and shown by status', async () => {
+realParts('a core dropped by the kernel', () => {
+  test('is logged, counted and shown by status', async () => {
     const port = await freePorts()
     const agent = new Agent({
       INTERVAL: '60000',

@@ -6,14 +6,14 @@ import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, setCoreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { realParts } from '../real-parts.ts'
 
-realParts('leaving a node', () => {
+realParts('remove', () => {
   const found = {
     'kernel.core_pattern': '|/bin/false %p',
     'kernel.core_pipe_limit': '7',
     'fs.suid_dumpable': '1',
   } as const
 
-  test('after a kill -9 and a start with other directories, it is as it was found [B2]', async () => {
+  test('restores the values from before a kill -9 and a start with other directories [B2]', async () => {
     const first = newAgent()
     const second = newAgent()
     await withKernel(async () => {
@@ -39,7 +39,7 @@ realParts('leaving a node', () => {
     }
   })
 
-  test('a restart keeps what was found first, and remove may be called twice', async () => {
+  test('restores the first values after a restart, and again when it is called twice', async () => {
     const agent = newAgent()
     await withKernel(async (before) => {
       await agent.start()
@@ -55,7 +55,7 @@ realParts('leaving a node', () => {
     })
   })
 
-  test('by the commands that the documents give for a node without our programs', async () => {
+  test('is replaced by the documented commands on a node without the agent', async () => {
     const agent = newAgent()
     const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
     const [, script = ''] = /without any of our programs:\n+```sh\n(.*?)```/s.exec(text) ?? []
@@ -72,7 +72,7 @@ realParts('leaving a node', () => {
     })
   })
 
-  test('bundles that still wait are left where they are', async () => {
+  test('keeps bundles that are not uploaded', async () => {
     const agent = newAgent()
     await withKernel(async () => {
       await agent.start()

@@ -42,7 +42,7 @@ async function manifestsOf(agent: Agent): Promise<BundleManifest[]> {
 }
 
 realParts('many crashes', () => {
-  test('at one moment, 128 of them, are bundles or counted by the kernel, within bounded memory [storm-1]', async () => {
+  test('at one moment become 128 bundles or counts, in bounded memory [storm-1]', async () => {
     const agent = prepareAgent({ COMP_RATE_CRASHES: '0' })
     const { directory, hostDir } = agent
     const seen = await whilePrepared(agent, () =>
@@ -57,7 +57,7 @@ realParts('many crashes', () => {
     expect(seen.peakPssMiB).toBeLessThan(1.5 * 1024)
   })
 
-  test('in a loop become so many cores, a record, and a number [storm-2, B29]', async () => {
+  test('in a loop become bundles up to the rate, one record, and a count [storm-2, B29]', async () => {
     const agent = prepareAgent({ COMP_RATE_CRASHES: '3', COMP_RATE_WINDOW_SECONDS: '86400' })
     await whilePrepared(agent, async () => {
       for (let i = 0; i < 8; i++) await runUntilCrash(testProgram('crasher'), ['-l', '0'])
@@ -75,7 +75,7 @@ realParts('many crashes', () => {
     ])
   })
 
-  test('on a disk of 100 MB, 500 of them, leave room, and each has a bundle [storm-3, B29]', async () => {
+  test('on a disk of 100 MB leave the reserved space, and all 500 have a bundle [storm-3, B29]', async () => {
     const agent = prepareAgent({ COMP_RATE_CRASHES: '0', COMP_MIN_FREE_BYTES: String(30 << 20) })
     await execa('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'none', agent.coreDir])
     const pids = await whilePrepared(agent, async () => {
@@ -90,8 +90,8 @@ realParts('many crashes', () => {
       return all
     })
     const manifests = await manifestsOf(agent)
-    const told = new Set(manifests.map(({ crash }) => crash.hostPid))
-    expect(pids.filter((pid) => !told.has(pid))).toEqual([])
+    const stored = new Set(manifests.map(({ crash }) => crash.hostPid))
+    expect(pids.filter((pid) => !stored.has(pid))).toEqual([])
     const without = manifests.filter(({ core }) => !core.complete)
     expect(without.length).toBeGreaterThan(100)
     for (const { core } of without) expect(core.reason).toMatch(/bytes free/)
@@ -99,7 +99,7 @@ realParts('many crashes', () => {
     expect(Number(stdout.split('\n')[1])).toBeGreaterThan(10 << 20)
   }, 300_000)
 
-  test('of a composer itself start no other [storm-4, attack-7]', async () => {
+  test('of a composer do not start a composer [storm-4, attack-7]', async () => {
     const agent = prepareAgent({ COMP_CONCURRENT_DRAINS: '1' })
     await whilePrepared(agent, async () => {
       const crashed = runUntilCrash(testProgram('crasher'), ['-l', '0', '-m', '500'])
@@ -118,7 +118,7 @@ realParts('many crashes', () => {
   })
 })
 
-/** Those that the kernel started: it tells them the pid of who crashed. */
+/** Composers of the kernel: it passes them the pid of the crashed process. */
 function composersOf({ hostDir }: Agent): number[] {
   return processesOf(hostDir).filter((pid) => {
     try {

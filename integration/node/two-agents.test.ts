@@ -9,8 +9,8 @@ import { until } from '@core-dump-handler/testing/until'
 
 const AGENT = new URL('../../apps/agent/bin/agent.js', import.meta.url).pathname
 
-realParts('two releases on one node', () => {
-  test('that see different directories of it do not fight over the pattern', async () => {
+realParts('two agents on one node', () => {
+  test('do not both set the pattern when they see different directories', async () => {
     const first = newAgent()
     const second = newAgent()
     const port = await freePorts()

@@ -16,8 +16,8 @@ import { builtImage } from '../image/built-image.ts'
 
 const CRASHES = 20
 
-realParts('upgrading the composer', () => {
-  test('while 20 crashes are handled loses none of them [node-1, B4]', async () => {
+realParts('an upgrade of the composer', () => {
+  test('loses none of 20 crashes [node-1, B4]', async () => {
     const { composer } = await builtImage()
     const directory = scratchDirectory()
     onTestFinished(() => removeScratch(directory))

@@ -17,8 +17,8 @@ const FOUND = {
   'fs.suid_dumpable': '1',
 } as const
 
-realParts('taking a node over from version 9', () => {
-  test('whose preStop comes when we are there already: the node is taken again', async () => {
+realParts('a node taken over from IBM core-dump-handler 9', () => {
+  test('is prepared again after a late preStop of version 9', async () => {
     const agent = newAgent()
     const bundles = new BundleCollector(
       directory(join(agent.directory, 'out')),
@@ -28,7 +28,9 @@ realParts('taking a node over from version 9', () => {
       setCoreSysctls(FOUND)
       await version9(agent, 'start.sh')
       await agent.start()
-      await until('it guards', () => agent.output.includes('this node is prepared'))
+      await until('the agent has prepared the node', () =>
+        agent.output.includes('this node is prepared'),
+      )
       const { crashes, patterns } = await crashingDuring(async () => {
         await expect(version9(agent, 'stop.sh')).rejects.toMatchObject({ exitCode: 1 })
         await until('the node is taken again', () => agent.prepared && ready(agent) === 2)
@@ -52,7 +54,7 @@ realParts('taking a node over from version 9', () => {
     expect(existsSync(join(agent.hostDir, 'cdc'))).toBe(false)
   })
 
-  test('its backups are kept and honoured, and its leftovers go', async () => {
+  test('keeps version 9’s backups and loses its other files', async () => {
     const agent = newAgent()
     await withKernel(async () => {
       setCoreSysctls(FOUND)

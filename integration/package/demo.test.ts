@@ -33,7 +33,7 @@ function scratchOf(output: string): string {
   return /(\/\S*\/cdh-\w+)\//.exec(output)?.[1] ?? expect.fail(`no scratch folder in:\n${output}`)
 }
 
-test.runIf(root)('follows a real crash to an object and restores everything', async () => {
+test.runIf(root)('the demo follows a real crash to an object and restores everything', async () => {
   const { code, output } = await demo([process.execPath, START, 'demo'])
 
   expect(output).toMatch(/took over kernel\.core_pattern: \|\S+\/cdc /)
@@ -48,7 +48,7 @@ test.runIf(root)('follows a real crash to an object and restores everything', as
   expect(existsSync(scratchOf(output))).toBe(false)
 })
 
-test.runIf(root)('Ctrl-C in its middle restores everything', async () => {
+test.runIf(root)('Ctrl-C during the demo restores everything', async () => {
   let sent = false
   const { code, output } = await demo([process.execPath, START, 'demo'], (text, kill) => {
     if (sent || !text.includes('took over')) return
@@ -62,7 +62,7 @@ test.runIf(root)('Ctrl-C in its middle restores everything', async () => {
   expect(existsSync(scratchOf(output))).toBe(false)
 })
 
-test('pipes a core into the composer where the pattern cannot be written', async () => {
+test('the demo pipes a core into the composer where the pattern cannot be written', async () => {
   const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys'
   const { code, output } = await demo(
     root

@@ -21,18 +21,18 @@ beforeAll(async () => {
 afterAll(() => project?.remove())
 
 describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
-  test('has a tarball that publint finds nothing wrong with', async () => {
+  test('has a tarball without a problem for publint', async () => {
     const args = [join(project.tarballs, tarball), '--strict']
     expect(await outputOf(bin('publint'), args)).toContain('All good')
   })
 
-  test('has types that resolve wherever ES modules do', async () => {
+  test('has types that resolve where ES modules do', async () => {
     const args = [join(project.tarballs, tarball), '--profile', 'esm-only', '--no-color']
     // it ends with 1 on any problem that the profile does not ignore
     expect(await outputOf(bin('attw'), args)).toContain(`${name} v`)
   })
 
-  test('ships nothing that was made of sources that are gone', async () => {
+  test('has no compiled file without its source', async () => {
     const listed = await outputOf('tar', ['-tzf', join(project.tarballs, tarball)])
     const files = listed.split('\n').filter((file) => /^package\/dist\/.*\.js$/.test(file))
     expect(files.length).toBeGreaterThan(5)
@@ -41,7 +41,7 @@ describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
     }
   })
 
-  test('ships its sources, licence and README, and no test', async () => {
+  test('has its sources, licence and README, and no test', async () => {
     const files = await outputOf('tar', ['-tzf', join(project.tarballs, tarball)])
     expect(files).toContain('package/src/index.ts')
     expect(files).toContain('package/dist/index.d.ts')
@@ -51,7 +51,7 @@ describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
   })
 })
 
-test('the examples type-check in a project that has only the tarballs', async () => {
+test('the examples type-check with only the tarballs installed', async () => {
   const types = join(ROOT, 'node_modules/@types')
   const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext']
   const files = PUBLISHED.map(({ name }) => exampleOf(name))
@@ -72,7 +72,7 @@ describe.for(NODES)('on %s', (node) => {
   })
 
   test.for(PUBLISHED.flatMap(({ bins }) => bins))(
-    '%s --version and --help answer',
+    '%s prints --version and --help',
     async (name) => {
       const env = { PATH: `${dirname(program)}:${process.env['PATH']}` }
       const file = join(project.dir, 'node_modules/.bin', name)

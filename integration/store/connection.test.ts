@@ -25,7 +25,7 @@ const PARTS = { S3_PART_BYTES: String(5 * MIB), S3_WORKERS: '1' }
 const BYTES = 20 * MIB
 const IN_THIRD_PART = 12 * MIB
 
-realParts('when the connection to the store fails in mid-upload', () => {
+realParts('an upload whose connection to the store fails', () => {
   let store: ObjectStore
   let directory: string
   let authority: CertificateAuthority
@@ -60,8 +60,8 @@ realParts('when the connection to the store fails in mid-upload', () => {
     front.cutBody(IN_THIRD_PART, 1, fail)
     const { name, content } = leaveBundle(agent, BYTES)
     await agent.start()
-    const told = await until('the failure is told', () => failureOf(agent, cause), 60_000)
-    expect(told).toContain(`${HOST}:${front.port}`)
+    const failure = await until('the failure is logged', () => failureOf(agent, cause), 60_000)
+    expect(failure).toContain(`${HOST}:${front.port}`)
     expect(agent.daemon.running()).toBe(true)
     expect(agent.waiting).toContain(name)
     expect(await store.keys()).toEqual([])
@@ -74,7 +74,7 @@ realParts('when the connection to the store fails in mid-upload', () => {
     expect(front.sentBytes - before).toBeLessThan(BYTES - 2 * 5 * MIB + MIB)
   }
 
-  test('a TLS connection cut in mid-body, now and then, costs the part under way [agent-26]', async () => {
+  test('sends only the cut part again when TLS connections are cut in the body [agent-26]', async () => {
     const { agent } = await tlsAgent()
     front.cutBody(IN_THIRD_PART, 3)
     const { name, content } = leaveBundle(agent, BYTES)
@@ -85,13 +85,13 @@ realParts('when the connection to the store fails in mid-upload', () => {
     expect(agent.output).not.toContain('upload failed')
   })
 
-  test('TLS connections cut in every handshake: said, and gone on with [agent-27]', async () => {
+  test('resumes after TLS connections were cut in each handshake [agent-27]', async () => {
     const { agent } = await tlsAgent()
     const cause = /disconnected before secure TLS connection|ECONNRESET/
     await failAndGoOn(agent, { fail: () => front.cutHandshakes(), mend: () => front.heal(), cause })
   })
 
-  test('a certificate that has expired under way: said, and gone on with once it is renewed [agent-28]', async () => {
+  test('resumes once an expired certificate is renewed [agent-28]', async () => {
     const { agent } = await tlsAgent()
     const [expired, renewed] = [await authority.issue(HOST, 5), await authority.issue(HOST)]
     await failAndGoOn(agent, {
@@ -101,7 +101,7 @@ realParts('when the connection to the store fails in mid-upload', () => {
     })
   })
 
-  test('a certificate of another authority under way: said, and gone on with once the CA file has it [agent-29]', async () => {
+  test('resumes once the CA file has a new authority [agent-29]', async () => {
     const { agent } = await tlsAgent()
     const other = await certificateAuthority(directory, 'other')
     const certificate = await other.issue(HOST)
@@ -116,16 +116,13 @@ realParts('when the connection to the store fails in mid-upload', () => {
     ['no-such-name', /ENOTFOUND/],
     ['failure', /EAI_AGAIN/],
     ['silence', /EAI_AGAIN/],
-  ])(
-    'DNS that answers with %s in mid-upload: said, and gone on with [agent-30]',
-    async ([how, cause]) => {
-      const { agent, answer } = await tlsAgent()
-      await failAndGoOn(agent, { fail: () => answer(how), mend: () => answer('address'), cause })
-    },
-  )
+  ])('resumes after DNS answered %s [agent-30]', async ([how, cause]) => {
+    const { agent, answer } = await tlsAgent()
+    await failAndGoOn(agent, { fail: () => answer(how), mend: () => answer('address'), cause })
+  })
 })
 
-/** The sentence in which the agent says why, as far as it fits. */
+/** The agent's log line with the failure. */
 function failureOf(agent: Agent, cause: RegExp): string | undefined {
   return agent.output.split('\n').find((line) => line.includes('upload failed') && cause.test(line))
 }

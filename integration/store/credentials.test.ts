@@ -31,8 +31,8 @@ async function parrot(more: string): Promise<string> {
   return `http://127.0.0.1:${portOf(server)}`
 }
 
-/** Everything that an agent with these settings says, to whomever. */
-async function everythingTold(settings: (root: string) => Record<string, string>): Promise<string> {
+/** All output of an agent with these settings: log, responses and commands. */
+async function allOutput(settings: (root: string) => Record<string, string>): Promise<string> {
   const root = scratch()
   for (const name of ['cores', 'sys/kernel', 'sys/fs']) {
     mkdirSync(join(root, name), { recursive: true })
@@ -76,24 +76,24 @@ async function outputOf(agent: Agent): Promise<string> {
   return agent.output()
 }
 
-describe('keys of the store, which gives back what it was sent', () => {
+describe('credentials of a store that echoes requests', () => {
   const { accessKeyId, secretAccessKey } = KEYS
 
-  test('are told by nobody when they are variables [B27]', async () => {
+  test('are in no output when they are variables [B27]', async () => {
     const endpoint = await parrot(secretAccessKey)
-    const told = await everythingTold(() => ({
+    const output = await allOutput(() => ({
       S3_ENDPOINT: endpoint,
       S3_ACCESS_KEY: accessKeyId,
       S3_SECRET: secretAccessKey,
     }))
-    expect(told).toContain('InvalidAccessKeyId')
-    expect(told).not.toContain(accessKeyId)
-    expect(told).not.toContain(secretAccessKey)
+    expect(output).toContain('InvalidAccessKeyId')
+    expect(output).not.toContain(accessKeyId)
+    expect(output).not.toContain(secretAccessKey)
   })
 
-  test('are told by nobody when they are files', async () => {
+  test('are in no output when they are files', async () => {
     const endpoint = await parrot(secretAccessKey)
-    const told = await everythingTold((root) => {
+    const output = await allOutput((root) => {
       writeFileSync(join(root, 'key'), `${accessKeyId}\n`)
       writeFileSync(join(root, 'secret'), `${secretAccessKey}\n`)
       return {
@@ -102,26 +102,26 @@ describe('keys of the store, which gives back what it was sent', () => {
         S3_SECRET_FILE: join(root, 'secret'),
       }
     })
-    expect(told).toContain('InvalidAccessKeyId')
-    expect(told).not.toContain(accessKeyId)
-    expect(told).not.toContain(secretAccessKey)
+    expect(output).toContain('InvalidAccessKeyId')
+    expect(output).not.toContain(accessKeyId)
+    expect(output).not.toContain(secretAccessKey)
   })
 
-  test('are told by nobody when the SDK found them by itself', async () => {
+  test('are in no output when the SDK finds them', async () => {
     const endpoint = await parrot('nothing more')
-    const told = await everythingTold(() => ({
+    const output = await allOutput(() => ({
       S3_ENDPOINT: endpoint,
       AWS_ACCESS_KEY_ID: accessKeyId,
       AWS_SECRET_ACCESS_KEY: secretAccessKey,
       AWS_SESSION_TOKEN: 'canary-session-token',
     }))
-    expect(told).toContain('InvalidAccessKeyId')
-    expect(told).not.toContain(accessKeyId)
-    expect(told).not.toContain(secretAccessKey)
-    expect(told).not.toContain('canary-session-token')
+    expect(output).toContain('InvalidAccessKeyId')
+    expect(output).not.toContain(accessKeyId)
+    expect(output).not.toContain(secretAccessKey)
+    expect(output).not.toContain('canary-session-token')
   })
 
-  test('are told by nobody when they stand in a setting that cannot be used', async () => {
+  test('are in no output when they are in an invalid setting', async () => {
     const root = scratch()
     const agent = startAgent(['sweep'], {
       PATH: process.env['PATH'],

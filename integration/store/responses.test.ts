@@ -24,7 +24,7 @@ const FAULTS: readonly Fault[] = [
   { on: 'HeadObject', kind: 'internal-error', times: 2 },
 ]
 
-realParts('when the store answers badly for a while', () => {
+realParts('a store that answers badly for a while', () => {
   let store: ObjectStore
 
   beforeAll(async () => {
@@ -32,15 +32,18 @@ realParts('when the store answers badly for a while', () => {
     return () => store.stop()
   })
 
-  test.for(FAULTS)('$on, $kind: the bundle arrives whole [agent-7, agent-9, B5]', async (fault) => {
-    const proxy = await faultProxy(store.endpoint)
-    onTestFinished(() => proxy.close())
-    proxy.inject(fault)
-    const agent = agentFor({ ...store, endpoint: proxy.url })
-    const bundle = leaveBundle(agent, fault.on === 'PutObject' ? MIB : 20 * MIB)
-    await agent.start()
-    await expectStored(store, bundle.name, bundle.content, agent)
-    const tries = proxy.seen.filter((operation) => operation === fault.on).length
-    expect(tries).toBeGreaterThan(fault.times)
-  })
+  test.for(FAULTS)(
+    'gets the bundle whole after $kind on $on [agent-7, agent-9, B5]',
+    async (fault) => {
+      const proxy = await faultProxy(store.endpoint)
+      onTestFinished(() => proxy.close())
+      proxy.inject(fault)
+      const agent = agentFor({ ...store, endpoint: proxy.url })
+      const bundle = leaveBundle(agent, fault.on === 'PutObject' ? MIB : 20 * MIB)
+      await agent.start()
+      await expectStored(store, bundle.name, bundle.content, agent)
+      const tries = proxy.seen.filter((operation) => operation === fault.on).length
+      expect(tries).toBeGreaterThan(fault.times)
+    },
+  )
 })

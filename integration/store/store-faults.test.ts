@@ -13,7 +13,7 @@ import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 
 const MIB = 1 << 20
 
-realParts('when the store fails', () => {
+realParts('an agent whose store fails', () => {
   let store: ObjectStore
 
   beforeEach(async () => {
@@ -21,7 +21,7 @@ realParts('when the store fails', () => {
     return () => store.stop()
   })
 
-  test('a wrong secret is named, nothing is lost, and the right one carries on [store-5]', async () => {
+  test('reports a wrong secret, loses nothing, and continues with the right one [store-5]', async () => {
     const agent = agentFor({ ...store, secret: 'not-the-secret' })
     const { name, content } = leaveBundle(agent, MIB)
     const sweep = await agent.command('sweep')
@@ -35,7 +35,7 @@ realParts('when the store fails', () => {
     await expectStored(store, name, content, agent)
   })
 
-  test('a missing bucket is named, and nothing is lost [store-6]', async () => {
+  test('reports a missing bucket and loses nothing [store-6]', async () => {
     const agent = agentFor(store, { S3_BUCKET_NAME: 'no-such-bucket' })
     const { name } = leaveBundle(agent, MIB)
     const sweep = await agent.command('sweep')
@@ -45,19 +45,19 @@ realParts('when the store fails', () => {
     expect(agent.waiting).toContain(name)
   })
 
-  test('a store that is down gets the bundle when it is up again [agent-4]', async () => {
+  test('uploads once the store is up again [agent-4]', async () => {
     const agent = agentFor(store)
     await store.down()
     await agent.start()
     const { name, content } = leaveBundle(agent, 20 * MIB)
-    await until('the failure is told', () => agent.output.includes('ECONNREFUSED'))
+    await until('the failure is logged', () => agent.output.includes('ECONNREFUSED'))
     expect(agent.daemon.running()).toBe(true)
     expect(agent.waiting).toContain(name)
     await store.up()
     await expectStored(store, name, content, agent)
   })
 
-  test('an agent killed in mid-upload goes on from the parts it had sent [agent-2]', async () => {
+  test('resumes after the sent parts when it was killed during an upload [agent-2]', async () => {
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })
@@ -75,16 +75,16 @@ realParts('when the store fails', () => {
     expect(line.sentBytes - before).toBeLessThan(content.length - 24 * MIB)
   })
 
-  test('SIGTERM ends the agent within 2 s in mid-upload, and the next one goes on [agent-3, B30]', async () => {
+  test('ends within 2 s on SIGTERM during an upload, and the next agent resumes [agent-3, B30]', async () => {
     const line = await throttle(store.endpoint, 24 * MIB)
     onTestFinished(() => line.close())
     const agent = agentFor({ ...store, endpoint: line.url })
     const { name, content } = leaveBundle(agent, 64 * MIB)
     const first = await agent.start()
     await until('a good part has been sent', () => line.sentBytes > 32 * MIB, 60_000)
-    const told = performance.now()
+    const stopping = performance.now()
     expect(await first.stop()).toBe(0)
-    expect(performance.now() - told).toBeLessThan(2_000)
+    expect(performance.now() - stopping).toBeLessThan(2_000)
     expect(agent.waiting).toContain(name)
 
     const before = line.sentBytes

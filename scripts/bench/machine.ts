@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 
-/** What figures are worth nothing without. */
+/** The machine of a measurement. */
 export interface Machine {
   readonly cpu: string
   readonly cpus: number
@@ -22,7 +22,7 @@ export function machine(): Machine {
   }
 }
 
-/** The same on one line. */
+/** The same as one line. */
 export function machineLine({ cpu, cpus: count, memoryMib, kernel, node, load }: Machine): string {
   const memory = (memoryMib / 1024).toFixed(0)
   return `${count} × ${cpu}, ${memory} GiB, Linux ${kernel}, Node ${node}, load ${load}`

@@ -35,7 +35,7 @@ export function publish(
   if (json) process.stdout.write(text)
 }
 
-/** Progress, and what is left out, is for people: never in the way of `--json`. */
+/** Print progress to standard error, so that `--json` stays clean. */
 export function tell(line: string): void {
   process.stderr.write(`${line}\n`)
 }

@@ -33,7 +33,7 @@ export async function setUpAndRun(command, args) {
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error
     say(error.message)
-    // whoever reads the last line of `npm test` finds the failure there too
+    // the last line of `npm test` has the failure too
     if (command === 'test') process.stdout.write('0 passed, 1 failed\n')
     return 1
   }

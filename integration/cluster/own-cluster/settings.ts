@@ -1,4 +1,4 @@
-/** What the test against one's own cluster must be told; nothing of it has a default. */
+/** Settings of the test against a cluster of the user; none has a default. */
 export interface Settings {
   readonly image: { readonly registry: string; readonly repository: string; readonly tag: string }
   readonly bucket: string

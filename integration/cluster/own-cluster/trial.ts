@@ -13,7 +13,7 @@ const CHART = new URL('../../../chart', import.meta.url).pathname
 const NODE_MS = 60_000
 const OBJECT_MS = 120_000
 
-/** One try on one node of somebody's cluster: everything it makes has this name. */
+/** One try on one node of a cluster: everything it creates has this name. */
 export class Trial {
   readonly name: string = `core-dump-test-${randomBytes(4).toString('hex')}`
   readonly directory: string = mkdtempSync(join(tmpdir(), 'own-cluster-'))
@@ -108,7 +108,7 @@ export class Trial {
     return [await say('get', 'pods,events', '-o', 'wide'), await say(...logs)].join('\n')
   }
 
-  /** Give the node back, delete objects and namespace; goes on past what fails, and throws it then. */
+  /** Uninstall, delete objects and namespace; continues after a failure, and throws it at the end. */
   async remove(): Promise<void> {
     const steps = await Promise.allSettled([
       this.#store.deleteAll(`${this.name}/`),

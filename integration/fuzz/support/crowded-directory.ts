@@ -35,7 +35,7 @@ export function crowd(
     linkSync(join(outside, 'other'), join(directory, 'hard-link.zip'))
     bundles.set('hard-link.zip', OTHER)
   }
-  for (const make of STRANGERS) {
+  for (const make of OTHER_FILES) {
     if (!random.once(4)) continue
     const name = Buffer.concat([
       word(random, 40).filter((byte) => byte !== 0x2f),
@@ -64,7 +64,7 @@ const BIND =
 
 type Make = (path: Buffer, outside: string) => void
 
-const STRANGERS: readonly Make[] = [
+const OTHER_FILES: readonly Make[] = [
   (path, outside) => symlinkSync(join(outside, 'precious'), path),
   (path) => symlinkSync('nowhere', path),
   (path) => void execaSync('mkfifo', [path.toString()], { stdio: 'ignore' }),

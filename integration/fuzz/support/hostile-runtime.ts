@@ -96,7 +96,7 @@ function frame(message: Buffer): Buffer {
   return Buffer.concat([prefix, message])
 }
 
-/** By somebody else's codec. */
+/** With grpc-js' codec. */
 function encoders(): Map<string, (message: object) => Buffer> {
   const definition = loadSync(PROTO, { longs: String })
   const services = ['runtime.v1.RuntimeService', 'runtime.v1.ImageService']

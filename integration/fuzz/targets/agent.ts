@@ -12,7 +12,7 @@ import type { Target } from '../support/target.ts'
 import { changes, treeOf } from '../support/tree.ts'
 
 const LIMIT_MS = 25_000
-const PRECIOUS = 'kept outside'
+const OUTSIDE = 'kept outside'
 const SETTINGS = [
   'INTERVAL',
   'SCHEDULE',
@@ -45,7 +45,7 @@ export const agent: Target = {
         for (const name of ['cores', 'outside', 'target', 'sys/kernel', 'sys/fs', 'host']) {
           mkdirSync(join(root, name), { recursive: true })
         }
-        writeFileSync(join(root, 'outside/precious'), PRECIOUS)
+        writeFileSync(join(root, 'outside/precious'), OUTSIDE)
         writeFileSync(join(root, 'outside/other'), OTHER)
         writeFileSync(join(root, 'sys/kernel/core_pattern'), word(random, 127))
         writeFileSync(join(root, 'sys/kernel/core_pipe_limit'), '0\n')
@@ -106,12 +106,12 @@ async function run(
 /** Lines of JSON with a text of ours, or those of `status`; nothing else, and no key. */
 function assertOutput(output: string, command: string): void {
   for (const key of Object.values(KEYS)) {
-    promised(!output.includes(key), () => `a key is told: ${output}`)
+    promised(!output.includes(key), () => `a key is in the output: ${output}`)
   }
   for (const line of output.split('\n').slice(0, -1)) {
     assertOneLine(line, 'a line')
     if (command === 'status' && /^(not ok|ok {4}) {2}\w/.test(line)) continue
-    promised(!line.includes(PRECIOUS), () => `a link was followed: ${line}`)
+    promised(!line.includes(OUTSIDE), () => `a link was followed: ${line}`)
     // what version 9 let a process write into the log is there
     if (command === 'logs') continue
     const entry = assertJson(line, 'a line of the log')

@@ -51,15 +51,15 @@ export const bundle: Target = {
         const { stderr } = await composer({ args: argsOf(random), env, cwd: node.cwd, core })
         promised(stderr === '', () => `stderr: ${JSON.stringify(stderr)}`)
         node.check()
-        // a pod that has no such label is left alone, as told
+        // a pod without that label is ignored, as the setting says
         const [path, ...others] = env.POD_SELECTOR_LABEL === '' ? node.bundles() : []
         promised(others.length === 0, () => `${others.length + 1} bundles of one crash`)
         if (path === undefined) return
         const { manifest, texts } = await checkBundle(path, core)
         for (const { message } of manifest.problems) assertOneLine(message, 'a problem')
         if (!sound) return
-        for (const [name, told] of texts) {
-          promised(!told.includes(CANARY), () => `a secret is in ${name}: ${told}`)
+        for (const [name, content] of texts) {
+          promised(!content.includes(CANARY), () => `a secret is in ${name}: ${content}`)
         }
       },
       end: () => runtime.close(),

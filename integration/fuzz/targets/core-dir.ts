@@ -35,7 +35,7 @@ export const coreDir: Target = {
 
         const toStore = random.once(2)
         const url = toStore ? 's3://bucket/prefix' : `file:${target}`
-        await carry(random, cores, url, store.endpoint)
+        await upload(random, cores, url, store.endpoint)
 
         const contents = new Set(
           readdirSync(target).map((name) => readFileSync(join(target, name), 'utf8')),
@@ -59,7 +59,7 @@ export const coreDir: Target = {
 }
 
 /** One sweep, or the queue for a moment. */
-async function carry(random: Random, cores: string, url: string, endpoint: string): Promise<void> {
+async function upload(random: Random, cores: string, url: string, endpoint: string): Promise<void> {
   const destination = openDestination(url, {
     s3: { endpoint, region: 'us-east-1', credentials: KEYS, maxAttempts: 1, idleTimeoutMs: 300 },
   })

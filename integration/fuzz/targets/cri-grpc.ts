@@ -27,9 +27,9 @@ export const criGrpc: Target = {
         server.answerWith(random, answers, mode !== 'damage')
         const runtime = openRuntime({ client: 'grpc', endpoint, callTimeoutMs: 300 })
         const result = await lookUpAndCheck(random, root, runtime)
-        const told = JSON.stringify(result)
+        const text = JSON.stringify(result)
         // a damaged name of a variable is none
-        if (mode === 'truth') promised(!told.includes(CANARY), () => `a secret is told: ${told}`)
+        if (mode === 'truth') promised(!text.includes(CANARY), () => `a secret is in ${text}`)
         ;(await runtime).close()
       },
       end: () => server.close(),

@@ -50,7 +50,7 @@ export const envFile: Target = {
   },
 }
 
-/** Whatever the agent is told, the composer reads what was meant, and nothing besides. */
+/** The composer reads the same settings that the agent wrote, and no other. */
 function assertReadsBack(random: Random): void {
   const values: Partial<Record<ComposerSettingName, string>> = {}
   for (const { name } of COMPOSER_SETTINGS) {
@@ -67,8 +67,8 @@ function assertReadsBack(random: Random): void {
     if (/\p{Cc}|^\s|\s$/u.test(given) || !['"', "'", '`'].some((one) => !given.includes(one)))
       continue
     const meant = /^(true|false)$/i.test(given) ? given.toLowerCase() : given.toWellFormed()
-    const told = (): string => `${name}: ${JSON.stringify([given, read[name]])}`
-    promised(read[name]?.toWellFormed() === meant, told)
+    const describe = (): string => `${name}: ${JSON.stringify([given, read[name]])}`
+    promised(read[name]?.toWellFormed() === meant, describe)
   }
 }
 

@@ -28,7 +28,7 @@ const SAMPLE = /^[a-z0-9_]+(\{([a-z_]+="([^"\\\n]|\\[\\"n])*",?)*\})? [-+.\deInf
 
 export const manifests: Target = {
   name: 'manifests',
-  what: 'bundles that the agent reads back, and what it tells of them',
+  what: 'bundles that the agent reads, and its metrics and Events of them',
   begin() {
     const metrics = new Metrics()
     return {

@@ -54,9 +54,9 @@ async function assertSafeName(random: Random): Promise<void> {
   const words = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
   const fields = { ...v.parse(NAME_FIELDS, words), uuid: UUID }
   const name = bundleName(template, fields, new Problems(() => {}))
-  const told = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
-  promised(name !== '' && Buffer.byteLength(name) <= 200, told)
-  promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, told)
+  const describe = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
+  promised(name !== '' && Buffer.byteLength(name) <= 200, describe)
+  promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, describe)
   const zip = new ZipWriter(new MemorySink())
   for (const suffix of SUFFIXES) await zip.add(`${name}${suffix}`, '')
 }
@@ -88,8 +88,8 @@ async function assertSafeEntries(random: Random): Promise<void> {
   const found = Object.values(read.files).filter(({ dir }) => !dir)
   promised(found.length === taken.size, () => `${taken.size} entries, ${found.length} were read`)
   for (const { name, unsafeOriginalName = name } of found) {
-    const told = (): string => JSON.stringify(unsafeOriginalName)
-    promised(taken.has(unsafeOriginalName) && name === unsafeOriginalName, told)
-    promised(resolve('/into', name).startsWith('/into/'), told)
+    const describe = (): string => JSON.stringify(unsafeOriginalName)
+    promised(taken.has(unsafeOriginalName) && name === unsafeOriginalName, describe)
+    promised(resolve('/into', name).startsWith('/into/'), describe)
   }
 }

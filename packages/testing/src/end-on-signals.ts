@@ -2,8 +2,8 @@ import { constants } from 'node:os'
 import { removeScratch, scratchOf } from './scratch-directory.ts'
 
 /**
- * For a program that uses the harness outside of tests: when it is told to end, its directories go with
- * it. The programs it has started end with it anyhow, and the kernel's guard puts the kernel back.
+ * For a program outside of vitest: on a signal its directories are removed before it ends.
+ * Programs that it has started end with it, and kernel-guard.sh restores the kernel's settings.
  */
 export function endOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

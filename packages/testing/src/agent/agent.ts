@@ -17,7 +17,7 @@ export interface CommandResult {
   readonly output: string
 }
 
-/** The agent's command with directories of its own, as a DaemonSet would run it. */
+/** The agent's command with directories of its own, as a DaemonSet runs it. */
 export class Agent {
   readonly directory: string = scratchDirectory()
   readonly hostDir: string = join(this.directory, 'host')
@@ -33,7 +33,7 @@ export class Agent {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       HOST_DIR: this.hostDir,
       CORE_DIR: this.coreDir,
-      // tests begin as soon as the pattern is set, and count what crashes
+      // tests begin once the pattern is set, and count each crash
       CANARY: 'false',
       ...env,
     }
@@ -44,12 +44,12 @@ export class Agent {
     return this.#daemon
   }
 
-  /** Change settings for whatever is started from now on. */
+  /** Change settings of the next start. */
   set(env: Readonly<Record<string, string>>): void {
     Object.assign(this.#env, env)
   }
 
-  /** Let it prepare files in its own directory instead of this machine's sysctls. */
+  /** Use files in its own directory instead of this machine's sysctls. */
   spareKernel(): this {
     const root = join(this.directory, 'sysctl')
     for (const key of CORE_SYSCTLS) {
@@ -61,13 +61,13 @@ export class Agent {
     return this
   }
 
-  /** Let it run in a cgroup from its first moment on. */
+  /** Start it in a cgroup. */
   confine(cgroup: MemoryCgroup): this {
     this.#wrapper = ['sh', '-c', `echo $$ > '${cgroup.procs}' && exec "$0" "$@"`]
     return this
   }
 
-  /** Let it resolve names by this name server alone, in a mount namespace of its own. */
+  /** Resolve names by this name server alone, in a mount namespace of its own. */
   resolveBy(nameServer: string): this {
     const files = { 'resolv.conf': `nameserver ${nameServer}\noptions timeout:1 attempts:1\n` }
     const mounts = Object.entries({ ...files, hosts: '127.0.0.1 localhost\n' }).map(
@@ -81,27 +81,27 @@ export class Agent {
     return this
   }
 
-  /** Let it live in a cgroup from its first page on; the path is that of the `cgroup.procs`. */
+  /** Start it in a cgroup, by the path of its `cgroup.procs`. */
   within(procs: string): this {
     this.#wrapper = ['sh', '-c', 'echo 0 > "$0" && exec "$@"', procs]
     return this
   }
 
-  /** Whether the kernel, or what stands for it, has been told to run its composer. */
+  /** Whether the pattern in force, or the file in its place, names this agent's composer. */
   get prepared(): boolean {
     const read = (path: string): string =>
       readFileSync(join(this.#env['SYSCTL_ROOT'] ?? '/proc/sys', path), 'utf8').trimEnd()
-    // the last of the three that is set
+    // the last of the three sysctls that the agent sets
     const isLastSet = read('fs/suid_dumpable') === (this.#env['SUID_DUMPABLE'] ?? '2')
     return isLastSet && read('kernel/core_pattern').startsWith(`|${this.hostDir}/cdc `)
   }
 
-  /** What the daemons wrote so far. */
+  /** The daemons' output until now. */
   get output(): string {
     return this.#daemon?.output() ?? ''
   }
 
-  /** Names in the core directory: what waits there, and what is being written. */
+  /** Names in the core directory: waiting bundles and unfinished files. */
   get waiting(): string[] {
     return readdirSync(this.coreDir)
   }
@@ -126,7 +126,7 @@ export class Agent {
     return this.#daemon
   }
 
-  /** Run one of its commands to the end, such as `remove` or `sweep`. */
+  /** Run one of its commands, such as `remove` or `sweep`. */
   async command(...args: string[]): Promise<CommandResult> {
     const { exitCode, stdout, stderr } = await execa(process.execPath, [AGENT, ...args], {
       env: this.#env,
@@ -139,14 +139,14 @@ export class Agent {
     return { code: exitCode, output: stdout + stderr }
   }
 
-  /** End it and remove its directories; the node must have been given back before. */
+  /** End it and remove its directories; the node must be restored before. */
   async dispose(): Promise<void> {
     await this.#daemon?.stop()
     removeScratch(this.directory)
   }
 }
 
-/** Settings by which the agent finds a store, the way version 9 took them. */
+/** Settings of a store under version 9's names. */
 export function s3Settings(account: S3Account): Record<string, string> {
   return {
     S3_ENDPOINT: account.endpoint,

@@ -7,7 +7,7 @@ import type { Agent } from './agent.ts'
 const ARGS = ['-c=0', '-e=web', '-p=1', '-s=11', '-t=1700000000', '-h=', '-E=!usr!bin!web']
 const CHUNK_BYTES = 64 * 1024
 
-/** The composer that an agent has deployed, with a core on its stdin as fast or slow as a test wants. */
+/** The composer that an agent deployed, with a core on its stdin at the speed of the test. */
 export class FedComposer {
   readonly #child: ChildProcess
   readonly #ended: Promise<unknown>
@@ -20,7 +20,7 @@ export class FedComposer {
       stdio: ['pipe', 'pipe', 'ignore'],
     })
     this.#child.stdout?.on('data', (bytes: Buffer) => (this.#output += bytes.toString()))
-    // it is killed while we write
+    // it is killed during a write
     this.#child.stdin?.on('error', () => undefined)
     this.#ended = once(this.#child, 'close')
   }
@@ -29,12 +29,12 @@ export class FedComposer {
     return this.#child.pid ?? 0
   }
 
-  /** How long it took to read what it was given, ms from the first byte. */
+  /** Milliseconds from the first byte until it has read all. */
   get releasedMs(): number {
     return this.#releasedMs ?? Infinity
   }
 
-  /** Write `core`; resolves once the composer has read it, or is gone. */
+  /** Write `core`; resolves once the composer has read it, or has ended. */
   async feed(core: Buffer): Promise<void> {
     const { stdin } = this.#child
     const started = performance.now()
@@ -46,7 +46,7 @@ export class FedComposer {
     this.#releasedMs = performance.now() - started
   }
 
-  /** End of the core; resolves with the exit code, or signal, and where it says the bundle is. */
+  /** End the core; resolves with exit code or signal, and the path that it prints. */
   async end(): Promise<{ readonly exit: number | string | null; readonly path: string }> {
     this.#child.stdin?.end()
     await this.#ended
@@ -59,7 +59,7 @@ export class FedComposer {
   }
 }
 
-/** A core that does not get smaller: random bytes behind a header that promises their number. */
+/** A core that does not compress: random bytes after a header with their number. */
 export function noisyCore(bytes: number): Buffer {
   const core = randomFillSync(Buffer.alloc(bytes))
   core.fill(0, 0, 120)

@@ -17,7 +17,7 @@ export interface NodeOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A node with the agent on it: this machine's kernel, a store, and maybe a container runtime. */
+/** A node with the agent: this machine's kernel, a store, and optionally a container runtime. */
 export class TestNode {
   readonly agent: Agent
   readonly bundles: BundleCollector
@@ -34,8 +34,8 @@ export class TestNode {
   }
 
   /**
-   * Start the agent, and once the kernel runs its composer, crash something in `task`; then have
-   * `remove` give the node back. For seconds only: the whole machine's crashes come here meanwhile.
+   * Start the agent, and once the kernel runs its composer, crash programs in `task`; then
+   * `remove` restores the node. For seconds only: all crashes of the machine come here meanwhile.
    */
   async prepared<T>(task: () => Promise<T>): Promise<T> {
     const result = await this.#withAgent(task)
@@ -54,24 +54,24 @@ export class TestNode {
         return result
       } catch (error) {
         throw new Error(
-          `with the agent saying:\n${this.agent.output}\n${readIfThere(join(this.agent.hostDir, 'composer.log'))}`,
+          `the agent logged:\n${this.agent.output}\n${readIfThere(join(this.agent.hostDir, 'composer.log'))}`,
           {
             cause: error,
           },
         )
       } finally {
-        // should `remove` have failed, no crash may find a composer without its agent
+        // when `remove` has failed, no crash may start a composer without its agent
         await this.agent.daemon.stop()
       }
     })
   }
 
-  /** Composers at work, by what the kernel called them with. */
+  /** Running composers, by the arguments that the kernel gave them. */
   composers(): Composer[] {
     return composersOf(this.agent.hostDir)
   }
 
-  /** What composers had logged when the node was given back. */
+  /** The composers' log when the node was restored. */
   get composerLog(): string {
     return this.#composerLog
   }

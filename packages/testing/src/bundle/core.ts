@@ -6,7 +6,7 @@ export async function backtrace(program: string, core: string): Promise<string> 
   return stdout
 }
 
-/** How long the core should be by its own program headers, as binutils reads them. */
+/** The length of a core by its program headers, as binutils reads them. */
 export async function promisedBytes(core: string): Promise<number> {
   const { stdout } = await execa('readelf', ['-lW', core])
   const ends = stdout

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/composer'
 import JSZip from 'jszip'
 
-/** A function that leaves small bundles in `directory`, alike in all but name and uuid, as a composer does. */
+/** Returns a function that writes small bundles to `directory`, equal but for name and uuid. */
 export function bundleMaker(directory: string): (name: string) => Promise<void> {
   return async (name) => {
     const part = join(directory, `.${name}.zip.part`)

@@ -13,7 +13,7 @@ const TOOLS = {
 
 export const PAUSE_IMAGE = 'test.local/pause:1'
 
-/** Everything below `directory`, nothing pulled, no network attached, no privilege beyond root's. */
+/** All files below `directory`, no pulls, no network. */
 export function containerdConfig(version: ContainerdVersion, directory: string): string {
   const cri =
     version === '2'

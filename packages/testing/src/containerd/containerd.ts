@@ -24,7 +24,7 @@ export const UNTAGGED_IMAGE = 'test.local/untagged:1'
 // whatever its configuration says, containerd keeps its shims' sockets and runc's state here
 const SHARED_DIRECTORIES = ['s', 'runc/k8s.io', 'runc', ''].map((name) => `/run/containerd/${name}`)
 
-/** A containerd of our own in a scratch directory, with the victims' images. */
+/** A containerd in a scratch directory, with the images of the test programs. */
 export class Containerd {
   readonly version: ContainerdVersion
   readonly directory: string = scratchDirectory()
@@ -99,7 +99,7 @@ export class Containerd {
     for (const directory of SHARED_DIRECTORIES) removeIfEmpty(directory)
   }
 
-  /** Import an OCI archive that somebody else made, under the name it gives itself. */
+  /** Import an existing OCI archive under its own name. */
   async importArchive(archive: string): Promise<void> {
     await this.#ctr('images', 'import', archive)
   }
@@ -121,6 +121,6 @@ function removeIfEmpty(directory: string): void {
   try {
     rmdirSync(directory)
   } catch {
-    // somebody else's, too
+    // another containerd uses it too
   }
 }

@@ -51,7 +51,7 @@ const masked = {
   readonlyPaths: ['/proc/sys', '/proc/sysrq-trigger'],
 }
 
-/** Run a pod as the kubelet would: its labels, its cgroup, its log directory. */
+/** Run a pod as the kubelet does: its labels, cgroup and log directory. */
 export async function runPod(containerd: Containerd, spec: PodSpec): Promise<Pod> {
   const { runtime } = containerd
   const { name, namespace = 'default', shares = [], inside } = spec

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A pod of one container, as crictl tells of it. */
+/** A pod of one container, as crictl reports it. */
 export interface ScriptedPod {
   readonly name: string
   readonly namespace: string
@@ -16,8 +16,8 @@ const IMAGE_ID = `sha256:${'1'.repeat(64)}`
 const DIGEST = `registry.test/server@sha256:${'d'.repeat(64)}`
 
 /**
- * A crictl that answers from files, with a warning on stderr each time as the real one without a
- * configuration has; a call that has no file fails, all of them are written down. It hangs once
+ * A crictl that prints files, with a warning on stderr each time, as the real one without a
+ * configuration; a call without a file fails, all calls are recorded. It hangs once
  * there is a file `hang` beside it.
  */
 export class ScriptedCrictl {

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Victims wait behind a gate, so that they crash at one moment of the test's choosing. */
+/** Programs wait here, so that they crash at one moment that the test chooses. */
 export interface CrashBarrier {
-  /** Arguments of a victim that waits here, in a pod with `mounts` or on the host. */
+  /** Arguments of a crasher that waits here, in a pod with `mounts` or on the host. */
   readonly podArgs: readonly string[]
   readonly hostArgs: readonly string[]
   readonly mounts: Readonly<Record<string, string>>
@@ -21,7 +21,7 @@ export function crashBarrier(directory: string): CrashBarrier {
   }
 }
 
-/** It sleeps between two looks for the gate: its memory is filled. */
+/** Whether it sleeps between two looks for the barrier: then its memory is filled. */
 export function isWaiting(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/wchan`, 'latin1').includes('nanosleep')

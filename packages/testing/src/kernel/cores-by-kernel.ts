@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setCoreSysctl, withKernel } from './kernel.ts'
 
-/** The kernel takes no longer pattern, core(5). */
+/** The longest pattern, core(5). */
 const MAX_PATTERN_BYTES = 127
 
-/** A program that says a line when its memory is filled, and crashes when its standard input ends. */
+/** A program that prints a line when its memory is filled, and crashes when its standard input ends. */
 export interface Wanted {
   readonly command: readonly string[]
   /** Where its core is to be. */
@@ -16,8 +16,8 @@ export interface Wanted {
 }
 
 /**
- * Crash programs and have the kernel write their cores to files. The kernel is taken for the time of
- * the dumps alone, as whatever else crashes meanwhile goes the same way.
+ * Crash programs and have the kernel write their cores to files. Its settings are locked only during
+ * the dumps, as other crashes of the machine go the same way.
  */
 export async function coresByKernel(directory: string, wanted: readonly Wanted[]): Promise<void> {
   const pattern = join(directory, 'core.%p')
@@ -42,14 +42,14 @@ export async function coresByKernel(directory: string, wanted: readonly Wanted[]
     }
   } finally {
     for (const program of programs) if (program.exitCode === null) program.kill('SIGKILL')
-    // of strangers that crashed meanwhile
+    // of other programs that crashed meanwhile
     for (const name of readdirSync(directory).filter((each) => /^core\.\d+$/.test(each))) {
       rmSync(join(directory, name))
     }
   }
 }
 
-/** Started without a limit for its core, and waited for until its memory is filled. */
+/** Start it without a core limit, and wait until its memory is filled. */
 async function filled(command: readonly string[], cwd: string): Promise<ChildProcess> {
   const unlimited = 'ulimit -c unlimited && exec "$@"'
   const program = spawn('sh', ['-c', unlimited, 'sh', ...command], {

@@ -17,7 +17,7 @@ export interface Seen {
   readonly atMs: number
 }
 
-/** What crashed on this machine while `task` ran, one after the other, and what the pattern was meanwhile. */
+/** Crash programs one after another while `task` runs, and record them and each value of the pattern. */
 export async function crashingDuring(
   task: () => Promise<void>,
 ): Promise<{ readonly crashes: readonly Crash[]; readonly patterns: readonly Seen[] }> {
@@ -43,7 +43,7 @@ export async function crashingDuring(
   return { crashes, patterns }
 }
 
-/** The time from the first value that is nobody's to the first that is ours again. */
+/** From the first pattern without a composer to the first that `isOurs` again. */
 export function gapIn(
   patterns: readonly Seen[],
   isOurs: (pattern: string) => boolean,

@@ -7,7 +7,7 @@ export interface MemoryCgroup {
   add(pid: number): void
   /** Processes that the kernel has killed in it. */
   kills(): number
-  /** The most it had at any time, page cache included. */
+  /** The most it had used, page cache included. */
   peakMiB(): number
   /** Once they have all ended. */
   remove(): void
@@ -15,7 +15,7 @@ export interface MemoryCgroup {
 
 const V1 = '/sys/fs/cgroup/memory'
 
-/** A cgroup, version 1 or 2, whose processes have so much memory between them. */
+/** A cgroup, version 1 or 2, with a memory limit. */
 export function memoryCgroup(mebibytes: number): MemoryCgroup {
   const isV1 = existsSync(join(V1, 'cgroup.procs'))
   const directory = join(isV1 ? V1 : '/sys/fs/cgroup', `cdh-memory-${process.pid}-${mebibytes}`)

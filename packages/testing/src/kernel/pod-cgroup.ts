@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path'
 const OURS = 'core-dump-handler-test'
 
 /**
- * Cgroup of our pods in every hierarchy, shaped as the kubelet's own of a nested node is. Not the
- * plain `/kubepods`: a kubelet on this machine kills whatever runs there in pods it does not know.
+ * Cgroup of the tests' pods in every hierarchy, shaped as a nested node's kubelet does. Not
+ * `/kubepods`: a kubelet on this machine kills processes there whose pods it does not know.
  */
 export function podsCgroup(inside?: string): string {
   return [OURS, inside, 'kubepods/burstable'].filter((part) => part !== undefined).join('/')
@@ -22,7 +22,7 @@ export function removeCgroups(pod: string): void {
   }
 }
 
-/** Remove a cgroup and all below it, as far as no process is in them. */
+/** Remove a cgroup and all below it in which no process is. */
 export function removeEmptyCgroups(cgroup: string): void {
   for (const entry of readdirSync(cgroup, { withFileTypes: true })) {
     if (entry.isDirectory()) removeEmptyCgroups(join(cgroup, entry.name))

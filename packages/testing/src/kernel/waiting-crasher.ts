@@ -9,10 +9,10 @@ import { runPod } from '../containerd/pod.ts'
 import { until } from '../until.ts'
 import { testProgram } from './test-program.ts'
 
-/** A program whose memory is filled, and that crashes when it is told to. */
+/** A program whose memory is filled, and that crashes on demand. */
 export interface WaitingCrasher {
   readonly hostPid: number
-  /** Tell it; resolves with the time, by the wall clock, at which it was gone. */
+  /** Crash it; resolves with the wall-clock time of its end. */
   crash(): Promise<number>
   dispose(): Promise<void>
 }
@@ -24,7 +24,7 @@ export async function crasherOnHost(directory: string, mebibytes: number): Promi
   const child = spawn(testProgram('crasher'), args, { stdio: 'ignore' })
   const hostPid = child.pid ?? 0
   const gone = once(child, 'exit').then(() => Date.now())
-  await until('the victim has its memory', () => isWaiting(hostPid))
+  await until('the program has filled its memory', () => isWaiting(hostPid))
   return {
     hostPid,
     async crash() {
@@ -51,7 +51,7 @@ export async function crasherInPod(
     containers: [{ args, mounts: barrier.mounts }],
   })
   const hostPid = await pod.hostPid()
-  await until('the victim has its memory', () => isWaiting(hostPid))
+  await until('the program has filled its memory', () => isWaiting(hostPid))
   return {
     hostPid,
     async crash() {
@@ -67,6 +67,6 @@ export async function crasherInPod(
 }
 
 function barrierIn(directory: string): { barrier: CrashBarrier; remove: () => void } {
-  const place = mkdtempSync(join(directory, 'victim-'))
+  const place = mkdtempSync(join(directory, 'crasher-'))
   return { barrier: crashBarrier(place), remove: () => rmSync(place, { recursive: true }) }
 }

@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
-/** How a name server answers, as the kernel's resolver sees it. */
+/** Responses of a name server. */
 export type NameAnswer = 'address' | 'no-such-name' | 'failure' | 'silence'
 
 export interface NameServer {
@@ -17,7 +17,7 @@ const FLAGS = { address: 0x8580, 'no-such-name': 0x8583, failure: 0x8582 } as co
 const HEADER_BYTES = 12
 const A_RECORD = 1
 
-/** A DNS server for which every name is 127.0.0.1, RFC 1035: a dozen lines where no package is installed. */
+/** A DNS server for which every name is 127.0.0.1, RFC 1035: without another package. */
 export async function nameServer(): Promise<NameServer> {
   const address = `127.${byte()}.${byte()}.${byte()}`
   const asked: string[] = []
@@ -53,7 +53,7 @@ function readQuestion(query: Buffer): { name: string; type: number; bytes: Buffe
   return { name: labels.join('.'), type: query.readUInt16BE(at + 1), bytes }
 }
 
-// a network of its own on loopback, for runs at the same time
+// its own address on loopback, for parallel runs
 function byte(): number {
   return 1 + Math.floor(Math.random() * 250)
 }

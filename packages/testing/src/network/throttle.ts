@@ -4,22 +4,22 @@ import { Transform } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { portOf } from './free-ports.ts'
 
-/** A slow line to a server on loopback. */
+/** A slow connection to a server on loopback. */
 export interface Throttle {
   readonly url: string
-  /** Bytes that have gone up through it so far. */
+  /** Bytes that were sent through it. */
   readonly sentBytes: number
-  /** No longer slow. */
+  /** Stop slowing down. */
   release(): void
   close(): Promise<void>
 }
 
-/** Let at most `bytesPerSecond` up to the server at `target`. */
+/** A proxy to the server at `target` that sends at most `bytesPerSecond`. */
 export async function throttle(target: string, bytesPerSecond: number): Promise<Throttle> {
   const { hostname, port } = new URL(target)
   let sentBytes = 0
   let slow = true
-  // drop by drop, as a line does
+  // in small pieces, as a slow connection does
   const slice = Math.max(1, Math.floor(bytesPerSecond / 4))
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)

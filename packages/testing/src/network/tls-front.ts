@@ -8,15 +8,15 @@ import type { Certificate } from './certificate-authority.ts'
 /** TLS before a server that speaks plain HTTP; cuts connections on demand. */
 export interface TlsFront {
   readonly port: number
-  /** Bytes that have gone up, decrypted. */
+  /** Decrypted bytes that were sent. */
   readonly sentBytes: number
   /** Connections that were cut. */
   readonly cuts: number
   /** Cut the connection on which a multiple of `everyBytes` is reached, `times` times; `then` is called at each. */
   cutBody(everyBytes: number, times: number, then?: () => void): void
-  /** Cut each new connection as soon as it has said hello. */
+  /** Cut each new connection after its first bytes. */
   cutHandshakes(): void
-  /** From now on show this certificate. */
+  /** Present this certificate from now on. */
   show(certificate: Certificate): void
   /** No more faults. */
   heal(): void
@@ -53,7 +53,7 @@ export async function tlsFront(target: string, certificate: Certificate): Promis
     upstream.on('error', end).on('close', end)
     client.pipe(upstream).pipe(client)
   })
-  // a client that is cut, or that does not like our certificate
+  // a client that is cut, or that rejects the certificate
   tls.on('tlsClientError', () => undefined)
   const front = createServer((socket) => {
     connections.add(socket)

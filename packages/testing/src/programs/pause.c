@@ -1,4 +1,4 @@
-// The sandbox process of a pod: reaps what is left to it, ends when told to, crashes on SIGUSR1.
+// The sandbox process of a pod: reaps orphans, ends on SIGTERM, crashes on SIGUSR1.
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

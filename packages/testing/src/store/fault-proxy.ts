@@ -8,7 +8,7 @@ import {
 } from 'node:http'
 import { portOf } from '../network/free-ports.ts'
 
-/** What S3 is asked for, as far as tests tell them apart. */
+/** S3 operations that tests distinguish. */
 export type Operation =
   | 'CreateMultipartUpload'
   | 'UploadPart'
@@ -21,7 +21,7 @@ export type Operation =
 
 export interface Fault {
   readonly on: Operation
-  /** How many requests it hits. */
+  /** Number of requests that fail. */
   readonly times: number
   /** Only this part. */
   readonly part?: number
@@ -31,7 +31,7 @@ export interface Fault {
     | 'request-timeout' // 400
     | 'hang' // takes all, never answers
     | 'reset' // cut in the middle of the body
-    | 'lost-answer' // done, but nobody hears of it
+    | 'lost-answer' // done, but the response is lost
     | 'error-in-200' // 200 whose body is an error
 }
 
@@ -50,7 +50,7 @@ const ERRORS = {
   'error-in-200': [200, 'InternalError', 'We encountered an internal error.'],
 } as const
 
-/** An HTTP proxy before the store at `target`, which fails on demand and is honest otherwise. */
+/** An HTTP proxy before the store at `target`, which fails on demand. */
 export async function faultProxy(target: string): Promise<FaultProxy> {
   const seen: Operation[] = []
   const faults: { fault: Fault; left: number }[] = []

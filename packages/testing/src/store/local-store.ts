@@ -4,7 +4,7 @@ import type { Program } from '../program.ts'
 import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
 import { until } from '../until.ts'
 
-/** A program that serves S3, as it is started again and again on what it has stored. */
+/** A program that serves S3 and can be restarted on its stored objects. */
 export interface StoreProgram {
   readonly name: string
   readonly accessKey: string

@@ -6,7 +6,7 @@ import { startProgram } from '../program.ts'
 const LAUNCHER = new URL('./swift-all-in-one.py', import.meta.url).pathname
 const ACCESS_KEY = 'test:tester'
 
-/** OpenStack Swift with its S3 API on a scratch directory: another code base, other opinions. */
+/** OpenStack Swift with its S3 API on a scratch directory: an independent implementation. */
 export function startSwift(): Promise<ObjectStore> {
   return startLocalStore({
     name: 'swift',

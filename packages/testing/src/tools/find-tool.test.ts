@@ -25,7 +25,7 @@ async function script(path: string, text: string): Promise<void> {
   await chmod(path, 0o755)
 }
 
-test('takes the first program on PATH that says it is the right version', async () => {
+test('takes the first program on PATH of the right version', async () => {
   await script(join(dir, 'old/helm'), 'echo v3.9.0')
   await script(join(dir, 'mute/helm'), 'exit 1')
   await script(join(dir, 'new/helm'), 'echo v4.3.1+g1234567')
@@ -36,7 +36,7 @@ test('takes the first program on PATH that says it is the right version', async 
   expect(said).toEqual([])
 })
 
-test('takes what the cache has, with the names it also goes by', async () => {
+test('takes a program of the cache by another of its names', async () => {
   await script(join(dir, 'tools/kubeone-1.37.2/kubeone'), 'true')
   await script(join(dir, 'tools/kubeone-1.37.2/kubectl'), 'true')
 
@@ -45,7 +45,7 @@ test('takes what the cache has, with the names it also goes by', async () => {
   )
 })
 
-test('a ready-built file that is not the pinned one is refused, said, and not left behind', async () => {
+test('rejects a ready-built file with another SHA-256, reports and removes it', async () => {
   const readyBuilt = join(dir, 'ready')
   await script(join(readyBuilt, 'kubeconform'), 'echo not the real one')
   await execa('xz', [join(readyBuilt, 'kubeconform')])
@@ -63,7 +63,7 @@ test('a ready-built file that is not the pinned one is refused, said, and not le
   expect(await readdir(join(dir, 'tools'))).toEqual([])
 })
 
-test('a ready-built archive is unpacked into the cache', async () => {
+test('unpacks a ready-built archive into the cache', async () => {
   const schemas = join(dir, 'schemas')
   await mkdir(schemas)
   await writeFile(join(schemas, 'pod-v1.json'), '{}')

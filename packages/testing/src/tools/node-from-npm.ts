@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import type { Tool } from './tool.ts'
 
-/** A Node of an exact version, from the npm package that carries the official Linux binary. */
+/** A Node of an exact version, from the npm package with the official Linux binary. */
 export function nodeFromNpm(version: string): Tool {
   const name = `node-linux-${process.arch}`
   return {

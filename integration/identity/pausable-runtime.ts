@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
 
-/** A socket in front of a runtime's, at which composers can be made to wait before they ask. */
-export class GatedRuntime {
+/** A socket in front of a runtime's, which can delay composers before a lookup. */
+export class PausableRuntime {
   readonly socket: string
   readonly #server: Server
   #closed = Promise.withResolvers<void>()
@@ -16,7 +16,7 @@ export class GatedRuntime {
       this.#asked.resolve()
       void this.#closed.promise.then(() => {
         const upstream = connect(runtime).on('error', () => {})
-        // a runtime that is killed says no goodbye, nor does a composer
+        // a killed runtime or composer resets the connection
         upstream.on('close', () => client.destroySoon())
         client.on('close', () => upstream.destroy())
         if (client.destroyed) upstream.destroy()
@@ -31,7 +31,7 @@ export class GatedRuntime {
     return this
   }
 
-  /** Let nobody through any more; returns what opens it again, and when somebody asks. */
+  /** Accept no connection; returns a function that accepts them again, and a promise of the first attempt. */
   shut(): { readonly asked: Promise<void>; readonly open: () => void } {
     this.#closed = Promise.withResolvers()
     this.#asked = Promise.withResolvers()

@@ -1,5 +1,5 @@
-/** Errors that nobody caught: in the program they would have ended it. */
-export class Strays implements Disposable {
+/** Uncaught errors: in the program they would have ended it. */
+export class UncaughtErrors implements Disposable {
   readonly #errors: unknown[] = []
   readonly #note = (error: unknown): void => void this.#errors.push(error)
 
@@ -12,7 +12,7 @@ export class Strays implements Disposable {
     const [error] = this.#errors.splice(0)
     if (error === undefined) return
     const why = error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)
-    throw new Error(`nobody caught: ${why}`, { cause: error })
+    throw new Error(`uncaught: ${why}`, { cause: error })
   }
 
   [Symbol.dispose](): void {
