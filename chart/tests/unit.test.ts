@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { CHART } from '../scripts/presets.ts'
 
-test('the suites of helm-unittest pass', async () => {
+test('the suites of helm-unittest pass [attack-13]', async () => {
   const program = await findTool('helm-unittest')
   const { stdout } = await promisify(execFile)(program, ['--color=false', CHART]).catch(
     (error: unknown) => error as { stdout: string },

@@ -72,7 +72,7 @@ realParts('the owner of a crash that is looked up late', () => {
     ['by its descriptor', true, /not the one of pidfd/],
     ['by its start, where the kernel gives no descriptor', false, /started after the crash/],
   ] as const)(
-    'is no other pod when the pid was reused by a crashing process, with the identity %s [identity-19]',
+    'is no other pod when a crashing process reused the pid, recognized %s [identity-19]',
     async ([, pidfd, reason]) => {
       const { pod, open, hostPid } = await waitingPod('first')
       onTestFinished(() => pod.remove())

@@ -13,7 +13,7 @@ const STRANGE: Readonly<Record<string, (path: string) => unknown>> = {
   'a directory': (path) => mkdir(path),
 }
 
-test('a directory of backups that cannot be made is an error, not a wait', async () => {
+test('a directory of backups that cannot be made is an error, not a wait [node-10]', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'sysctl-'))
   onTestFinished(() => rm(dir, { recursive: true }))
   await mkdir(join(dir, 'kernel'))

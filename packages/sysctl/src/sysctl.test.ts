@@ -42,7 +42,7 @@ test('refuses a core pattern of 128 bytes with both lengths and touches nothing'
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('y'.repeat(127))
 })
 
-test('a value that does not read back is refused', async ({ root }) => {
+test('a value that does not read back is refused [node-5]', async ({ root }) => {
   await symlink('/dev/null', join(root, 'kernel/deaf'))
   const attempt = writeSysctl('kernel.deaf', '1', { root })
   await expect(attempt).rejects.toMatchObject({ code: 'REFUSED', key: 'kernel.deaf' })
@@ -75,7 +75,9 @@ test('says where a key lives', () => {
   expect(sysctlPath('fs.suid_dumpable')).toBe('/proc/sys/fs/suid_dumpable')
 })
 
-test('what the kernel cut in silence is an error, and the old value is back', async ({ skip }) => {
+test('what the kernel cut in silence is an error, and the old value is back [node-5]', async ({
+  skip,
+}) => {
   // a host name of a throw-away UTS namespace: cut at 64 bytes by the real kernel, seen by nobody
   const run = promisify(execFile)
   const script = `

@@ -57,7 +57,7 @@ test('the first foreign value survives restarts and a change of our own value', 
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
-test('B2: another backup directory adopts the first foreign value, never our own', async ({
+test('another backup directory adopts the first foreign value, never our own [B2]', async ({
   dir,
   root,
   backupDir,
@@ -138,7 +138,7 @@ test('undoes what it set, and what it saved, when a later key is missing', async
   expect(await readdir(backupDir)).toEqual([])
 })
 
-test('B21: a pattern that is too long changes nothing', async ({ root, backupDir }) => {
+test('a pattern that is too long changes nothing [B21]', async ({ root, backupDir }) => {
   const attempt = takeOver(values(`|/ours/${'d'.repeat(121)}`), { root, backupDir, isOurs })
   await expect(attempt).rejects.toMatchObject({ code: 'TOO_LONG' })
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')

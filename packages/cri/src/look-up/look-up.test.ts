@@ -176,7 +176,7 @@ const DOUBTS: readonly (readonly [string, Partial<FakeProcess>, CrashFacts, RegE
 ]
 
 test.for(DOUBTS)(
-  'a process that %s is not verified',
+  'a process that %s is not verified [attack-1]',
   async ([, process, crash, why], { world }) => {
     const { identity } = await world.find(world.subject(process, crash))
     expect(identity).toMatchObject({
@@ -207,7 +207,7 @@ test('the optional facts need not be given', async ({ world }) => {
   expect((await world.find(world.subject({}, crash))).identity.status).toBe('verified')
 })
 
-test('a pid that was given to another process names nobody', async ({ world }) => {
+test('a pid that was given to another process names nobody [attack-1]', async ({ world }) => {
   const { identity } = await world.find(world.subject({ pidfdNames: -1 }))
   expect(identity).toEqual({
     status: 'unverified',
@@ -216,7 +216,7 @@ test('a pid that was given to another process names nobody', async ({ world }) =
   expect(world.calls).toEqual([])
 })
 
-test('who left its cgroup is not taken for the host', async ({ world }) => {
+test('who left its cgroup is not taken for the host [identity-6]', async ({ world }) => {
   const { identity } = await world.find(world.subject({ cgroup: '0::/\n', nspid: [42, 1] }))
   expect(identity).toMatchObject({
     status: 'unverified',
@@ -225,7 +225,7 @@ test('who left its cgroup is not taken for the host', async ({ world }) => {
 })
 
 describe('ids in the cgroup', () => {
-  test('of a layer outside are passed over', async ({ world }) => {
+  test('of a layer outside are passed over [identity-7]', async ({ world }) => {
     const cgroup = `0::/docker/${OUTER}/kubepods/pod${UID}/${WEB}\n`
     expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
       status: 'verified',
@@ -233,7 +233,7 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('made inside the container are not believed', async ({ world }) => {
+  test('made inside the container are not believed [identity-4]', async ({ world }) => {
     const cgroup = `0::/kubepods/pod${UID}/${WEB}/pod${UID_DB}/${DB}\n`
     expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
       status: 'verified',
@@ -242,7 +242,9 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('that name another container on another line prove nothing', async ({ world }) => {
+  test('that name another container on another line prove nothing [identity-5]', async ({
+    world,
+  }) => {
     const cgroup = `2:cpu:/${DB}\n1:memory:/kubepods/pod${UID}/${WEB}\n`
     const { identity } = await world.find(world.subject({ cgroup }))
     expect(identity).toEqual({
@@ -251,7 +253,7 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('under a pod that is not the runtime’s prove nothing', async ({ world }) => {
+  test('under a pod that is not the runtime’s prove nothing [identity-8]', async ({ world }) => {
     const cgroup = `0::/kubepods/pod${UID_DB}/${WEB}\n`
     expect((await world.find(world.subject({ cgroup }))).identity).toMatchObject({
       status: 'unverified',
@@ -259,7 +261,7 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('that no runtime knows are said', async ({ world }) => {
+  test('that no runtime knows are said [identity-10]', async ({ world }) => {
     const cgroup = `0::/kubepods/pod${UID}/${OUTER}\n`
     const { identity, problems } = await world.find(world.subject({ cgroup }))
     expect(identity).toMatchObject({ status: 'unverified', containerId: OUTER, podUid: UID })
@@ -277,7 +279,9 @@ describe('ids in the cgroup', () => {
   })
 })
 
-test('a crash of the pause process is the pod’s, and no container’s', async ({ world }) => {
+test('a crash of the pause process is the pod’s, and no container’s [identity-17]', async ({
+  world,
+}) => {
   const cgroup = `0::/kubepods/pod${UID}/${PAUSE}\n`
   const { identity, psInfo, containers } = await world.find(world.subject({ cgroup }))
   expect(identity).toEqual({
@@ -319,7 +323,7 @@ describe('a runtime that hangs', () => {
   ] as const) {
     describe(`at ${call}`, () => {
       test.override('cluster', { hangs: [call] })
-      test('costs the limit of the call', async ({ world }) => {
+      test('costs the limit of the call [composer-20]', async ({ world }) => {
         const start = performance.now()
         const { identity, problems, log } = await world.find(world.subject())
         expect(performance.now() - start).toBeLessThan(2500)
@@ -333,7 +337,7 @@ describe('a runtime that hangs', () => {
   describe('at everything', () => {
     const hangs = ['ContainerStatus', 'PodSandboxStatus', 'ListContainers', 'ImageStatus']
     test.override('cluster', { hangs })
-    test('costs the limit of the look-up', async ({ world }) => {
+    test('costs the limit of the look-up [composer-21]', async ({ world }) => {
       const { problems } = await world.find(world.subject(), { totalTimeoutMs: 100 })
       expect(problems).toEqual([
         { code: 'CRI_TIMEOUT', message: 'The look-up was not done within 100 ms' },

@@ -108,7 +108,7 @@ async function expectSound(path: string, { names, core }: Kept, mode?: DrainMode
   expect(core.complete).toBe(core.bytes === CONTENT.length)
 }
 
-test('whichever write fails, no entry holds the bytes of another, and the core its beginning', async ({
+test('whichever write fails, no entry holds the bytes of another, and the core its beginning [composer-13, B33]', async ({
   dir,
 }) => {
   let cut = 0
@@ -145,7 +145,7 @@ test('whichever write fails, no entry holds the bytes of another, and the core i
 
 describe('a disk that is full', () => {
   test.for(['deflate', 'store', 'adaptive', 'zstd'] as const)(
-    'keeps the beginning of the core, wherever it is full (%s)',
+    'keeps the beginning of the core, wherever it is full (%s) [composer-12]',
     { timeout: 60_000 },
     async (mode, { dir }) => {
       const whole = createPartFile(join(dir, 'whole.zip'))
@@ -175,7 +175,9 @@ describe('a disk that is full', () => {
     },
   )
 
-  test('frees the process at once and publishes the beginning of its core', async ({ dir }) => {
+  test('frees the process at once and publishes the beginning of its core [composer-12]', async ({
+    dir,
+  }) => {
     await using disk = smallDisk(dir, 3)
     if (disk === undefined) return
     const path = join(disk.path, 'a.zip')
@@ -223,7 +225,9 @@ describe('a disk that is full', () => {
   })
 })
 
-test('a file that may not grow any more ends with the beginning of the core', async ({ dir }) => {
+test('a file that may not grow any more ends with the beginning of the core [composer-12]', async ({
+  dir,
+}) => {
   const path = join(dir, 'a.zip')
   const program = `
     import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'

@@ -201,7 +201,7 @@ test('a process on the other end is free at the end of the pipe, not at the end 
   expect(result.treated.storedBytes).toBe(20_000_000)
 })
 
-test('no child inherits the pipe', async ({ dir }) => {
+test('no child inherits the pipe [B20]', async ({ dir }) => {
   const { fd, writer } = pipeFrom(dir, 'head -c 100000 /dev/zero; exec sleep 60')
   const pipe = readlinkSync(`/proc/self/fd/${fd}`)
   const draining = drainTo(join(dir, 'a.zip'), fd, { signal: AbortSignal.timeout(500) })

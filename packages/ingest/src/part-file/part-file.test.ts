@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest'
 import { test } from '../../testing/scratch.ts'
 import { createPartFile, isIngestError } from '../index.ts'
 
-test('is nobody else’s business until it is published whole', async ({ dir }) => {
+test('is nobody else’s business until it is published whole [B17]', async ({ dir }) => {
   const path = join(dir, 'a.zip')
   const file = createPartFile(path)
   expect(file.path).toBe(join(dir, '.a.zip.part'))
@@ -86,7 +86,7 @@ describe('never replaces', () => {
     await file.publish()
   })
 
-  test('what a symbolic or hard link in its place points to', async ({ dir }) => {
+  test('what a symbolic or hard link in its place points to [attack-6]', async ({ dir }) => {
     const victim = join(dir, 'victim')
     await writeFile(victim, 'precious')
     await symlink(victim, join(dir, '.a.part'))

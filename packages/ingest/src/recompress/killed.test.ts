@@ -41,7 +41,7 @@ async function run(path: string, afterMs = Infinity): Promise<number> {
   return performance.now() - began
 }
 
-test(`killed at ${KILLS} moments: the old or the new archive has the name, whole, and nothing else remains`, async ({
+test(`killed at ${KILLS} moments: the old or the new archive has the name, whole, and nothing else remains [recompress-1]`, async ({
   dir,
 }) => {
   const core = mixedContent(new Random(8), 12_000_000)

@@ -205,7 +205,7 @@ test('fuzzed cores in all modes and levels come out the same', async ({ dir }) =
   }
 })
 
-test('what is not one of ours is left alone, and said to be so', async ({ dir }) => {
+test('what is not one of ours is left alone, and said to be so [recompress-7]', async ({ dir }) => {
   await writeFile(join(dir, 'x.core'), CORE)
   const make: Record<string, (path: string) => unknown> = {
     'info-zip': (path) => execFileSync('zip', ['-q', path, 'x.core'], { cwd: dir }),
@@ -237,7 +237,7 @@ test('an entry that is not there or not deflated', async ({ dir }) => {
   }
 })
 
-test('missing, a link, a directory, a pipe, a second name', async ({ dir }) => {
+test('missing, a link, a directory, a pipe, a second name [recompress-8]', async ({ dir }) => {
   const path = await bundle(dir)
   const expectCode = async (at: string, code: string): Promise<void> => {
     const attempt = recompressZip(join(dir, at), { entryName: 'x.core' })
@@ -257,7 +257,7 @@ test('missing, a link, a directory, a pipe, a second name', async ({ dir }) => {
   expect(await recompressZip(path, { entryName: 'x.core' })).toMatchObject({ outcome: 'replaced' })
 })
 
-test('cut anywhere, it is left as it is', async ({ dir }) => {
+test('cut anywhere, it is left as it is [recompress-6]', async ({ dir }) => {
   const path = await bundle(dir)
   const { size } = await stat(path)
   for (const length of [0, 1, 21, 22, 100, 50_000, size - 5000, size - 100, size - 22, size - 1]) {
@@ -271,7 +271,9 @@ test('cut anywhere, it is left as it is', async ({ dir }) => {
   }
 })
 
-test('a bit that flipped on the disk is told, and nothing is made of it', async ({ dir }) => {
+test('a bit that flipped on the disk is told, and nothing is made of it [recompress-4]', async ({
+  dir,
+}) => {
   const path = await bundle(dir, { mode: 'adaptive' })
   const whole = await readFile(path)
   const random = new Random(17)
@@ -295,7 +297,7 @@ test('a bit that flipped on the disk is told, and nothing is made of it', async 
   expect(damaged).toBeGreaterThan(30)
 })
 
-test('a CRC that was never right', async ({ dir }) => {
+test('a CRC that was never right [recompress-5]', async ({ dir }) => {
   const path = await bundle(dir)
   const bytes = await readFile(path)
   const crc = Buffer.alloc(4)
@@ -327,20 +329,23 @@ test.for([
   ['replaced', async (path: string, other: string) => rename(other, path)],
   ['removed', async (path: string) => unlink(path)],
   ['given a second name', async (path: string) => link(path, `${path}.too`)],
-] as const)('%s under way: what is there then stays', async ([, change], { dir }) => {
-  const path = await bundle(dir)
-  const other = join(dir, 'other')
-  await writeFile(other, 'another file')
-  const attempt = recompressZip(path, {
-    entryName: 'x.core',
-    // the core is written by then
-    rewrite: { 'x-manifest.json': (data) => data },
-  }).catch((error: unknown) => error)
-  await untilPart(dir)
-  await change(path, other)
-  expect(await attempt).toMatchObject({ code: 'CHANGED' })
-  expect((await readdir(dir)).filter((name) => name.startsWith('.recompress'))).toEqual([])
-})
+] as const)(
+  '%s under way: what is there then stays [recompress-9]',
+  async ([, change], { dir }) => {
+    const path = await bundle(dir)
+    const other = join(dir, 'other')
+    await writeFile(other, 'another file')
+    const attempt = recompressZip(path, {
+      entryName: 'x.core',
+      // the core is written by then
+      rewrite: { 'x-manifest.json': (data) => data },
+    }).catch((error: unknown) => error)
+    await untilPart(dir)
+    await change(path, other)
+    expect(await attempt).toMatchObject({ code: 'CHANGED' })
+    expect((await readdir(dir)).filter((name) => name.startsWith('.recompress'))).toEqual([])
+  },
+)
 
 /** As soon as the new archive is being written. */
 async function untilPart(dir: string): Promise<void> {
@@ -351,7 +356,7 @@ async function untilPart(dir: string): Promise<void> {
   }
 }
 
-test('of two at once one does it', async ({ dir }) => {
+test('of two at once one does it [recompress-10]', async ({ dir }) => {
   const path = await bundle(dir)
   const options = { entryName: 'x.core' }
   const results = await Promise.allSettled([
@@ -402,7 +407,9 @@ test('a descriptor that is held open serves, and stays open', async ({ dir }) =>
   closeSync(stale)
 })
 
-test('a disk that is full, or would come below what is to be left free', async ({ dir }) => {
+test('a disk that is full, or would come below what is to be left free [recompress-11]', async ({
+  dir,
+}) => {
   await using disk = smallDisk(dir, 16)
   if (disk === undefined) return
   const path = await bundle(disk.path)
@@ -420,7 +427,7 @@ test('a disk that is full, or would come below what is to be left free', async (
   await expectReadable(path, CORE)
 })
 
-test('a disk that fills under way', async ({ dir }) => {
+test('a disk that fills under way [recompress-11]', async ({ dir }) => {
   await using disk = smallDisk(dir, 16)
   if (disk === undefined) return
   const core = mixedContent(new Random(5), 9_000_000)

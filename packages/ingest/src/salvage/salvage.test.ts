@@ -94,7 +94,7 @@ const digest = async (path: string): Promise<string> =>
     .digest('hex')
 
 describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s', (mode) => {
-  test('what is left at any cut opens in every reader, and its core is a beginning', async ({
+  test('what is left at any cut opens in every reader, and its core is a beginning [left-over-2]', async ({
     dir,
   }) => {
     const core = mixedContent(new Random(7), 1_500_000)
@@ -211,7 +211,9 @@ test.for([
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('garbage at any place never throws, and what comes out opens', async ({ dir }) => {
+test('garbage at any place never throws, and what comes out opens [left-over-3]', async ({
+  dir,
+}) => {
   const core = mixedContent(new Random(2), 300_000)
   const whole = await readFile(await leftOver(dir, core, 'deflate', { story: true }))
   const random = new Random(23)
@@ -296,7 +298,9 @@ test('of two at once one salvages, and the result is whole', async ({ dir }) => 
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('a full disk is told; once there is room the same file is salvaged', async ({ dir }) => {
+test('a full disk is told; once there is room the same file is salvaged [left-over-6]', async ({
+  dir,
+}) => {
   await using disk = smallDisk(dir, 4)
   if (disk === undefined) return
   const core = mixedContent(new Random(10), 6_000_000)

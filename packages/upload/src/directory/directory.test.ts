@@ -44,7 +44,9 @@ test.for([0, 1, 3 * MIB + 7])(
   },
 )
 
-test('a place where no directory can be made is told, and not waited for', async ({ dir }) => {
+test('a place where no directory can be made is told, and not waited for [node-10]', async ({
+  dir,
+}) => {
   const file = await randomFile(join(dir, 'x.zip'), 10)
   const store = openDestination('file:/proc/cores/here')
 
@@ -124,7 +126,11 @@ test('an aborted copy leaves nothing', async ({ dir, root, store }) => {
   await vi.waitFor(async () => expect(await readdir(root)).toEqual([]), 5000)
 })
 
-test('a file that changes while it is copied is not stored', async ({ dir, root, store }) => {
+test('a file that changes while it is copied is not stored [store-8]', async ({
+  dir,
+  root,
+  store,
+}) => {
   const file = await randomFile(join(dir, 'x.zip'), 4 * MIB)
   let once = true
   const onProgress = (): void => {
@@ -179,7 +185,7 @@ test('check makes the directory and tells when it cannot', async ({ dir, root, s
 
 // mounting is for root alone; the same is tried by the integration tests' machine
 test.skipIf(process.getuid?.() !== 0)(
-  'a full disk is told, and nothing half is left',
+  'a full disk is told, and nothing half is left [store-7]',
   async ({ dir, root }) => {
     await mkdir(root, { recursive: true })
     await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', root])

@@ -83,7 +83,7 @@ function scripted(
 const empty = (directory: string): Promise<void> =>
   vi.waitFor(async () => expect(await readdir(directory)).toEqual([]), 10_000)
 
-test('finished bundles are carried, whatever else lies around stays', async ({
+test('finished bundles are carried, whatever else lies around stays [agent-25]', async ({
   dir,
   spool,
   out,
@@ -109,7 +109,7 @@ test('finished bundles are carried, whatever else lies around stays', async ({
   expect(arrived).toEqual(['-rf.zip', '[x]{y}*.zip', 'a.zip', 'b c.zip'])
 })
 
-test('names that break lines or keys are carried under safe ones', async ({
+test('names that break lines or keys are carried under safe ones [attack-5]', async ({
   spool,
   out,
   start,
@@ -176,7 +176,7 @@ test('without a watch a file is found when woken, or by the clock', async ({ spo
   await empty(spool)
 })
 
-test('a directory that is replaced, or comes late, is watched again', async ({
+test('a directory that is replaced, or comes late, is watched again [agent-20]', async ({
   spool,
   events,
   start,
@@ -306,7 +306,7 @@ test('a file that is released goes also when its directory has not changed for l
   await empty(spool)
 })
 
-test('a file that is replaced while its lock is asked for is sent as the new one alone', async ({
+test('a file that is replaced while its lock is asked for is sent as the new one alone [recompress-12]', async ({
   dir,
   spool,
   out,
@@ -361,7 +361,10 @@ test('a zip that has its end is finished: no process is started to ask for its l
   expect(events.filter((event) => event.type === 'problem')).toEqual([])
 })
 
-test('a crash of now does not wait behind those of last night', async ({ spool, start }) => {
+test('a crash of now does not wait behind those of last night [agent-31]', async ({
+  spool,
+  start,
+}) => {
   for (let n = 10; n < 60; n++) {
     await writeFile(join(spool, `old-${n}.zip`), 'x')
     await utimes(join(spool, `old-${n}.zip`), n, n)
@@ -399,7 +402,7 @@ test('without a flock program it says so once and carries on', async ({ spool, e
   expect(events.filter((event) => event.type === 'problem')).toMatchObject([{ code: 'LOCK' }])
 })
 
-test('a file that cannot be sent blocks no other and is tried again, ever more seldom', async ({
+test('a file that cannot be sent blocks no other and is tried again, ever more seldom [agent-23]', async ({
   spool,
   events,
   start,
@@ -435,7 +438,7 @@ test('a failure that a person must mend is tried again at the longest wait only'
   expect(queue.stats()).toMatchObject({ files: 1, failing: 1, active: 0 })
 })
 
-test('a destination that is down is not asked for every file, and all is sent when it is back', async ({
+test('a destination that is down is not asked for every file, and all is sent when it is back [agent-4]', async ({
   spool,
   events,
   start,
@@ -477,7 +480,7 @@ test('one file that always breaks the connection does not keep the others waitin
   expect(await readdir(spool)).toEqual(['poison.zip'])
 })
 
-test('a file that is replaced while it is sent is not deleted, but sent too', async ({
+test('a file that is replaced while it is sent is not deleted, but sent too [agent-18, attack-6]', async ({
   dir,
   spool,
   events,
@@ -506,7 +509,10 @@ test('a file that is replaced while it is sent is not deleted, but sent too', as
   })
 })
 
-test('a file that somebody goes on writing to is not deleted', async ({ spool, start }) => {
+test('a file that somebody goes on writing to is not deleted [agent-17]', async ({
+  spool,
+  start,
+}) => {
   const file = join(spool, 'x.zip')
   await writeFile(file, 'first')
   const to = scripted(() => undefined)
@@ -525,7 +531,7 @@ test('a file that somebody goes on writing to is not deleted', async ({ spool, s
   expect(to.stored).toHaveLength(2)
 })
 
-test('a file that vanishes is no error', async ({ spool, events, start }) => {
+test('a file that vanishes is no error [B18]', async ({ spool, events, start }) => {
   const to = scripted(() => undefined)
   for (let i = 0; i < 50; i++) await writeFile(join(spool, `${i}.zip`), `${i}`)
   const put = to.put.bind(to)

@@ -137,7 +137,7 @@ describeS3('without keys of ours, credentials come from', (world) => {
     expect(cloud.asked).toEqual(['GET /v1/credentials'])
   })
 
-  test('the role of the node', async () => {
+  test('the role of the node [B12]', async () => {
     await using w = await world()
     await using cloud = await startCloud()
     const env = { AWS_EC2_METADATA_DISABLED: 'false', AWS_EC2_METADATA_SERVICE_ENDPOINT: cloud.url }
@@ -145,7 +145,7 @@ describeS3('without keys of ours, credentials come from', (world) => {
     expect(cloud.asked[0]).toBe('PUT /latest/api/token')
   })
 
-  test('nowhere: it says what to give', async () => {
+  test('nowhere: it says what to give [B12]', async () => {
     await using w = await world()
     const output = await putWith(w, {})
     expect(output).toContain("code: 'NO_CREDENTIALS'")

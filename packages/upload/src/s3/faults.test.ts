@@ -29,7 +29,7 @@ describeS3('an S3 store that misbehaves for a moment', (world) => {
   const all = passing.flatMap(([name, fault]) => operations.map((on) => ({ name, fault, on })))
   // nothing but the limit of the call ends a wait for Complete: it takes a minute and more
   const cases = all.filter(({ fault, on }) => !(fault.kind === 'hang' && on === 'complete'))
-  test.for(cases)('$name on $on is got over', async ({ fault, on }) => {
+  test.for(cases)('$name on $on is got over [agent-9, agent-10]', async ({ fault, on }) => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), on === 'put' ? 1000 : 12 * MIB)
     w.proxy.fail(on, fault)
@@ -39,7 +39,7 @@ describeS3('an S3 store that misbehaves for a moment', (world) => {
     expect(w.proxy.count(on)).toBeGreaterThan(1)
   })
 
-  test('a store that is silent for longer than is waited for gets more time with each try', async () => {
+  test('a store that is silent for longer than is waited for gets more time with each try [agent-6]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
     const store = w.open({ idleTimeoutMs: 300, maxAttempts: 1 })
@@ -53,7 +53,7 @@ describeS3('an S3 store that misbehaves for a moment', (world) => {
     expect(await store.put(file, 'x.zip')).toMatchObject({ key: 'x.zip' })
   })
 
-  test('200 with an error in it is no success', async () => {
+  test('200 with an error in it is no success [B5]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     w.proxy.fail('complete', { ...s3Error(200, 'InternalError') })
@@ -74,7 +74,7 @@ describeS3('an S3 store that misbehaves for a moment', (world) => {
     expect(w.proxy.count('put')).toBe(3)
   })
 
-  test('an upload that is aborted under our hands is begun anew', async () => {
+  test('an upload that is aborted under our hands is begun anew [agent-15]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     w.proxy.fail('part', s3Error(404, 'NoSuchUpload'))
@@ -102,7 +102,7 @@ describeS3('an S3 store that fails', (world) => {
     [s3Error(400, 'InvalidStorageClass'), 'REFUSED', false],
     [{ kind: 'reset' } as const, 'UNREACHABLE', true],
   ] as const)(
-    'in mid-upload with %o says %s, and the next try goes on',
+    'in mid-upload with %o says %s, and the next try goes on [agent-13]',
     async ([fault, code, retryable]) => {
       await using w = await world()
       const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
@@ -125,7 +125,7 @@ describeS3('an S3 store that fails', (world) => {
     },
   )
 
-  test('lies about the size: the file is not taken for stored', async () => {
+  test('lies about the size: the file is not taken for stored [agent-8, B5]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 1000)
     w.proxy.fail('head', { kind: 'meanwhile', act: async () => {} })
@@ -165,7 +165,7 @@ describeS3('an S3 store that fails', (world) => {
   test.for([
     ['the ETag of another', { kind: 'lie', headers: { etag: `"${'0'.repeat(32)}"` } }, 2],
     ['the page of a proxy', { kind: 'answer', status: 200, body: '<html>Log in</html>' }, 1],
-  ] as const)('answers a part with %s: all is sent anew', async ([, fault, times]) => {
+  ] as const)('answers a part with %s: all is sent anew [agent-7]', async ([, fault, times]) => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 22 * MIB)
     w.proxy.fail('part', fault, times)
@@ -175,7 +175,7 @@ describeS3('an S3 store that fails', (world) => {
     expect(w.proxy.count('create')).toBe(2)
   })
 
-  test('has lost a part when all were sent: it is sent anew', async () => {
+  test('has lost a part when all were sent: it is sent anew [agent-16]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     w.proxy.fail('complete', s3Error(400, 'InvalidPart'))
@@ -187,7 +187,7 @@ describeS3('an S3 store that fails', (world) => {
     await expectArrives(w, file)
   })
 
-  test('loses its bucket in mid-upload: it says so, and all is well when the bucket is back', async () => {
+  test('loses its bucket in mid-upload: it says so, and all is well when the bucket is back [agent-14]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const away = `${w.server.bucket}-away`
@@ -234,7 +234,7 @@ describeS3('a file on its way to an S3 store', (world) => {
     ['grows', (file: string) => appendFile(file, 'more')],
     ['is written to', (file: string) => writeFile(file, 'new', { flag: 'r+' })],
     ['shrinks', (file: string) => writeFile(file, 'less')],
-  ] as const)('that %s is not completed, and sent anew', async ([, act]) => {
+  ] as const)('that %s is not completed, and sent anew [agent-17]', async ([, act]) => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const store = w.open({ workers: 1 })
@@ -249,7 +249,7 @@ describeS3('a file on its way to an S3 store', (world) => {
     await expectArrives(w, file)
   })
 
-  test('that is deleted arrives all the same', async () => {
+  test('that is deleted arrives all the same [agent-19]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const before = await sha256(file)

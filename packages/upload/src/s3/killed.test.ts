@@ -9,7 +9,7 @@ import { describeS3 } from '../testing/s3.ts'
 const CHILD = new URL('../testing/child.ts', import.meta.url).pathname
 
 describeS3('an upload whose process is killed with SIGKILL', (world) => {
-  test('is finished by the next one, which keeps the parts', async () => {
+  test('is finished by the next one, which keeps the parts [agent-2]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 42 * MIB)
     const run = (): ReturnType<typeof spawn> =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Patience, attemptLimitMs } from './patience.ts'
 
-test('a part of 8 MiB has the hours that it takes at 1 KiB/s', () => {
+test('a part of 8 MiB has the hours that it takes at 1 KiB/s [agent-6]', () => {
   expect(attemptLimitMs(600_000, 8 * 1024 ** 2)).toBeGreaterThan((8 * 1024 ** 2) / 1.024)
   expect(attemptLimitMs(600_000, 0)).toBe(600_000)
 })

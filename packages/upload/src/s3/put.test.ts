@@ -29,7 +29,7 @@ describeS3('a file to an S3 store', (world) => {
   })
 
   test.for([1000, 12 * MIB])(
-    'is not sent again when it is there already (%d bytes)',
+    'is not sent again when it is there already (%d bytes) [store-1]',
     async (bytes) => {
       await using w = await world()
       const file = await randomFile(join(w.dir, 'x.zip'), bytes)
@@ -46,7 +46,7 @@ describeS3('a file to an S3 store', (world) => {
   )
 
   test.for([1000, 12 * MIB])(
-    'never replaces another content of its size (%d bytes)',
+    'never replaces another content of its size (%d bytes) [store-2]',
     async (bytes) => {
       await using w = await world()
       const first = await randomFile(join(w.dir, 'a.zip'), bytes)
@@ -72,7 +72,7 @@ describeS3('a file to an S3 store', (world) => {
     },
   )
 
-  test('of another size is kept beside it', async () => {
+  test('of another size is kept beside it [store-2]', async () => {
     await using w = await world()
     await w.occupy('x.zip', 'not a zip')
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
@@ -115,7 +115,7 @@ describeS3('a file to an S3 store', (world) => {
     },
   )
 
-  test('that is taken while it is sent goes beside what came first', async () => {
+  test('that is taken while it is sent goes beside what came first [store-3]', async () => {
     await using w = await world()
     const rival = await randomFile(join(w.dir, 'rival.zip'), 1000)
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
@@ -156,7 +156,7 @@ describeS3('a file to an S3 store', (world) => {
     expect(w.proxy.seen).toEqual([])
   })
 
-  test('two transfers of one file at once end with one object', async () => {
+  test('two transfers of one file at once end with one object [store-4]', async () => {
     await using w = await world()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const other = w.open()

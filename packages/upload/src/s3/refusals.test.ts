@@ -56,7 +56,7 @@ describeS3('an S3 store that refuses us', (world) => {
     await expect(w.store.check()).resolves.toBeUndefined()
   })
 
-  test('whose connections stay silent is given up', async () => {
+  test('whose connections stay silent is given up [agent-12]', async () => {
     await using w = await world()
     const silent = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => silent.once('listening', resolve))
@@ -69,7 +69,7 @@ describeS3('an S3 store that refuses us', (world) => {
     silent.close()
   })
 
-  test('by a certificate that nobody signed says so, until the CA file has it', async () => {
+  test('by a certificate that nobody signed says so, until the CA file has it [agent-11]', async () => {
     await using w = await world()
     const [key, cert] = [join(w.dir, 'key.pem'), join(w.dir, 'cert.pem')]
     const subject = ['-subj', '/CN=store', '-addext', 'subjectAltName=IP:127.0.0.1']

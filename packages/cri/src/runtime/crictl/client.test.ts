@@ -60,7 +60,7 @@ test('runs the commands that the ancestor ran', async ({ dir }) => {
   )
 })
 
-test('what crictl says on stderr changes nothing while it succeeds', async ({ dir }) => {
+test('what crictl says on stderr changes nothing while it succeeds [B9]', async ({ dir }) => {
   const crictl = fakeCrictl(dir, {
     inspectp: `echo 'WARN[0000] runtime connect using default endpoints' >&2; ${prints({ status: { id: 's' } })}`,
   })

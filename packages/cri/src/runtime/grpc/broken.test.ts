@@ -115,7 +115,7 @@ test('close ends what is under way, and every later call', async ({ dir }) => {
   await server.close()
 })
 
-test('a runtime that was restarted is connected to anew', async ({ dir }) => {
+test('a runtime that was restarted is connected to anew [identity-13]', async ({ dir }) => {
   const socket = join(dir, 's')
   const before = await listen(BROKEN['dies before the answer'](), socket)
   const runtime = await open(socket)
