@@ -39,7 +39,7 @@ const PEERS: Readonly<Record<string, Peer>> = {
   },
   s5cmd: {
     args: (endpoint, file, key) => ['--endpoint-url', endpoint, 'cp', file, uri(key)],
-    install: 'node scripts/tools/main.ts s5cmd',
+    install: 'node packages/testing/src/tools/main.ts s5cmd',
   },
 }
 
@@ -86,7 +86,7 @@ export function peersNamed(
   return { peers, missing }
 }
 
-/** A tool that `scripts/tools` has made. */
+/** A tool of `packages/testing/src/tools`. */
 function findMade(name: string): string | undefined {
   const tools = new URL('../../../.cache/tools/', import.meta.url).pathname
   try {

@@ -23,7 +23,9 @@ export function findVersitygw(): string | undefined {
   ]
   const found = places.find((path) => path !== '' && isExecutable(path))
   if (found === undefined && process.env['CI'] === 'true') {
-    throw new Error('versitygw is not there: set VERSITYGW, or let scripts/tools make it')
+    throw new Error(
+      'versitygw is not there: set VERSITYGW, or run `node packages/testing/src/tools/main.ts versitygw`',
+    )
   }
   return found
 }
