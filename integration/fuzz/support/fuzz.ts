@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { Random, seedOf } from '../generate/random.ts'
-import { UncaughtErrors } from './uncaught-errors.ts'
 import type { Fuzzing, Target } from './target.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
@@ -91,4 +90,27 @@ function since(started: number): number {
 
 function descriptors(): number {
   return readdirSync('/proc/self/fd').length
+}
+
+/** Uncaught errors: in the program they would have ended it. */
+class UncaughtErrors implements Disposable {
+  readonly #errors: unknown[] = []
+  readonly #note = (error: unknown): void => void this.#errors.push(error)
+
+  constructor() {
+    process.on('uncaughtException', this.#note)
+    process.on('unhandledRejection', this.#note)
+  }
+
+  assertNone(): void {
+    const [error] = this.#errors.splice(0)
+    if (error === undefined) return
+    const why = error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)
+    throw new Error(`uncaught: ${why}`, { cause: error })
+  }
+
+  [Symbol.dispose](): void {
+    process.off('uncaughtException', this.#note)
+    process.off('unhandledRejection', this.#note)
+  }
 }

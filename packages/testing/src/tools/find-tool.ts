@@ -1,7 +1,7 @@
-import { access, mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, constants, mkdir, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { resolveTool, type ToolName } from './catalogue.ts'
-import { findOnPath } from './on-path.ts'
 import { unpackReadyBuilt } from './ready-built.ts'
 import { ToolError } from './tool.ts'
 import type { Tool } from './tool.ts'
@@ -79,6 +79,26 @@ async function make(
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
+}
+
+/** Path of the first program on PATH that says it is the wanted version. */
+async function findOnPath({
+  command,
+  args,
+  expect,
+}: NonNullable<Tool['probe']>): Promise<string | undefined> {
+  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(dir, command)
+    const executable = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    )
+    if (!executable) continue
+    // one that cannot say its version is not the one we know
+    const { stdout } = await execa(path, args, { timeout: 10_000, reject: false })
+    if (expect.test(stdout ?? '')) return path
+  }
+  return undefined
 }
 
 async function exists(path: string): Promise<boolean> {
