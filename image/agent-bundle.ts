@@ -1,21 +1,23 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import * as v from 'valibot'
 
 const agent = new URL('../apps/agent/', import.meta.url).pathname
-const { name, version } = createRequire(import.meta.url)('../apps/agent/package.json') as {
-  name: string
-  version: string
+
+/** Name and version of the agent's npm package, which the image has too. */
+export function agentPackage(): { readonly name: string; readonly version: string } {
+  const schema = v.object({ name: v.string(), version: v.string() })
+  return v.parse(schema, JSON.parse(readFileSync(join(agent, 'package.json'), 'utf8')))
 }
 
-/** What the CommonJS packages among the dependencies expect around them. */
+/** Globals that the CommonJS packages among the dependencies need. */
 const COMMONJS = `import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;`
 
 /** Bundles the agent into `dir`, shaped like its npm package, and returns the sources it was made of. */
 export async function bundleAgent(dir: string): Promise<string[]> {
   mkdirSync(dir, { recursive: true })
-  writeFileSync(join(dir, 'package.json'), JSON.stringify({ name, version, type: 'module' }))
+  writeFileSync(join(dir, 'package.json'), JSON.stringify({ ...agentPackage(), type: 'module' }))
   const { metafile } = await build({
     entryPoints: [join(agent, 'src/cli.ts')],
     conditions: ['@core-dump-handler/source'],
@@ -28,7 +30,6 @@ export async function bundleAgent(dir: string): Promise<string[]> {
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    // for the CommonJS packages among the dependencies
     banner: { js: COMMONJS },
     outdir: join(dir, 'dist'),
     outExtension: { '.js': '.mjs' },

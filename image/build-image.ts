@@ -1,17 +1,14 @@
-import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
+import { execaSync } from 'execa'
 import { parseArchitectures } from './executable/architecture.ts'
 import { buildComposer } from './executable/build.ts'
-import { BuildError } from './executable/fail.ts'
+import { reportFailure } from './executable/fail.ts'
 import { ensureBuildTools } from './executable/packages.ts'
-import { run } from './executable/run.ts'
-import { layerTar } from './layer.ts'
-import { writeOciLayout, type Platform } from './oci-layout.ts'
+import { tarOf, writeOciLayout, type Platform } from './oci-layout.ts'
+import { agentPackage } from './agent-bundle.ts'
 import { assembleRoot } from './root.ts'
 
-const { version } = createRequire(import.meta.url)('../apps/agent/package.json') as {
-  version: string
-}
+const { version } = agentPackage()
 const USAGE = `usage: npm run image -- [--arch x64,arm64] [--name NAME:TAG]
 
 Builds the image without a container engine: an OCI layout (image/dist/oci), the same as one
@@ -20,17 +17,12 @@ archive (image/dist/image.tar), and the root file system that image/Dockerfile c
   --name  the name the image gets (default: localhost/core-dump-handler:${version})
 Then, for example: skopeo copy --all oci:image/dist/oci docker://REGISTRY/core-dump-handler:${version}`
 
-try {
-  const { values } = parseArgs({
-    options: { arch: { type: 'string' }, name: { type: 'string' }, help: { type: 'boolean' } },
-  })
-  if (values.help) console.log(USAGE)
-  else await buildImage(values.arch, values.name ?? `localhost/core-dump-handler:${version}`)
-} catch (error) {
-  if (!(error instanceof BuildError)) throw error
-  console.error(error.message)
-  process.exitCode = 1
-}
+const { values } = parseArgs({
+  options: { arch: { type: 'string' }, name: { type: 'string' }, help: { type: 'boolean' } },
+})
+const imageName = values.name ?? `localhost/core-dump-handler:${version}`
+if (values.help) console.log(USAGE)
+else await reportFailure(() => buildImage(values.arch, imageName))
 
 async function buildImage(arch: string | undefined, name: string): Promise<void> {
   const dist = new URL('./dist', import.meta.url).pathname
@@ -39,15 +31,15 @@ async function buildImage(arch: string | undefined, name: string): Promise<void>
   const platforms: Platform[] = []
   for (const architecture of architectures) {
     const dir = `${dist}/composer/${architecture.node}`
-    const artefact = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
+    const install = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
     const root = `${dist}/root/${architecture.debian}`
-    await assembleRoot(architecture, artefact, root)
-    const tar = layerTar(root)
+    await assembleRoot(architecture, install, root)
+    const tar = tarOf(root)
     console.log(`${root}  ${(tar.length / 2 ** 20).toFixed(1)} MiB unpacked`)
     platforms.push({ architecture, layerTar: tar })
   }
   const digest = writeOciLayout(`${dist}/oci`, name, platforms)
-  run('tar', [
+  execaSync('tar', [
     '-cf',
     `${dist}/image.tar`,
     '--sort=name',

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { execaSync } from 'execa'
 import type { Architecture } from './executable/architecture.ts'
 import { RUNTIME_ENV } from './runtime-env.ts'
 import { sourceDateEpoch } from './sbom.ts'
@@ -103,4 +104,16 @@ function writeBlob(dir: string, mediaType: string, bytes: Buffer): Descriptor {
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** The files below `root` as one tar: sorted, owned by root, with one time, so always the same bytes. */
+export function tarOf(root: string): Buffer {
+  const order = ['--format=ustar', '--sort=name', `--mtime=@${sourceDateEpoch()}`]
+  const owner = ['--owner=0', '--group=0', '--numeric-owner']
+  const { stdout } = execaSync('tar', ['-cf', '-', ...order, ...owner, '-C', root, '.'], {
+    encoding: 'buffer',
+    maxBuffer: 2 ** 30,
+    stripFinalNewline: false,
+  })
+  return Buffer.from(stdout)
 }

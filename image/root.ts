@@ -1,8 +1,10 @@
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   cpSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -10,14 +12,13 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { closeSync, openSync } from 'node:fs'
+import { execaSync } from 'execa'
 import { relocateExecutable } from '../apps/agent/src/deploy/relocate.ts'
 import { bundleAgent } from './agent-bundle.ts'
 import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'
-import type { ComposerArtefact } from './executable/build.ts'
+import type { ComposerInstall } from './executable/build.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
-import { run } from './executable/run.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 
@@ -33,7 +34,7 @@ export const APP = '/app'
  */
 export async function assembleRoot(
   architecture: Architecture,
-  artefact: ComposerArtefact,
+  install: ComposerInstall,
   dir: string,
 ): Promise<void> {
   rmSync(dir, { recursive: true, force: true })
@@ -49,19 +50,19 @@ export async function assembleRoot(
     mkdirSync(folder, { recursive: true })
   }
   chmodSync(join(dir, 'tmp'), 0o1777)
-  cpSync(join(artefact.dir, 'lib'), join(app, 'lib'), { recursive: true })
-  copyFileSync(join(artefact.dir, 'cdc'), join(app, 'cdc'))
+  cpSync(join(install.dir, 'lib'), join(app, 'lib'), { recursive: true })
+  copyFileSync(join(install.dir, 'cdc'), join(app, 'cdc'))
   relocate(join(app, 'cdc'), `${APP}/lib`)
   symlinkSync('cdc', join(app, 'core-dump-agent'))
 
   const bundled = await bundleAgent(join(app, 'agent'))
   const tools = addDebianFiles(architecture, dir, licences)
-  copyFileSync(artefact.node.licence, join(licences, 'node'))
-  cpSync(join(artefact.dir, 'licences'), licences, { recursive: true })
+  copyFileSync(install.node.licence, join(licences, 'node'))
+  cpSync(join(install.dir, 'licences'), licences, { recursive: true })
   const npm = collectNpmLicences(bundled, join(licences, 'npm'))
   copyFileSync(new URL('../LICENSE', import.meta.url), join(licences, 'core-dump-handler'))
   writeUsers(dir)
-  writeSbom(dir, artefact, tools, npm)
+  writeSbom(dir, install, tools, npm)
 }
 
 function relocate(executable: string, libraries: string): void {
@@ -83,8 +84,8 @@ function addDebianFiles(
     for (const name of UTIL_LINUX) {
       const program = join(dir, 'usr/bin', name)
       copyFileSync(join(utilLinux, 'usr/bin', name), program)
-      run('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, program])
-      run('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, program])
+      execaSync('patchelf', ['--set-interpreter', `${APP}/lib/${architecture.loader}`, program])
+      execaSync('patchelf', ['--force-rpath', '--set-rpath', `${APP}/lib`, program])
     }
 
     const certificates = join(
@@ -120,15 +121,15 @@ function writeUsers(dir: string): void {
 
 function writeSbom(
   dir: string,
-  artefact: ComposerArtefact,
+  install: ComposerInstall,
   tools: ShippedPackage[],
   npm: BundledPackage[],
 ): void {
   const folder = join(dir, 'usr/share/sbom')
   mkdirSync(folder, { recursive: true })
   const document = spdxDocument({
-    node: artefact.node,
-    debian: [...artefact.libraries, ...tools],
+    node: install.node,
+    debian: [...install.libraries, ...tools],
     npm,
   })
   writeFileSync(

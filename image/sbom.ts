@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { execaSync } from 'execa'
+import { agentPackage } from './agent-bundle.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
 import type { ShippedNode } from './executable/node-binary.ts'
 import type { BundledPackage } from './licences.ts'
@@ -24,9 +24,7 @@ export function spdxDocument(parts: {
   debian: readonly ShippedPackage[]
   npm: readonly BundledPackage[]
 }): object {
-  const { version } = JSON.parse(
-    readFileSync(new URL('../apps/agent/package.json', import.meta.url), 'utf8'),
-  ) as { version: string }
+  const { version } = agentPackage()
   const contained = [
     spdxPackage('npm', parts.node.name, parts.node.version, 'MIT'),
     ...parts.debian.map((each) =>
@@ -81,16 +79,8 @@ function spdxPackage(type: string, name: string, version: string, licence: strin
 export function sourceDateEpoch(): number {
   const given = Number(process.env['SOURCE_DATE_EPOCH'])
   if (Number.isSafeInteger(given) && given > 0) return given
-  try {
-    return Number(
-      execFileSync('git', ['log', '-1', '--format=%ct'], {
-        encoding: 'utf8',
-        stdio: ['ignore', 'pipe', 'ignore'],
-      }),
-    )
-  } catch {
-    return 0
-  }
+  const { stdout } = execaSync('git', ['log', '-1', '--format=%ct'], { reject: false })
+  return Number(stdout ?? 0)
 }
 
 function created(): string {

@@ -9,7 +9,7 @@ const config: ViteUserConfig = defineConfig({
   ssr: { resolve: { conditions } },
   test: {
     root: new URL('.', import.meta.url).pathname,
-    globalSetup: ['harness/global-setup.ts'],
+    globalSetup: ['global-setup.ts'],
     include: ['**/*.test.ts'],
     // kernel.core_pattern is one setting for the whole machine
     fileParallelism: false,

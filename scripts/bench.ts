@@ -1,15 +1,14 @@
 import { budgetTable, judge } from './bench/judge.ts'
 import { machine, machineLine } from '@core-dump-handler/testing/bench/machine'
-import { PROGRAMS, WHOLE_SET } from './bench/programs.ts'
-import { runProgram, type Ran } from './bench/run-program.ts'
+import { PROGRAMS, runProgram, WHOLE_SET, type Ran } from './bench/run-program.ts'
 
 const USAGE = `Usage: npm run bench [-- NAME [options of its program]]
 
-Without a NAME: the figures that matter most, in less than five minutes on two CPUs, and beside each
-its budget. What needs root, or a program that is not installed, is left out by name.
+Without a NAME: the most important figures, in less than five minutes on two CPUs, and the budget of
+each. What needs root or a missing program is left out and named.
 
   --json           one JSON document on standard output: every report, and the budgets
-  --help           this
+  --help           print this text
 
 Programs, each with options of its own (\`npm run bench -- NAME --help\`), --json and --report FILE:
 
@@ -28,7 +27,7 @@ if (PROGRAMS.has(first)) {
   process.exitCode = await wholeSet(first === '--json')
 } else {
   const asked = first === '--help' || first === '-h'
-  if (!asked) process.stderr.write(`Nothing is called ${first} here.\n\n`)
+  if (!asked) process.stderr.write(`No such benchmark: ${first}\n\n`)
   process[asked ? 'stdout' : 'stderr'].write(USAGE)
   process.exitCode = asked ? 0 : 2
 }
@@ -48,7 +47,7 @@ async function wholeSet(json: boolean): Promise<number> {
     const [name = '', ...args] = command.split(' ')
     const ran = await runProgram(name, args, { quiet: json })
     programs.push(ran)
-    // whoever interrupts one means all
+    // an interrupt of one program ends the whole set
     if (ran.exitCode >= 128) return ran.exitCode
   }
   const figures = Object.assign({}, ...programs.map(({ report }) => report?.figures ?? {}))

@@ -1,19 +1,18 @@
 import { parseArgs } from 'node:util'
-import { carryPipedCore } from './demo/piped-core.ts'
-import { carryRealCrash } from './demo/real-crash.ts'
+import { followPipedCore } from './demo/piped-core.ts'
+import { followRealCrash, whyNoRealCrash } from './demo/real-crash.ts'
 import { DemoError, say } from './demo/say.ts'
 import { withScratch } from './demo/scratch.ts'
 import { showObject } from './demo/show-object.ts'
-import { whyNoPattern } from './demo/why-no-pattern.ts'
 
 const USAGE = `Usage: npm run demo [-- --keep]
 
-Crashes a program on this machine and follows its core to an object, as it happens on a node:
-the agent takes over kernel.core_pattern, the kernel runs the composer, the agent carries the
-bundle to a destination, here a directory. Then everything is put back as it was.
-Without root the core is piped into the composer instead, and the rest is the same.
+Crashes a program on this machine and follows its core to an object, as on a node: the agent sets
+kernel.core_pattern, the kernel runs the composer, the agent uploads the bundle to a destination,
+here a directory. Then the kernel's settings are restored and the files removed.
+Without root the core is piped into the composer instead.
 
-  --keep  leave the object where it is, and say where
+  --keep  keep the object, and print its path
 `
 
 const { values } = parseArgs({
@@ -30,10 +29,10 @@ async function demo(keep: boolean): Promise<number> {
   }
   try {
     await withScratch(keep, async (scratch) => {
-      const hindrance = whyNoPattern()
-      if (hindrance) say(`${hindrance}: piping a core into the composer instead`)
-      const carry = hindrance ? carryPipedCore : carryRealCrash
-      await showObject(await carry(scratch, interrupt.signal), keep)
+      const reason = whyNoRealCrash()
+      if (reason) say(`${reason}: piping a core into the composer instead`)
+      const follow = reason ? followPipedCore : followRealCrash
+      await showObject(await follow(scratch, interrupt.signal), keep)
     })
     return 0
   } catch (error) {

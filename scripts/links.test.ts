@@ -7,6 +7,7 @@ const DOCUMENTS = globSync(
   [
     '*.md',
     'docs/**/*.md',
+    'integration/**/*.md',
     'chart/*.md',
     'image/*.md',
     '{packages,apps}/*/*.md',

@@ -7,7 +7,7 @@ if (major >= OLDEST) {
   const { setUpAndRun } = await import('./set-up/set-up-and-run.mjs')
   process.exitCode = await setUpAndRun(process.argv[2] ?? '', process.argv.slice(3))
 } else {
-  const { handOver, pinnedNode } = await import('./set-up/pinned-node.mjs')
+  const { runInForeground, pinnedNode } = await import('./set-up/pinned-node.mjs')
   const node = pinnedNode()
   if (node === undefined) {
     process.stderr.write(
@@ -15,6 +15,6 @@ if (major >= OLDEST) {
     )
     process.exitCode = 1
   } else {
-    process.exitCode = await handOver(node, process.argv.slice(1))
+    process.exitCode = await runInForeground(node, process.argv.slice(1))
   }
 }

@@ -1,5 +1,5 @@
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { execa } from 'execa'
-import { findTool } from '../../scripts/tools/index.ts'
 import { CHART } from './presets.ts'
 
 export interface RenderOptions {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { findTool, type ToolName } from '../../scripts/tools/index.ts'
+import { findTool, type ToolName } from '@core-dump-handler/testing/tools/find-tool'
 import { GOLDEN } from '../scripts/golden-renders.ts'
 
 const FILE = '{{.ResourceKind}}{{.KindSuffix}}.json'

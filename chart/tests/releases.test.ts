@@ -35,7 +35,7 @@ test.for([
   expect(new Set([...first, ...second]).size).toBe(first.length + second.length)
 })
 
-test('two releases in one namespace do not select each other’s pods', async () => {
+test('two releases in one namespace do not select each other’s pods [B31]', async () => {
   const selectors = await Promise.all(
     ['one', 'two'].map(async (release) => {
       const all = await objects({ ...EVERYTHING, release })
@@ -72,7 +72,7 @@ test('nothing is a hook but the test, so uninstalling leaves nothing', async () 
   expect(JSON.stringify(all)).not.toContain('resource-policy')
 })
 
-test('the roles allow the calls that are made and no other', async () => {
+test('the roles allow the calls that are made and no other [B25]', async () => {
   const all = await objects()
   const rules = all.filter(({ kind }) => kind.endsWith('Role')).flatMap(({ rules: each }) => each)
   expect(rules).toEqual([

@@ -8,7 +8,7 @@ import { CHART, presetFile, presets } from '../scripts/presets.ts'
 const VERSION_9_PRESETS =
   'aws aws.bottlerocket aws.sts do gke-cos ibm minikube openshift roks'.split(' ')
 
-test('the presets of version 9 are all here under their names', () => {
+test('the presets of version 9 are all here under their names [B14]', () => {
   expect(presets()).toEqual(expect.arrayContaining(VERSION_9_PRESETS))
 })
 
@@ -21,7 +21,7 @@ test('every render is the one in tests/golden; `node chart/scripts/golden.ts` wr
 })
 
 describe('helm lint', () => {
-  test.for(presets())('finds nothing in the preset %s', async (name) => {
+  test.for(presets())('finds nothing in the preset %s [B14]', async (name) => {
     const set = LEAST.flatMap((pair) => ['--set', pair])
     const report = await helm(['lint', '--strict', CHART, '--values', presetFile(name), ...set])
     expect(report).toContain('0 chart(s) failed')

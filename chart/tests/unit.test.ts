@@ -1,9 +1,9 @@
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { findTool } from '../../scripts/tools/index.ts'
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
 import { CHART } from '../scripts/presets.ts'
 
-test('the suites of helm-unittest pass', async () => {
+test('the suites of helm-unittest pass [attack-13]', async () => {
   const program = await findTool('helm-unittest')
   const { stdout } = await execa(program, ['--color=false', CHART], { reject: false })
   expect(stdout).not.toMatch(/failed|errored/)

@@ -66,7 +66,7 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['daemonset.name=dumps', 'DAEMONSET_NAME', 'dumps'],
 ]
 
-test.for(ARRIVES)('%s arrives as %s', async ([set, variable, value]) => {
+test.for(ARRIVES)('%s arrives as %s [B14]', async ([set, variable, value]) => {
   const pairs = set.split(',').map((pair) => pair.replaceAll(/[{}]/g, String.raw`\$&`))
   expect(await agentEnvironment(pairs)).toMatchObject({ [variable]: value })
 })

@@ -1,16 +1,17 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import type { Architecture } from './architecture.ts'
 import { fail } from './fail.ts'
-import { run } from './run.ts'
 
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** A private apt state in `dir`: no architecture is added to the machine's, nothing is installed. */
 export interface AptState {
   readonly dir: string
-  readonly env: NodeJS.ProcessEnv
+  /** Variables of apt, beside those of this process. */
+  readonly env: Readonly<Record<string, string>>
 }
 
 /**
@@ -46,8 +47,8 @@ export function withApt<T>(
       join(dir, 'sources.list'),
       `deb [signed-by=${KEYS}] http://deb.debian.org/debian ${release} main\n`,
     )
-    const apt = { dir, env: { ...process.env, APT_CONFIG: config } }
-    run('apt-get', ['update', '-q'], { env: apt.env, cwd: dir })
+    const apt = { dir, env: { APT_CONFIG: config } }
+    execaSync('apt-get', ['update', '-q'], { env: apt.env, cwd: dir })
     return use(apt)
   } finally {
     rmSync(dir, { recursive: true, force: true })
@@ -58,17 +59,17 @@ export function withApt<T>(
 export function unpackPackage(name: string, apt: AptState): string {
   const root = join(apt.dir, 'unpacked', name)
   mkdirSync(root, { recursive: true })
-  run('dpkg-deb', ['-x', debOf(name, apt), root])
+  execaSync('dpkg-deb', ['-x', debOf(name, apt), root])
   return root
 }
 
 export function packageVersion(name: string, apt: AptState): string {
-  return run('dpkg-deb', ['-f', debOf(name, apt), 'Version']).trim()
+  return execaSync('dpkg-deb', ['-f', debOf(name, apt), 'Version']).stdout
 }
 
 function debOf(name: string, { dir, env }: AptState): string {
   const find = (): string | undefined =>
     readdirSync(dir).find((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
-  if (!find()) run('apt-get', ['download', '-q', name], { env, cwd: dir })
+  if (!find()) execaSync('apt-get', ['download', '-q', name], { env, cwd: dir })
   return join(dir, find() ?? fail(`apt downloaded no package \`${name}\``))
 }

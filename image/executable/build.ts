@@ -9,7 +9,7 @@ import { singleExecutable } from './single-executable.ts'
 const here = new URL('.', import.meta.url).pathname
 
 /** The composer as it is put on a host (`cdc` and `lib/` in `dir`), and what it was made of. */
-export interface ComposerArtefact {
+export interface ComposerInstall {
   readonly dir: string
   readonly node: ShippedNode
   readonly libraries: readonly ShippedPackage[]
@@ -19,7 +19,7 @@ export interface ComposerArtefact {
 export async function buildComposer(
   architecture: Architecture,
   { dir, cacheDir }: { dir: string; cacheDir: string },
-): Promise<ComposerArtefact> {
+): Promise<ComposerInstall> {
   const work = `${dir}.work`
   for (const folder of [dir, work]) rmSync(folder, { recursive: true, force: true })
   for (const folder of [join(dir, 'lib'), work]) mkdirSync(folder, { recursive: true })

@@ -1,14 +1,17 @@
-import { createRequire } from 'node:module'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
+import * as v from 'valibot'
 import type { Architecture } from './architecture.ts'
 import { fail } from './fail.ts'
-import { run } from './run.ts'
 
-const require = createRequire(import.meta.url)
 const repository = new URL('../../', import.meta.url).pathname
+const LOCKFILE = v.object({
+  packages: v.record(v.string(), v.object({ integrity: v.optional(v.string()) })),
+})
+const PACKED = v.tuple([v.object({ filename: v.string(), integrity: v.string() })])
 
-/** The Node that ships: name, version and integrity stand in package.json and package-lock.json. */
+/** The Node that ships: name, version and integrity are in package.json and package-lock.json. */
 export interface ShippedNode {
   readonly name: string
   readonly version: string
@@ -19,9 +22,10 @@ export interface ShippedNode {
 /** The locked Node for `architecture`: from node_modules, or packed by npm for another one. */
 export function nodeBinary({ node }: Architecture, cacheDir: string): ShippedNode {
   const name = `node-linux-${node}`
-  const { optionalDependencies } = require('../../package.json') as {
-    optionalDependencies: Record<string, string>
-  }
+  const { optionalDependencies } = readJson(
+    'package.json',
+    v.object({ optionalDependencies: v.record(v.string(), v.string()) }),
+  )
   const version = optionalDependencies[name] ?? fail(`package.json names no \`${name}\``)
   const installed = join(repository, 'node_modules', name)
   const folder = existsSync(join(installed, 'bin/node'))
@@ -35,23 +39,18 @@ function packed(name: string, version: string, cacheDir: string): string {
   if (!existsSync(join(folder, 'package.json'))) {
     // an install from the lock file checks the integrity that is recorded there
     mkdirSync(folder, { recursive: true })
-    const lock = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8')) as {
-      packages: Record<string, { integrity?: string }>
+    const { packages } = readJson('package-lock.json', LOCKFILE)
+    const { stdout } = execaSync('npm', ['pack', '--json', `${name}@${version}`], { cwd: folder })
+    const [pack] = v.parse(PACKED, JSON.parse(stdout))
+    const locked = packages[`node_modules/${name}`]?.integrity
+    if (pack.integrity !== locked) {
+      fail(`${name}@${version} has integrity ${pack.integrity}, package-lock.json has ${locked}`)
     }
-    const [file = ''] = (
-      JSON.parse(run('npm', ['pack', '--json', `${name}@${version}`], { cwd: folder })) as {
-        filename: string
-        integrity: string
-      }[]
-    ).map(({ filename, integrity }) => {
-      const locked = lock.packages[`node_modules/${name}`]?.integrity
-      if (locked !== integrity)
-        throw new Error(
-          `${name}@${version} has integrity ${integrity}, the lock file has ${locked}`,
-        )
-      return filename
-    })
-    run('tar', ['-xzf', file, '--strip-components=1'], { cwd: folder })
+    execaSync('tar', ['-xzf', pack.filename, '--strip-components=1'], { cwd: folder })
   }
   return folder
+}
+
+function readJson<T extends v.GenericSchema>(file: string, schema: T): v.InferOutput<T> {
+  return v.parse(schema, JSON.parse(readFileSync(join(repository, file), 'utf8')))
 }

@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { execaSync } from 'execa'
 import type { Architecture } from './architecture.ts'
 import { fail } from './fail.ts'
-import { run } from './run.ts'
 
 /** Installs the Debian packages whose program is missing; without root it names them. */
 export function ensureBuildTools(architectures: readonly Architecture[]): void {
@@ -14,7 +13,7 @@ export function ensureBuildTools(architectures: readonly Architecture[]): void {
     ]),
   ]
   const missing = programs.filter(
-    ([program]) => spawnSync(program, ['--version'], { stdio: 'ignore' }).error,
+    ([program]) => execaSync(program, ['--version'], { reject: false }).code === 'ENOENT',
   )
   if (missing.length === 0) return
   const names = missing.map(([, name]) => name)
@@ -23,9 +22,9 @@ export function ensureBuildTools(architectures: readonly Architecture[]): void {
       `Building the composer needs the Debian packages ${names.join(', ')}: install them, or run this as root`,
     )
   process.stderr.write(`installing ${names.join(', ')}\n`)
-  run('apt-get', ['update', '-q'])
-  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  execaSync('apt-get', ['update', '-q'])
+  execaSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], {
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
   })
 }
 

@@ -1,9 +1,9 @@
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import type { Architecture } from './architecture.ts'
 import { stripOf } from './packages.ts'
-import { run } from './run.ts'
 
 const POSTJECT = createRequire(import.meta.url).resolve('postject/dist/cli.js')
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
@@ -19,8 +19,8 @@ export function singleExecutable(architecture: Architecture, node: string, work:
   const executable = join(work, 'cdc')
   copyFileSync(node, executable)
   chmodSync(executable, 0o755)
-  run(stripOf(architecture.triplet), [executable])
-  run(process.execPath, [
+  execaSync(stripOf(architecture.triplet), [executable])
+  execaSync(process.execPath, [
     POSTJECT,
     executable,
     'NODE_SEA_BLOB',
@@ -28,8 +28,8 @@ export function singleExecutable(architecture: Architecture, node: string, work:
     '--sentinel-fuse',
     FUSE,
   ])
-  run('patchelf', ['--set-interpreter', `${PLACEHOLDER}${architecture.loader}`, executable])
-  run('patchelf', ['--force-rpath', '--set-rpath', PLACEHOLDER, executable])
+  execaSync('patchelf', ['--set-interpreter', `${PLACEHOLDER}${architecture.loader}`, executable])
+  execaSync('patchelf', ['--force-rpath', '--set-rpath', PLACEHOLDER, executable])
   return executable
 }
 
@@ -38,5 +38,5 @@ function seaBlob(work: string): void {
   const settings = { main: 'main.cjs', output: 'sea.blob', disableExperimentalSEAWarning: true }
   writeFileSync(join(work, 'sea.json'), JSON.stringify(settings))
   // the blob records the path of its main as given: a relative one names no machine
-  run(process.execPath, ['--experimental-sea-config', 'sea.json'], { cwd: work })
+  execaSync(process.execPath, ['--experimental-sea-config', 'sea.json'], { cwd: work })
 }

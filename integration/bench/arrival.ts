@@ -13,17 +13,17 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { endOnSignals } from '../harness/end-on-signals.ts'
-import { Agent, s3Settings } from '../harness/agent.ts'
-import { follow, type Arrival } from '../harness/arrival.ts'
-import { Containerd } from '../harness/containerd.ts'
-import { victimInPod, victimOnHost } from '../harness/gated-victim.ts'
-import { Inbox } from '../harness/inbox.ts'
-import { withKernel } from '../harness/kernel.ts'
-import { processesOf } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { startVersitygw } from '../harness/versitygw.ts'
-import { whyNoKernel } from '../harness/why-no-kernel.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
+import { follow, type Arrival } from '@core-dump-handler/testing/agent/follow-crash'
+import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import { crasherInPod, crasherOnHost } from '@core-dump-handler/testing/kernel/waiting-crasher'
+import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
+import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { processesOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
+import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- arrival [options]
 
@@ -47,29 +47,29 @@ const { values: options } = parseArgs({
 })
 
 /** With what the composer's own clock says, from its manifest. */
-interface Told extends Arrival {
+interface Measured extends Arrival {
   readonly ownHeldMs: number
-  readonly ownLookUpMs: number
+  readonly ownLookupMs: number
   readonly ownTotalMs: number
 }
 
-const STAGES: readonly [keyof Told, string][] = [
+const STAGES: readonly [keyof Measured, string][] = [
   ['heldMs', 'crash, composer started, core copied: the process is gone'],
   ['ownHeldMs', '  by the composer, from its start'],
-  ['composedMs', 'story, manifest, flush: the bundle has its name'],
-  ['ownLookUpMs', '  the look-up in it'],
+  ['composedMs', 'metadata, manifest, fsync: the bundle has its name'],
+  ['ownLookupMs', '  the lookup in it'],
   ['ownTotalMs', '  by the composer, from its start to its manifest'],
   ['wokenMs', 'agent woken by the watch, bundle locked and opened'],
   ['uploadedMs', 'upload, verified by HEAD, deleted here'],
   ['totalMs', 'crash to verified object'],
 ]
 
-async function main(): Promise<Told[]> {
+async function main(): Promise<Measured[]> {
   const rounds = positiveInteger('--rounds', options.rounds)
   const mib = mebibytes('--size', options.size)
   const store = await startVersitygw()
   const containerd = options.pod ? await new Containerd('2').start() : undefined
-  // the chart's own trigger; the log tells when an upload starts
+  // the chart's default; the log has the time when an upload starts
   const agent = new Agent({
     ...s3Settings(store),
     USE_INOTIFY: 'true',
@@ -79,21 +79,21 @@ async function main(): Promise<Told[]> {
     ...variables(options.setting),
   })
   try {
-    const inbox = new Inbox(store, join(agent.directory, 'inbox'))
+    const bundles = new BundleCollector(store, join(agent.directory, 'bundles'))
     const arrivals = await withKernel(async () => {
       await agent.start()
       try {
         const all: Arrival[] = []
         for (let round = 0; round <= rounds; round++) {
-          const victim = containerd
-            ? await victimInPod(agent.directory, mib, containerd)
-            : await victimOnHost(agent.directory, mib)
+          const crasher = containerd
+            ? await crasherInPod(agent.directory, mib, containerd)
+            : await crasherOnHost(agent.directory, mib)
           try {
-            const arrival = await follow(agent, victim)
+            const arrival = await follow(agent, crasher)
             if (round > 0) all.push(arrival)
             await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
           } finally {
-            await victim.dispose()
+            await crasher.dispose()
           }
         }
         return all
@@ -101,15 +101,15 @@ async function main(): Promise<Told[]> {
         await agent.command('remove')
       }
     })
-    const told: Told[] = []
+    const measured: Measured[] = []
     for (const arrival of arrivals) {
       const { hostPid } = arrival
-      const { manifest } = await inbox.one((each) => each.manifest.crash.hostPid === hostPid)
+      const { manifest } = await bundles.one((each) => each.manifest.crash.hostPid === hostPid)
       if (!manifest.core.complete) throw new Error(`The core of ${hostPid} is not complete`)
       const { heldMs, lookupMs, totalMs } = manifest.timings
-      told.push({ ...arrival, ownHeldMs: heldMs, ownLookUpMs: lookupMs, ownTotalMs: totalMs })
+      measured.push({ ...arrival, ownHeldMs: heldMs, ownLookupMs: lookupMs, ownTotalMs: totalMs })
     }
-    return told
+    return measured
   } finally {
     await agent.dispose()
     await containerd?.stop()
@@ -123,7 +123,7 @@ else {
   const why = whyNoKernel()
   if (why !== undefined) log(`Left out: arrival: ${why}`)
   const arrivals = why === undefined ? await main() : []
-  const of = (stage: keyof Told): number[] => arrivals.map((each) => each[stage])
+  const of = (stage: keyof Measured): number[] => arrivals.map((each) => each[stage])
   const columns: Column<(typeof STAGES)[number]>[] = [
     ['ms', ([, text]) => text],
     ['median', ([stage]) => median(of(stage)).toFixed(0)],

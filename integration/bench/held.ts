@@ -18,13 +18,13 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { endOnSignals } from '../harness/end-on-signals.ts'
-import { Agent } from '../harness/agent.ts'
-import { coreSysctls, setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { processesOf } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { victim } from '../harness/victims.ts'
-import { whyNoKernel } from '../harness/why-no-kernel.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { processesOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- held [options]
 
@@ -50,14 +50,17 @@ const mebibytes = String(positiveInteger('--mib', options.mib))
 interface Held {
   readonly name: string
   readonly ms: readonly number[]
-  /** Median, over that of a crash that nobody handles. */
+  /** Median, less that of a crash without a handler. */
   readonly overNoneMs: number
 }
 
 /** Milliseconds from the start of a program to its death by a crash. */
 async function crash(): Promise<number> {
   const started = performance.now()
-  await once(spawn(victim('crasher'), ['-l', '0', '-m', mebibytes], { stdio: 'ignore' }), 'exit')
+  await once(
+    spawn(testProgram('crasher'), ['-l', '0', '-m', mebibytes], { stdio: 'ignore' }),
+    'exit',
+  )
   return performance.now() - started
 }
 

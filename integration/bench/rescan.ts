@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util'
 import { openDestination } from '@core-dump-handler/upload'
 import { Backlog } from '../../packages/upload/src/queue/backlog.ts'
 import { Scanner } from '../../packages/upload/src/queue/scanner.ts'
-import { Agent } from '../harness/agent.ts'
-import { bundleMaker } from '../harness/small-bundle.ts'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { bundleMaker } from '@core-dump-handler/testing/bundle/small-bundle'
 
 const USAGE = `Usage: npm run bench -- rescan [--files 10,1000,20000] [--looks 20] [--seconds 8]
 
@@ -19,7 +19,7 @@ Bundles wait for a store that is down: the cost of one look at them, and that of
 const TICKS_PER_SECOND = 100
 const SETTLE_MS = 4000
 const UNCHANGED_MS = 2500
-// nobody listens there
+// no server listens there
 const DOWN = {
   S3_ENDPOINT: 'http://127.0.0.1:1',
   S3_BUCKET_NAME: 'bucket',

@@ -15,12 +15,12 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { endOnSignals } from '../harness/end-on-signals.ts'
-import { Agent } from '../harness/agent.ts'
-import { Bundle } from '../harness/bundle.ts'
-import { withKernel } from '../harness/kernel.ts'
-import { storm, type Storm } from '../harness/storm.ts'
-import { whyNoKernel } from '../harness/why-no-kernel.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
+import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { storm, type Storm } from '@core-dump-handler/testing/kernel/storm'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- storm [options]
 

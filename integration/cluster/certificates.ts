@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run } from '../harness/program.ts'
+import { execa } from 'execa'
 
 /** Makes in `directory` a CA, the API server's certificate for `addresses`, and the key of service accounts. */
 export async function makeCertificates(
   directory: string,
   addresses: readonly string[],
 ): Promise<void> {
-  const openssl = (...args: string[]): Promise<unknown> => run('openssl', args, { cwd: directory })
+  const openssl = (...args: string[]): Promise<unknown> =>
+    execa('openssl', args, { cwd: directory })
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   await openssl('genrsa', '-out', 'sa.key', '2048')
   await openssl('rsa', '-in', 'sa.key', '-pubout', '-out', 'sa.pub')

@@ -2,13 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { dirname, join } from 'node:path'
-import { findTool } from '../../scripts/tools/index.ts'
-import { Containerd } from '../harness/containerd.ts'
-import type { ContainerdVersion } from '../harness/containerd-config.ts'
-import { freePorts } from '../harness/ports.ts'
-import { run, startProgram, type Program } from '../harness/program.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
+import { execa } from 'execa'
+import { findTool } from '@core-dump-handler/testing/tools/find-tool'
+import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import type { ContainerdVersion } from '@core-dump-handler/testing/containerd/containerd-config'
+import { freePorts } from '@core-dump-handler/testing/network/free-ports'
+import { startProgram, type Program } from '@core-dump-handler/testing/program'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
+import { until } from '@core-dump-handler/testing/until'
 import { makeCertificates } from './certificates.ts'
 import { kubeconfig, kubeletConfiguration } from './configuration.ts'
 import {
@@ -94,9 +95,8 @@ export class Cluster {
   }
 
   async kubectl(...args: string[]): Promise<string> {
-    return (
-      await run(join(this.#binaries, 'kubectl'), args, { env: this.env, maxBuffer: 64 << 20 })
-    ).stdout
+    return (await execa(join(this.#binaries, 'kubectl'), args, { env: this.env, extendEnv: false }))
+      .stdout
   }
 
   /** `kubectl apply` of one object or a list. */
@@ -112,14 +112,14 @@ export class Cluster {
   }
 
   async helm(...args: string[]): Promise<string> {
-    return (await run(this.#helm, args, { env: this.env, maxBuffer: 64 << 20 })).stdout
+    return (await execa(this.#helm, args, { env: this.env, extendEnv: false })).stdout
   }
 
-  /** Commands as a person types them, with `kubectl` and `helm` at hand; ends at the first that fails. */
+  /** Commands as a user types them, with `kubectl` and `helm` on PATH; ends at the first that fails. */
   async shell(commands: string, cwd: string): Promise<string> {
     const path = [this.#binaries, dirname(this.#helm), this.env['PATH']].join(':')
     const env = { ...this.env, PATH: path }
-    return (await run('/bin/sh', ['-ec', commands], { env, cwd, maxBuffer: 64 << 20 })).stdout
+    return (await execa('/bin/sh', ['-ec', commands], { env, cwd, extendEnv: false })).stdout
   }
 
   async stop(): Promise<void> {
@@ -139,7 +139,7 @@ export class Cluster {
 
   async #deletePods(): Promise<void> {
     if (!this.#programs.some((program) => program.running())) return
-    // the kubelet makes a mirror pod anew for as long as there is a manifest
+    // the kubelet creates a mirror pod again while its manifest exists
     for (const name of readdirSync(this.manifests)) rmSync(join(this.manifests, name))
     const kinds = 'daemonset,deployment,statefulset,job,replicaset'
     await this.kubectl('delete', kinds, '-A', '--all', '--wait=false', '--cascade=foreground')

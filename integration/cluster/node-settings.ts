@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { removeEmptyCgroups } from '../harness/cgroups.ts'
+import { removeEmptyCgroups } from '@core-dump-handler/testing/kernel/pod-cgroup'
 
 /** What a kubelet writes when it starts, whatever its configuration says. */
 const SYSCTLS = [

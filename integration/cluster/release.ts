@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { builtImage } from '../image/artefact.ts'
-import { REGION, type ObjectStore } from '../harness/object-store.ts'
-import { freePorts } from '../harness/ports.ts'
-import { run } from '../harness/program.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
+import { execa } from 'execa'
+import { builtImage } from '../image/built-image.ts'
+import { REGION, type ObjectStore } from '@core-dump-handler/testing/store/object-store'
+import { freePorts } from '@core-dump-handler/testing/network/free-ports'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import type { Cluster } from './cluster.ts'
 
 const CHECKOUT = new URL('../../', import.meta.url).pathname
@@ -121,8 +121,8 @@ export class Release {
   /** On a mount of their own. */
   async makeDirectories(): Promise<void> {
     // as systemd makes the root of a real node: mounts of the host reach into pods
-    await run('mount', ['--bind', this.directory, this.directory])
-    await run('mount', ['--make-rshared', this.directory])
+    await execa('mount', ['--bind', this.directory, this.directory])
+    await execa('mount', ['--make-rshared', this.directory])
     mkdirSync(this.coreDir, { mode: 0o700 })
   }
 

@@ -1,11 +1,11 @@
-import { withKernel, type CoreSysctls } from '../harness/kernel.ts'
+import { withKernel, type CoreSysctls } from '@core-dump-handler/testing/kernel/kernel'
 import type { Cluster } from './cluster.ts'
 import type { Release } from './release.ts'
 
 /**
- * Have the kernel while `task` installs the release and lets things crash. The kernel is given back
- * when no agent is left that could take it again; where the release cannot be uninstalled, the whole
- * cluster is stopped for that.
+ * Lock the kernel's settings while `task` installs the release and crashes programs. They are restored
+ * after the last agent has ended, which could set them again: where the release cannot be uninstalled,
+ * the whole cluster is stopped.
  */
 export async function withRelease(
   cluster: Cluster,
@@ -18,12 +18,31 @@ export async function withRelease(
     } catch (error) {
       throw new Error(await release.describe(), { cause: error })
     } finally {
-      await leave(cluster, release)
+      await endAgents(cluster, release)
     }
   })
 }
 
-async function leave(cluster: Cluster, release: Release): Promise<void> {
+/** Do the same until the returned function is called: for a group of tests that share one installed release. */
+export async function installRelease(
+  cluster: Cluster,
+  release: Release,
+): Promise<() => Promise<void>> {
+  const installed = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  const done = withRelease(cluster, release, async () => {
+    await release.install()
+    installed.resolve()
+    await over.promise
+  })
+  await Promise.race([installed.promise, done])
+  return async () => {
+    over.resolve()
+    await done
+  }
+}
+
+async function endAgents(cluster: Cluster, release: Release): Promise<void> {
   try {
     if (await release.isInstalled()) await release.uninstall()
   } catch {

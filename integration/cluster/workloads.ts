@@ -1,4 +1,4 @@
-import { CRASHER_IMAGE } from '../harness/containerd.ts'
+import { CRASHER_IMAGE } from '@core-dump-handler/testing/containerd/containerd'
 
 // each bundle is looked at by other readers, which takes longer than to write it
 const PAUSE_US = 100_000
@@ -17,7 +17,7 @@ export function crashing(name: string, waitMs = 300): Container {
 }
 
 /** A container that lives on. */
-export function living(name: string): Container {
+export function idle(name: string): Container {
   return { ...container(name), args: ['-w', '3600000'] }
 }
 

@@ -9,7 +9,7 @@ seen again with the same seed, target and round.
 
 ${listed(false)}
 
-Only when named by --target, since it takes the whole machine's crashes meanwhile:
+Only when named by --target, since all crashes of the machine go to it meanwhile:
 
 ${listed(true)}
 `

@@ -4,19 +4,19 @@ import { crash, nameOf, type Crash } from './crashes.ts'
 import type { Stage } from './stage.ts'
 import type { Tally } from './tally.ts'
 
-/** As many as the kernel is taken for at a time: others wait for it. */
+/** Crashes per lock of the kernel's settings, for which other tests wait. */
 export const BATCH = 25
 const LIMIT = { limitMs: 240_000 }
 
 export interface BatchOptions {
-  /** Number of the first crash: it becomes part of the names of the processes. */
+  /** Number of the first crash, which is part of the names of the processes. */
   readonly first: number
   readonly count?: number
-  /** Restart the runtime while composers ask it. */
+  /** Restart the runtime during lookups. */
   readonly restarts: boolean
 }
 
-/** Crash processes in pods at random, and count whose crashes they were told to be. */
+/** Crash processes in pods at random, and count the owners that the bundles name. */
 export async function crashBatch(
   stage: Stage,
   tally: Tally,

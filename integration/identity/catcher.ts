@@ -1,20 +1,21 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import jszip from 'jszip'
-import { Agent } from '../harness/agent.ts'
-import { composersOf } from '../harness/composers.ts'
-import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { until } from '../harness/until.ts'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { until } from '@core-dump-handler/testing/until'
 
 export interface CatchOptions {
   readonly limitMs?: number
-  /** Whether the kernel hands over a descriptor of the process (`%F`), as old ones do not. @default true */
+  /** Whether the kernel passes a pidfd (`%F`), which old ones do not. @default true */
   readonly pidfd?: boolean
 }
 
-/** The composer as an agent deploys it, with the kernel pointed at it for one batch of crashes at a time. */
+/** The deployed composer; the kernel runs it for one batch of crashes at a time. */
 export class Catcher {
   readonly agent: Agent
 
@@ -22,15 +23,15 @@ export class Catcher {
     this.agent = new Agent({ UPLOAD: 'false', ...env }).spareKernel()
   }
 
-  /** Deploy; no agent is needed after that, what composers make is read from their directory. */
+  /** Deploy the composer. No agent runs after that: bundles are read from the composers' directory. */
   async deploy(): Promise<void> {
     await this.agent.start()
     await this.agent.daemon.stop()
   }
 
   /**
-   * Have the kernel while `task` makes crashes and until `count` bundles of them are there; gives
-   * fewer when the others have not come within `limitMs`.
+   * Lock the kernel while `task` crashes processes and until `count` bundles exist; returns
+   * fewer when the others do not exist within `limitMs`.
    */
   async catch(
     task: () => Promise<void>,
@@ -54,7 +55,7 @@ export class Catcher {
     return caught
   }
 
-  /** Bundles that nobody has looked at. */
+  /** Bundles that were not read yet. */
   get waiting(): number {
     return readdirSync(this.agent.coreDir).filter(isBundle).length
   }
@@ -74,7 +75,7 @@ export class Catcher {
       const path = join(this.agent.coreDir, name)
       const zip = await jszip.loadAsync(readFileSync(path))
       const text = await zip.file(/-manifest\.json$/)[0]?.async('string')
-      manifests.push(JSON.parse(text ?? '') as BundleManifest)
+      manifests.push(parseManifest(text ?? ''))
       rmSync(path)
     }
     return manifests

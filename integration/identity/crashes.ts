@@ -2,10 +2,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import type { Random } from '../fuzz/generate/random.ts'
-import { composersOf } from '../harness/composers.ts'
-import type { Containerd } from '../harness/containerd.ts'
-import { runPod, type Pod } from '../harness/pod.ts'
-import { until } from '../harness/until.ts'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import { runPod, type Pod } from '@core-dump-handler/testing/containerd/pod'
+import { until } from '@core-dump-handler/testing/until'
 import type { Home } from './pods.ts'
 
 /** Whose crash it truly is. */
@@ -34,6 +34,10 @@ export const CRASH_KINDS = {
 } as const
 export type CrashKind = keyof typeof CRASH_KINDS
 
+export function isCrashKind(name: string): name is CrashKind {
+  return name in CRASH_KINDS
+}
+
 /** The name of the process, which is its alone; a sandbox process has none of its own, but a pid. */
 export function nameOf({ crash: { comm = '', hostPid } }: BundleManifest): string {
   return comm === 'pause' ? `pause-${hostPid}` : comm
@@ -43,7 +47,7 @@ export interface Scene {
   readonly containerd: Containerd
   readonly homes: readonly Home[]
   readonly directory: string
-  /** Of composers and gates. */
+  /** Of composers and barriers. */
   readonly hostDir: string
   /** The runtime is about to be restarted: what it was asked to do might not happen. */
   readonly restarts: boolean
@@ -51,14 +55,14 @@ export interface Scene {
   readonly passing: Pod[]
 }
 
-/** Make some crash happen in some pod; resolves once it is under way. */
+/** Crash a random process in a random pod; resolves once it has been started. */
 export async function crash(scene: Scene, random: Random, serial: number): Promise<Crash> {
   const home = random.pick(scene.homes)
   const kind = pickKind(random, home, scene.restarts)
   return crashAs(kind, home, `crash-${String(serial).padStart(5, '0')}`, scene, random)
 }
 
-/** Make a crash of that kind happen in `home`, by a process that carries the name `comm`. */
+/** Crash a process of that kind and the name `comm` in `home`. */
 export async function crashAs(
   kind: CrashKind,
   home: Home,
@@ -75,7 +79,7 @@ export async function crashAs(
   if (kind === 'exec') {
     // answers when the process has died, that is when its composer has read the core
     const cmd = crasher.split(' ')
-    scene.containerd.runtime.ExecSync({ containerId, cmd }).catch(() => {})
+    scene.containerd.runtime.call('ExecSync', { containerId, cmd }).catch(() => {})
   } else {
     const other = random.pick(scene.homes.filter((each) => each.pod.uid !== podUid))
     home.order(orderOf(kind, crasher, home, other, random))
@@ -138,11 +142,11 @@ async function newPod(
   const place = join(directory, comm)
   mkdirSync(place)
   const name = Buffer.from(comm).toString('hex')
-  const args = ['-l', '0', '-m', '24', '-n', name, '-g', '/gate/open']
+  const args = ['-l', '0', '-m', '24', '-n', name, '-g', '/barrier/open']
   const { shares: _, ...spec } = home.spec
   const pod = await runPod(containerd, {
     ...spec,
-    containers: [{ args, mounts: { '/gate': place } }],
+    containers: [{ args, mounts: { '/barrier': place } }],
   })
   if (kind === 'sandbox') {
     const pid = await pod.sandboxPid()

@@ -1,21 +1,21 @@
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { composersOf } from '../harness/composers.ts'
-import { until } from '../harness/until.ts'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import { until } from '@core-dump-handler/testing/until'
 
-/** Composers that stop before they have looked at anything, until they are let go. */
+/** Composers that stop before the snapshot, until they are continued. */
 export interface HeldComposers {
-  /** Wait for the one that was called for the crash of `hostPid`; returns what lets it go. */
+  /** Wait for the composer of the crash of `hostPid`; returns a function that continues it. */
   of(hostPid: number): Promise<() => void>
-  /** Have the kernel call the plain composer again, and let go those that still wait. */
+  /** Have the kernel call the composer directly again, and continue those that still wait. */
   end(): void
 }
 
-/** Put before the composer in `hostDir` a script that stops itself. */
+/** Put a script that stops itself in front of the composer in `hostDir`. */
 export function holdComposers(hostDir: string): HeldComposers {
   const called = join(hostDir, 'cdc')
   const composer = join(hostDir, 'cdc-held')
-  // stays: who is let go runs it after the end
+  // stays: a continued script runs it after the end
   if (!existsSync(composer)) linkSync(called, composer)
   rmSync(called)
   const script = `#!/bin/sh\nkill -STOP $$\nCOMPOSER_HOME='${hostDir}' exec '${composer}' "$@"\n`

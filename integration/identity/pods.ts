@@ -1,15 +1,20 @@
-import { execFileSync } from 'node:child_process'
 import { appendFileSync, globSync, mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { podsCgroup } from '../harness/cgroups.ts'
-import type { Containerd } from '../harness/containerd.ts'
-import { runPod, type ContainerSpec, type Pod, type PodSpec } from '../harness/pod.ts'
+import { execaSync } from 'execa'
+import { podsCgroup } from '@core-dump-handler/testing/kernel/pod-cgroup'
+import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import {
+  runPod,
+  type ContainerSpec,
+  type Pod,
+  type PodSpec,
+} from '@core-dump-handler/testing/containerd/pod'
 
 const CGROUP_ROOT = '/sys/fs/cgroup'
 /** Where the pods see this machine's cgroups: some of them move themselves. */
 const SEEN_AT = '/cgroup'
 
-/** A container that does what it is told, as long as the run lasts. */
+/** A container that runs shell commands of the test. */
 export interface Home {
   readonly pod: Pod
   readonly spec: PodSpec
@@ -22,7 +27,7 @@ export interface Home {
   readonly hostCgroups: readonly string[]
 }
 
-// names repeat over namespaces and host names over pods: only ids tell them apart
+// names repeat over namespaces and host names over pods: only ids distinguish them
 const SPECS: readonly Omit<PodSpec, 'containers'>[] = [
   ...['red', 'green', 'blue', 'grey'].flatMap((namespace) =>
     ['web-0', 'web-1', 'web-10', 'my-web-1', 'db-0'].map((name) => ({
@@ -48,7 +53,7 @@ export async function startHomes(
     const places = [0, 1].slice(0, index % 5 === 0 ? 2 : 1).map((which) => {
       const place = join(directory, `orders-${index}-${which}`)
       mkdirSync(place)
-      execFileSync('mkfifo', [join(place, 'orders')])
+      execaSync('mkfifo', [join(place, 'orders')])
       return place
     })
     const whole = { ...spec, containers: places.map(obedient) }

@@ -1,25 +1,25 @@
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/bundle'
-import { Containerd } from '../harness/containerd.ts'
-import type { PodSpec } from '../harness/pod.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
+import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import type { PodSpec } from '@core-dump-handler/testing/containerd/pod'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { Catcher, type CatchOptions } from './catcher.ts'
 import type { Scene } from './crashes.ts'
-import { GatedRuntime } from './gated-runtime.ts'
+import { PausableRuntime } from './pausable-runtime.ts'
 import { removeInner, startHomes, type Home } from './pods.ts'
 
-/** A containerd with pods that crash on order, and a composer that the kernel is pointed at meanwhile. */
+/** A containerd with pods whose processes crash on demand, and a composer that the kernel runs meanwhile. */
 export class Stage {
   readonly directory: string = scratchDirectory()
   readonly containerd: Containerd = new Containerd('2')
-  /** Through which composers ask containerd. */
-  readonly runtime: GatedRuntime = new GatedRuntime(
+  /** The socket that composers use. */
+  readonly runtime: PausableRuntime = new PausableRuntime(
     join(this.directory, 'cri.sock'),
     this.containerd.socket,
   )
   readonly catcher: Catcher = new Catcher({
     CRIO_ENDPOINT: `unix://${this.runtime.socket}`,
-    // a busy machine is no reason to doubt, and so many crashes of one image no storm
+    // neither a busy machine nor many crashes of one image may change an identity
     CRI_CALL_TIMEOUT_MS: '30000',
     CRI_TOTAL_TIMEOUT_MS: '60000',
     RATE_CRASHES: '0',
@@ -58,7 +58,7 @@ export class Stage {
     return { containerd, homes, directory, hostDir, restarts, passing: [] }
   }
 
-  /** Catch the crashes of one process of this machine, or of two that had its pid. */
+  /** Collect the crashes of one process of this machine, or of two that had its pid. */
   catchOf(
     hostPid: number,
     make: () => Promise<void>,
@@ -69,7 +69,7 @@ export class Stage {
     return this.catcher.catch(make, isOurs, count, options)
   }
 
-  /** Remove what crashes have left in the cgroups of the pods. */
+  /** Remove the cgroups that crashes created inside those of the pods. */
   sweep(): void {
     this.#homes.forEach(removeInner)
   }

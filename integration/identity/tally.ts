@@ -1,53 +1,49 @@
 import type { BundleManifest } from '@core-dump-handler/bundle'
-import { CRASH_KINDS, type Crash, type CrashKind } from './crashes.ts'
+import { CRASH_KINDS, isCrashKind, type Crash, type CrashKind } from './crashes.ts'
 
-/** How many crashes of a kind were told as what. */
-export interface Told {
-  verified: number
-  unverified: number
-  host: number
-  wrong: number
-}
+const OUTCOMES = ['verified', 'unverified', 'host', 'wrong'] as const
 
-/** Compares what bundles tell with whose crashes they truly were. */
+/** Number of crashes of a kind by outcome. */
+export type Outcomes = Record<(typeof OUTCOMES)[number], number>
+
+/** Compares the owners in bundles with the true ones. */
 export class Tally {
-  readonly kinds: ReadonlyMap<CrashKind, Told> = new Map(
-    Object.keys(CRASH_KINDS).map((kind) => [
-      kind as CrashKind,
-      { verified: 0, unverified: 0, host: 0, wrong: 0 },
-    ]),
+  readonly kinds: ReadonlyMap<CrashKind, Outcomes> = new Map(
+    Object.keys(CRASH_KINDS)
+      .filter(isCrashKind)
+      .map((kind) => [kind, { verified: 0, unverified: 0, host: 0, wrong: 0 }]),
   )
-  /** For people: each crash that was given to another owner. */
+  /** Each crash with another owner, as text. */
   readonly wrong: string[] = []
-  /** Each that could not be proven though nothing about it gave reason to doubt. */
+  /** Each unverified crash without a reason for it, as text. */
   readonly doubted: string[] = []
 
-  /** Names of those that no bundle told of. */
+  /** Crashes without a bundle. */
   readonly lost: string[] = []
 
   add(crash: Crash, { identity }: BundleManifest, mayDoubt: boolean): void {
-    const told = this.kinds.get(crash.kind)
-    if (!told) throw new Error(`no such kind: ${crash.kind}`)
-    told[identity.status]++
-    const both = `${JSON.stringify(crash)} was told as ${JSON.stringify(identity)}`
+    const outcomes = this.kinds.get(crash.kind)
+    if (!outcomes) throw new Error(`no such kind: ${crash.kind}`)
+    outcomes[identity.status]++
+    const both = `${JSON.stringify(crash)} has the identity ${JSON.stringify(identity)}`
     if (!isOwner(crash, identity)) {
-      told.wrong++
+      outcomes.wrong++
       this.wrong.push(both)
     } else if (identity.status !== 'verified' && !mayDoubt && !DOUBTFUL.has(crash.kind)) {
       this.doubted.push(both)
     }
   }
 
-  get sum(): Told {
+  get sum(): Outcomes {
     const sum = { verified: 0, unverified: 0, host: 0, wrong: 0 }
-    for (const told of this.kinds.values()) {
-      for (const key of Object.keys(sum) as (keyof Told)[]) sum[key] += told[key]
+    for (const outcomes of this.kinds.values()) {
+      for (const key of OUTCOMES) sum[key] += outcomes[key]
     }
     return sum
   }
 }
 
-/** How a run went, for people. */
+/** The results of a run as text. */
 export function inWords({ sum, lost, doubted }: Tally): string {
   const { verified, unverified, host, wrong } = sum
   const counts = { verified, unverified, host, wrong, lost: lost.length }
@@ -55,17 +51,20 @@ export function inWords({ sum, lost, doubted }: Tally): string {
   return doubted.length === 0 ? words.join(', ') : `${words.join(', ')}; ${doubted.length} doubted`
 }
 
-/** Kinds of which nobody can prove the owner: the runtime does not know it, or the cgroups disagree. */
+/** Kinds whose owner cannot be proven: the runtime does not know it, or the cgroups disagree. */
 const DOUBTFUL: ReadonlySet<CrashKind> = new Set(['split', 'root', 'removed'])
 
-/** Whatever is told is true, be it called proven or not; and only `verified` may be silent of nothing. */
-function isOwner(crash: Crash, told: BundleManifest['identity']): boolean {
+/** Each field that is set is true, verified or not, and a verified identity has all of them. */
+function isOwner(crash: Crash, identity: BundleManifest['identity']): boolean {
   const named =
-    (told.podUid === undefined || told.podUid === crash.podUid) &&
-    (told.pod === undefined || told.pod === crash.pod) &&
-    (told.namespace === undefined || told.namespace === crash.namespace) &&
-    (told.containerId === undefined || told.containerId === crash.containerId)
-  if (told.status === 'host') return false
-  if (told.status === 'unverified') return named
-  return named && [told.podUid, told.pod, told.namespace, told.containerId].every(Boolean)
+    (identity.podUid === undefined || identity.podUid === crash.podUid) &&
+    (identity.pod === undefined || identity.pod === crash.pod) &&
+    (identity.namespace === undefined || identity.namespace === crash.namespace) &&
+    (identity.containerId === undefined || identity.containerId === crash.containerId)
+  if (identity.status === 'host') return false
+  if (identity.status === 'unverified') return named
+  return (
+    named &&
+    [identity.podUid, identity.pod, identity.namespace, identity.containerId].every(Boolean)
+  )
 }

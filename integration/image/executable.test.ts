@@ -1,49 +1,46 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
 import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
-import { Bundle } from '../harness/bundle.ts'
-import { promisedBytes } from '../harness/core.ts'
-import { runToDeath } from '../harness/host-victim.ts'
-import { setCoreSysctl, withKernel } from '../harness/kernel.ts'
-import { run } from '../harness/program.ts'
-import { realParts } from '../harness/requirements.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { until } from '../harness/until.ts'
-import { victim } from '../harness/victims.ts'
-import { builtImage } from './artefact.ts'
-import { makeRoot, ROOTS, unmountRoot } from './roots.ts'
+import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
+import { promisedBytes } from '@core-dump-handler/testing/bundle/core'
+import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { realParts } from '../real-parts.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
+import { until } from '@core-dump-handler/testing/until'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { builtImage } from './built-image.ts'
+import { makeRoot, ROOT_NAMES, unmountRoot } from './roots.ts'
 
 realParts('the composer as one executable', () => {
-  test('is the kernel’s handler on this machine', async () => {
+  test('handles a crash of this machine', async () => {
     const home = join(scratch(), 'h')
     await install(home, home)
     const bundle = await crash(corePattern(home).pattern, home)
     expect(bundle.manifest.problems).toEqual([])
   })
 
-  test.for(Object.keys(ROOTS) as (keyof typeof ROOTS)[])(
-    'is the kernel’s handler on a host with %s',
-    async (name) => {
-      const root = scratch()
-      onTestFinished(() => unmountRoot(root))
-      makeRoot(root, name)
-      await install(join(root, 'h'), '/h')
-      // the kernel starts handlers in the machine's root: the first step leads into the other one
-      const pattern = corePattern('/h')
-        .pattern.replace('|', `|/usr/sbin/chroot ${root} `)
-        .slice(0, 127)
-      const bundle = await crash(pattern.slice(0, pattern.lastIndexOf(' -')), join(root, 'h'))
-      expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
-    },
-  )
+  test.for(ROOT_NAMES)('handles a crash on a host with %s', async (name) => {
+    const root = scratch()
+    onTestFinished(() => unmountRoot(root))
+    makeRoot(root, name)
+    await install(join(root, 'h'), '/h')
+    // the kernel starts handlers in the machine's root: the first step leads into the other one
+    const pattern = corePattern('/h')
+      .pattern.replace('|', `|/usr/sbin/chroot ${root} `)
+      .slice(0, 127)
+    const bundle = await crash(pattern.slice(0, pattern.lastIndexOf(' -')), join(root, 'h'))
+    expect(bundle.manifest.crash.signalName).toBe('SIGSEGV')
+  })
 
-  test('runs in an empty root and environment, where nothing can be asked of the host', async () => {
+  test('runs in an empty root and environment', async () => {
     const root = scratch()
     await install(join(root, 'h'), '/h')
     const feed = 'head -c 3000000 /dev/urandom | env -i /usr/sbin/chroot "$1" /h/cdc -c=0'
-    await run('/bin/sh', ['-c', feed, 'sh', root])
+    await execa('/bin/sh', ['-c', feed, 'sh', root])
     const [name = ''] = readdirSync(join(root, 'h/cores'))
     const { manifest } = await Bundle.open(join(root, 'h/cores', name))
     expect(manifest.core.bytes).toBe(3_000_000)
@@ -82,7 +79,7 @@ async function crash(pattern: string, path: string): Promise<Bundle> {
   await withKernel(async () => {
     setCoreSysctl('kernel.core_pipe_limit', '16')
     setCoreSysctl('kernel.core_pattern', pattern)
-    await runToDeath(victim('crasher'), ['-m', '4'])
+    await runUntilCrash(testProgram('crasher'), ['-m', '4'])
     await until('a bundle', finished)
   })
   const bundle = await Bundle.open(join(cores, finished() ?? ''))

@@ -1,11 +1,12 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { createHash } from 'node:crypto'
+import { execa } from 'execa'
+import * as v from 'valibot'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { run } from '../harness/program.ts'
-import { realParts } from '../harness/requirements.ts'
-import { removeScratch, scratchDirectory } from '../harness/scratch.ts'
-import { builtImage } from './artefact.ts'
+import { realParts } from '../real-parts.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
+import { builtImage } from './built-image.ts'
 
 const IMAGE_FOLDER = new URL('../../image', import.meta.url).pathname
 
@@ -16,7 +17,7 @@ realParts('the image', () => {
     image = await builtImage()
   }, 600_000)
 
-  test('has no shell, nothing for others to write, and is within its size', () => {
+  test('has no shell, no file that others can write, and its size', () => {
     const files = [...walk(image.root)]
     expect(files.filter((path) => /\/(sh|bash|busybox|dash)$/.test(path))).toEqual([])
     const writable = files.filter(
@@ -28,23 +29,18 @@ realParts('the image', () => {
     expect(bytes - node).toBeLessThan(160 * 2 ** 20)
   })
 
-  test('runs both programs and those of util-linux from its own root alone', async () => {
+  test('runs its programs and those of util-linux in its own root', async () => {
     const { root } = image
-    expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
     for (const program of ['flock', 'chrt', 'ionice']) {
       expect(await runIn(root, `/usr/bin/${program}`, '--version')).toMatch(/util-linux/)
     }
   })
 
-  test('lists what is in it, with the licence of each part', () => {
-    const sbom = JSON.parse(
-      readFileSync(join(image.root, 'usr/share/sbom/core-dump-handler.spdx.json'), 'utf8'),
-    ) as {
-      spdxVersion: string
-      packages: { SPDXID: string; name: string; versionInfo: string }[]
-      relationships: { relatedSpdxElement: string }[]
-    }
+  test('has an SBOM and the licence of each part', () => {
+    const path = join(image.root, 'usr/share/sbom/core-dump-handler.spdx.json')
+    const sbom = v.parse(SBOM, JSON.parse(readFileSync(path, 'utf8')))
     expect(sbom.spdxVersion).toBe('SPDX-2.3')
     const names = sbom.packages.map(({ name }) => name)
     expect(names).toEqual(
@@ -75,17 +71,13 @@ realParts('the image', () => {
     ).toBe(true)
   })
 
-  test('is taken by skopeo, and keeps its digest on the way', async () => {
+  test('is copied by skopeo with the same digest', async () => {
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
-    const tag = (
-      JSON.parse(readFileSync(join(image.layout, 'index.json'), 'utf8')) as {
-        manifests: { digest: string; annotations: Record<string, string> }[]
-      }
-    ).manifests[0]
-    const name = tag?.annotations['org.opencontainers.image.ref.name'] ?? ''
+    const tag = indexOf(image.layout).manifests[0]
+    const name = tag?.annotations?.['org.opencontainers.image.ref.name'] ?? ''
     const policy = ['--insecure-policy']
-    await run('skopeo', [
+    await execa('skopeo', [
       ...policy,
       'copy',
       '--all',
@@ -93,13 +85,10 @@ realParts('the image', () => {
       `oci:${image.layout}:${name}`,
       `oci:${scratch}/copy:${name}`,
     ])
-    const copy = JSON.parse(readFileSync(join(scratch, 'copy/index.json'), 'utf8')) as {
-      manifests: { digest: string }[]
-    }
-    expect(copy.manifests[0]?.digest).toBe(tag?.digest)
+    expect(indexOf(join(scratch, 'copy')).manifests[0]?.digest).toBe(tag?.digest)
   })
 
-  test('equals what the Dockerfile makes', async () => {
+  test('equals the image of the Dockerfile', async () => {
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
     const storage = [
@@ -111,23 +100,23 @@ realParts('the image', () => {
       'vfs',
     ]
     const buildah = async (...args: string[]): Promise<string> =>
-      (await run('buildah', [...storage, ...args], { maxBuffer: 64 << 20 })).stdout
+      (await execa('buildah', [...storage, ...args])).stdout
     await buildah('bud', '--isolation', 'chroot', '-t', 'localhost/from-dockerfile', IMAGE_FOLDER)
     const container = (await buildah('from', '--pull-never', 'localhost/from-dockerfile')).trim()
     const root = (await buildah('mount', container)).trim()
     expect(contents(root)).toEqual(contents(image.root))
-    const { OCIv1 } = JSON.parse(
-      await buildah('inspect', '--type', 'image', 'localhost/from-dockerfile'),
-    ) as {
-      OCIv1: { config: Record<string, unknown> }
-    }
+    const inspected = await buildah('inspect', '--type', 'image', 'localhost/from-dockerfile')
+    const { OCIv1 } = v.parse(
+      v.object({ OCIv1: v.object({ config: v.looseObject({}) }) }),
+      JSON.parse(inspected),
+    )
     const { IMAGE_CONFIG } = await import('../../image/oci-layout.ts')
     const { Entrypoint, Env, WorkingDir } = IMAGE_CONFIG
     expect(OCIv1.config).toMatchObject({ Entrypoint, Env, WorkingDir })
     await buildah('rm', container)
   })
 
-  test('is made for arm64 too, where it runs under emulation', async () => {
+  test('is built for arm64, where it runs under emulation', async () => {
     const { parseArchitectures } = await import('../../image/executable/architecture.ts')
     const { buildComposer } = await import('../../image/executable/build.ts')
     const { ensureBuildTools } = await import('../../image/executable/packages.ts')
@@ -140,15 +129,16 @@ realParts('the image', () => {
     const [architecture] = architectures
     if (architecture) await buildComposer(architecture, { dir: join(scratch, 'arm64'), cacheDir })
     await deployExecutable(join(scratch, 'arm64/cdc'), scratch)
-    const { stdout } = await run('qemu-aarch64-static', [join(scratch, 'cdc'), '--self-test'], {
+    const { stdout } = await execa('qemu-aarch64-static', [join(scratch, 'cdc'), '--self-test'], {
       env: {},
+      extendEnv: false,
       cwd: scratch,
     })
     expect(stdout).toMatch(/Node 24\.\d+\.\d+, arm64/)
     expect(stdout).not.toMatch(/^not ok/m)
   }, 300_000)
 
-  test('is the same bytes from the same sources', async () => {
+  test('has the same bytes for the same sources', async () => {
     const { parseArchitectures } = await import('../../image/executable/architecture.ts')
     const { buildComposer } = await import('../../image/executable/build.ts')
     const scratch = scratchDirectory()
@@ -163,8 +153,23 @@ realParts('the image', () => {
   }, 300_000)
 })
 
+const SBOM = v.object({
+  spdxVersion: v.string(),
+  packages: v.array(v.object({ SPDXID: v.string(), name: v.string(), versionInfo: v.string() })),
+  relationships: v.array(v.object({ relatedSpdxElement: v.string() })),
+})
+const INDEX = v.object({
+  manifests: v.array(
+    v.object({ digest: v.string(), annotations: v.optional(v.record(v.string(), v.string())) }),
+  ),
+})
+
+function indexOf(layout: string): v.InferOutput<typeof INDEX> {
+  return v.parse(INDEX, JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')))
+}
+
 async function runIn(root: string, ...command: string[]): Promise<string> {
-  return (await run('chroot', [root, ...command])).stdout
+  return (await execa('chroot', [root, ...command])).stdout
 }
 
 /** Every file below `root` with its kind, mode and content. */
@@ -172,9 +177,10 @@ function contents(root: string): Record<string, string> {
   const described = [...walk(root)].map((path) => {
     const stat = lstatSync(path)
     const what = stat.isFile() ? sha256(path) : ''
-    return [relative(root, path), `${(stat.mode & 0o177_777).toString(8)} ${what}`]
+    const text = `${(stat.mode & 0o177_777).toString(8)} ${what}`
+    return [relative(root, path), text] as const
   })
-  return Object.fromEntries(described) as Record<string, string>
+  return Object.fromEntries(described)
 }
 
 function* walk(directory: string): Generator<string> {

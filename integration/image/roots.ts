@@ -1,13 +1,13 @@
-import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { unpackPackage, withApt } from '../../image/executable/apt.ts'
-import { mountsBelow } from '../harness/scratch.ts'
+import { mountsBelow } from '@core-dump-handler/testing/scratch-directory'
 
 const DEBIAN = { debian: process.arch === 'x64' ? 'amd64' : 'arm64' } as const
 
-/** Root file systems of hosts on which Node itself would not start, or not with the host's libraries. */
-export const ROOTS = {
+/** Root file systems on which Node does not start, or not with their own libraries. */
+const ROOTS = {
   'nothing but /proc and /dev/null': {
     fill: () => undefined,
     proof: undefined,
@@ -35,18 +35,26 @@ export const ROOTS = {
   },
 } as const
 
+type RootName = keyof typeof ROOTS
+
+function isRootName(name: string): name is RootName {
+  return name in ROOTS
+}
+
+export const ROOT_NAMES: readonly RootName[] = Object.keys(ROOTS).filter(isRootName)
+
 /** Makes such a root in `directory`, with the kernel's /proc and a /dev/null in it. */
-export function makeRoot(directory: string, name: keyof typeof ROOTS): void {
+export function makeRoot(directory: string, name: RootName): void {
   mkdirSync(join(directory, 'proc'), { recursive: true })
   const { fill, proof } = ROOTS[name]
   fill(directory)
-  execFileSync('mount', ['--bind', '/proc', join(directory, 'proc')])
+  execaSync('mount', ['--bind', '/proc', join(directory, 'proc')])
   // Node opens /dev/null for the output that the kernel closed, and aborts without
   mkdirSync(join(directory, 'dev'))
-  execFileSync('mknod', ['-m', '666', join(directory, 'dev/null'), 'c', '1', '3'])
-  if (proof) execFileSync('chroot', [directory, '/bin/busybox', 'sh', '-c', proof])
+  execaSync('mknod', ['-m', '666', join(directory, 'dev/null'), 'c', '1', '3'])
+  if (proof) execaSync('chroot', [directory, '/bin/busybox', 'sh', '-c', proof])
 }
 
 export function unmountRoot(directory: string): void {
-  for (const mount of mountsBelow(directory).toReversed()) execFileSync('umount', ['-l', mount])
+  for (const mount of mountsBelow(directory).toReversed()) execaSync('umount', ['-l', mount])
 }

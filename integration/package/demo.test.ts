@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { expect, test } from 'vitest'
 import { ROOT } from '../../scripts/set-up/root.mjs'
 
 const START = join(ROOT, 'scripts/start.mjs')
 const root = process.getuid?.() === 0
 
-interface Ending {
-  readonly code: number | null
+interface Ended {
+  readonly code: number | undefined
   readonly output: string
 }
 
@@ -17,17 +16,15 @@ interface Ending {
 async function demo(
   command: readonly [string, ...string[]],
   react?: (output: string, kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<Ending> {
+): Promise<Ended> {
   const [program, ...args] = command
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = execa(program, args, { stdin: 'ignore', all: true, reject: false })
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk
-      react?.(output, (signal) => child.kill(signal))
-    })
-  }
-  const [code] = (await once(child, 'close')) as [number | null]
+  child.all.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk
+    react?.(output, (signal) => child.kill(signal))
+  })
+  const { exitCode: code } = await child
   return { code, output }
 }
 
@@ -36,7 +33,7 @@ function scratchOf(output: string): string {
   return /(\/\S*\/cdh-\w+)\//.exec(output)?.[1] ?? expect.fail(`no scratch folder in:\n${output}`)
 }
 
-test.runIf(root)('follows a real crash to an object and puts everything back', async () => {
+test.runIf(root)('the demo follows a real crash to an object and restores everything', async () => {
   const { code, output } = await demo([process.execPath, START, 'demo'])
 
   expect(output).toMatch(/took over kernel\.core_pattern: \|\S+\/cdc /)
@@ -46,12 +43,12 @@ test.runIf(root)('follows a real crash to an object and puts everything back', a
   expect(output).toMatch(/held {2,}\d+ ms/)
   expect(output).toMatch(/\d k?B {2}…-manifest\.json/)
   expect(code).toBe(0)
-  // it compares under the lock; after that the pattern may be somebody else's
+  // the demo compares under the lock; after that another test may set the pattern
   expect(output).toContain('everything is as before: kernel.core_pattern is ')
   expect(existsSync(scratchOf(output))).toBe(false)
 })
 
-test.runIf(root)('Ctrl-C in its middle puts everything back', async () => {
+test.runIf(root)('Ctrl-C during the demo restores everything', async () => {
   let sent = false
   const { code, output } = await demo([process.execPath, START, 'demo'], (text, kill) => {
     if (sent || !text.includes('took over')) return
@@ -65,7 +62,7 @@ test.runIf(root)('Ctrl-C in its middle puts everything back', async () => {
   expect(existsSync(scratchOf(output))).toBe(false)
 })
 
-test('pipes a core into the composer where the pattern cannot be written', async () => {
+test('the demo pipes a core into the composer where the pattern cannot be written', async () => {
   const readOnly = 'mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys'
   const { code, output } = await demo(
     root

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { execa } from 'execa'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../../scripts/set-up/root.mjs'
-import { findTool, type ToolName } from '../../scripts/tools/index.ts'
-import { run } from '../../scripts/tools/run.ts'
+import { findTool, type ToolName } from '@core-dump-handler/testing/tools/find-tool'
 import { createProject, type Project } from './project.ts'
 import { PUBLISHED } from './workspace.ts'
 
@@ -21,19 +21,19 @@ beforeAll(async () => {
 afterAll(() => project?.remove())
 
 describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
-  test('has a tarball that publint finds nothing wrong with', async () => {
+  test('has a tarball without a problem for publint', async () => {
     const args = [join(project.tarballs, tarball), '--strict']
-    await expect(run(bin('publint'), args)).resolves.toContain('All good')
+    expect(await outputOf(bin('publint'), args)).toContain('All good')
   })
 
-  test('has types that resolve wherever ES modules do', async () => {
+  test('has types that resolve where ES modules do', async () => {
     const args = [join(project.tarballs, tarball), '--profile', 'esm-only', '--no-color']
     // it ends with 1 on any problem that the profile does not ignore
-    await expect(run(bin('attw'), args)).resolves.toContain(`${name} v`)
+    expect(await outputOf(bin('attw'), args)).toContain(`${name} v`)
   })
 
-  test('ships nothing that was made of sources that are gone', async () => {
-    const listed = await run('tar', ['-tzf', join(project.tarballs, tarball)])
+  test('has no compiled file without its source', async () => {
+    const listed = await outputOf('tar', ['-tzf', join(project.tarballs, tarball)])
     const files = listed.split('\n').filter((file) => /^package\/dist\/.*\.js$/.test(file))
     expect(files.length).toBeGreaterThan(5)
     for (const file of files) {
@@ -41,8 +41,8 @@ describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
     }
   })
 
-  test('ships its sources, licence and README, and no test', async () => {
-    const files = await run('tar', ['-tzf', join(project.tarballs, tarball)])
+  test('has its sources, licence and README, and no test', async () => {
+    const files = await outputOf('tar', ['-tzf', join(project.tarballs, tarball)])
     expect(files).toContain('package/src/index.ts')
     expect(files).toContain('package/dist/index.d.ts')
     expect(files).toContain('package/README.md')
@@ -51,11 +51,11 @@ describe.for(PUBLISHED)('$name', ({ name, tarball }) => {
   })
 })
 
-test('the examples type-check in a project that has only the tarballs', async () => {
+test('the examples type-check with only the tarballs installed', async () => {
   const types = join(ROOT, 'node_modules/@types')
   const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext']
   const files = PUBLISHED.map(({ name }) => exampleOf(name))
-  await run(bin('tsc'), [...options, '--typeRoots', types, '--types', 'node', ...files], {
+  await execa(bin('tsc'), [...options, '--typeRoots', types, '--types', 'node', ...files], {
     cwd: project.dir,
   })
 })
@@ -68,19 +68,27 @@ describe.for(NODES)('on %s', (node) => {
   })
 
   test.for(PUBLISHED)('the example of $name runs from its tarball', async ({ name }) => {
-    await run(program, [exampleOf(name)], { cwd: project.dir, timeout: 60_000 })
+    await execa(program, [exampleOf(name)], { cwd: project.dir, timeout: 60_000 })
   })
 
   test.for(PUBLISHED.flatMap(({ bins }) => bins))(
-    '%s --version and --help answer',
+    '%s prints --version and --help',
     async (name) => {
-      const env = { ...process.env, PATH: `${dirname(program)}:${process.env['PATH']}` }
+      const env = { PATH: `${dirname(program)}:${process.env['PATH']}` }
       const file = join(project.dir, 'node_modules/.bin', name)
-      await expect(run(file, ['--version'], { env })).resolves.toMatch(/\d+\.\d+\.\d+/)
-      await expect(run(file, ['--help'], { env })).resolves.toContain('Usage')
+      expect(await outputOf(file, ['--version'], env)).toMatch(/\d+\.\d+\.\d+/)
+      expect(await outputOf(file, ['--help'], env)).toContain('Usage')
     },
   )
 })
+
+async function outputOf(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  return (await execa(program, args, { env })).stdout
+}
 
 function exampleOf(name: string): string {
   return `${name.split('/')[1]}.ts`

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import * as v from 'valibot'
 import { ROOT } from '../../scripts/set-up/root.mjs'
 
 /** A package of this repository that is published. */
@@ -15,12 +16,12 @@ export interface Published {
   readonly example: string
 }
 
-interface Manifest {
-  readonly name: string
-  readonly version: string
-  readonly private?: boolean
-  readonly bin?: Readonly<Record<string, string>>
-}
+const MANIFEST = v.object({
+  name: v.string(),
+  version: v.string(),
+  private: v.optional(v.boolean()),
+  bin: v.optional(v.record(v.string(), v.string())),
+})
 
 /** Every published package, in the order of their folders. */
 export const PUBLISHED: readonly Published[] = globSync('{packages,apps}/*/package.json', {
@@ -28,7 +29,10 @@ export const PUBLISHED: readonly Published[] = globSync('{packages,apps}/*/packa
 })
   .toSorted()
   .map((path) => join(ROOT, path))
-  .map((path) => ({ dir: dirname(path), ...(JSON.parse(readFileSync(path, 'utf8')) as Manifest) }))
+  .map((path) => ({
+    dir: dirname(path),
+    ...v.parse(MANIFEST, JSON.parse(readFileSync(path, 'utf8'))),
+  }))
   .filter((manifest) => manifest.private !== true)
   .map(({ name, version, bin, dir }) => ({
     name,

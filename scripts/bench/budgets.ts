@@ -1,4 +1,4 @@
-/** What a figure has to be; `least` where more is better. */
+/** The budget of a figure; `least` where more is better. */
 export interface Budget {
   readonly what: string
   /** Its name in the `figures` of a report. */

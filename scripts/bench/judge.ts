@@ -20,7 +20,7 @@ export function judge(figures: Readonly<Record<string, number>>): Judged[] {
   })
 }
 
-/** For people. */
+/** As Markdown. */
 export function budgetTable(judged: readonly Judged[]): string {
   const columns: Column<Judged>[] = [
     ['figure', ({ what }) => what],

@@ -1,23 +1,45 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { constants, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import * as v from 'valibot'
+import { runInForeground } from '../set-up/pinned-node.mjs'
 import { ROOT } from '../set-up/root.mjs'
 import { machine, machineLine } from '@core-dump-handler/testing/bench/machine'
-import { PROGRAMS } from './programs.ts'
-import { isReport, log, type Report } from '@core-dump-handler/testing/bench/publish'
+import { log } from '@core-dump-handler/testing/bench/publish'
 
-/** One program of the set, and what it found. */
+/** Benchmarks by name: a package's own, or one of the whole path. */
+export const PROGRAMS: ReadonlyMap<string, string> = new Map(
+  globSync(['{packages,apps}/*/bench/main.ts', 'integration/bench/*.ts'], { cwd: ROOT })
+    .toSorted()
+    .map((path) => [nameOf(path), join(ROOT, path)]),
+)
+
+/** What `npm run bench` runs, in less than five minutes on two CPUs: the most important figures. */
+export const WHOLE_SET: readonly string[] = [
+  'ingest --kinds half-zero,random,node-heap --modes deflate,store,adaptive,composer --peers cat,pigz,zstd',
+  'held',
+  'arrival',
+  'storm --runs 32x100',
+  'upload --rounds 2 --warm-up 0 --ours 2x8',
+]
+
+/** The part of a benchmark's report that is judged. */
+const REPORT = v.object({
+  figures: v.record(v.string(), v.number()),
+  missing: v.optional(v.array(v.string())),
+})
+
+/** One program of the set, and its report. */
 export interface Ran {
   readonly name: string
   readonly args: readonly string[]
   readonly exitCode: number
   readonly seconds: number
   /** Absent when it failed before its end. */
-  readonly report?: Report
+  readonly report?: v.InferOutput<typeof REPORT>
 }
 
-/** Run a benchmark to its end; with `quiet` its tables are not for standard output. */
+/** Run a benchmark to its end; with `quiet` its tables go to standard error. */
 export async function runProgram(
   name: string,
   args: readonly string[],
@@ -29,7 +51,9 @@ export async function runProgram(
   const file = join(dir, 'report.json')
   const started = performance.now()
   try {
-    const exitCode = await run(PROGRAMS.get(name) ?? '', ['--report', file, ...args], quiet)
+    const program = PROGRAMS.get(name) ?? ''
+    const node = ['--conditions=@core-dump-handler/source', program, '--report', file, ...args]
+    const exitCode = await runInForeground(process.execPath, node, process.env, quiet ? 2 : 1)
     const seconds = (performance.now() - started) / 1000
     const report = read(file)
     return { name, args, exitCode, seconds, ...(report && { report }) }
@@ -38,32 +62,18 @@ export async function runProgram(
   }
 }
 
-/** Its terminal is ours; a signal that ends us ends it first, and waits for what it puts back. */
-async function run(program: string, args: readonly string[], quiet: boolean): Promise<number> {
-  const node = ['--conditions=@core-dump-handler/source', program, ...args]
-  const child = spawn(process.execPath, node, {
-    cwd: ROOT,
-    stdio: ['inherit', quiet ? 2 : 1, 2],
-  })
-  const passOn = (signal: NodeJS.Signals): void => void child.kill(signal)
-  const interrupt = (): void => void (process.stdin.isTTY || child.kill('SIGINT'))
-  process.on('SIGINT', interrupt).on('SIGTERM', passOn).on('SIGHUP', passOn)
+function read(file: string): Ran['report'] {
+  let text
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.on('error', reject).on('close', (code, signal) => {
-        resolve(code ?? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0))
-      })
-    })
-  } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', passOn).off('SIGHUP', passOn)
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return undefined // the program failed before its end, and has printed why
   }
+  // all of it is printed by --json
+  return v.parse(v.looseObject(REPORT.entries), JSON.parse(text))
 }
 
-function read(file: string): Report | undefined {
-  try {
-    const report: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    return isReport(report) ? report : undefined
-  } catch {
-    return undefined // the program has reported why
-  }
+function nameOf(path: string): string {
+  const name = basename(path, '.ts')
+  return name === 'main' ? basename(dirname(dirname(path))) : name
 }

@@ -1,40 +1,39 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { basename, join } from 'node:path'
+import { execa } from 'execa'
 import { ROOT } from '../set-up/root.mjs'
 import { runAgent } from './agent.ts'
-import { objectIn } from './bucket.ts'
 import { DemoError, say } from './say.ts'
-import type { Scratch } from './scratch.ts'
-import { type Crash, crash } from './victim.ts'
+import { objectIn, type Scratch } from './scratch.ts'
+import { type Crash, crash } from './crash.ts'
 
 const COMPOSER = join(ROOT, 'apps/composer/bin/composer.js')
 
-/** The same chain without the kernel's help: a core piped into the composer, the agent told to sweep. */
-export async function carryPipedCore(scratch: Scratch, signal: AbortSignal): Promise<string> {
-  const victim = await crash(scratch.root)
-  const core = obtainCore(victim, scratch)
+/** The same path without the kernel: a core is piped into the composer, and `core-dump-agent sweep` uploads. */
+export async function followPipedCore(scratch: Scratch, signal: AbortSignal): Promise<string> {
+  const crashed = await crash(scratch.root)
+  const core = obtainCore(crashed, scratch)
   signal.throwIfAborted()
-  await compose(core, victim, scratch)
+  await compose(core, crashed, scratch)
   say('the composer made a bundle of it')
   signal.throwIfAborted()
   await runAgent(['sweep'], scratch)
   const object = objectIn(scratch)
   if (object === undefined) throw new DemoError(`No object in ${scratch.bucket} after the sweep`)
-  say('the agent carried the bundle to the destination, verified it and cleaned up')
+  say('the agent uploaded the bundle to the destination, verified it and deleted it here')
   return object
 }
 
-/** A real core where the kernel leaves one in the working directory, else the smallest ELF that is one. */
+/** A real core where the kernel writes it to the working directory, else the smallest ELF core. */
 function obtainCore({ program, pid, signal }: Crash, { root }: Scratch): string {
   const files = readdirSync(root, { withFileTypes: true }).filter((each) => each.isFile())
   const name = files.find((each) => each.name.startsWith('core'))?.name
   const path = join(root, name ?? 'core')
   if (name === undefined) writeFileSync(path, smallestCore())
-  const core = name === undefined ? 'its core went elsewhere: taking a made-up one' : 'left a core'
-  say(`${program} (pid ${pid}) ended by ${signal}, ${core}`)
+  const core =
+    name === undefined ? 'its core was not written here: using a made-up one' : 'left a core'
+  say(`${program} (pid ${pid}) ended by ${signal ?? 'itself'}, ${core}`)
   return path
 }
 
@@ -57,21 +56,18 @@ function smallestCore(): Buffer {
   return core
 }
 
-/** What the kernel would have said on the command line goes there by hand. */
-async function compose(core: string, victim: Crash, { coreDir }: Scratch): Promise<void> {
+/** Run the composer with the arguments that the kernel would give it. */
+async function compose(core: string, crashed: Crash, { coreDir }: Scratch): Promise<void> {
   const facts = [
-    `--exe-name=${basename(victim.program)}`,
-    `--pathname=${victim.program.replaceAll('/', '!')}`,
-    `--signal=${constants.signals[victim.signal as NodeJS.Signals] ?? ''}`,
-    `--pid=${victim.pid}`,
+    `--exe-name=${basename(crashed.program)}`,
+    `--pathname=${crashed.program.replaceAll('/', '!')}`,
+    `--signal=${crashed.signal === undefined ? '' : constants.signals[crashed.signal]}`,
+    `--pid=${crashed.pid}`,
   ]
-  const input = openSync(core, 'r')
-  const child = spawn(process.execPath, [COMPOSER, '--dir', coreDir, ...facts], {
-    stdio: [input, 'ignore', 'pipe'],
-  })
-  closeSync(input)
-  let complaint = ''
-  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (complaint += chunk))
-  const [code] = (await once(child, 'close')) as [number | null]
-  if (code !== 0) throw new DemoError(`The composer ended with ${code}:\n${complaint}`)
+  const { exitCode, stderr } = await execa(
+    process.execPath,
+    [COMPOSER, '--dir', coreDir, ...facts],
+    { inputFile: core, stdout: 'ignore', reject: false },
+  )
+  if (exitCode !== 0) throw new DemoError(`The composer ended with ${exitCode}:\n${stderr}`)
 }

@@ -1,22 +1,30 @@
 import { readdirSync } from 'node:fs'
-import { coreSysctls, withKernel } from '../../integration/harness/kernel.ts'
+import { findProgram } from '@core-dump-handler/testing/find-program'
+import { coreSysctls, whyNoKernel, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { runAgent, startAgent } from './agent.ts'
-import { objectIn } from './bucket.ts'
-import { DemoError, say } from './say.ts'
-import type { Scratch } from './scratch.ts'
-import { until } from './until.ts'
-import { crash } from './victim.ts'
+import { DemoError, say, until } from './say.ts'
+import { objectIn, type Scratch } from './scratch.ts'
+import { crash } from './crash.ts'
 
-/** The whole chain through the kernel: crash, composer, agent, object. Returns the object's path. */
-export async function carryRealCrash(scratch: Scratch, signal: AbortSignal): Promise<string> {
-  const slow = setTimeout(() => say('waiting for a test that has the core pattern'), 1000)
+/** Why no crash can be sent through the kernel here; undefined when one can. */
+export function whyNoRealCrash(): string | undefined {
+  const reason = whyNoKernel()
+  if (reason !== undefined) return reason
+  return findProgram('flock')
+    ? undefined
+    : '`flock` of util-linux, which locks the pattern, is missing'
+}
+
+/** The whole path through the kernel: crash, composer, agent, object. Returns the object's path. */
+export async function followRealCrash(scratch: Scratch, signal: AbortSignal): Promise<string> {
+  const slow = setTimeout(() => say('waiting for a test that has locked the core pattern'), 1000)
   return withKernel(async (before) => {
     clearTimeout(slow)
     signal.throwIfAborted()
     const agent = startAgent(scratch)
     try {
       const pattern = await until(
-        'the agent to take over the core pattern',
+        'the agent to set the core pattern',
         () => {
           agent.check()
           const now = coreSysctls()['kernel.core_pattern']
@@ -35,16 +43,14 @@ export async function carryRealCrash(scratch: Scratch, signal: AbortSignal): Pro
 }
 
 async function follow(scratch: Scratch, signal: AbortSignal): Promise<string> {
-  const victim = await crash(scratch.root)
+  const { program, pid, signal: by } = await crash(scratch.root)
   const crashed = performance.now()
-  say(
-    `${victim.program} (pid ${victim.pid}) ended by ${victim.signal}, its core read by the composer`,
-  )
+  say(`${program} (pid ${pid}) ended by ${by ?? 'itself'}, its core read by the composer`)
   const object = await until('the object', () => objectIn(scratch), signal)
   const delay = Math.round(performance.now() - crashed)
   await until('the bundle to leave the node', () => empty(scratch.coreDir), signal)
   say(
-    `the agent carried the bundle to the destination, verified it and cleaned the node: ${delay} ms later`,
+    `the agent uploaded the bundle to the destination, verified it and deleted it here: ${delay} ms later`,
   )
   return object
 }

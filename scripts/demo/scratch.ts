@@ -1,19 +1,19 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** The folders of one demo, as a node would have them. */
+/** The directories of one demo, as a node has them. */
 export interface Scratch {
   readonly root: string
-  /** HOST_DIR: the composer and what it needs. */
+  /** HOST_DIR: the composer and its files. */
   readonly hostDir: string
   /** CORE_DIR: where bundles wait. */
   readonly coreDir: string
-  /** The destination, standing in for a bucket. */
+  /** The destination, in place of a bucket. */
   readonly bucket: string
 }
 
-/** Run `task` with fresh folders and remove them afterwards, all but the bucket when that is kept. */
+/** Run `task` with new directories and remove them afterwards, all but the bucket when `keep` is set. */
 export async function withScratch(
   keep: boolean,
   task: (scratch: Scratch) => Promise<void>,
@@ -31,4 +31,10 @@ export async function withScratch(
       rmSync(dir, { recursive: true, force: true })
     }
   }
+}
+
+/** The first finished object in the destination. */
+export function objectIn({ bucket }: Scratch): string | undefined {
+  const names = readdirSync(bucket).filter((name) => !name.startsWith('.') && name.endsWith('.zip'))
+  return names[0] === undefined ? undefined : join(bucket, names[0])
 }

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
+import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
 
-/** Open the object as its owner would and print what it says. */
+/** Open the object as its owner does, and print what it contains. */
 export async function showObject(path: string, keep: boolean): Promise<void> {
   const bytes = await readFile(path)
-  // jszip is not what wrote it: an independent reader, checking every sum
+  // an independent reader, which checks every CRC
   const zip = await JSZip.loadAsync(bytes, { checkCRC32: true })
   const entries = await Promise.all(
     Object.values(zip.files).map(async (file) => ({
@@ -16,7 +17,7 @@ export async function showObject(path: string, keep: boolean): Promise<void> {
   )
   const last = entries.at(-1)?.name ?? ''
   if (!last.endsWith('-manifest.json')) throw new DemoError(`${path} does not end with a manifest`)
-  const manifest = JSON.parse((await zip.file(last)?.async('string')) ?? '') as BundleManifest
+  const manifest = parseManifest((await zip.file(last)?.async('string')) ?? '')
 
   const prefix = last.slice(0, -'-manifest.json'.length)
   const short = (name: string): string => name.replace(prefix, '…')

@@ -16,7 +16,7 @@ export async function ensureInstalled() {
   writeFileSync(STAMP, hash)
 }
 
-/** Whether npm itself recorded the same versions, as after somebody's own `npm install`. */
+/** Whether npm itself recorded the same versions, as after an `npm install` of the user. */
 function matchesLockfile() {
   try {
     const wanted = packagesOf(LOCKFILE)

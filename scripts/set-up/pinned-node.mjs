@@ -33,24 +33,26 @@ export function nodeToUse() {
 }
 
 /**
- * Run Node in our place: its terminal, its signals, its exit code are ours.
+ * Run Node in the place of this process: it has its terminal, gets its signals and gives its exit code.
  * @param {string} node
  * @param {string[]} args
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<number>}
+ * @param {1 | 2} [stdout] the descriptor that its standard output goes to
+ * @returns {Promise<number>} its exit code, 128 and the signal's number when a signal ended it
  */
-export async function handOver(node, args, env = process.env) {
-  const child = spawn(node, args, { cwd: ROOT, stdio: 'inherit', env })
-  // a terminal sends Ctrl-C to both of us: then only wait for what the child makes of it
+export async function runInForeground(node, args, env = process.env, stdout = 1) {
+  const child = spawn(node, args, { cwd: ROOT, stdio: ['inherit', stdout, 'inherit'], env })
+  // a terminal sends Ctrl-C to both: this process only waits for the child
   const onInterrupt = () => process.stdin.isTTY || child.kill('SIGINT')
   /** @param {NodeJS.Signals} signal */
   const passOn = (signal) => child.kill(signal)
   process.on('SIGINT', onInterrupt).on('SIGTERM', passOn).on('SIGHUP', passOn)
   try {
-    const [code, signal] = await new Promise((resolve, reject) => {
-      child.on('error', reject).on('close', (...ending) => resolve(ending))
+    return await new Promise((resolve, reject) => {
+      child.on('error', reject).on('close', (code, signal) => {
+        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+      })
     })
-    return code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)]
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', passOn).off('SIGHUP', passOn)
   }

@@ -2,7 +2,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { build } from './build.mjs'
 import { ensurePackages } from './debian.mjs'
 import { ensureInstalled } from './install.mjs'
-import { handOver, nodeToUse } from './pinned-node.mjs'
+import { runInForeground, nodeToUse } from './pinned-node.mjs'
 import { ROOT } from './root.mjs'
 import { SetUpError, say, timed } from './say.mjs'
 
@@ -29,11 +29,11 @@ export async function setUpAndRun(command, args) {
       await timed('Debian packages ready', () => ensurePackages(command))
     }
     await timed('built', () => build(env))
-    return await handOver(node, [join(ROOT, `scripts/${command}.ts`), ...args], env)
+    return await runInForeground(node, [join(ROOT, `scripts/${command}.ts`), ...args], env)
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error
     say(error.message)
-    // whoever reads the last line of `npm test` finds the failure there too
+    // the last line of `npm test` has the failure too
     if (command === 'test') process.stdout.write('0 passed, 1 failed\n')
     return 1
   }

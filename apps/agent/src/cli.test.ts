@@ -46,7 +46,7 @@ test('status tells what is set up, with an exit code', async ({ node }) => {
   expect(full.output()).toMatch(/not ok {2}disk: .*below MIN_FREE_BYTES no core/)
 })
 
-test('B27: canary secrets are in no output, whatever goes wrong', async ({ node }) => {
+test('canary secrets are in no output, whatever goes wrong [B27]', async ({ node }) => {
   const env = {
     DESTINATION: '',
     S3_BUCKET_NAME: 'cores',

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { freePort } from './test-support/free-port.ts'
 import { ORIGINAL, test } from './test-support/scratch-node.ts'
 
-test('B30: SIGTERM ends it at once, and the node goes on making bundles', async ({ node }) => {
+test('SIGTERM ends it at once, and the node goes on making bundles [B30]', async ({ node }) => {
   for (const env of [{}, { USE_INOTIFY: 'false' }, { DESTINATION: '' }, { INTERVAL: '3600000' }]) {
     const agent = await node.daemon(env)
     const before = performance.now()
@@ -21,7 +21,9 @@ test('with all triggers off the start says that CORE_DIR is left to others', asy
   await agent.line(/CORE_DIR is left to others/)
 })
 
-test('two agents on one node: the second waits until the first has ended', async ({ node }) => {
+test('two agents on one node: the second waits until the first has ended [node-2]', async ({
+  node,
+}) => {
   const first = await node.daemon()
   for (const hostDir of [node.hostDir, join(node.dir, 'other')]) {
     const second = node.agent([], { HOST_DIR: hostDir })
@@ -35,7 +37,9 @@ test('two agents on one node: the second waits until the first has ended', async
   await third.line(/this node is prepared/)
 })
 
-test('a sysctl changed by somebody else is said and put back', async ({ node }) => {
+test('a sysctl changed by somebody else is said and put back [node-6, attack-11]', async ({
+  node,
+}) => {
   const agent = await node.daemon()
   const ours = await node.sysctls()
   await node.sysctl('kernel.core_pattern', '|/usr/share/apport/apport %p')
@@ -47,7 +51,7 @@ test('a sysctl changed by somebody else is said and put back', async ({ node }) 
   expect(await node.sysctls()).toEqual(ours)
 })
 
-test('or only said, where the setting is so', async ({ node }) => {
+test('or only said, where the setting is so [attack-11]', async ({ node }) => {
   const agent = await node.daemon({ TAMPER: 'report' })
   await node.sysctl('kernel.core_pipe_limit', '4')
   expect(JSON.parse(await agent.line(/changed by somebody else/))).toMatchObject({

@@ -34,7 +34,7 @@ test('prepares a node, files private and sysctls as the contract says', async ({
   expect((await stat(node.hostDir)).mode & 0o777).toBe(0o700)
 })
 
-test('B4: every file is there before the pattern is set', async ({ node }) => {
+test('every file is there before the pattern is set [B4]', async ({ node }) => {
   // a pattern that can be read but not set: all that comes before it must have happened
   await node.sysctl('kernel.core_pattern', '')
   const agent = node.agent([], { SYSCTL_ROOT: await deafPattern(node.dir) })
@@ -45,7 +45,7 @@ test('B4: every file is there before the pattern is set', async ({ node }) => {
 })
 
 test.for(['HOST_DIR', 'CORE_DIR'])(
-  '%s where no directory can be made ends the start with an error, and does not hold it',
+  '%s where no directory can be made ends the start with an error, and does not hold it [node-10]',
   async (setting, { node }) => {
     const agent = node.agent([], { [setting]: '/proc/cores/here' })
     expect(await agent.ended).toBe(1)
@@ -63,7 +63,7 @@ async function deafPattern(dir: string): Promise<string> {
   return root
 }
 
-test('B2: killed and started with other directories, remove brings the first values back', async ({
+test('killed and started with other directories, remove brings the first values back [B2]', async ({
   node,
 }) => {
   const first = await node.daemon()
@@ -78,7 +78,7 @@ test('B2: killed and started with other directories, remove brings the first val
   expect(await node.list(other.HOST_DIR)).toEqual(['cores'])
 })
 
-test('B21: directories that are too long are refused in words, nothing is touched', async ({
+test('directories that are too long are refused in words, nothing is touched [B21]', async ({
   node,
 }) => {
   const agent = node.agent([], { HOST_DIR: join(node.dir, 'd'.repeat(120)) })
@@ -132,7 +132,7 @@ test('crictl.yaml is version 9’s, crictl is said to be missing', async ({ node
   expect(agent.output()).toContain('no crictl came with this agent')
 })
 
-test('B3: a composer at work is not disturbed when the agent deploys again', async ({ node }) => {
+test('a composer at work is not disturbed when the agent deploys again [B3]', async ({ node }) => {
   const agent = await node.daemon()
   await agent.kill('SIGKILL')
   const before = await stat(join(node.hostDir, 'cdc'))
@@ -154,7 +154,9 @@ test('B3: a composer at work is not disturbed when the agent deploys again', asy
   expect(await node.list(node.coreDir)).toEqual([expect.stringMatching(/-web-x-1-11\.zip$/)])
 })
 
-test('a directory that cannot be written is named, and the sysctls stay', async ({ node }) => {
+test('a directory that cannot be written is named, and the sysctls stay [node-4]', async ({
+  node,
+}) => {
   await writeFile(join(node.dir, 'file'), '')
   const agent = node.agent([], { HOST_DIR: join(node.dir, 'file/host') })
   expect(await agent.ended).toBe(1)
@@ -162,7 +164,7 @@ test('a directory that cannot be written is named, and the sysctls stay', async 
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
-test('B18: a core of the agent itself would hold no memory', async ({ node }) => {
+test('a core of the agent itself would hold no memory [attack-7, B18]', async ({ node }) => {
   const agent = await node.daemon()
   expect(await readFile(`/proc/${agent.pid}/coredump_filter`, 'utf8')).toBe('00000000\n')
 })

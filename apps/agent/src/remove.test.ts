@@ -8,7 +8,7 @@ async function prepared(node: ScratchNode): Promise<void> {
   await agent.kill('SIGTERM')
 }
 
-test('B1: remove gives back what it found, and again, with none, some and all files there', async ({
+test('remove gives back what it found, and again, with none, some and all files there [B1]', async ({
   node,
 }) => {
   expect(await node.agent(['remove']).ended, 'nothing was ever set up').toBe(0)
@@ -30,7 +30,7 @@ test('B1: remove gives back what it found, and again, with none, some and all fi
   }
 })
 
-test('B1: a step that fails is named, the others are done, and another try finishes', async ({
+test('a step that fails is named, the others are done, and another try finishes [B1]', async ({
   node,
 }) => {
   await prepared(node)
@@ -107,7 +107,7 @@ test('without a backup the kernel’s own default is better than a pattern that 
   expect(await node.sysctl('kernel.core_pattern')).toBe('core')
 })
 
-test('a pattern that somebody else has set meanwhile is left alone', async ({ node }) => {
+test('a pattern that somebody else has set meanwhile is left alone [node-7]', async ({ node }) => {
   await prepared(node)
   await node.sysctl('kernel.core_pattern', '|/usr/lib/systemd/systemd-coredump %P')
   expect(await node.agent(['remove']).ended).toBe(0)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ORIGINAL, test } from './test-support/scratch-node.ts'
 
-test('B34: sweep sends bundles only, says how many, and leaves the node alone', async ({
+test('sweep sends bundles only, says how many, and leaves the node alone [B34]', async ({
   node,
 }) => {
   for (const name of ['a.zip', 'b.zip', 'README', '.c.zip.part']) {
@@ -23,7 +23,7 @@ test('an empty CORE_DIR is swept at once', async ({ node }) => {
   expect(await node.agent(['sweep']).ended).toBe(0)
 })
 
-test('B34: what could not be sent is told by the exit code, and stays', async ({ node }) => {
+test('what could not be sent is told by the exit code, and stays [B34]', async ({ node }) => {
   await writeFile(join(node.coreDir, 'a.zip'), 'a')
   await rm(node.destination, { recursive: true })
   await writeFile(node.destination, '')

@@ -27,7 +27,9 @@ describe('called by hand', () => {
     })
   })
 
-  test('makes the directory, for its owner only, and the bundle too', async ({ dir }) => {
+  test('makes the directory, for its owner only, and the bundle too [composer-16]', async ({
+    dir,
+  }) => {
     const out = join(dir, 'a/b')
     const { code } = await runComposer({ args: ['-d', out], core: CORE })
     const bundle = await onlyBundle(out)
@@ -167,7 +169,9 @@ else: print(z.read(names[-1]).decode())`
     })
   })
 
-  test('gives equal names a suffix, also when they are made at once', async ({ dir }) => {
+  test('gives equal names a suffix, also when they are made at once [composer-18]', async ({
+    dir,
+  }) => {
     const run = () =>
       runComposer({ args: ['-d', dir], env: { FILENAME_TEMPLATE: 'same' }, core: CORE })
     const ends = await Promise.all([run(), run(), run()])

@@ -81,7 +81,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
   })
 
-  test('keeps a crash whose pod could not be found out, selector or not (B10)', async ({
+  test('keeps a crash whose pod could not be found out, selector or not [B10]', async ({
     node,
   }) => {
     await installCrictl(node.home, { pods: 'nonsense' })
@@ -91,7 +91,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(manifest.problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
   })
 
-  test('loses only the event when its directory cannot be made', async ({ node }) => {
+  test('loses only the event when its directory cannot be made [B24]', async ({ node }) => {
     await writeFile(join(node.home, 'events'), '')
     const { code } = await node.run({ CORE_EVENTS: 'true' })
     expect(code).toBe(0)
@@ -102,7 +102,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
   })
 
   test.for(['pods', 'inspectp', 'ps', 'logs'])(
-    'keeps the whole core when crictl %s hangs: 32 in time, no child left',
+    'keeps the whole core when crictl %s hangs: 32 in time, no child left [B7]',
     async (verb, { node }) => {
       await writeFile(join(node.home, `hang-${verb}`), '')
       const { code } = await node.run({ TIMEOUT: '1' })
@@ -119,7 +119,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     ['time limit', 32],
     ['SIGTERM', 143],
   ] as const)(
-    'has the whole core when the %s comes while the file name waits for the pod',
+    'has the whole core when the %s comes while the file name waits for the pod [composer-9]',
     async ([cause, exitCode], { node }) => {
       await writeFile(join(node.home, 'hang-pods'), '')
       const run = node.start({
@@ -139,7 +139,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     },
   )
 
-  test('is held only until its core is read, however long crictl hangs (B20)', async ({ node }) => {
+  test('is held only until its core is read, however long crictl hangs [B20]', async ({ node }) => {
     await writeFile(join(node.home, 'hang-pods'), '')
     await node.run({ TIMEOUT: '2' })
     const { totalMs, heldMs } = (await onlyBundle(node.cores)).manifest.timings

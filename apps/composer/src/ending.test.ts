@@ -11,7 +11,9 @@ const CORE = elfCore(4_000_000)
 const HALF = CORE.subarray(0, 2_000_000)
 
 describe('ended before it was done', () => {
-  test('closes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
+  test('closes a valid bundle when stdin stalls, and exits with 32 [composer-8, B7]', async ({
+    dir,
+  }) => {
     const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '2' }
     const run = startComposer({ env })
     run.stdin.write(HALF)
@@ -31,7 +33,7 @@ describe('ended before it was done', () => {
     )
   })
 
-  test('takes -T before TIMEOUT', async ({ dir }) => {
+  test('takes -T before TIMEOUT [B32]', async ({ dir }) => {
     const run = startComposer({ args: ['-T', '2', '-d', dir], env: { TIMEOUT: '600' } })
     run.stdin.write(HALF)
     expect(await run.ended).toMatchObject({ code: 32 })
@@ -41,24 +43,27 @@ describe('ended before it was done', () => {
   test.for([
     ['SIGTERM', 143],
     ['SIGINT', 130],
-  ] as const)('closes a valid bundle on %s in mid-drain', async ([signal, exitCode], { dir }) => {
-    const run = startComposer({ args: ['-d', dir] })
-    run.stdin.write(HALF)
-    // written means read, but for what fits the pipe
-    while (run.stdin.writableLength > 0) await delay(20)
-    await delay(200)
-    run.kill(signal)
-    const { code, stdout } = await run.ended
-    const bundle = await onlyBundle(dir)
-    expect(code).toBe(exitCode)
-    expect(stdout).toBe(`${bundle.path}\n`)
-    expect(bundle.manifest.core).toMatchObject({
-      complete: false,
-      reason: `Ended by ${signal}`,
-      reasonCode: 'INTERRUPTED',
-    })
-    expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
-  })
+  ] as const)(
+    'closes a valid bundle on %s in mid-drain [composer-6]',
+    async ([signal, exitCode], { dir }) => {
+      const run = startComposer({ args: ['-d', dir] })
+      run.stdin.write(HALF)
+      // written means read, but for what fits the pipe
+      while (run.stdin.writableLength > 0) await delay(20)
+      await delay(200)
+      run.kill(signal)
+      const { code, stdout } = await run.ended
+      const bundle = await onlyBundle(dir)
+      expect(code).toBe(exitCode)
+      expect(stdout).toBe(`${bundle.path}\n`)
+      expect(bundle.manifest.core).toMatchObject({
+        complete: false,
+        reason: `Ended by ${signal}`,
+        reasonCode: 'INTERRUPTED',
+      })
+      expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+    },
+  )
 
   test('closes a valid bundle on a fault of its own, and names it', async ({ dir }) => {
     const fault = join(dir, 'fault.cjs')
@@ -78,7 +83,7 @@ describe('ended before it was done', () => {
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/^ERROR .*a bug/m)
   })
 
-  test('says how much is missing when the writer was killed (B19)', async ({ dir }) => {
+  test('says how much is missing when the writer was killed [B19]', async ({ dir }) => {
     const run = startComposer({ args: ['-d', dir], core: HALF })
     expect(await run.ended).toMatchObject({ code: 0 })
     expect((await onlyBundle(dir)).manifest.core).toMatchObject({
@@ -90,7 +95,7 @@ describe('ended before it was done', () => {
     })
   })
 
-  test('leaves a record when no part of the core fits, and lets the process go (B7)', async ({
+  test('leaves a record when no part of the core fits, and lets the process go [B7]', async ({
     dir,
   }) => {
     // as on a full disk, no write beyond 16 KiB succeeds

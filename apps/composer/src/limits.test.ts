@@ -15,7 +15,7 @@ const bundlesOf = async (dir: string): Promise<string[]> =>
 describe('a core over MAX_CORE_BYTES', () => {
   const env = { MAX_CORE_BYTES: '1000000' }
 
-  test('is cut: a valid bundle says how much is missing', async ({ dir }) => {
+  test('is cut: a valid bundle says how much is missing [storm-5]', async ({ dir }) => {
     const { code } = await runComposer({ env: { ...env, CORE_DIR: dir }, core: CORE })
     const bundle = await onlyBundle(dir)
     expect(code).toBe(0)
@@ -28,7 +28,7 @@ describe('a core over MAX_CORE_BYTES', () => {
     expect((await bundle.bytes('.core')).equals(CORE.subarray(0, 1_000_000))).toBe(true)
   })
 
-  test('is refused by setting, as soon as its ELF headers are read', async ({ dir }) => {
+  test('is refused by setting, as soon as its ELF headers are read [storm-5]', async ({ dir }) => {
     const { code } = await runComposer({
       env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
       core: CORE,
@@ -68,7 +68,7 @@ const crash = async (dir: string, args: string[] = [], env = {}) =>
   })
 
 describe('RATE_CRASHES', () => {
-  test('takes so many, records the next, counts the rest', async ({ dir }) => {
+  test('takes so many, records the next, counts the rest [attack-8, B29]', async ({ dir }) => {
     for (let i = 0; i < 5; i++) expect((await crash(dir)).code).toBe(0)
     const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
     const bytes = bundles.map(({ manifest }) => manifest.core.bytes).toSorted((a, b) => a - b)
@@ -111,7 +111,7 @@ describe('RATE_CRASHES', () => {
 })
 
 describe('the floor of free space', () => {
-  test('cuts a core that would go below it, into a valid bundle', async ({ dir }) => {
+  test('cuts a core that would go below it, into a valid bundle [B29]', async ({ dir }) => {
     // a file system of its own, in a mount namespace of its own
     const bundle = await onSmallDisk(dir, elfCore(40_000_000))
     const { core, problems } = bundle.manifest
@@ -125,7 +125,7 @@ describe('the floor of free space', () => {
 })
 
 describe('a disk that is full', () => {
-  test('before the core, within it, or exactly behind it has room for the record', async ({
+  test('before the core, within it, or exactly behind it has room for the record [composer-12]', async ({
     dir,
   }) => {
     const file = join(dir, 'core')
@@ -154,7 +154,7 @@ describe('a disk that is full', () => {
     expect(taken.at(-1)).toBe(900_000)
   })
 
-  test('long before the end of the core keeps its beginning, of disks that hold 10 pages to 1000', async ({
+  test('long before the end of the core keeps its beginning, of disks that hold 10 pages to 1000 [composer-12]', async ({
     dir,
   }) => {
     const file = join(dir, 'core')
@@ -186,7 +186,7 @@ describe('a disk that is full', () => {
 describe('compression yields to the process that waits', () => {
   const env = { COMPRESSION_MODE: 'adaptive', HOLD_BUDGET_MS: '0' }
 
-  test('but not where the core would find no room as it is', async ({ dir }) => {
+  test('but not where the core would find no room as it is [recompress-13]', async ({ dir }) => {
     const file = join(dir, 'core')
     const whole = elfCore(24_000_000)
     // nothing zero: text, which shrinks

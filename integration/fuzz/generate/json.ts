@@ -25,6 +25,12 @@ export function distort(random: Random, sound: unknown, oneIn: number = 12): unk
   ])
 }
 
+/** The same for a message, which stays an object at its top. */
+export function distortObject(random: Random, sound: object): object {
+  const distorted = distort(random, sound, 20)
+  return typeof distorted === 'object' && distorted !== null ? distorted : {}
+}
+
 /** `sound` as JSON, distorted; sometimes damaged as a text too, or nothing of the kind. */
 export function jsonText(random: Random, sound: unknown): Buffer {
   const written = Buffer.from(JSON.stringify(distort(random, sound)) ?? '')

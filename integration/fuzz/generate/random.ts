@@ -24,8 +24,10 @@ export class Random {
     return this.below(times) === 0
   }
 
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)] as T
+  pick<T extends {} | null>(values: readonly T[]): T {
+    const [value] = values.slice(this.below(values.length))
+    if (value === undefined) throw new Error('nothing to pick from')
+    return value
   }
 
   /** `count` results of `make`. */

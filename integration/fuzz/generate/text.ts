@@ -107,5 +107,5 @@ export function word(random: Random, maxBytes: number = 4096): Buffer {
   const bytes = random.once(3) ? random.bytes(random.below(32)) : Buffer.from(text(random))
   // cut anywhere, also within a character
   const length = random.once(4) ? random.below(bytes.length + 1) : bytes.length
-  return bytes.subarray(0, Math.min(length, maxBytes)).filter((byte) => byte !== 0) as Buffer
+  return Buffer.from(bytes.subarray(0, Math.min(length, maxBytes)).filter((byte) => byte !== 0))
 }

@@ -1,6 +1,8 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
+import * as v from 'valibot'
+import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { violations } from '../../../apps/composer/src/test-support/validate.ts'
@@ -9,8 +11,8 @@ import { assertJson, assertOneLine, promised } from './promises.ts'
 const ENTRY =
   /^-(dump-info\.json|pod-info\.json|runtime-info\.json|ps-info\.json|manifest\.json|\d+\.log|\d+-image-info\.json|(\d+-proc|process)\/(auxv|cmdline|environ|maps|status))$|^\.core$/
 const NAME = /^(?![.-])[^\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]{1,200}$/u
-const SCHEMA = new URL(import.meta.resolve('@core-dump-handler/bundle/bundle-manifest.schema.json'))
-const SCHEMA_TEXT = JSON.parse(readFileSync(SCHEMA, 'utf8')) as object
+const SCHEMA = new URL('../../../apps/composer/schema/bundle-manifest.schema.json', import.meta.url)
+const SCHEMA_TEXT = v.parse(v.looseObject({}), JSON.parse(readFileSync(SCHEMA, 'utf8')))
 
 export interface Checked {
   readonly manifest: BundleManifest
@@ -42,7 +44,7 @@ export async function checkBundle(
     if (suffix.endsWith('.json')) texts.set(suffix, await file.async('string'))
   }
   for (const [entry, text] of texts) assertJson(text, entry)
-  const manifest = JSON.parse(texts.get('-manifest.json') ?? '') as BundleManifest
+  const manifest = parseManifest(texts.get('-manifest.json') ?? '')
   const wrong = violations(SCHEMA_TEXT, manifest)
   promised(wrong.length === 0, () => `the manifest breaks its schema: ${wrong.join('; ')}`)
   for (const { code, message } of manifest.problems) {

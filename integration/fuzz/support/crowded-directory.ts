@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { jsonText } from '../generate/json.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
@@ -35,7 +35,7 @@ export function crowd(
     linkSync(join(outside, 'other'), join(directory, 'hard-link.zip'))
     bundles.set('hard-link.zip', OTHER)
   }
-  for (const make of STRANGERS) {
+  for (const make of OTHER_FILES) {
     if (!random.once(4)) continue
     const name = Buffer.concat([
       word(random, 40).filter((byte) => byte !== 0x2f),
@@ -64,16 +64,16 @@ const BIND =
 
 type Make = (path: Buffer, outside: string) => void
 
-const STRANGERS: readonly Make[] = [
+const OTHER_FILES: readonly Make[] = [
   (path, outside) => symlinkSync(join(outside, 'precious'), path),
   (path) => symlinkSync('nowhere', path),
-  (path) => void execFileSync('mkfifo', [path.toString()], { stdio: 'ignore' }),
+  (path) => void execaSync('mkfifo', [path.toString()], { stdio: 'ignore' }),
   (path) => {
     mkdirSync(path)
     writeFileSync(Buffer.concat([path, Buffer.from('/inner.zip')]), 'inner')
   },
   // by a process that ends without removing it
-  (path) => void execFileSync('perl', ['-MSocket', '-e', BIND], { input: path, stdio: 'pipe' }),
+  (path) => void execaSync('perl', ['-MSocket', '-e', BIND], { input: path, stdio: 'pipe' }),
 ]
 
 function leaveRecord(random: Random, directory: string, name: Buffer, endpoint: string): void {
@@ -90,7 +90,7 @@ function leaveRecord(random: Random, directory: string, name: Buffer, endpoint: 
   }
   try {
     const kind = random.below(10)
-    if (kind === 0) execFileSync('mkfifo', [path.toString()], { stdio: 'ignore' })
+    if (kind === 0) execaSync('mkfifo', [path.toString()], { stdio: 'ignore' })
     else if (kind === 1) symlinkSync('/dev/zero', path)
     else if (kind === 2) mkdirSync(path)
     else writeFileSync(path, jsonText(random, record))

@@ -14,7 +14,7 @@ const PID = 4242
 const TOTAL_MS = 1000
 const SLACK_MS = 5000
 
-/** Look up one crash by a hostile runtime; the answer is sound in form, and in time. */
+/** Look up one crash with a hostile runtime; the result has the right form, and comes in time. */
 export async function lookUpAndCheck(
   random: Random,
   directory: string,

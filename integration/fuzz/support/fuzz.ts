@@ -1,9 +1,8 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
-import { removeScratch, scratchDirectory } from '../../harness/scratch.ts'
+import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { Random, seedOf } from '../generate/random.ts'
-import { Strays } from './strays.ts'
 import type { Fuzzing, Target } from './target.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
@@ -20,18 +19,18 @@ export interface FuzzReport {
   readonly summary?: string
 }
 
-/** A round takes milliseconds, a program a second: what takes so long hangs. */
+/** A round takes milliseconds, with a program a second: a longer one hangs. */
 const ROUND_MS = 30_000
 /** Descriptors that may be open at the end of a run and were not at its beginning. */
 const SPARE_DESCRIPTORS = 8
 
-/** Feed a target until the time is over; throws, with how to see it again, when a promise is broken. */
+/** Fuzz a target until the time is over; a broken promise is an error with the command that repeats it. */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzReport> {
   const directory = scratchDirectory()
   const started = performance.now()
   const { roundMs = ROUND_MS } = target
   const watchdog = startWatchdog(2 * roundMs)
-  using strays = new Strays()
+  using uncaught = new UncaughtErrors()
   let fuzzing: Fuzzing | undefined
   let round = options.round ?? 0
   try {
@@ -42,7 +41,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
       const random = new Random(seedOf(options.seed, round))
       await once(fuzzing, random, join(directory, 'round'), roundMs)
       await turn()
-      strays.assertNone()
+      uncaught.assertNone()
       round++
     } while (options.round === undefined && since(started) < options.seconds)
     const left = descriptors() - before
@@ -52,7 +51,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     return { rounds, seconds: since(started), ...(summary !== undefined && { summary }) }
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`${why}\nsee it again by: ${again(target, options.seed, round)}`, { cause })
+    throw new Error(`${why}\nrepeat it with: ${again(target, options.seed, round)}`, { cause })
   } finally {
     await end(watchdog, fuzzing)
     removeScratch(directory)
@@ -91,4 +90,27 @@ function since(started: number): number {
 
 function descriptors(): number {
   return readdirSync('/proc/self/fd').length
+}
+
+/** Uncaught errors: in the program they would have ended it. */
+class UncaughtErrors implements Disposable {
+  readonly #errors: unknown[] = []
+  readonly #note = (error: unknown): void => void this.#errors.push(error)
+
+  constructor() {
+    process.on('uncaughtException', this.#note)
+    process.on('unhandledRejection', this.#note)
+  }
+
+  assertNone(): void {
+    const [error] = this.#errors.splice(0)
+    if (error === undefined) return
+    const why = error instanceof Error ? (error.stack ?? error.message) : JSON.stringify(error)
+    throw new Error(`uncaught: ${why}`, { cause: error })
+  }
+
+  [Symbol.dispose](): void {
+    process.off('uncaughtException', this.#note)
+    process.off('unhandledRejection', this.#note)
+  }
 }

@@ -1,6 +1,6 @@
 import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { loadSync, type ServiceDefinition } from '@grpc/proto-loader'
+import { loadSync } from '@grpc/proto-loader'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 import { text } from '../generate/text.ts'
@@ -96,13 +96,13 @@ function frame(message: Buffer): Buffer {
   return Buffer.concat([prefix, message])
 }
 
-/** By somebody else's codec. */
+/** With grpc-js' codec. */
 function encoders(): Map<string, (message: object) => Buffer> {
   const definition = loadSync(PROTO, { longs: String })
   const services = ['runtime.v1.RuntimeService', 'runtime.v1.ImageService']
   return new Map(
     services
-      .flatMap((name) => Object.entries(definition[name] as ServiceDefinition))
+      .flatMap((name) => Object.entries(definition[name] ?? {}))
       .map(([method, { responseSerialize }]) => [method, responseSerialize]),
   )
 }

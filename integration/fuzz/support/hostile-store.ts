@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 import { text } from '../generate/text.ts'
@@ -16,8 +17,8 @@ const CODES = ['InternalError', 'SlowDown', 'AccessDenied', 'NoSuchUpload', 'Inv
 
 /** An S3 store that keeps what it is given, and answers truly once in a while. */
 export class HostileStore implements AsyncDisposable {
-  /** Of each object that it said it has: what a HEAD told of its size. */
-  readonly told = new Set<number>()
+  /** Sizes that HEAD responses contained. */
+  readonly reportedSizes = new Set<number>()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   readonly #sockets = new Set<Socket>()
   #objects = new Map<string, { size: number; headers: Record<string, string> }>()
@@ -36,7 +37,7 @@ export class HostileStore implements AsyncDisposable {
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    return `http://127.0.0.1:${portOf(this.#server)}`
   }
 
   /** Forget everything, and lie as this sequence says. */
@@ -45,7 +46,7 @@ export class HostileStore implements AsyncDisposable {
     this.#lieOneIn = lieOneIn
     this.#objects = new Map()
     this.#sizes = new Map()
-    this.told.clear()
+    this.reportedSizes.clear()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,13 +104,13 @@ export class HostileStore implements AsyncDisposable {
 
   #send({ method }: IncomingMessage, response: ServerResponse, answer: Answer): void {
     const length = answer.headers['content-length']
-    if (method === 'HEAD' && answer.status === 200) this.told.add(Number(length ?? 0))
+    if (method === 'HEAD' && answer.status === 200) this.reportedSizes.add(Number(length ?? 0))
     response.writeHead(answer.status, answer.headers).end(method === 'HEAD' ? '' : answer.body)
   }
 
   #lie(random: Random, request: IncomingMessage, response: ServerResponse, truth: Answer): void {
     const { socket } = request
-    // what a careless store gives back, and nobody may repeat
+    // a careless store echoes it; no output may contain it
     const mirrored = String(request.headers.authorization)
     switch (random.below(12)) {
       case 0:

@@ -14,7 +14,7 @@ export function assertOneLine(line: string, what: string): void {
   promised(line.isWellFormed(), () => `${what} is not well-formed: ${JSON.stringify(line)}`)
 }
 
-/** Lines in version 9's pattern, none of them chosen by whoever chose the names. */
+/** Lines in version 9's pattern; no name may forge one. */
 export function assertLog(log: string): void {
   for (const line of log.split('\n').slice(0, -1)) {
     assertOneLine(line, 'a line of the log')

@@ -1,4 +1,4 @@
-/** Keys of the store, as they are given to whoever sends to it. */
+/** Credentials of the store; no output may contain them. */
 export const KEYS = {
   accessKeyId: 'AKIACANARYACCESSKEY',
   secretAccessKey: 'canary-secret-of-the-store',

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
 
-/** What lies in a directory, and below: the path from there (its bytes as latin1) to a description. */
+/** Files below a directory: the relative path (its bytes as latin1) to a description. */
 export type Tree = ReadonlyMap<string, string>
 
-/** A picture to compare a later one with; nothing is followed or opened but regular files. */
+/** The files now; no link is followed and only regular files are opened. */
 export function treeOf(directory: string): Tree {
   const tree = new Map<string, string>()
   add(Buffer.from(directory), '', tree)

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads'
 
-/** Ends the process when it is stuck in a loop that no timer interrupts, and says in which round. */
+/** Ends the process when it is stuck in a loop that no timer interrupts, and prints the round. */
 export interface Watchdog {
-  /** Still alive; `round` is what to say if this was the last time. */
+  /** Report progress; `round` is printed if this was the last call. */
   pat(round: string): void
   stop(): Promise<void>
 }
@@ -21,7 +21,7 @@ setInterval(() => {
   if (beat !== last) { last = beat; since = Date.now(); return }
   if (Date.now() - since < workerData.limitMs) return
   const text = Buffer.from(workerData.text).toString().replace(/\\0+$/, '')
-  writeSync(2, 'stuck for ' + workerData.limitMs + ' ms; see it again by: ' + text + '\\n')
+  writeSync(2, 'stuck for ' + workerData.limitMs + ' ms; repeat it with: ' + text + '\\n')
   process.kill(process.pid, 'SIGKILL')
 }, ${LOOK_MS})
 `

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
+import * as v from 'valibot'
 import { startAgent } from '../../../apps/agent/src/test-support/start-agent.ts'
 import type { Random } from '../generate/random.ts'
 import { FORGED, text, word } from '../generate/text.ts'
@@ -11,7 +12,7 @@ import type { Target } from '../support/target.ts'
 import { changes, treeOf } from '../support/tree.ts'
 
 const LIMIT_MS = 25_000
-const PRECIOUS = 'kept outside'
+const OUTSIDE = 'kept outside'
 const SETTINGS = [
   'INTERVAL',
   'SCHEDULE',
@@ -30,6 +31,11 @@ const SETTINGS = [
   'COMP_CORE_EVENT_DIR',
 ]
 
+const LOG_LINE = v.object({
+  level: v.picklist(['debug', 'info', 'warn', 'error', 'fatal']),
+  msg: v.string(),
+})
+
 export const agent: Target = {
   name: 'agent',
   what: 'the agent, with hostile settings, sysctls and bundles: what it logs and prints',
@@ -39,7 +45,7 @@ export const agent: Target = {
         for (const name of ['cores', 'outside', 'target', 'sys/kernel', 'sys/fs', 'host']) {
           mkdirSync(join(root, name), { recursive: true })
         }
-        writeFileSync(join(root, 'outside/precious'), PRECIOUS)
+        writeFileSync(join(root, 'outside/precious'), OUTSIDE)
         writeFileSync(join(root, 'outside/other'), OTHER)
         writeFileSync(join(root, 'sys/kernel/core_pattern'), word(random, 127))
         writeFileSync(join(root, 'sys/kernel/core_pipe_limit'), '0\n')
@@ -63,7 +69,7 @@ export const agent: Target = {
 /** Of the composer: what crashed processes say of themselves is in it, of version 9's as it is. */
 function leaveLog(random: Random, path: string, outside: string): void {
   const kind = random.below(6)
-  if (kind === 0) execFileSync('mkfifo', [path])
+  if (kind === 0) execaSync('mkfifo', [path])
   else if (kind === 1) symlinkSync(outside, path)
   else if (kind === 2) writeFileSync(path, random.bytes(random.below(3000)))
   else writeFileSync(path, random.times(random.below(20), () => text(random)).join('\n'))
@@ -100,16 +106,16 @@ async function run(
 /** Lines of JSON with a text of ours, or those of `status`; nothing else, and no key. */
 function assertOutput(output: string, command: string): void {
   for (const key of Object.values(KEYS)) {
-    promised(!output.includes(key), () => `a key is told: ${output}`)
+    promised(!output.includes(key), () => `a key is in the output: ${output}`)
   }
   for (const line of output.split('\n').slice(0, -1)) {
     assertOneLine(line, 'a line')
     if (command === 'status' && /^(not ok|ok {4}) {2}\w/.test(line)) continue
-    promised(!line.includes(PRECIOUS), () => `a link was followed: ${line}`)
+    promised(!line.includes(OUTSIDE), () => `a link was followed: ${line}`)
     // what version 9 let a process write into the log is there
     if (command === 'logs') continue
-    const { level, msg } = assertJson(line, 'a line of the log') as Record<string, string>
-    promised(/^(debug|info|warn|error|fatal)$/.test(level ?? ''), () => line)
-    promised(msg !== undefined && !msg.includes(FORGED), () => line)
+    const entry = assertJson(line, 'a line of the log')
+    promised(v.is(LOG_LINE, entry), () => line)
+    promised(!entry.msg.includes(FORGED), () => line)
   }
 }

@@ -81,7 +81,7 @@ function written(random: Random, flag: string, value: Buffer): Buffer[] {
   }
 }
 
-/** A caller by hand may choose any directory: ours does not. */
+/** Only a caller other than the kernel chooses the directory. */
 function keptHere(each: Buffer): Buffer {
   return /^-(d|-dir)/.test(each.toString('latin1')) ? Buffer.from('-Z') : each
 }

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
 import { isSysctlError, restore, takeOver } from '@core-dump-handler/sysctl'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
@@ -62,7 +62,7 @@ function leaveBackup(random: Random, directory: string, root: string): void {
   const path = join(directory, random.pick(['core_pattern.bak', 'suid_dumpable.bak']))
   switch (random.below(8)) {
     case 0:
-      return void execFileSync('mkfifo', [path])
+      return void execaSync('mkfifo', [path])
     case 1:
       mkdirSync(path)
       return

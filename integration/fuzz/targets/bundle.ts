@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { CANARY, cgroup, GRPC } from '../generate/answers.ts'
-import { distort } from '../generate/json.ts'
+import { distortObject } from '../generate/json.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { checkBundle } from '../support/bundle.ts'
@@ -50,15 +51,15 @@ export const bundle: Target = {
         const { stderr } = await composer({ args: argsOf(random), env, cwd: node.cwd, core })
         promised(stderr === '', () => `stderr: ${JSON.stringify(stderr)}`)
         node.check()
-        // a pod that has no such label is left alone, as told
+        // a pod without that label is ignored, as the setting says
         const [path, ...others] = env.POD_SELECTOR_LABEL === '' ? node.bundles() : []
         promised(others.length === 0, () => `${others.length + 1} bundles of one crash`)
         if (path === undefined) return
         const { manifest, texts } = await checkBundle(path, core)
         for (const { message } of manifest.problems) assertOneLine(message, 'a problem')
         if (!sound) return
-        for (const [name, told] of texts) {
-          promised(!told.includes(CANARY), () => `a secret is in ${name}: ${told}`)
+        for (const [name, content] of texts) {
+          promised(!content.includes(CANARY), () => `a secret is in ${name}: ${content}`)
         }
       },
       end: () => runtime.close(),
@@ -68,14 +69,17 @@ export const bundle: Target = {
 
 /** Sound: every value of an environment variable is where such values are. */
 function answersOf(random: Random, sound: boolean, logPath: string): Record<string, object> {
-  const answers = Object.entries(GRPC).map(([name, answer]) => [
-    name,
-    sound ? answer : (distort(random, answer, 20) as object),
-  ])
-  const all = Object.fromEntries(answers) as Record<string, { status?: object }>
-  const status = all['ContainerStatus']?.status
-  if (typeof status === 'object' && random.once(2)) Object.assign(status, { logPath })
-  return all
+  const all = new Map(
+    Object.entries(GRPC).map(([name, answer]) => [
+      name,
+      sound ? answer : distortObject(random, answer),
+    ]),
+  )
+  const answer = all.get('ContainerStatus')
+  if (v.is(v.object({ status: v.looseObject({}) }), answer) && random.once(2)) {
+    Object.assign(answer.status, { logPath })
+  }
+  return Object.fromEntries(all)
 }
 
 function logOf(random: Random): Buffer {

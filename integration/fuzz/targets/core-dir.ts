@@ -22,10 +22,10 @@ export const coreDir: Target = {
       async round(random, root) {
         // answers truly: here the directory is hostile
         store.reset(random, 2 ** 31)
-        const [cores, outside, target] = ['cores', 'outside', 'target'].map((name) => {
-          mkdirSync(join(root, name))
-          return join(root, name)
-        }) as [string, string, string]
+        const cores = join(root, 'cores')
+        const outside = join(root, 'outside')
+        const target = join(root, 'target')
+        for (const path of [cores, outside, target]) mkdirSync(path)
         for (const name of ['precious', 'y.zip', '.y.zip.upload.json']) {
           writeFileSync(join(outside, name), 'kept')
         }
@@ -35,7 +35,7 @@ export const coreDir: Target = {
 
         const toStore = random.once(2)
         const url = toStore ? 's3://bucket/prefix' : `file:${target}`
-        await carry(random, cores, url, store.endpoint)
+        await upload(random, cores, url, store.endpoint)
 
         const contents = new Set(
           readdirSync(target).map((name) => readFileSync(join(target, name), 'utf8')),
@@ -59,7 +59,7 @@ export const coreDir: Target = {
 }
 
 /** One sweep, or the queue for a moment. */
-async function carry(random: Random, cores: string, url: string, endpoint: string): Promise<void> {
+async function upload(random: Random, cores: string, url: string, endpoint: string): Promise<void> {
   const destination = openDestination(url, {
     s3: { endpoint, region: 'us-east-1', credentials: KEYS, maxAttempts: 1, idleTimeoutMs: 300 },
   })

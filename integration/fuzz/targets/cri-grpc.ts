@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openRuntime } from '@core-dump-handler/cri'
 import { CANARY, GRPC } from '../generate/answers.ts'
-import { distort } from '../generate/json.ts'
+import { distortObject } from '../generate/json.ts'
 import { lookUpAndCheck } from '../support/found.ts'
 import { HostileRuntime } from '../support/hostile-runtime.ts'
 import { promised } from '../support/promises.ts'
@@ -21,15 +21,15 @@ export const criGrpc: Target = {
         const answers = Object.fromEntries(
           Object.entries(GRPC).map(([name, sound]) => [
             name,
-            lies ? (distort(random, sound, 20) as object) : sound,
+            lies ? distortObject(random, sound) : sound,
           ]),
         )
         server.answerWith(random, answers, mode !== 'damage')
         const runtime = openRuntime({ client: 'grpc', endpoint, callTimeoutMs: 300 })
         const result = await lookUpAndCheck(random, root, runtime)
-        const told = JSON.stringify(result)
+        const text = JSON.stringify(result)
         // a damaged name of a variable is none
-        if (mode === 'truth') promised(!told.includes(CANARY), () => `a secret is told: ${told}`)
+        if (mode === 'truth') promised(!text.includes(CANARY), () => `a secret is in ${text}`)
         ;(await runtime).close()
       },
       end: () => server.close(),

@@ -21,9 +21,9 @@ export const crictl: Target = {
         const crictlPath = install(random, root, sound)
         const runtime = openRuntime({ client: 'crictl', crictlPath, callTimeoutMs: 800 })
         const result = await lookUpAndCheck(random, root, runtime)
-        const told = JSON.stringify(result)
-        if (sound) promised(!told.includes(CANARY), () => `a secret is told: ${told}`)
-        promised(!told.includes(LOG_SECRET), () => `a log line became a problem: ${told}`)
+        const found = JSON.stringify(result)
+        if (sound) promised(!found.includes(CANARY), () => `a secret is in ${found}`)
+        promised(!found.includes(LOG_SECRET), () => `a log line became a problem: ${found}`)
         ;(await runtime).close()
       },
     }
@@ -38,8 +38,8 @@ function crowd(random: Random): object[] {
 /** A program that prints one file for each of its verbs, and now and then fails, hangs, or dies. */
 function install(random: Random, root: string, sound: boolean): string {
   for (const [verb, answer] of Object.entries(CRICTL)) {
-    const told = verb === 'ps' && random.once(8) ? { containers: crowd(random) } : answer
-    const printed = sound ? Buffer.from(JSON.stringify(told)) : jsonText(random, told)
+    const response = verb === 'ps' && random.once(8) ? { containers: crowd(random) } : answer
+    const printed = sound ? Buffer.from(JSON.stringify(response)) : jsonText(random, response)
     writeFileSync(join(root, `answer-${verb}`), printed)
   }
   writeFileSync(join(root, 'answer-logs'), `${LOG_SECRET}\n${text(random)}\n`)

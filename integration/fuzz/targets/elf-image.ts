@@ -12,7 +12,7 @@ export function imageOf(random: Random): Buffer {
   })
 }
 
-/** What may come on fd 0: a core, a damaged one, anything, nothing. */
+/** Input on fd 0: a core, a damaged one, random bytes, nothing. */
 export function coreOf(random: Random): Buffer {
   switch (random.below(6)) {
     case 0:
@@ -26,7 +26,7 @@ export function coreOf(random: Random): Buffer {
   }
 }
 
-/** Most damage where the headers are: that is what is read. */
+/** Most damage is in the headers, which are parsed. */
 function damagedHeaders(random: Random, image: Buffer): Buffer {
   const length = random.pick([64, 64 + 56, 400])
   return Buffer.concat([mutate(random, image.subarray(0, length)), image.subarray(length)])

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
+import { execaSync } from 'execa'
 import {
   COMPOSER_SETTINGS,
   formatComposerEnv,
@@ -50,7 +50,7 @@ export const envFile: Target = {
   },
 }
 
-/** Whatever the agent is told, the composer reads what was meant, and nothing besides. */
+/** The composer reads the same settings that the agent wrote, and no other. */
 function assertReadsBack(random: Random): void {
   const values: Partial<Record<ComposerSettingName, string>> = {}
   for (const { name } of COMPOSER_SETTINGS) {
@@ -67,15 +67,15 @@ function assertReadsBack(random: Random): void {
     if (/\p{Cc}|^\s|\s$/u.test(given) || !['"', "'", '`'].some((one) => !given.includes(one)))
       continue
     const meant = /^(true|false)$/i.test(given) ? given.toLowerCase() : given.toWellFormed()
-    const told = (): string => `${name}: ${JSON.stringify([given, read[name]])}`
-    promised(read[name]?.toWellFormed() === meant, told)
+    const describe = (): string => `${name}: ${JSON.stringify([given, read[name]])}`
+    promised(read[name]?.toWellFormed() === meant, describe)
   }
 }
 
 /** As a file, or as whatever else may have that name. */
 function leave(random: Random, path: string, content: Buffer): void {
   const kind = random.below(20)
-  if (kind === 0) execFileSync('mkfifo', [path])
+  if (kind === 0) execaSync('mkfifo', [path])
   else if (kind === 1) mkdirSync(path)
   else if (kind === 2) symlinkSync(random.pick(['/dev/zero', '.env', 'nowhere']), path)
   else writeFileSync(path, content)

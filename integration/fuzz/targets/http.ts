@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { Canaries } from '../../../apps/agent/src/answer/canaries.ts'
 import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
 import { Readiness } from '../../../apps/agent/src/answer/readiness.ts'
@@ -34,7 +35,7 @@ export const http: Target = {
     }
     const server = serve(0, served, LOG)
     await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
+    const port = portOf(server)
     return {
       async round(random) {
         await ask(port, requestOf(random))

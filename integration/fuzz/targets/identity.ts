@@ -4,7 +4,7 @@ import { inWords, Tally } from '../../identity/tally.ts'
 import { promised } from '../support/promises.ts'
 import type { Target } from '../support/target.ts'
 
-/** The runtime is restarted under the look-ups in one round of so many. */
+/** The runtime is restarted during the lookups in one of so many rounds. */
 const RESTARTS = 3
 
 export const identity: Target = {

@@ -1,6 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execaSync } from 'execa'
+import * as v from 'valibot'
 import { ZipWriter } from '@core-dump-handler/ingest'
 import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
 import { readManifest } from '@core-dump-handler/bundle'
@@ -27,7 +28,7 @@ const SAMPLE = /^[a-z0-9_]+(\{([a-z_]+="([^"\\\n]|\\[\\"n])*",?)*\})? [-+.\deInf
 
 export const manifests: Target = {
   name: 'manifests',
-  what: 'bundles that the agent reads back, and what it tells of them',
+  what: 'bundles that the agent reads, and its metrics and Events of them',
   begin() {
     const metrics = new Metrics()
     return {
@@ -41,7 +42,7 @@ export const manifests: Target = {
         const path = join(directory, 'x.zip')
         writeFileSync(path, random.once(2) ? sink.bytes() : mutate(random, sink.bytes()))
         const fifo = join(directory, 'fifo.zip')
-        if (random.once(50)) execFileSync('mkfifo', [fifo])
+        if (random.once(50)) execaSync('mkfifo', [fifo])
         promised((await readManifest(fifo)) === undefined, () => 'a FIFO has a manifest')
         const manifest = await readManifest(path)
         metrics.countBundle(manifest)
@@ -56,7 +57,7 @@ export const manifests: Target = {
         } as const
         const made = podEvent({ manifest, stored }, 'node-1')
         if (made === undefined) return
-        const { message } = made.event as { message: string }
+        const { message } = v.parse(v.object({ message: v.string() }), made.event)
         assertOneLine(message, 'the Event')
         promised(message.length <= 1024, () => `the Event has ${message.length} characters`)
       },

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import * as v from 'valibot'
 import { isIngestError, ZipWriter } from '@core-dump-handler/ingest'
 import JSZip from 'jszip'
 import { bundleName } from '../../../apps/composer/src/bundle/name.ts'
@@ -30,6 +31,7 @@ const FIELDS = [
   'uid',
   'gid',
 ] as const
+const NAME_FIELDS = v.object(v.entriesFromList(FIELDS, v.string()))
 const SUFFIXES = ['-dump-info.json', '.core', '-0-proc/environ', '-process/maps', '-0.log']
 const ROUND = 100
 
@@ -49,12 +51,12 @@ export const names: Target = {
 /** A bundle's name is one visible path segment with room for what is added to it, and never lost. */
 async function assertSafeName(random: Random): Promise<void> {
   const template = templateOf(random)
-  const fields = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
-  const all = { ...fields, uuid: UUID } as unknown as Parameters<typeof bundleName>[1]
-  const name = bundleName(template, all, new Problems(() => {}))
-  const told = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
-  promised(name !== '' && Buffer.byteLength(name) <= 200, told)
-  promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, told)
+  const words = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
+  const fields = { ...v.parse(NAME_FIELDS, words), uuid: UUID }
+  const name = bundleName(template, fields, new Problems(() => {}))
+  const describe = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
+  promised(name !== '' && Buffer.byteLength(name) <= 200, describe)
+  promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, describe)
   const zip = new ZipWriter(new MemorySink())
   for (const suffix of SUFFIXES) await zip.add(`${name}${suffix}`, '')
 }
@@ -86,8 +88,8 @@ async function assertSafeEntries(random: Random): Promise<void> {
   const found = Object.values(read.files).filter(({ dir }) => !dir)
   promised(found.length === taken.size, () => `${taken.size} entries, ${found.length} were read`)
   for (const { name, unsafeOriginalName = name } of found) {
-    const told = (): string => JSON.stringify(unsafeOriginalName)
-    promised(taken.has(unsafeOriginalName) && name === unsafeOriginalName, told)
-    promised(resolve('/into', name).startsWith('/into/'), told)
+    const describe = (): string => JSON.stringify(unsafeOriginalName)
+    promised(taken.has(unsafeOriginalName) && name === unsafeOriginalName, describe)
+    promised(resolve('/into', name).startsWith('/into/'), describe)
   }
 }

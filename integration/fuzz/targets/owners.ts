@@ -10,7 +10,7 @@ const PID = 4242
 // of the first process of every container, by the fake runtime
 const INIT_PID = 7
 const CRASH = { timestamp: 1_700_000_200, pid: 1, uid: 1000, gid: 1000 }
-// names repeat over namespaces, and containers over pods: only ids tell them apart
+// names repeat over namespaces, and containers over pods: only ids distinguish them
 const PODS = Array.from({ length: 24 }, (_, n) => ({
   id: (n + 100).toString(16).repeat(32),
   name: `web-${n % 6}`,
@@ -46,12 +46,13 @@ export const owners: Target = {
         const { identity } = await search.identified
         await search.close()
 
-        const told = (): string => `${cgroup} is of ${owner}, told: ${JSON.stringify(identity)}`
+        const describe = (): string =>
+          `${cgroup} is of ${owner}, identified as ${JSON.stringify(identity)}`
         const { name, namespace, uid } = PODS[owner] ?? {}
         const isOwner =
           identity.podUid === uid && identity.pod === name && identity.namespace === namespace
-        if (identity.status === 'verified') promised(isOwner && changed === undefined, told)
-        if (sound && changed === undefined) promised(identity.status === 'verified', told)
+        if (identity.status === 'verified') promised(isOwner && changed === undefined, describe)
+        if (sound && changed === undefined) promised(identity.status === 'verified', describe)
       },
       async end() {
         runtime.close()

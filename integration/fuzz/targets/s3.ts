@@ -26,7 +26,7 @@ export const s3: Target = {
         const before = treeOf(directory)
         const destination = open(store)
         try {
-          await send(random, destination, join(directory, NAME), size, store.told)
+          await send(random, destination, join(directory, NAME), size, store.reportedSizes)
           await destination.check({ signal: AbortSignal.timeout(500) }).catch(assertFit)
         } finally {
           await destination.close()
@@ -61,15 +61,15 @@ async function send(
   destination: Destination,
   file: string,
   size: number,
-  told: ReadonlySet<number>,
+  reportedSizes: ReadonlySet<number>,
 ): Promise<void> {
-  // after a failure the next attempt goes on from there
+  // after a failure the next attempt resumes
   for (let attempt = random.below(3); attempt >= 0; attempt--) {
     try {
       const stored = await destination.put(file, NAME, { signal: AbortSignal.timeout(3000) })
       promised(
-        told.has(size),
-        () => `stored ${JSON.stringify(stored)}, told of ${[...told].join()}`,
+        reportedSizes.has(size),
+        () => `stored ${JSON.stringify(stored)}, HEAD reported ${[...reportedSizes].join()}`,
       )
       assertOneLine(JSON.stringify(stored), 'what was stored')
     } catch (error) {
@@ -85,7 +85,10 @@ function assertFit(error: unknown): void {
     assertOneLine(each.message, 'the message')
     promised(each.message.length < 2000, () => `the message has ${each.message.length} characters`)
     for (const key of Object.values(KEYS)) {
-      promised(!JSON.stringify([each.message, each]).includes(key), () => `a key is told: ${each}`)
+      promised(
+        !JSON.stringify([each.message, each]).includes(key),
+        () => `a key is in the error: ${each}`,
+      )
     }
   }
 }

@@ -101,7 +101,7 @@ async function leftOver(random: Random): Promise<Buffer> {
   return sink.bytes()
 }
 
-/** An archive that a process may have in its memory, to be found by whoever looks for headers. */
+/** An archive in the memory of the process, which a search for headers finds too. */
 async function forgery(random: Random): Promise<Buffer> {
   const sink = new MemorySink()
   const zip = new ZipWriter(sink)

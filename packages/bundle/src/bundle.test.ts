@@ -84,7 +84,7 @@ describe('dump-info', () => {
     const info = parseDumpInfo(
       JSON.stringify({ path: '!usr!bin!web', exe: 'web', signal: '11', timestamp: '1700000000' }),
     )
-    expect(Object.keys(JSON.parse(formatDumpInfo(info)) as object)).toEqual([
+    expect([...formatDumpInfo(info).matchAll(/"(\w+)":/g)].map(([, key]) => key)).toEqual([
       'uuid',
       'dump_file',
       'timestamp',

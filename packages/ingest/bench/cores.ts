@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { coresByKernel } from '../../../integration/harness/core-by-kernel.ts'
-import { whyNoKernel } from '../../../integration/harness/why-no-kernel.ts'
+import { coresByKernel } from '@core-dump-handler/testing/kernel/cores-by-kernel'
+import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { compile } from './compile.ts'
 import type { BenchOptions } from './options.ts'
 

@@ -13,7 +13,7 @@ const NOT_A_FILE: Readonly<Record<string, (path: string) => unknown>> = {
   'a directory': (path) => mkdir(path),
 }
 
-test('a backup directory that cannot be created is an error, and does not block', async ({
+test('a backup directory that cannot be created is an error, and does not block [node-10]', async ({
   dir,
 }) => {
   await mkdir(join(dir, 'kernel'))

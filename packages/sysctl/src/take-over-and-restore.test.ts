@@ -53,7 +53,7 @@ test('the first value of another program survives restarts and changes of our ow
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
-test('B2: another backup directory adopts the first value of another program, never our own', async ({
+test('another backup directory adopts the first value of another program, never our own [B2]', async ({
   dir,
   root,
   backupDir,
@@ -131,7 +131,7 @@ test('undoes values and backups when a later key is missing', async ({ root, bac
   expect(await readdir(backupDir)).toEqual([])
 })
 
-test('B21: a pattern that is too long changes nothing', async ({ root, backupDir }) => {
+test('a pattern that is too long changes nothing [B21]', async ({ root, backupDir }) => {
   const attempt = takeOver(values(`|/ours/${'d'.repeat(121)}`), { root, backupDir, isOurs })
   await expect(attempt).rejects.toMatchObject({ code: 'TOO_LONG' })
   expect(await readSysctl('fs.suid_dumpable', { root })).toBe('0')

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram } from '@core-dump-handler/testing/find-program'
-import { BUCKET, REGION, type S3Account } from '../../../integration/harness/object-store.ts'
+import { BUCKET, REGION, type S3Account } from '@core-dump-handler/testing/store/object-store'
 
 export interface Client {
   readonly name: string
@@ -39,7 +39,7 @@ const PEERS: Readonly<Record<string, Peer>> = {
   },
   s5cmd: {
     args: (endpoint, file, key) => ['--endpoint-url', endpoint, 'cp', file, uri(key)],
-    install: 'node scripts/tools/main.ts s5cmd',
+    install: 'node packages/testing/src/tools/main.ts s5cmd',
   },
 }
 
@@ -86,7 +86,7 @@ export function peersNamed(
   return { peers, missing }
 }
 
-/** A tool that `scripts/tools` has built. */
+/** A tool of `packages/testing/src/tools`. */
 function findMade(name: string): string | undefined {
   const tools = new URL('../../../.cache/tools/', import.meta.url).pathname
   try {

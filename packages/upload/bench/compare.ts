@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../../integration/harness/object-store.ts'
+import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
 import { markdownTable, type Column } from '@core-dump-handler/testing/bench/markdown-table'
 import { median } from '@core-dump-handler/testing/bench/median'
 import { log, type Published } from '@core-dump-handler/testing/bench/publish'

@@ -38,7 +38,7 @@ function manifest(problems: readonly string[]): CrashRecord['manifest'] {
   }
 }
 
-test('a core that is not there is counted by the code of its reason, never by its prose', async () => {
+test('a core that is not there is counted by the code of its reason, never by its prose [left-over-8]', async () => {
   const text = await after({ reasonCode: 'COMPOSER_DIED' })
   expect(text).toContain('core_dump_drops_total{reason="COMPOSER_DIED"} 1')
   expect(text).toContain(
@@ -47,7 +47,7 @@ test('a core that is not there is counted by the code of its reason, never by it
   expect(text).not.toContain('ELF headers')
 })
 
-test('a code that nobody knows is no label', async () => {
+test('a code that nobody knows is no label [left-over-8]', async () => {
   const text = await after({ reasonCode: 'CHOSEN_BY_OTHERS' })
   expect(text).toContain('core_dump_drops_total{reason="OTHER"} 1')
   expect(text).not.toContain('CHOSEN_BY_OTHERS')

@@ -36,7 +36,7 @@ test('carries what is there and what comes, and leaves what is no bundle', async
   })
 })
 
-test('B16: bundles that come during the first sweep are carried too', async ({ node }) => {
+test('bundles that come during the first sweep are carried too [B16]', async ({ node }) => {
   for (let n = 0; n < 30; n++) await putBundle(node, `before-${n}.zip`)
   const agent = node.agent()
   for (let n = 0; n < 30; n++) await putBundle(node, `during-${n}.zip`)

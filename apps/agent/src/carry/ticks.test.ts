@@ -16,10 +16,10 @@ test.for([7000, 45_000, 90_000, 3_600_000])(
   },
 )
 
-test('ticks that were missed are not made up', () => {
+test('ticks that were missed are not made up [B15]', () => {
   expect(msUntilNextTick(0, 1000, 10_250)).toBe(750)
 })
 
-test('a clock set back costs one interval at most', () => {
+test('a clock set back costs one interval at most [agent-22]', () => {
   expect(msUntilNextTick(50_000, 1000, 0)).toBe(1000)
 })

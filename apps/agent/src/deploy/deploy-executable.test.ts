@@ -91,7 +91,7 @@ test('what was replaced keeps its libraries until the deployment after', async (
   }
 })
 
-test('a running executable is replaced, not disturbed', async () => {
+test('a running executable is replaced, not disturbed [B3]', async () => {
   const running = join(hostDir, 'cdc')
   copyFileSync('/bin/sleep', running)
   const child = spawn(running, ['30'])

@@ -12,7 +12,7 @@ async function node(): Promise<string> {
   return dir
 }
 
-test('a node is held by one agent, whatever the directories of the others', async () => {
+test('a node is held by one agent, whatever the directories of the others [node-2]', async () => {
   const dir = await node()
   const claim = (name: string) =>
     claimNode({ hostDir: join(dir, name), sysctlRoot: join(dir, 'sys') })

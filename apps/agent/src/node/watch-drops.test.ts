@@ -9,7 +9,7 @@ const isRoot = process.getuid?.() === 0
 const say = (text: string): void => writeFileSync('/dev/kmsg', `<4>${text}\n`)
 
 test.runIf(isRoot)(
-  'cores that the kernel gave up are counted from its log, by reason',
+  'cores that the kernel gave up are counted from its log, by reason [node-9, attack-8]',
   async () => {
     const hostDir = `/nowhere/${randomUUID()}`
     const reasons: string[] = []

@@ -147,7 +147,7 @@ test('without the setting it is sent as it is', async ({ node }) => {
   )
 })
 
-test('one that is damaged, and one that is no zip, are said and sent as they are', async ({
+test('one that is damaged, and one that is no zip, are said and sent as they are [recompress-4]', async ({
   node,
 }) => {
   const path = await bundle(node, 'damaged', coreOf(2_000_000))
@@ -165,7 +165,7 @@ test('one that is damaged, and one that is no zip, are said and sent as they are
   expect(damaged.equals(readFileSync(join(node.destination, 'damaged.zip')))).toBe(true)
 })
 
-test('no upload waits beyond its time, and nothing is left', async ({ node }) => {
+test('no upload waits beyond its time, and nothing is left [recompress-3]', async ({ node }) => {
   const { size } = await stat(await bundle(node, 'huge', HUGE))
   const agent = await node.daemon({ ...ON, RECOMPRESS_MAX_DELAY_SECONDS: '1' })
   await agent.line(/compressing a bundle in full was stopped/)
@@ -204,7 +204,7 @@ test('at idle priority, first to go when memory runs out, without the keys of th
   expect(readFileSync(`/proc/${child}/environ`, 'utf8')).not.toMatch(/S3_|DESTINATION/)
 })
 
-test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one goes on', async ({
+test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one goes on [recompress-2]', async ({
   node,
 }) => {
   const { size, ino } = await stat(await bundle(node, 'huge', HUGE))

@@ -81,7 +81,7 @@ function random(seed: number): (limit: number) => number {
 }
 
 test.for(['deflate', 'store', 'adaptive', 'zstd'])(
-  'kill -9 of a composer at any point of a core, mode %s: a bundle with its beginning',
+  'kill -9 of a composer at any point of a core, mode %s: a bundle with its beginning [composer-2]',
   { timeout: 120_000 },
   async (mode, { node }) => {
     await prepared(node)
@@ -128,7 +128,7 @@ test.for(['deflate', 'store', 'adaptive', 'zstd'])(
   },
 )
 
-test('a living composer is left alone, however quiet its file; once killed it is salvaged', async ({
+test('a living composer is left alone, however quiet its file; once killed it is salvaged [left-over-1]', async ({
   node,
 }) => {
   await prepared(node)
@@ -150,7 +150,7 @@ test('a living composer is left alone, however quiet its file; once killed it is
   expect(core.equals(CORE.subarray(0, core.length))).toBe(true)
 })
 
-test('B17: what is scanned while composers write is never salvaged under their hands', async ({
+test('what is scanned while composers write is never salvaged under their hands [B17]', async ({
   node,
 }) => {
   await prepared(node)
@@ -168,7 +168,7 @@ test('B17: what is scanned while composers write is never salvaged under their h
   }
 }, 60_000)
 
-test('nothing that can be used: a record with the reason, and only then the file goes', async ({
+test('nothing that can be used: a record with the reason, and only then the file goes [left-over-4]', async ({
   node,
 }) => {
   await writeFile(join(node.coreDir, '.empty.zip.part'), '')
@@ -240,7 +240,7 @@ test('the agent salvages what it finds at its start, sends it, and counts it', a
   expect(metrics).toMatch(/core_dump_crashes_total\{outcome="incomplete",[^}]*\} 1/)
 }, 40_000)
 
-test('an agent killed at any point of a salvage loses nothing: the next one finishes it', async ({
+test('an agent killed at any point of a salvage loses nothing: the next one finishes it [left-over-5]', async ({
   node,
 }) => {
   await prepared(node)

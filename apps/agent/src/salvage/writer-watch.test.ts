@@ -67,7 +67,7 @@ test('the title that a program gave itself is no command line', async ({ node })
   expect((await livingComposers(join(node.dir, 'proc'))).size).toBe(0)
 })
 
-test('a process in a container that calls itself a composer keeps nothing from being salvaged', async () => {
+test('a process in a container that calls itself a composer keeps nothing from being salvaged [left-over-7]', async () => {
   const outside = sleeper('/x/cdc', ['unshare', '--pid', '--fork', '--kill-child'])
   const inside = async (): Promise<string> =>
     execFileSync('ps', ['-o', 'args=', '--ppid', String(outside)]).toString()

@@ -113,7 +113,7 @@ test.for([
   ])
 })
 
-test('all bad settings are reported together, and each falls back alone', () => {
+test('all bad settings are reported together, and each falls back alone [B15]', () => {
   const { settings, problems } = readSettings({
     HOST_DIR: 'relative',
     CORE_DIR: '/good',
@@ -184,7 +184,7 @@ test('a region that is a host name is the endpoint, as in version 9', () => {
   expect(settings.destination?.s3.region).toBeUndefined()
 })
 
-test('B12: the placeholder XXX counts as unset and is said so, so that a role is used', () => {
+test('the placeholder XXX counts as unset and is said so, so that a role is used [B12]', () => {
   const { settings, problems } = readSettings({
     S3_ACCESS_KEY: 'XXX',
     S3_SECRET: 'XXX',

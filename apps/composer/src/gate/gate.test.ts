@@ -41,7 +41,7 @@ const count = async (all: readonly Running[]): Promise<number> =>
   (await Promise.all(all.map(isDrained))).filter(Boolean).length
 
 describe('many composers at once', () => {
-  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all make bundles', async ({
+  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all make bundles [attack-8]', async ({
     dir,
   }) => {
     const all = Array.from({ length: 8 }, () => start(dir))
@@ -60,7 +60,7 @@ describe('many composers at once', () => {
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('go on when the one that lets them in is killed', async ({ dir }) => {
+  test('go on when the one that lets them in is killed [storm-6]', async ({ dir }) => {
     const keeper = start(dir, { CONCURRENT_DRAINS: '1' })
     keeper.stdin.write(BEGINNING)
     await until(() => isDrained(keeper))
@@ -75,7 +75,7 @@ describe('many composers at once', () => {
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('wait no longer than a quarter of TIMEOUT for one that never lets them in', async ({
+  test('wait no longer than a quarter of TIMEOUT for one that never lets them in [attack-12]', async ({
     dir,
   }) => {
     await runComposer({
@@ -103,27 +103,30 @@ describe('whatever is wrong with the gate', () => {
     ['a link to a door where somebody waits', (door: string) => symlink(`${door}-deaf`, door)],
     ['a file', (door: string) => writeFile(door, '')],
     ['a directory', (door: string) => mkdir(door)],
-  ] as const)('such as %s for its door, a composer goes on', async ([, make], { dir }) => {
-    const door = join(dir, 'gate/door')
-    await mkdir(join(dir, 'gate'))
-    const deaf = createServer(() => {}).listen(`${door}-deaf`)
-    await make(door)
-    try {
-      const running = start(dir, { TIMEOUT: '20' })
-      running.stdin.end(CORE)
-      expect((await running.ended).code).toBe(0)
-    } finally {
-      deaf.close()
-    }
-    const [name = ''] = await readdir(join(dir, 'cores'))
-    const { core, problems } = (await readBundle(join(dir, 'cores', name))).manifest
-    expect(core.complete).toBe(true)
-    expect(problems.map(({ code }) => code)).toEqual(
-      (await lstat(door).catch(() => undefined))?.isDirectory() ? ['GATE_FAILED'] : [],
-    )
-  })
+  ] as const)(
+    'such as %s for its door, a composer goes on [storm-7]',
+    async ([, make], { dir }) => {
+      const door = join(dir, 'gate/door')
+      await mkdir(join(dir, 'gate'))
+      const deaf = createServer(() => {}).listen(`${door}-deaf`)
+      await make(door)
+      try {
+        const running = start(dir, { TIMEOUT: '20' })
+        running.stdin.end(CORE)
+        expect((await running.ended).code).toBe(0)
+      } finally {
+        deaf.close()
+      }
+      const [name = ''] = await readdir(join(dir, 'cores'))
+      const { core, problems } = (await readBundle(join(dir, 'cores', name))).manifest
+      expect(core.complete).toBe(true)
+      expect(problems.map(({ code }) => code)).toEqual(
+        (await lstat(door).catch(() => undefined))?.isDirectory() ? ['GATE_FAILED'] : [],
+      )
+    },
+  )
 
-  test('a composer whose code cannot be loaded lets its process and the others go', async ({
+  test('a composer whose code cannot be loaded lets its process and the others go [storm-8]', async ({
     dir,
   }) => {
     const broken = join(dir, 'broken.cjs')

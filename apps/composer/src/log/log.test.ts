@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { Log } from './log.ts'
 import { test } from '../test-support/run-composer.ts'
 
-test('keeps two files at most, for the owner only', async ({ dir }) => {
+test('keeps two files at most, for the owner only [B29]', async ({ dir }) => {
   const path = join(dir, 'composer.log')
   for (let run = 0; run < 200; run++) {
     const log = new Log({ path, maxBytes: 2000 })

@@ -25,7 +25,7 @@ async function tail(path: string, lines: number, maxBytes?: number): Promise<str
   }
 }
 
-test('returns the last lines of both streams in the order of the file', async ({ path }) => {
+test('returns the last lines of both streams in the order of the file [B8]', async ({ path }) => {
   const records = [record('one'), record('two', 'stderr'), record('three'), record('', 'stderr')]
   writeFileSync(path, records.join(''))
   expect(await tail(path, 3)).toBe('two\nthree\n\n')
@@ -120,7 +120,10 @@ test('rejects with ENOENT where there is no log', async ({ path }) => {
   await expect(openContainerLog(join(path, 'x/y'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('opens no link, FIFO, directory or device in the place of a log', async ({ dir, path }) => {
+test('opens no link, FIFO, directory or device in the place of a log [attack-4]', async ({
+  dir,
+  path,
+}) => {
   writeFileSync(join(dir, 'secret'), 'root:x:0:0')
   symlinkSync(join(dir, 'secret'), path)
   await expect(openContainerLog(path)).rejects.toMatchObject({ code: 'ELOOP' })

@@ -31,14 +31,17 @@ const DOUBTS: readonly (readonly [string, Partial<FakeProcess>, CrashFacts, RegE
   ['is looked up without %t', {}, { pid: 1 }, /%t/],
 ]
 
-test.for(DOUBTS)('a process that %s is not verified', async ([, process, crash, why], { node }) => {
-  const { identity } = await node.find(node.subject(process, crash))
-  expect(identity).toMatchObject({
-    status: 'unverified',
-    pod: 'web',
-    reason: expect.stringMatching(why),
-  })
-})
+test.for(DOUBTS)(
+  'a process that %s is not verified [attack-1]',
+  async ([, process, crash, why], { node }) => {
+    const { identity } = await node.find(node.subject(process, crash))
+    expect(identity).toMatchObject({
+      status: 'unverified',
+      pod: 'web',
+      reason: expect.stringMatching(why),
+    })
+  },
+)
 
 const OTHER_PROCESSES: readonly (readonly [string, Partial<FakeProcess>, RegExp])[] = [
   ['started after the crash', { startTicks: 30_000 }, /started after the crash/],
@@ -60,7 +63,7 @@ test('uid and gid of the crash are optional', async ({ node }) => {
   expect((await node.find(node.subject({}, crash))).identity.status).toBe('verified')
 })
 
-test('a pid that was reused names no pod', async ({ node }) => {
+test('a pid that was reused names no pod [attack-1]', async ({ node }) => {
   const { identity } = await node.find(node.subject({ pidfdNames: -1 }))
   expect(identity).toEqual({
     status: 'unverified',
@@ -69,7 +72,7 @@ test('a pid that was reused names no pod', async ({ node }) => {
   expect(node.calls).toEqual([])
 })
 
-test('a process with a pid namespace of its own and no container in its cgroup is not `host`', async ({
+test('a process with a pid namespace of its own and no container in its cgroup is not `host` [identity-6]', async ({
   node,
 }) => {
   const { identity } = await node.find(node.subject({ cgroup: '0::/\n', nspid: [42, 1] }))
@@ -92,7 +95,9 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('of cgroups made inside the container are not used', async ({ node }) => {
+  test('of cgroups made inside the container are not used [identity-4, identity-7]', async ({
+    node,
+  }) => {
     const cgroup = `0::/kubepods/pod${UID}/${WEB}/pod${UID_DB}/${DB}\n`
     expect((await node.find(node.subject({ cgroup }))).identity).toMatchObject({
       status: 'verified',
@@ -101,7 +106,7 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('that differ between lines leave the crash unverified', async ({ node }) => {
+  test('that differ between lines leave the crash unverified [identity-5]', async ({ node }) => {
     const cgroup = `2:cpu:/${DB}\n1:memory:/kubepods/pod${UID}/${WEB}\n`
     const { identity } = await node.find(node.subject({ cgroup }))
     expect(identity).toEqual({
@@ -110,7 +115,9 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('below another pod than the runtime’s leave the crash unverified', async ({ node }) => {
+  test('below another pod than the runtime’s leave the crash unverified [identity-8]', async ({
+    node,
+  }) => {
     const cgroup = `0::/kubepods/pod${UID_DB}/${WEB}\n`
     expect((await node.find(node.subject({ cgroup }))).identity).toMatchObject({
       status: 'unverified',
@@ -118,7 +125,7 @@ describe('ids in the cgroup', () => {
     })
   })
 
-  test('that no runtime knows are reported', async ({ node }) => {
+  test('that no runtime knows are reported [identity-10]', async ({ node }) => {
     const cgroup = `0::/kubepods/pod${UID}/${OUTER}\n`
     const { identity, warnings } = await node.find(node.subject({ cgroup }))
     expect(identity).toMatchObject({ status: 'unverified', containerId: OUTER, podUid: UID })
@@ -136,7 +143,7 @@ describe('ids in the cgroup', () => {
   })
 })
 
-test('a crash of the pause process is verified for the pod, without a container', async ({
+test('a crash of the pause process is verified for the pod, without a container [identity-17]', async ({
   node,
 }) => {
   const cgroup = `0::/kubepods/pod${UID}/${PAUSE}\n`

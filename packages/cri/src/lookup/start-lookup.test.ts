@@ -99,7 +99,7 @@ describe('a runtime that hangs', () => {
   ] as const) {
     describe(`at ${call}`, () => {
       test.override({ known: { hangs: [call] }, callTimeoutMs: 300 })
-      test('costs the limit of the call', async ({ node }) => {
+      test('costs the limit of the call [composer-20]', async ({ node }) => {
         const start = performance.now()
         const { identity, warnings, log } = await node.find(node.subject())
         expect(performance.now() - start).toBeLessThan(2500)
@@ -113,7 +113,7 @@ describe('a runtime that hangs', () => {
   describe('at everything', () => {
     const hangs = ['ContainerStatus', 'PodSandboxStatus', 'ListContainers', 'ImageStatus']
     test.override({ known: { hangs }, callTimeoutMs: 300 })
-    test('costs the limit of the lookup', async ({ node }) => {
+    test('costs the limit of the lookup [composer-21]', async ({ node }) => {
       const { warnings } = await node.find(node.subject(), { totalTimeoutMs: 100 })
       expect(warnings).toEqual([
         { code: 'CRI_TIMEOUT', message: 'The lookup did not end within 100 ms' },

@@ -75,7 +75,7 @@ test.for([
   expect(snapshot.files.size).toBe(0)
 })
 
-test('keeps nothing when the descriptor is no pidfd', ({ dir }) => {
+test('keeps nothing when the descriptor is no pidfd [attack-1]', ({ dir }) => {
   fakeProc(dir, { pid: 42 })
   expect(snapshotProcess(42, { root: dir, pidfd: 3 }).stable).toBe(false)
 })
@@ -87,7 +87,7 @@ test.for([
     { nspid: [42, 8] },
     'the pid in its namespace is 8, the kernel passed 1',
   ],
-] as const)('keeps nothing of a process that %s', ([, process, why], { dir }) => {
+] as const)('keeps nothing of a process that %s [identity-19]', ([, process, why], { dir }) => {
   fakeProc(dir, { pid: 42, files: { environ: 'SECRET=1' }, ...process })
   const crash = { timestamp: BOOT_TIME + 200, pid: 1 }
   const options = { root: dir, includeFiles: ['environ'] }
@@ -102,7 +102,7 @@ test.for([
   })
 })
 
-test('does not block on FIFOs and follows no links in the place of files', ({ dir }) => {
+test('does not block on FIFOs and follows no links in the place of files [attack-4]', ({ dir }) => {
   fakeProc(dir, { pid: 42 })
   const path = (name: string): string => join(dir, '42', name)
   rmSync(path('cgroup'))
@@ -124,7 +124,7 @@ test('does not block on FIFOs and follows no links in the place of files', ({ di
   )
 })
 
-test('cuts a huge file at the limit, with a warning', ({ dir }) => {
+test('cuts a huge file at the limit, with a warning [attack-4]', ({ dir }) => {
   fakeProc(dir, { pid: 42, files: { environ: Buffer.alloc(300_000, 'x'), maps: 'short' } })
   const options = { root: dir, includeFiles: ['environ', 'maps'], maxFileBytes: 100_000 }
   const snapshot = snapshotProcess(42, options)

@@ -23,7 +23,7 @@ function place(root: string, socket: string): string {
   return path
 }
 
-test.for(RUNTIME_SOCKETS)('finds the runtime at %s', async (socket, { dir }) => {
+test.for(RUNTIME_SOCKETS)('finds the runtime at %s [B9]', async (socket, { dir }) => {
   const path = place(dir, socket)
   const server = await serveCri(path, KNOWS)
   const runtime = await openRuntime({ root: dir, client: 'grpc' })

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findTool } from '../../../../scripts/tools/find-tool.ts'
+import { findTool } from '../tools/find-tool.ts'
 import { startLocalStore } from './local-store.ts'
 import { BUCKET, type ObjectStore } from './object-store.ts'
 import { startProgram, type Program } from '../program.ts'

@@ -70,7 +70,7 @@ test('ignores warnings on stderr of a crictl that succeeds', async ({ dir }) => 
   runtime.close()
 })
 
-test('N2: warnings of crictl are no lines of a log, lines of the container are', async ({
+test('N2: warnings of crictl are no lines of a log, lines of the container are [B9]', async ({
   dir,
 }) => {
   const warnings = [

@@ -119,7 +119,7 @@ test('close ends the call in progress and every later one', async ({ dir }) => {
   await server.close()
 })
 
-test('connects again to a runtime that was restarted', async ({ dir }) => {
+test('connects again to a runtime that was restarted [identity-13]', async ({ dir }) => {
   const socket = join(dir, 's')
   const before = await listen(BROKEN['ends before the answer'](), socket)
   const runtime = await open(socket)

@@ -1,0 +1,107 @@
+// Crashes on request, in the way the test asks for; linked statically, it runs in an empty container.
+//
+//   crasher [-l lines] [-m MiB] [-S GiB] [-n hex] [-g file] [-w ms] [-s signal] [-f | -t]
+//
+//   -l  lines to write, in turn to stdout and stderr (default 4)
+//   -m  memory to fill with bytes that do not compress
+//   -S  memory to map and hardly touch, so that most of the core is zeros
+//   -n  own name (comm), as hexadecimal, since a name may hold any byte but NUL
+//   -g  wait for this file before crashing
+//   -w  then wait this long
+//   -f  crash in a forked child and live on; -t crash in a thread
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int crash_signal = SIGSEGV;
+static const char *name = 0;
+
+__attribute__((noinline)) static void crash_here(void) {
+  if (crash_signal == SIGSEGV) *(volatile int *)8 = 1;
+  raise(crash_signal);
+}
+
+__attribute__((noinline)) static void *crash_in_thread(void *unused) {
+  if (!name) prctl(PR_SET_NAME, "crash-thread", 0, 0, 0);
+  crash_here();
+  return unused;
+}
+
+__attribute__((noinline)) static void crash_in_child(void) {
+  crash_here();
+  _exit(1);
+}
+
+// as pid 1 of a container nothing but a handler makes SIGTERM end us
+static void leave(int signal_number) {
+  (void)signal_number;
+  _exit(0);
+}
+
+static void set_name(const char *hex) {
+  char name[16] = {0};
+  for (size_t i = 0; i < 15 && hex[2 * i]; i++) sscanf(hex + 2 * i, "%2hhx", (unsigned char *)&name[i]);
+  prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+static void fill(size_t mebibytes) {
+  size_t words = (mebibytes << 20) / sizeof(uint64_t);
+  // volatile: nothing ever reads it, and the compiler would leave the filling out
+  volatile uint64_t *memory = malloc(words * sizeof(uint64_t));
+  uint64_t state = 88172645463325252ULL;
+  for (size_t i = 0; memory && i < words; i++) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    memory[i] = state;
+  }
+}
+
+static void map_sparse(size_t gibibytes) {
+  size_t size = gibibytes << 30;
+  char *memory = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) perror("mmap"), exit(2);
+  for (size_t at = 0; at < size; at += 256 << 20) memcpy(memory + at, "touched", 8);
+}
+
+int main(int count, char **arguments) {
+  int lines = 4, wait_ms = 0, in_child = 0, in_thread = 0, option;
+  const char *barrier = 0;
+  setvbuf(stdout, 0, _IOLBF, 0);
+  signal(SIGTERM, leave);
+  while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:ft")) != -1) switch (option) {
+    case 'l': lines = atoi(optarg); break;
+    case 'm': fill(atoi(optarg)); break;
+    case 'S': map_sparse(atoi(optarg)); break;
+    case 'n': name = optarg; break;
+    case 'g': barrier = optarg; break;
+    case 'w': wait_ms = atoi(optarg); break;
+    case 's': crash_signal = atoi(optarg); break;
+    case 'f': in_child = 1; break;
+    case 't': in_thread = 1; break;
+    default: return 2;
+  }
+  if (name) set_name(name);
+  for (int i = 1; i <= lines; i++) fprintf(i % 2 ? stdout : stderr, "line %d of %d\n", i, lines);
+  while (barrier && access(barrier, F_OK)) usleep(2000);
+  usleep(wait_ms * 1000);
+  fprintf(stderr, "last words before signal %d\n", crash_signal);
+  if (in_child) {
+    pid_t child = fork();
+    if (!child) crash_in_child();
+    waitpid(child, 0, 0);
+    for (;;) pause();
+  }
+  if (in_thread) {
+    pthread_t thread;
+    pthread_create(&thread, 0, crash_in_thread, 0);
+    pthread_join(thread, 0);
+  }
+  crash_here();
+}

@@ -1,5 +1,0 @@
-export { findTool } from './find-tool.ts'
-export type { FindToolOptions } from './find-tool.ts'
-export { TOOL_NAMES } from './catalogue.ts'
-export type { ToolName } from './catalogue.ts'
-export { ToolError, isToolError } from './tool-error.ts'
