@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { answer } from '../../apps/agent/src/answer/answer.ts'
-import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
+import { answer } from '@core-dump-handler/agent/internal/monitoring/monitoring'
+import { readSettings } from '@core-dump-handler/agent/internal/settings/read-settings'
 import { CHART } from '../scripts/presets.ts'
 
 type Context = Parameters<typeof answer>[0]

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
-import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
+import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-executable'
 import { Bundle } from '../harness/bundle.ts'
 import { promisedBytes } from '../harness/core.ts'
 import { runToDeath } from '../harness/host-victim.ts'
@@ -67,7 +67,7 @@ async function install(path: string, home: string): Promise<void> {
 
 async function relocateTo(path: string, home: string): Promise<void> {
   const { closeSync, openSync } = await import('node:fs')
-  const { relocateExecutable } = await import('../../apps/agent/src/deploy/relocate.ts')
+  const { relocateExecutable } = await import('@core-dump-handler/agent/internal/deploy/relocate')
   const libraries = readdirSync(path).find((name) => name.startsWith('lib-')) ?? ''
   const fd = openSync(join(path, 'cdc'), 'r+')
   relocateExecutable(fd, join(home, libraries))

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
-import { ORIGINAL, test } from './test-support/scratch-node.ts'
+import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 
 test('--help and --version answer and touch nothing', async ({ node }) => {
   const { version } = JSON.parse(

@@ -1,11 +1,9 @@
 import { dirname } from 'node:path'
-import type { Command } from './command.ts'
-import { logLevel } from './log/level.ts'
-import { openLog, type Log } from './log/open-log.ts'
-import { parseCommand } from './parse-command.ts'
+import type { Command } from './context.ts'
+import { parseCommand, USAGE } from './commands/parse-command.ts'
+import { type Log, logLevel, openLog } from './log/open-log.ts'
 import { withEnvFile } from './settings/env-file.ts'
 import { readSettings } from './settings/read-settings.ts'
-import { USAGE } from './usage.ts'
 
 /** Transfers are given up at once; whatever else still hangs then is not worth a SIGKILL. */
 const SHUTDOWN_MS = 1500

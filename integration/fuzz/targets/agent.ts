@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startAgent } from '../../../apps/agent/src/test-support/start-agent.ts'
+import { startAgent } from '@core-dump-handler/testing/agent/start-agent'
 import type { Random } from '../generate/random.ts'
 import { FORGED, text, word } from '../generate/text.ts'
 import { crowd, OTHER } from '../support/crowded-directory.ts'

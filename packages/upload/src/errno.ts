@@ -1,5 +1,4 @@
-import { UploadError, isUploadError } from './error.ts'
-import type { UploadErrorCode } from './error.ts'
+import { isUploadError, UploadError, type UploadErrorCode } from './error.ts'
 import { plain, show } from './show.ts'
 
 const ADVICE: Readonly<

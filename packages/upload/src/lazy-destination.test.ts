@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { UploadError, openDestination } from './index.ts'
-import type { Destination } from './index.ts'
+import { type Destination, openDestination, UploadError } from './index.ts'
 import { LazyDestination } from './lazy-destination.ts'
 
 test('a program that cannot be loaded is no fault of the file, and is loaded another time', async () => {

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
-import { isUploadError, openDestination } from './index.ts'
-import type { DestinationOptions } from './index.ts'
+import { type DestinationOptions, isUploadError, openDestination } from './index.ts'
 
 test.for([
   ['s3://bucket', 's3://bucket/'],

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { fakeApiServer } from '../test-support/api-server.ts'
-import { ORIGINAL, test } from '../test-support/scratch-node.ts'
+import { fakeApiServer } from '@core-dump-handler/testing/agent/api-server'
+import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 import { apiServer } from './api-server.ts'
 import { isUninstalling } from './is-uninstalling.ts'
 

@@ -1,11 +1,10 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import type { Delivery } from '../answer/bundle-book.ts'
+import type { Delivery } from '../monitoring/manifest-cache.ts'
 import type { Log } from '../log/open-log.ts'
-import { fakeApiServer } from '../test-support/api-server.ts'
+import { fakeApiServer } from '@core-dump-handler/testing/agent/api-server'
 import { apiServer, type ApiServer } from './api-server.ts'
-import { podEvent } from './pod-event.ts'
-import { PodEvents } from './pod-events.ts'
+import { podEvent, PodEvents } from './pod-events.ts'
 
 const DELIVERY: Delivery = {
   manifest: {

@@ -1,7 +1,6 @@
-import type { Delivery } from '../answer/bundle-book.ts'
 import type { Log } from '../log/open-log.ts'
-import { callApiServer, type ApiServer } from './api-server.ts'
-import { podEvent } from './pod-event.ts'
+import type { Delivery } from '../monitoring/manifest-cache.ts'
+import { type ApiServer, callApiServer } from './api-server.ts'
 
 /** In a storm the bundles matter, not the Events: what more are waiting is left out. */
 const MAX_WAITING = 100
@@ -42,3 +41,53 @@ export class PodEvents {
     }
   }
 }
+
+// limits of the API, and of what a line of `kubectl get events` can bear
+const MAX_MESSAGE = 1024
+
+/**
+ * The Event that tells a pod's owners where its core is; `undefined` where it is not proven whose
+ * crash it was: a guess must not land on somebody else's pod. Its name makes a second try harmless.
+ */
+export function podEvent(
+  { manifest, stored }: Delivery,
+  nodeName: string | undefined,
+): { readonly namespace: string; readonly event: object } | undefined {
+  const { identity, crash, core, uuid } = manifest
+  const { status, pod, namespace, podUid, container } = identity
+  if (status !== 'verified' || pod === undefined || namespace === undefined) return undefined
+
+  const program = printable(crash.exe ?? crash.comm ?? 'A process')
+  const what = core.bytes === 0 ? 'no core' : `${core.complete ? 'a' : 'an incomplete'} core`
+  const message = `${program} crashed${crash.signalName ? ` by ${printable(crash.signalName)}` : ''}: ${what} (${core.bytes} bytes) is in ${stored.url}`
+  const event = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `core-dump-${uuid}`, namespace },
+    type: 'Warning',
+    reason: 'CoreDump',
+    message: message.slice(0, MAX_MESSAGE).toWellFormed(),
+    involvedObject: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      name: pod,
+      namespace,
+      uid: podUid,
+      fieldPath: container && `spec.containers{${container}}`,
+    },
+    source: { component: 'core-dump-handler', host: nodeName },
+    reportingComponent: 'core-dump-handler',
+    reportingInstance: nodeName ?? '',
+    firstTimestamp: seconds(crash.time),
+    lastTimestamp: seconds(crash.time),
+    count: 1,
+  }
+  return { namespace, event }
+}
+
+/** A process chooses its own name: no control characters, nothing that turns text around. */
+const printable = (text: string): string =>
+  text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?').slice(0, 256)
+
+/** `metav1.Time` has no fraction of a second. */
+const seconds = (time: string): string => time.replace(/\.\d+/, '')

@@ -1,8 +1,5 @@
-import { pino, stdTimeFunctions, type DestinationStream } from 'pino'
-import { describeError } from './describe-error.ts'
-import type { Level } from './level.ts'
-import { redactor } from './redact.ts'
-import { visible } from './visible.ts'
+import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
+import { redactor, visible } from './redact.ts'
 
 /** `facts` are written as fields (an error as `err`); the text is ours alone, never a value. */
 interface Write {
@@ -41,4 +38,63 @@ export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
 async function readable(): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty')
   return pretty({ sync: true, destination: 2, translateTime: 'SYS:HH:MM:ss', singleLine: true })
+}
+
+/** What of an error may be written: never its other fields, where SDKs keep requests and keys. */
+export interface ErrorDescription {
+  readonly name: string
+  readonly code?: string
+  readonly message: string
+  readonly cause?: ErrorDescription
+  readonly errors?: readonly ErrorDescription[]
+}
+
+export function describeError(error: unknown, depth = 0): ErrorDescription {
+  if (!(error instanceof Error)) return { name: typeof error, message: String(error) }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const deeper = depth < 4
+  return {
+    name: error.name,
+    ...(code !== undefined && { code }),
+    message: error.message,
+    ...(deeper && error.cause !== undefined && { cause: describeError(error.cause, depth + 1) }),
+    ...(deeper &&
+      error instanceof AggregateError && {
+        errors: error.errors.map((one: unknown) => describeError(one, depth + 1)),
+      }),
+  }
+}
+
+const LEVELS = {
+  trace: 'trace',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  fatal: 'fatal',
+  off: 'silent',
+  silent: 'silent',
+} as const
+
+export type Level = (typeof LEVELS)[keyof typeof LEVELS]
+
+/**
+ * `LOG_LEVEL`, else what version 9's `RUST_LOG` says of the agent: `debug`, or the last of
+ * `warn,core_dump_agent=debug` that concerns it. Anything else means `info`.
+ */
+export function logLevel(env: Readonly<NodeJS.ProcessEnv>): Level {
+  const own = toLevel(env['LOG_LEVEL'])
+  if (own !== undefined) return own
+
+  const directives = (env['RUST_LOG'] ?? '').split('/', 1)[0]?.split(',') ?? []
+  const parts = directives.map((directive) => directive.trim().split('='))
+  const agent = parts.findLast(([target]) => target === 'core_dump_agent')
+  const all = parts.findLast(([target, level]) => level === undefined && toLevel(target))
+  return (agent && toLevel(agent[1] ?? 'trace')) ?? toLevel(all?.[0]) ?? 'info'
+}
+
+function toLevel(text: string | undefined): Level | undefined {
+  const name = text?.trim().toLowerCase() ?? ''
+  return Object.hasOwn(LEVELS, name) ? LEVELS[name as keyof typeof LEVELS] : undefined
 }

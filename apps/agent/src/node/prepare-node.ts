@@ -2,18 +2,17 @@ import { rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
-import { AgentError } from '../error.ts'
+import { selfTest } from '../canary/self-test.ts'
+import { tryCanary } from '../canary/try-canary.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
+import { deployCrictl } from '../deploy/deploy-crictl.ts'
+import { AgentError } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/settings.ts'
-import { deployCrictl } from './crictl.ts'
-import { giveBackSysctls } from './give-back-sysctls.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
-import { selfTest } from './self-test.ts'
-import { tryCanary } from './try-canary.ts'
+import { giveBackSysctls } from './restore-sysctls.ts'
 import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
-import { whyNotWritten } from './why-not-written.ts'
 
 /** What the kernel now does with a crash. */
 export interface PreparedNode {
@@ -119,4 +118,28 @@ async function takeOverSysctls(
   return Object.fromEntries(
     taken.flatMap(({ key, backup }) => (backup === undefined ? [] : [[key, backup]])),
   )
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EROFS: 'is on a read-only file system; choose a directory that can be written',
+  ENOSPC: 'is on a file system that is full; make room there, or choose another directory',
+  EDQUOT: 'is on a file system whose quota is used up; choose another directory',
+  EACCES: 'may not be written: SELinux, AppArmor or the owner of the directory denies it',
+  EPERM: 'may not be written: SELinux, AppArmor or an attribute of the directory denies it',
+  ENOTDIR: 'lies below something that is no directory',
+  EEXIST: 'is no directory',
+}
+
+/** The error of a write below `dir` in words; what has words already stays as it is. */
+export function whyNotWritten(dir: string, cause: unknown): Error {
+  const root = rootOf(cause)
+  const code = 'code' in root ? String(root.code) : ''
+  const words = WORDS[code]
+  if (words === undefined) return cause instanceof Error ? cause : root
+  return new AgentError('DEPLOY', `The directory \`${dir}\` ${words} (${root.message})`, { cause })
+}
+
+function rootOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  return error.cause instanceof Error ? rootOf(error.cause) : error
 }

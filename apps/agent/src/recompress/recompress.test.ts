@@ -8,8 +8,8 @@ import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with 
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 import { expect, vi } from 'vitest'
 import { violations } from '../../../composer/src/test-support/validate.ts'
-import { freePort } from '../test-support/free-port.ts'
-import { type ScratchNode, test } from '../test-support/scratch-node.ts'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
 
 const ON = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '500000', CANARY: 'false' }
 

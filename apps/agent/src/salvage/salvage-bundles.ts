@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CommandContext } from '../command.ts'
-import { breather } from './breather.ts'
+import type { CommandContext } from '../context.ts'
 import { Salvager, type SalvagerOptions } from './salvager.ts'
 
 const RESCAN_MS = 30_000
@@ -33,5 +32,17 @@ export async function salvageBundles(
     await sleep(left > 0 ? SOON_MS : RESCAN_MS, undefined, { signal, ref: false }).catch(
       () => undefined,
     )
+  }
+}
+
+const MAX_BREATH_MS = 1000
+
+/** To be awaited now and then in long work: rests for as long as it has worked, for others' sake. */
+export function breather(signal: AbortSignal): () => Promise<void> {
+  let sinceMs = performance.now()
+  return async () => {
+    const workedMs = Math.min(performance.now() - sinceMs, MAX_BREATH_MS)
+    await sleep(workedMs, undefined, { signal })
+    sinceMs = performance.now()
   }
 }

@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ENTRY, nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError, salvageZip, type SalvagedZip } from '@core-dump-handler/ingest'
-import { endingOf } from './ending.ts'
+import { endingOf } from './closing-entries.ts'
 
 export interface SalvagePartOptions {
   readonly nodeName: string

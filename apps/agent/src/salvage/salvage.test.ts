@@ -15,11 +15,16 @@ import type { BundleManifest } from '@core-dump-handler/bundle'
 import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import { expect } from 'vitest'
 import { violations } from '../../../composer/src/test-support/validate.ts'
-import { deployScript } from '../deploy/deploy-script.ts'
+import { deployScript } from '../deploy/deploy-composer.ts'
 import { openLog } from '../log/open-log.ts'
-import { freePort } from '../test-support/free-port.ts'
-import { coreImage, feedAndKill, killed, startComposer } from '../test-support/killed-composer.ts'
-import { test, type ScratchNode } from '../test-support/scratch-node.ts'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import {
+  coreImage,
+  feedAndKill,
+  killed,
+  startComposer,
+} from '@core-dump-handler/testing/agent/killed-composer'
+import { test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
 import { type Outcome, Salvager } from './salvager.ts'
 
 const CORE = coreImage(6_000_000)

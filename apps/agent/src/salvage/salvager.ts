@@ -1,8 +1,10 @@
 import type { BigIntStats } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { Log } from '../log/open-log.ts'
-import { listParts } from './list-parts.ts'
-import { salvagePart, type SalvagedPart, type SalvagePartOptions } from './salvage-part.ts'
+import { type SalvagedPart, salvagePart, type SalvagePartOptions } from './salvage-part.ts'
 import { WriterWatch, type WriterWatchOptions } from './writer-watch.ts'
 
 export type Outcome = SalvagedPart['outcome'] | 'failed'
@@ -83,4 +85,21 @@ export class Salvager {
     if (failure === undefined || --failure.waitScans <= 0) return true
     return false
   }
+}
+
+/** The unfinished files of a directory: regular ones, no links, pipes and the like; oldest first. */
+export async function listParts(directory: string): Promise<ReadonlyMap<string, BigIntStats>> {
+  const found: [string, BigIntStats][] = []
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    // a name that is not UTF-8 is not a composer's, and cannot be opened by this one
+    if (
+      !entry.isFile() ||
+      nameOfPartFile(entry.name) === undefined ||
+      entry.name.includes('\uFFFD')
+    )
+      continue
+    const stats = await lstat(join(directory, entry.name), { bigint: true }).catch(() => undefined)
+    if (stats?.isFile()) found.push([entry.name, stats])
+  }
+  return new Map(found.toSorted(([, a], [, b]) => (a.mtimeNs < b.mtimeNs ? -1 : 1)))
 }

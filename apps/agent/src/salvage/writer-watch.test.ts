@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { canMountSilentFiles, silence } from '../../../../packages/cri/src/testing/silent-file.ts'
-import { test } from '../test-support/scratch-node.ts'
-import { listParts } from './list-parts.ts'
-import { livingComposers } from './living-composers.ts'
+import { test } from '@core-dump-handler/testing/agent/scratch-node'
+import { listParts } from './salvager.ts'
+import { livingComposers } from './running-composers.ts'
 import { WriterWatch } from './writer-watch.ts'
 
 /** A process that calls itself `name` and does nothing. */
@@ -29,7 +29,7 @@ test('a composer is known by its name, whoever runs it, and without any capabili
   await expect.poll(pids).toContain(deployed)
   expect(await pids()).not.toContain(other)
 
-  const module = JSON.stringify(join(import.meta.dirname, 'living-composers.ts'))
+  const module = JSON.stringify(join(import.meta.dirname, 'running-composers.ts'))
   const script = `const { livingComposers } = await import(${module})
     console.log(JSON.stringify([...(await livingComposers('/proc'))]))`
   const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', process.execPath]

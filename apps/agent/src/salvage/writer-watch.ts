@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { type ProcessId, livingComposers, seesAllProcesses } from './living-composers.ts'
+import { type ProcessId, livingComposers, seesAllProcesses } from './running-composers.ts'
 
 export interface WriterWatchOptions {
   /** Where the node's `/proc` is. */

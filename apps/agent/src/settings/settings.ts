@@ -1,5 +1,5 @@
 import type { S3Options } from '@core-dump-handler/upload'
-import type { SpoolLimits } from '../spool/choose-drops.ts'
+import type { SpoolLimits } from '../spool/choose-evictions.ts'
 
 /** What wakes the carrier; `none`: CORE_DIR is left to others. */
 export type Trigger =

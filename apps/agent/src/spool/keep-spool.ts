@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueueEvent } from '@core-dump-handler/upload'
-import type { CommandContext } from '../command.ts'
-import { closeWindows } from './close-windows.ts'
+import type { CommandContext } from '../context.ts'
+import { closeWindows } from './record-suppressed.ts'
 import { Spool } from './spool.ts'
 
 const EVERY_MS = 10_000

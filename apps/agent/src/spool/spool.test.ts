@@ -16,7 +16,7 @@ import { ZipWriter, createPartFile } from '@core-dump-handler/ingest'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readBundle } from '@core-dump-handler/bundle'
-import { closeWindows } from './close-windows.ts'
+import { closeWindows } from './record-suppressed.ts'
 import { Spool } from './spool.ts'
 
 let dir: string

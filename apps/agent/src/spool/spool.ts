@@ -10,8 +10,8 @@ import {
   type SpoolFile,
   type SpoolLimits,
   workloadOf,
-} from './choose-drops.ts'
-import { type DroppedFacts, recordOfDrops } from './record-drops.ts'
+} from './choose-evictions.ts'
+import { type DroppedFacts, recordOfDrops } from './record-evictions.ts'
 
 type Size = Pick<SpoolFile, 'bytes' | 'mtimeMs'>
 

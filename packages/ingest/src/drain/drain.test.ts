@@ -13,8 +13,7 @@ import { exited, isOpen, pipeFrom } from '../../testing/pipe.ts'
 import { Random } from '../../testing/random.ts'
 import { readersHere } from '../../testing/readers.ts'
 import { test } from '../../testing/scratch.ts'
-import { createPartFile, drain, ZipWriter } from '../index.ts'
-import type { DrainMode, DrainOptions, DrainResult, DrainSource } from '../index.ts'
+import { createPartFile, drain, type DrainMode, type DrainOptions, type DrainResult, type DrainSource, ZipWriter } from '../index.ts'
 
 const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
 const CORE = coreImage({ bits: 64, byteOrder: 'little', segments: [2048, 300_000, 5_000_000] })

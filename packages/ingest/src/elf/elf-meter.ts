@@ -1,13 +1,5 @@
 import type { ElfFacts } from './elf-facts.ts'
-import {
-  hasElfMagic,
-  IDENT_BYTES,
-  LAYOUT,
-  parseHeader,
-  parseIdent,
-  readWord,
-} from './elf-header.ts'
-import type { ElfHeader, ElfIdent } from './elf-header.ts'
+import { type ElfHeader, type ElfIdent, hasElfMagic, IDENT_BYTES, LAYOUT, parseHeader, parseIdent, readWord } from './elf-header.ts'
 
 /**
  * Watches a stream go by and works out how long its ELF headers promise it to be.

@@ -6,8 +6,7 @@ import { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test as base, vi } from 'vitest'
-import { openDestination } from '../index.ts'
-import type { Destination, Progress } from '../index.ts'
+import { type Destination, openDestination, type Progress } from '../index.ts'
 import { MIB, randomFile, scratch, sha256 } from '../testing/files.ts'
 
 const run = promisify(execFile)

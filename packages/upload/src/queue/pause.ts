@@ -1,5 +1,4 @@
-import { backoff } from './backoff.ts'
-import type { BackoffOptions } from './backoff.ts'
+import { backoff, type BackoffOptions } from './backoff.ts'
 
 /** While the destination is down it is asked again at least so often. */
 const MAX_PAUSE_MS = 60_000

@@ -15,8 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test as base, vi } from 'vitest'
-import { UploadError, UploadQueue, openDestination } from '../index.ts'
-import type { Destination, QueueEvent, QueueOptions, RunOptions, Stored } from '../index.ts'
+import { type Destination, openDestination, type QueueEvent, type QueueOptions, type RunOptions, type Stored, UploadError, UploadQueue } from '../index.ts'
 import { randomFile, scratch } from '../testing/files.ts'
 
 interface Fixtures {

@@ -4,11 +4,9 @@ import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import { show } from '../show.ts'
 import type { QueueEvent } from './events.ts'
-import { lockShared } from './file-lock.ts'
-import type { LockState } from './file-lock.ts'
+import { lockShared, type LockState } from './file-lock.ts'
+import { type Outcome, sendFile } from './send-file.ts'
 import type { QueueOptions } from './options.ts'
-import { sendFile } from './send-file.ts'
-import type { Outcome } from './send-file.ts'
 
 /**
  * `stored`: and deleted; `replaced`: stored, but another file has its name now; `stuck`: stored, but it

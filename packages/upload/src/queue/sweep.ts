@@ -1,5 +1,4 @@
-import { isUploadError } from '../error.ts'
-import type { UploadError } from '../error.ts'
+import { isUploadError, type UploadError } from '../error.ts'
 import type { SweepResult } from './events.ts'
 
 /** Failures of the destination in a row after which the rest is left for another time. */

@@ -7,8 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { randomFile } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
-import type { World } from '../testing/s3.ts'
+import { describeS3, type World } from '../testing/s3.ts'
 import { CREDENTIALS } from '../testing/versitygw.ts'
 
 const CHILD = new URL('../testing/child.ts', import.meta.url).pathname

@@ -2,11 +2,9 @@ import { appendFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { s3Error } from '../testing/fault-proxy.ts'
-import type { Fault } from '../testing/fault-proxy.ts'
+import { type Fault, s3Error } from '../testing/fault-proxy.ts'
+import { describeS3, type World } from '../testing/s3.ts'
 import { MIB, randomFile, sha256 } from '../testing/files.ts'
-import { describeS3 } from '../testing/s3.ts'
-import type { World } from '../testing/s3.ts'
 
 const passing: readonly [name: string, fault: Fault][] = [
   ['503 SlowDown', s3Error(503, 'SlowDown')],

@@ -1,7 +1,6 @@
 import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { isUploadError } from '../error.ts'
-import { bareEtag } from './object-info.ts'
-import type { ObjectInfo } from './object-info.ts'
+import { bareEtag, type ObjectInfo } from './object-info.ts'
 import type { Sending, Store } from './store.ts'
 import { statusOf } from './store-error.ts'
 

@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FileSource } from '../file-source.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { digests, wholeDigest } from './digest.ts'
-import { META } from './object-info.ts'
-import type { ObjectInfo } from './object-info.ts'
+import { META, type ObjectInfo } from './object-info.ts'
 import { partSize } from './part-size.ts'
 
 /** How an object that is there already relates to the file that we want to send. */

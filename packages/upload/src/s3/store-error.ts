@@ -1,6 +1,5 @@
 import { errnoOf } from '../errno.ts'
-import { UploadError, isUploadError } from '../error.ts'
-import type { UploadErrorCode } from '../error.ts'
+import { isUploadError, UploadError, type UploadErrorCode } from '../error.ts'
 import { plain } from '../show.ts'
 import { hostBehind } from './handler.ts'
 import { CODES, NETWORK, TLS, TODO } from './store-codes.ts'

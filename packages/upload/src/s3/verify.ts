@@ -2,8 +2,7 @@ import type { FileSource } from '../file-source.ts'
 import { UploadError } from '../error.ts'
 import { show } from '../show.ts'
 import { head } from './head.ts'
-import { META } from './object-info.ts'
-import type { ObjectInfo } from './object-info.ts'
+import { META, type ObjectInfo } from './object-info.ts'
 import type { Sending, Store } from './store.ts'
 
 /**

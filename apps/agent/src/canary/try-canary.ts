@@ -1,0 +1,69 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import { readManifest } from '@core-dump-handler/bundle'
+import { AgentError } from '../error.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { letCrash, newCanary } from './let-crash.ts'
+import { exists } from '../node/node-files.ts'
+import { KernelLog } from '../kernel-log/kernel-log.ts'
+import { CORE_PATTERN } from '../node/sysctls.ts'
+import { whyNoCanary } from './explain-canary.ts'
+
+const TIMEOUT_MS = 30_000
+const LOOK_MS = 100
+
+/**
+ * Let a tiny process of our own crash and wait for its bundle, which is deleted: only so is seen
+ * what keeps the kernel, and only the kernel, from running the composer. Does nothing where the
+ * sysctls are not those of this kernel. Resolves with whether it was tried.
+ * @throws AgentError `CANARY` with what the kernel's log says about it
+ */
+export async function tryCanary(
+  { hostDir, coreDir, eventDir, coreEvents }: AgentSettings,
+  pattern: string,
+  signal: AbortSignal,
+  isDelivered: (canary: string) => boolean,
+): Promise<boolean> {
+  if ((await readSysctl(CORE_PATTERN).catch(() => undefined)) !== pattern) return false
+
+  const log = new KernelLog()
+  try {
+    const there = new Set(await readdir(coreDir))
+    const canary = newCanary()
+    await letCrash(canary)
+    const said: string[] = []
+    for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
+      if (isDelivered(canary)) return true // the queue, if it runs already, was faster
+      said.push(...log.read())
+      if (said.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
+      for (const name of await readdir(coreDir)) {
+        if (there.has(name) || name.startsWith('.') || !name.endsWith('.zip')) continue
+        there.add(name)
+        const uuid = await uuidOf(join(coreDir, name), canary)
+        if (uuid === undefined) continue
+        await rm(join(coreDir, name), { force: true })
+        if (coreEvents) await removeSoon(join(eventDir, `${uuid}-event.json`))
+        return true
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    }
+    if (signal.aborted) return false
+    throw new AgentError('CANARY', whyNoCanary({ hostDir, coreDir }, said, log.unreadable))
+  } finally {
+    log.close()
+  }
+}
+
+/** The composer writes it right after the bundle is handed over. */
+async function removeSoon(path: string): Promise<void> {
+  for (let tries = 0; tries < 20 && !(await exists(path)); tries++) await sleep(LOOK_MS)
+  await rm(path, { force: true })
+}
+
+/** Of the bundle, if it is there and the canary's. */
+async function uuidOf(path: string, canary: string): Promise<string | undefined> {
+  const manifest = await readManifest(path)
+  return manifest?.crash.comm === canary ? manifest.uuid : undefined
+}

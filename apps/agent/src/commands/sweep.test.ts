@@ -1,0 +1,55 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
+
+test('B34: sweep sends bundles only, says how many, and leaves the node alone', async ({
+  node,
+}) => {
+  for (const name of ['a.zip', 'b.zip', 'README', '.c.zip.part']) {
+    await writeFile(join(node.coreDir, name), name)
+  }
+  await mkdir(join(node.coreDir, 'lost+found'))
+  const agent = node.agent(['sweep'])
+  expect(await agent.ended).toBe(0)
+  expect(JSON.parse(await agent.line(/sweep done/))).toMatchObject({ stored: 2, failed: 0 })
+  expect(await node.list(node.destination)).toEqual(['a.zip', 'b.zip'])
+  expect(await readFile(join(node.destination, 'b.zip'), 'utf8')).toBe('b.zip')
+  expect(await node.list(node.coreDir)).toEqual(['.c.zip.part', 'README', 'lost+found'])
+  expect(await node.sysctls()).toEqual(ORIGINAL)
+})
+
+test('an empty CORE_DIR is swept at once', async ({ node }) => {
+  expect(await node.agent(['sweep']).ended).toBe(0)
+})
+
+test('B34: what could not be sent is told by the exit code, and stays', async ({ node }) => {
+  await writeFile(join(node.coreDir, 'a.zip'), 'a')
+  await rm(node.destination, { recursive: true })
+  await writeFile(node.destination, '')
+  for (const env of [{}, { DESTINATION: '', S3_BUCKET_NAME: '' }, { CORE_DIR: '/nowhere' }]) {
+    expect(await node.agent(['sweep'], env).ended).toBe(1)
+  }
+  expect(await node.list(node.coreDir)).toEqual(['a.zip'])
+})
+
+test('sweep FILE takes files and globs, from anywhere and of any name', async ({ node }) => {
+  const dir = join(node.dir, 'elsewhere')
+  await mkdir(dir)
+  for (const name of ['one.zip', 'two.zip', 'a[1].zip', 'plain', '.two.zip.part']) {
+    await writeFile(join(dir, name), name)
+  }
+  expect(await node.agent(['sweep', join(dir, 'a[1].zip'), join(dir, 'plain')]).ended).toBe(0)
+  expect(await node.agent(['sweep', join(dir, '*.zip')]).ended).toBe(0)
+  expect(await node.list(node.destination)).toEqual(['a[1].zip', 'one.zip', 'plain', 'two.zip'])
+  expect(await node.list(dir)).toEqual(['.two.zip.part'])
+})
+
+test('a file that is not there is an error in words; the others are sent', async ({ node }) => {
+  await writeFile(join(node.dir, 'x.zip'), 'x')
+  const absent = join(node.dir, 'absent.zip')
+  const agent = node.agent(['sweep', absent, join(node.dir, 'no-*.zip'), join(node.dir, 'x.zip')])
+  expect(await agent.ended).toBe(1)
+  expect(agent.output()).toContain(absent)
+  expect(JSON.parse(await agent.line(/sweep incomplete/))).toMatchObject({ stored: 1, failed: 2 })
+})

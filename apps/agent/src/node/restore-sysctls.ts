@@ -1,0 +1,46 @@
+import { join } from 'node:path'
+import { giveBack, readSysctl } from '@core-dump-handler/sysctl'
+import type { Log } from '../log/open-log.ts'
+import type { AgentSettings } from '../settings/settings.ts'
+import { exists } from './node-files.ts'
+import { CORE_PATTERN, SYSCTLS, hostDirOf } from './sysctls.ts'
+
+const WORDS = {
+  restored: 'sysctl given back',
+  fallback: 'sysctl set to the default of the kernel: there is no backup of what it was',
+  foreign: 'sysctl was changed by somebody else meanwhile: left as it is',
+} as const
+
+/** The three sysctls as they were found. Resolves with the keys that could not be given back. */
+export async function giveBackSysctls(
+  { hostDir, sysctlRoot: root }: AgentSettings,
+  log: Log,
+): Promise<string[]> {
+  const other = hostDirOf(await readSysctl(CORE_PATTERN, { root }))
+  if (other !== undefined && other !== hostDir && (await exists(join(other, 'cdc')))) {
+    log.warn(
+      { hostDir: other },
+      'the sysctls belong to an agent in another directory now: left to it',
+    )
+    return []
+  }
+  const results = await giveBack(SYSCTLS.toReversed(), {
+    root,
+    backupDir: hostDir,
+    // a stranger's newer pattern is left alone; the numbers go back in any case
+    isOurs: (key, value) => key !== CORE_PATTERN || hostDirOf(value) !== undefined,
+    // what the kernel starts with, core(5): better than a pattern that points to nothing
+    fallbacks: { [CORE_PATTERN]: 'core' },
+  })
+  const failed: string[] = []
+  for (const result of results) {
+    const { key: sysctl, outcome } = result
+    if (outcome === 'failed') {
+      failed.push(sysctl)
+      log.error({ sysctl, err: result.error }, 'sysctl could not be given back; going on')
+    } else if (outcome !== 'unchanged') {
+      log.info({ sysctl, value: result.value }, WORDS[outcome])
+    }
+  }
+  return failed
+}
