@@ -1,5 +1,5 @@
 import type { Log } from './log/open-log.ts'
-import type { AgentSettings } from './settings/settings.ts'
+import type { AgentSettings } from './settings/read-settings.ts'
 
 /** What every command is given. */
 export interface CommandContext {

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import type { Command } from './context.ts'
 import { parseCommand, USAGE } from './commands/parse-command.ts'
 import { type Log, logLevel, openLog } from './log/open-log.ts'
-import { withEnvFile } from './settings/env-file.ts'
+import { withEnvFile } from './settings/parse-variables.ts'
 import { readSettings } from './settings/read-settings.ts'
 
 /** Transfers are given up at once; whatever else still hangs then is not worth a SIGKILL. */

@@ -1,4 +1,4 @@
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { isAbout, readKernelLine, type KernelLine } from '../kernel-log/read-kernel-line.ts'
 
 /** In words: what of the kernel's log explains that the bundle of a canary did not come. */

@@ -15,7 +15,7 @@ import {
 } from '../node/node-files.ts'
 import { giveBackSysctls } from '../node/restore-sysctls.ts'
 import { CORE_PATTERN, hostDirOf } from '../node/sysctls.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { closeWindows } from '../spool/record-suppressed.ts'
 
 /**

@@ -9,7 +9,7 @@ import { exists, nodeFiles } from '../node/node-files.ts'
 import { claimNode } from '../node/lock-node.ts'
 import { sysctlValues } from '../node/sysctls.ts'
 import { countDrops } from '../kernel-log/watch-drops.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 
 /** One line of what `status` prints. */
 interface StatusLine {

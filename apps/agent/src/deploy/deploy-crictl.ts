@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { installFile } from './install-file.ts'
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { claimFiles, exists, NEEDED, nodeFiles, STATE_DIRECTORIES } from '../node/node-files.ts'
 
 /** The text of version 9's crictl.yaml, byte for byte: no newline at its end. */

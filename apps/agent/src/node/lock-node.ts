@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSysctl, sysctlPath } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
 
 export type Claim =

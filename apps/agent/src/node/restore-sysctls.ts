@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { giveBack, readSysctl } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { exists } from './node-files.ts'
 import { CORE_PATTERN, SYSCTLS, hostDirOf } from './sysctls.ts'
 

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 
 export const CORE_PATTERN = 'kernel.core_pattern'
 

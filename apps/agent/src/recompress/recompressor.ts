@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { removeRecompressLeftOvers } from '@core-dump-handler/ingest'
 import type { QueueEvent, WaitingFile } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
-import type { RecompressSettings } from '../settings/settings.ts'
+import type { RecompressSettings } from '../settings/read-settings.ts'
 import { recompressBundle, type Result } from './recompress-bundle.ts'
 import { storedInHaste } from './stored-in-haste.ts'
 

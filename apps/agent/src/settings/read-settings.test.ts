@@ -6,6 +6,7 @@ import type { S3Credentials } from '@core-dump-handler/upload'
 import { expect, test } from 'vitest'
 import { redactor } from '../log/redact.ts'
 import { readSettings } from './read-settings.ts'
+import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
   readSettings(env).problems.map(({ variable }) => variable)
@@ -104,7 +105,7 @@ test.for([
   ['SCHEDULE', '0 0 0 30 2 *'],
   ['SCHEDULE', 'hourly'],
   ['USE_INOTIFY', 'yes'],
-])('B15: %s=%s is refused in words and bundles are carried all the same', ([name, value]) => {
+])('B15: %s=%s is refused in words and bundles are uploaded anyway', ([name, value]) => {
   const { settings, problems } = readSettings({ [name!]: value, DESTINATION: 'file:/d' })
   expect(settings.trigger).toEqual({ kind: 'interval', intervalMs: 60_000 })
   expect(problems).toEqual([
@@ -176,6 +177,29 @@ test('the S3 variables of version 9 name a destination', () => {
     },
   })
   expect(settings.secrets).toEqual(['key-with-blanks-around', 'secret-1'])
+})
+
+test('S3_PREFIX beside DESTINATION is reported, because it has no effect', () => {
+  const { settings, problems } = readSettings({ DESTINATION: 's3://cores/a', S3_PREFIX: 'b' })
+  expect(settings.destination?.url).toBe('s3://cores/a')
+  expect(problems).toEqual([
+    {
+      variable: 'S3_PREFIX',
+      got: 'b',
+      message: 'has no effect beside DESTINATION: write the prefix into that URL',
+    },
+  ])
+})
+
+test('each variable has a row with what it accepts and its default', () => {
+  const rows = new Map(VARIABLE_ROWS.map((row) => [row.name, row]))
+  expect(rows.get('TAMPER')).toEqual({
+    name: 'TAMPER',
+    defaultValue: 'restore',
+    accepts: 'one of restore, report',
+  })
+  expect(rows.get('INTERVAL')?.defaultValue).toBeUndefined()
+  expect(VARIABLE_ROWS.filter(({ accepts }) => accepts === '')).toEqual([])
 })
 
 test('a region that is a host name is the endpoint, as in version 9', () => {

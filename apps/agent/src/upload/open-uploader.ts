@@ -6,7 +6,7 @@ import {
   type QueueOptions,
 } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { logQueueEvent } from './log-queue-event.ts'
 
 /** Where bundles go, and the queue that takes them there. */

@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import type { Trigger } from '../settings/settings.ts'
+import type { Trigger } from '../settings/read-settings.ts'
 import { CRON_OPTIONS } from '../settings/variables.ts'
 
 /** Calls `wake` as the trigger says, until the returned function stops it. */

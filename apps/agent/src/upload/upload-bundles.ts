@@ -1,5 +1,5 @@
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import type { Carrier } from './open-uploader.ts'
 import { startTrigger } from './start-trigger.ts'
 
