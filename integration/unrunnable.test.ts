@@ -73,14 +73,14 @@ realParts('a node on which the composer cannot run', () => {
     const { composer } = await builtImage()
     const hostDir = scratch()
     await deployExecutable(composer, hostDir)
-    await selfTest(hostDir)
+    await selfTest({ hostDir, coreDir: hostDir })
     const libraries = join(
       hostDir,
       readdirSync(hostDir).find((name) => name.startsWith('lib-')) ?? '',
     )
     const loader = readdirSync(libraries).find((name) => name.startsWith('ld-')) ?? ''
     rmSync(join(libraries, loader))
-    await expect(selfTest(hostDir)).rejects.toThrow(/its loader or interpreter is missing/)
+    await expect(selfTest({ hostDir, coreDir: hostDir })).rejects.toThrow(/its loader or interpreter is missing/)
   })
 
   test('because it is made for another architecture', async () => {
@@ -88,7 +88,7 @@ realParts('a node on which the composer cannot run', () => {
     if (architecture === undefined) throw new Error(`no such architecture: ${FOREIGN}`)
     const hostDir = scratch()
     copyFileSync(nodeBinary(architecture, IMAGE_CACHE).binary, join(hostDir, 'cdc'))
-    await expect(selfTest(hostDir)).rejects.toThrow(/it is made for another architecture/)
+    await expect(selfTest({ hostDir, coreDir: hostDir })).rejects.toThrow(/it is made for another architecture/)
   })
 })
 

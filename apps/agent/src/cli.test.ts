@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 
-test('--help and --version answer and touch nothing', async ({ node }) => {
+test('--help and --version print and change nothing', async ({ node }) => {
   const { version } = JSON.parse(
     await readFile(join(import.meta.dirname, '../package.json'), 'utf8'),
   ) as { version: string }
@@ -18,20 +18,20 @@ test('--help and --version answer and touch nothing', async ({ node }) => {
 })
 
 test.for([['remvoe'], ['--remove'], ['remove', 'x'], ['run']])(
-  'a mistyped %j takes no node over',
+  'a mistyped %j does not change the node',
   async (args, { node }) => {
     const agent = node.agent(args)
     expect(await agent.ended).toBe(2)
-    expect(agent.output()).toMatch(/Usage: core-dump-agent .*--help tells more/)
+    expect(agent.output()).toMatch(/Usage: core-dump-agent .*see --help/)
     expect(await node.sysctls()).toEqual(ORIGINAL)
   },
 )
 
-test('status tells what is set up, with an exit code', async ({ node }) => {
+test('status prints what is set up, with an exit code', async ({ node }) => {
   const before = node.agent(['status'])
   expect(await before.ended).toBe(1)
   expect(before.output()).toMatch(/not ok {2}agent: .*host is missing/)
-  expect(before.output()).toMatch(/not ok {2}kernel.core_pattern: core.%p \(ours would be: \|/)
+  expect(before.output()).toMatch(/not ok {2}kernel.core_pattern: core.%p \(expected: \|/)
 
   await node.daemon()
   const after = node.agent(['status'])
@@ -70,7 +70,7 @@ test('B27: canary secrets are in no output, whatever goes wrong', async ({ node 
   expect(await readFile(join(node.dir, 'sys/kernel/core_pattern'), 'utf8')).not.toMatch(/canary/)
 })
 
-test('the committed starter runs, or hands over, under whatever Node is called', async ({
+test('bin/agent.js starts the agent, or the pinned Node, under any version of Node', async ({
   node,
 }) => {
   const starter = join(import.meta.dirname, '../bin/agent.js')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type AddressInfo } from 'node:net'
-import { Canaries } from '@core-dump-handler/agent/internal/canary/delivered-canaries'
+import { DeliveredCanaries } from '@core-dump-handler/agent/internal/canary/delivered-canaries'
 import { Metrics } from '@core-dump-handler/agent/internal/monitoring/metrics'
 import { Readiness } from '@core-dump-handler/agent/internal/monitoring/readiness'
 import { serve } from '@core-dump-handler/agent/internal/monitoring/serve'
@@ -30,7 +30,7 @@ export const http: Target = {
     const served = {
       metrics: new Metrics(),
       readiness: new Readiness({ usesDestination: true }),
-      canaries: new Canaries(),
+      canaries: new DeliveredCanaries(),
     }
     const server = serve(0, served, LOG)
     await once(server, 'listening')

@@ -3,8 +3,8 @@ import type { Delivery } from '../monitoring/manifest-cache.ts'
 
 const MAX_REMEMBERED = 100
 
-/** Deliveries of canaries, for whoever let one crash; of other crashes nothing is told here. */
-export class Canaries {
+/** Where the bundles of canaries were stored; bundles of other crashes are not listed. */
+export class DeliveredCanaries {
   readonly #urls = new Map<string, string>()
 
   note({ manifest, stored }: Delivery): void {

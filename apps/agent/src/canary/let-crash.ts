@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { isSea } from 'node:sea'
+import { execa } from 'execa'
 
 /** comm of a canary: used once, and as long as a comm can be, proc_pid_comm(5). */
 export const CANARY: RegExp = /^canary-[0-9a-f]{8}$/
@@ -11,19 +10,21 @@ export function newCanary(): string {
   return `canary-${randomBytes(4).toString('hex')}`
 }
 
-/** Let a child of that name crash. Resolves once it has ended: the kernel has handed its core over. */
+/** Lets a child of that name crash. Resolves once it has ended: the kernel has passed its core on. */
 export async function letCrash(canary: string): Promise<void> {
   const script = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
-  const child = spawn(process.execPath, [...script, 'crash-now', canary], {
-    // one executable serves several programs: the name says which
+  const { signal, shortMessage } = await execa(process.execPath, [...script, 'crash-now', canary], {
+    // one executable serves several programs: the name selects it
     ...(isSea() && { argv0: 'core-dump-agent' }),
     env: {},
+    extendEnv: false,
     stdio: 'ignore',
     // where the kernel writes cores to files instead, none can be left here
     cwd: '/proc',
+    reject: false,
   })
-  const [, signal] = (await once(child, 'exit')) as [number | null, string | null]
-  if (signal !== 'SIGABRT') throw new Error(`The canary did not crash: ended with ${signal}`)
+  if (signal !== 'SIGABRT')
+    throw new Error(`The canary did not crash: ${shortMessage ?? 'it ended'}`)
 }
 
 /** The canary itself: under its own name, with next to no memory in its core. */

@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { selfTest } from './self-test.ts'
 
+const directories = (hostDir: string) => ({ hostDir, coreDir: join(hostDir, 'cores') })
+
 async function composer(content: string, mode = 0o700): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'self-test-'))
   onTestFinished(() => rm(dir, { recursive: true }))
@@ -15,12 +17,14 @@ async function composer(content: string, mode = 0o700): Promise<string> {
 }
 
 test('a composer that runs passes', async () => {
-  await selfTest(await composer('#!/bin/sh\ntest "$1" = --self-test && test -z "$HOME"'))
+  await selfTest(
+    directories(await composer('#!/bin/sh\ntest "$1" = --self-test && test -z "$HOME"')),
+  )
 })
 
 test.for([
   [
-    'says what is wrong',
+    'prints what is wrong',
     '#!/bin/sh\necho "ok  a"; echo "not ok  b: c"; exit 1',
     0o700,
     /with 1: not ok {2}b: c$/,
@@ -30,7 +34,7 @@ test.for([
   ['is for another machine', '\x7fELF\x02\x01\x01', 0o700, /another architecture/],
   ['may not be executed', '#!/bin/sh\n', 0o600, /EACCES: SELinux, AppArmor/],
 ] as const)('one that %s does not, with the cause', async ([, content, mode, message]) => {
-  const attempt = selfTest(await composer(content, mode))
+  const attempt = selfTest(directories(await composer(content, mode)))
   await expect(attempt).rejects.toMatchObject({ name: 'AgentError', code: 'SELF_TEST' })
   await expect(attempt).rejects.toThrow(message)
 })
@@ -42,7 +46,7 @@ test('a file system mounted noexec is named', async ({ skip }) => {
     import { writeFileSync } from 'node:fs'
     import { selfTest } from ${JSON.stringify(join(import.meta.dirname, 'self-test.ts'))}
     writeFileSync(${JSON.stringify(join(dir, 'cdc'))}, '#!/bin/sh\\n', { mode: 0o700 })
-    await selfTest(${JSON.stringify(dir)}).catch((error) => process.stdout.write(error.message))`
+    await selfTest(${JSON.stringify(directories(dir))}).catch((error) => process.stdout.write(error.message))`
   // a mount of a throw-away namespace: it goes with the process
   const args = [
     '--mount',

@@ -1,42 +1,54 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
+import { execa } from 'execa'
 import { AgentError } from '../error.ts'
+import { KernelLog } from '../kernel-log/kernel-log.ts'
 import { nodeFiles } from '../node/node-files.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
+import { explainDenial } from './explain-denial.ts'
 
 const TIMEOUT_MS = 20_000
 
+type Directories = Pick<AgentSettings, 'hostDir' | 'coreDir'>
+
 /**
- * Run the deployed composer once, as the kernel would but for the core: what keeps it from
+ * Runs the installed composer once, as the kernel would but without a core: what keeps it from
  * starting shows now and not in a crash.
  * @throws AgentError `SELF_TEST` with the cause in words
  */
-export async function selfTest(hostDir: string): Promise<void> {
-  const { composer } = nodeFiles(hostDir)
-  // execvp(3) would give a foreign executable to a shell
-  if (await isForeign(composer)) throw failure(composer, 'it is made for another architecture')
-  const child = spawn(composer, ['--self-test'], {
-    cwd: '/',
-    env: {},
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // its own `timeout` would outlive a child that cannot be started
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-    killSignal: 'SIGKILL',
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+export async function selfTest(directories: Directories): Promise<void> {
+  const { composer } = nodeFiles(directories.hostDir)
+  // execvp(3) would pass an executable of another architecture to a shell
+  if (await isOfOtherArchitecture(composer)) {
+    throw failure(composer, 'it is made for another architecture')
   }
+  const log = new KernelLog()
   try {
-    const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
-    if (code === 0) return
-    const failed = output.split('\n').filter((line) => line.startsWith('not ok'))
-    const why = failed.length > 0 ? failed.join('; ') : output.trim().slice(-500)
-    throw failure(composer, `it ended with ${code ?? signal}: ${why}`)
-  } catch (cause) {
-    if (cause instanceof AgentError) throw cause
-    throw failure(composer, await whyNotStarted(hostDir, cause), cause)
+    const result = await execa(composer, ['--self-test'], {
+      cwd: '/',
+      env: {},
+      extendEnv: false,
+      stdin: 'ignore',
+      all: true,
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+      reject: false,
+    })
+    if (result.exitCode === 0) return
+    const denial = explainDenial(directories, { lines: log.read(), unreadable: log.unreadable })
+    const why = result.timedOut
+      ? `it did not end within ${TIMEOUT_MS / 1000} s`
+      : result.exitCode === undefined && result.signal === undefined
+        ? await explainStartError(directories.hostDir, result.code ?? String(result.cause))
+        : `it ended with ${result.exitCode ?? result.signal}: ${failedChecks(result.all)}`
+    throw failure(composer, denial === undefined ? why : `${why}; ${denial}`, result.cause)
+  } finally {
+    log.close()
   }
+}
+
+function failedChecks(output: string): string {
+  const failed = output.split('\n').filter((line) => line.startsWith('not ok'))
+  return failed.length > 0 ? failed.join('; ') : output.trim().slice(-500)
 }
 
 function failure(composer: string, why: string, cause?: unknown): AgentError {
@@ -44,10 +56,8 @@ function failure(composer: string, why: string, cause?: unknown): AgentError {
   return new AgentError('SELF_TEST', message, cause === undefined ? undefined : { cause })
 }
 
-async function whyNotStarted(hostDir: string, cause: unknown): Promise<string> {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+async function explainStartError(hostDir: string, code: string): Promise<string> {
   if (code === 'ENOENT') return 'its loader or interpreter is missing'
-  if (code === 'ABORT_ERR') return `it did not end within ${TIMEOUT_MS / 1000} s`
   if (code !== 'EACCES' && code !== 'EPERM') return code
   return (await mountOptions(hostDir))?.includes('noexec')
     ? `\`${hostDir}\` is on a file system mounted noexec; choose another HOST_DIR`
@@ -55,7 +65,7 @@ async function whyNotStarted(hostDir: string, cause: unknown): Promise<string> {
 }
 
 /** Whether `path` is an ELF file for another machine than this very process, elf(5). */
-async function isForeign(path: string): Promise<boolean> {
+async function isOfOtherArchitecture(path: string): Promise<boolean> {
   const [theirs, ours] = await Promise.all([elfKind(path), elfKind('/proc/self/exe')])
   return theirs !== undefined && theirs !== ours
 }

@@ -9,16 +9,16 @@ import { letCrash, newCanary } from './let-crash.ts'
 import { exists } from '../node/node-files.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
 import { CORE_PATTERN } from '../node/sysctls.ts'
-import { whyNoCanary } from './explain-canary.ts'
+import { explainCanary } from './explain-denial.ts'
 
 const TIMEOUT_MS = 30_000
 const LOOK_MS = 100
 
 /**
- * Let a tiny process of our own crash and wait for its bundle, which is deleted: only so is seen
- * what keeps the kernel, and only the kernel, from running the composer. Does nothing where the
- * sysctls are not those of this kernel. Resolves with whether it was tried.
- * @throws AgentError `CANARY` with what the kernel's log says about it
+ * Lets a tiny process of our own crash and waits for its bundle, which is deleted: this is the only
+ * way to see what keeps the kernel, and only the kernel, from running the composer. Does nothing
+ * where the sysctls are not those of this kernel. Resolves with whether it was tried.
+ * @throws AgentError `CANARY` with what the kernel's log contains about it
  */
 export async function tryCanary(
   { hostDir, coreDir, eventDir, coreEvents }: AgentSettings,
@@ -33,11 +33,11 @@ export async function tryCanary(
     const there = new Set(await readdir(coreDir))
     const canary = newCanary()
     await letCrash(canary)
-    const said: string[] = []
+    const lines: string[] = []
     for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
-      if (isDelivered(canary)) return true // the queue, if it runs already, was faster
-      said.push(...log.read())
-      if (said.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
+      if (isDelivered(canary)) return true // the upload queue was faster, if it runs already
+      lines.push(...log.read())
+      if (lines.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
       for (const name of await readdir(coreDir)) {
         if (there.has(name) || name.startsWith('.') || !name.endsWith('.zip')) continue
         there.add(name)
@@ -50,13 +50,16 @@ export async function tryCanary(
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
     }
     if (signal.aborted) return false
-    throw new AgentError('CANARY', whyNoCanary({ hostDir, coreDir }, said, log.unreadable))
+    throw new AgentError(
+      'CANARY',
+      explainCanary({ hostDir, coreDir }, { lines, unreadable: log.unreadable }),
+    )
   } finally {
     log.close()
   }
 }
 
-/** The composer writes it right after the bundle is handed over. */
+/** The composer writes it right after the bundle is published. */
 async function removeSoon(path: string): Promise<void> {
   for (let tries = 0; tries < 20 && !(await exists(path)); tries++) await sleep(LOOK_MS)
   await rm(path, { force: true })

@@ -35,7 +35,7 @@ const DELIVERY: Delivery = {
 }
 const { manifest } = DELIVERY
 
-test('the owners of a pod are told where its core is', () => {
+test('the Event on a pod has the address of its core', () => {
   expect(podEvent(DELIVERY, 'node-1')).toMatchObject({
     namespace: 'web',
     event: {
@@ -49,12 +49,15 @@ test('the owners of a pod are told where its core is', () => {
   })
 })
 
-test.for(['unverified', 'host'] as const)('a crash that is %s lands on no pod', (status) => {
-  const guess = { ...manifest, identity: { ...manifest.identity, status } }
-  expect(podEvent({ ...DELIVERY, manifest: guess }, undefined)).toBeUndefined()
-})
+test.for(['unverified', 'host'] as const)(
+  'no Event is created for a crash that is %s',
+  (status) => {
+    const guess = { ...manifest, identity: { ...manifest.identity, status } }
+    expect(podEvent({ ...DELIVERY, manifest: guess }, undefined)).toBeUndefined()
+  },
+)
 
-test('a program’s name of its own choosing stays one bounded line', () => {
+test('a name that a program chose stays one bounded line', () => {
   const crash = { ...manifest.crash, exe: `/a\nFAKE \u202E${'x'.repeat(5000)}` }
   const made = podEvent({ ...DELIVERY, manifest: { ...manifest, crash } }, undefined)
   const { message } = (made?.event ?? {}) as { message: string }
@@ -62,7 +65,7 @@ test('a program’s name of its own choosing stays one bounded line', () => {
   expect(message).toMatch(/^\/a\?FAKE \?x+ crashed by SIGSEGV: .*a\.zip$/)
 })
 
-test('Events are created one by one; one that is refused or fails costs only itself', async () => {
+test('Events are created one after the other; a refused or failed one does not stop the next', async () => {
   const statuses = [201, 409, 403, 201]
   const taken: unknown[] = []
   const env = await fakeApiServer((request, response) => {

@@ -2,7 +2,7 @@ import type { Log } from '../log/open-log.ts'
 import type { Delivery } from '../monitoring/manifest-cache.ts'
 import { type ApiServer, callApiServer } from './api-server.ts'
 
-/** In a storm the bundles matter, not the Events: what more are waiting is left out. */
+/** In a storm the bundles matter, not the Events: more waiting Events are not created. */
 const MAX_WAITING = 100
 
 /** Creates an Event on the pod of each delivery, one at a time; what fails is logged and costs only itself. */
@@ -35,19 +35,19 @@ export class PodEvents {
       const { status } = await callApiServer(this.#server, call)
       // 409: created already, before a restart
       if (status < 300 || status === 409) return
-      this.#log.warn({ namespace, status }, 'the API server did not take the Event of a crash')
+      this.#log.warn({ namespace, status }, 'the API server refused the Event of a crash')
     } catch (err) {
       this.#log.warn({ namespace, err }, 'cannot create the Event of a crash')
     }
   }
 }
 
-// limits of the API, and of what a line of `kubectl get events` can bear
+// limit of the API
 const MAX_MESSAGE = 1024
 
 /**
- * The Event that tells a pod's owners where its core is; `undefined` where it is not proven whose
- * crash it was: a guess must not land on somebody else's pod. Its name makes a second try harmless.
+ * The Event on the crashed pod with the address of its bundle; `undefined` where the pod is not
+ * proven: a guess must not appear on another pod. Its name makes a second attempt harmless.
  */
 export function podEvent(
   { manifest, stored }: Delivery,

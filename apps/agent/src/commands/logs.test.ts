@@ -17,7 +17,7 @@ test('logs prints the last lines of the composer’s log, across its two files',
   expect(few.output()).toBe(numbered(158, 160))
 })
 
-test('follows what is added, also when the file is begun anew', async ({ node }) => {
+test('logs --follow prints added lines, also of a new file', async ({ node }) => {
   await mkdir(node.hostDir)
   const path = join(node.hostDir, 'composer.log')
   const agent = node.agent(['logs', '-f', '--lines=1'])
@@ -35,7 +35,7 @@ test('follows what is added, also when the file is begun anew', async ({ node })
   await agent.kill('SIGTERM')
 })
 
-test('what cannot be read is said, and what moves a cursor is shown', async ({ node }) => {
+test('an unreadable log is reported, and control characters are escaped', async ({ node }) => {
   await mkdir(node.hostDir)
   const path = join(node.hostDir, 'composer.log')
   await writeFile(path, 'a\u001b[2Jb\n')

@@ -4,20 +4,20 @@ import type { CommandContext } from '../context.ts'
 import { nodeFiles } from '../node/node-files.ts'
 
 export interface LogsOptions {
-  /** Go on with what is added, until the signal. */
+  /** Whether added lines are printed as well, until the signal is aborted. */
   readonly follow: boolean
-  /** How many lines of what is there. */
+  /** How many of the lines that exist. */
   readonly lines: number
 }
 
 /** Prints the end of the composer's log on this node. Exit code 1 where it cannot be read. */
-export async function printLogs(
+export async function logs(
   { settings, log, signal }: CommandContext,
   { follow, lines }: LogsOptions,
 ): Promise<number> {
   const path = nodeFiles(settings.hostDir).composerLog
   const redact = redactor(settings.secrets)
-  // version 9 wrote what a crashed process said of itself as it was
+  // version 9 wrote the names that crashed processes chose without escaping them
   const print = (texts: readonly string[]): void => {
     for (const text of texts) process.stdout.write(`${visible(redact(text))}\n`)
   }
@@ -25,7 +25,7 @@ export async function printLogs(
     await using file = new LogFile(path)
     const there = await file.read(lines)
     if (there === undefined) {
-      log.warn({ path }, 'there is no composer.log yet: at COMP_LOG_LEVEL nothing was to be said')
+      log.warn({ path }, 'there is no composer.log yet: no line was due at COMP_LOG_LEVEL')
     }
     print(there ?? [])
     if (follow) for await (const added of file.follow(signal)) print(added)

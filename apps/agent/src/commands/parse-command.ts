@@ -13,8 +13,8 @@ const OPTIONS = {
 const DEFAULT_LOG_LINES = 100
 
 /**
- * What the arguments ask for: a command, or a text to print. Never a daemon by mistake: a
- * mistyped `remove` must not take a node over.
+ * The command that the arguments name, or a text to print. Never the daemon by mistake: a
+ * mistyped `remove` must not change the node.
  * @throws TypeError in words for the user
  */
 export function parseCommand(args: string[]): Command | string {
@@ -32,19 +32,19 @@ export function parseCommand(args: string[]): Command | string {
     throw new TypeError('`--follow` and `--lines` go with `logs`')
   }
   if (lines !== undefined && !/^\d{1,7}$/.test(lines)) {
-    throw new TypeError(`\`--lines\` wants a number of lines, and got \`${lines}\``)
+    throw new TypeError(`\`--lines\` needs a number of lines, and got \`${lines}\``)
   }
   if (operands.length > 0 && name !== 'sweep' && name !== 'crash-now') {
     throw new TypeError(`\`${name}\` takes no operands`)
   }
   if (name === 'logs') {
     const options = { follow, lines: Number(lines ?? DEFAULT_LOG_LINES) }
-    return async (context) => (await import('./logs.ts')).printLogs(context, options)
+    return async (context) => (await import('./logs.ts')).logs(context, options)
   }
   return find(name, operands, ifUninstalling)
 }
 
-/** Each command loads what it needs and no more: `remove` has seconds, and no use for the SDK. */
+/** Each command loads only what it needs: `remove` has seconds, and does not need the SDK. */
 function find(name: string | undefined, operands: string[], ifUninstalling: boolean): Command {
   switch (name) {
     case undefined:
@@ -56,7 +56,7 @@ function find(name: string | undefined, operands: string[], ifUninstalling: bool
         ? async (context) => (await import('./remove.ts')).removeIfUninstalling(context)
         : async (context) => (await import('./remove.ts')).remove(context)
     case 'status':
-      return async (context) => (await import('./status.ts')).printStatus(context)
+      return async (context) => (await import('./status.ts')).status(context)
     case 'test-crash':
       return async (context) => (await import('./test-crash.ts')).testCrash(context)
     case 'crash-now':
@@ -69,34 +69,34 @@ function find(name: string | undefined, operands: string[], ifUninstalling: bool
 /** Text of `--help`. */
 export const USAGE = `Usage: core-dump-agent [sweep [FILE...] | remove | status | logs | test-crash]
 
-Prepares this node so that every crash becomes a bundle, and carries bundles to a store.
+Sets kernel.core_pattern so that every crash becomes a bundle, and uploads bundles to object storage.
 
 Commands
-  (none)           prepare the node, then carry bundles until SIGTERM
-  sweep            send every bundle in CORE_DIR once and end; exit code 1 if one could not be sent
-  sweep FILE...    send these files (names or globs) instead
-  remove           give the node back as it was found; bundles and events stay
-    --if-uninstalling   only if the DaemonSet of this pod goes for good (preStop)
-  status           show what is set up on this node and what waits
-  logs             the last lines of the composer's log on this node
-    -n, --lines N       so many of them (100)
-    -f, --follow        and what is added, until SIGTERM or SIGINT
+  (none)           prepare the node, then upload bundles until SIGTERM
+  sweep            upload every bundle in CORE_DIR once; exit code 1 if one could not be uploaded
+  sweep FILE...    upload these files (names or globs) instead
+  remove           restore the node as it was found; bundles and events stay
+    --if-uninstalling   only if the DaemonSet of this pod is being uninstalled (preStop)
+  status           print what is set up on this node and which bundles wait
+  logs             print the last lines of the composer's log on this node
+    -n, --lines N       how many lines (100)
+    -f, --follow        print added lines too, until SIGTERM or SIGINT
   test-crash       let a process crash and wait until its bundle is in the store
 
 Options
-  -h, --help       this text
-  -v, --version    the version
+  -h, --help       print this text
+  -v, --version    print the version
 
-Settings are environment variables; a .env beside the program is read first and loses to them.
+Settings are environment variables; a .env beside the program is read first, and variables win over it.
   HOST_DIR         directory on the node for the composer and its settings
                    (/var/mnt/core-dump-handler)
   CORE_DIR         where bundles wait (/var/mnt/core-dump-handler/cores)
   DESTINATION      s3://bucket/prefix or file:/directory; or S3_BUCKET_NAME, S3_PREFIX
   S3_ACCESS_KEY, S3_SECRET, S3_REGION, S3_ENDPOINT, S3_CA_FILE, ...
-  INTERVAL         look for bundles each so many milliseconds; wins over
-  SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over
-  USE_INOTIFY      true: carry each bundle as soon as it is there
-  RECOMPRESS       true: compress cores that were stored in haste in full before they are sent
+  INTERVAL         look for bundles each so many milliseconds; wins over SCHEDULE
+  SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over USE_INOTIFY
+  USE_INOTIFY      true: upload each bundle as soon as it is written
+  RECOMPRESS       true: recompress cores that were stored uncompressed before they are uploaded
   COMP_...         settings of the composer, such as COMP_TIMEOUT
 All of them are in the README of @core-dump-handler/agent.
 `

@@ -8,7 +8,7 @@ async function prepared(node: ScratchNode): Promise<void> {
   await agent.kill('SIGTERM')
 }
 
-test('B1: remove gives back what it found, and again, with none, some and all files there', async ({
+test('B1: remove restores the sysctls as found, also repeatedly, with no, some and all files', async ({
   node,
 }) => {
   expect(await node.agent(['remove']).ended, 'nothing was ever set up').toBe(0)
@@ -18,19 +18,19 @@ test('B1: remove gives back what it found, and again, with none, some and all fi
   await writeFile(join(node.hostDir, 'cdc.123456'), 'of a write that was killed')
   await mkdir(join(node.hostDir, 'rate'))
   await writeFile(join(node.hostDir, 'rate/of-a-composer'), '')
-  await writeFile(join(node.hostDir, 'of-somebody-else'), '')
+  await writeFile(join(node.hostDir, 'of-another-program'), '')
   await mkdir(join(node.hostDir, 'events'))
   await writeFile(join(node.coreDir, 'a.zip'), 'waits')
 
   for (const _ of ['first', 'again']) {
     expect(await node.agent(['remove']).ended).toBe(0)
     expect(await node.sysctls()).toEqual(ORIGINAL)
-    expect(await node.list()).toEqual(['events', 'of-somebody-else'])
+    expect(await node.list()).toEqual(['events', 'of-another-program'])
     expect(await node.list(node.coreDir)).toEqual(['a.zip'])
   }
 })
 
-test('B1: a step that fails is named, the others are done, and another try finishes', async ({
+test('B1: a failed step is named, the others are done, and another attempt finishes', async ({
   node,
 }) => {
   await prepared(node)
@@ -43,9 +43,7 @@ test('B1: a step that fails is named, the others are done, and another try finis
   expect(await node.list()).toEqual(['composer.log'])
 })
 
-test('what others keep in the directory stays, also under a name that could be ours', async ({
-  node,
-}) => {
+test('files of other programs stay, also under a name that could be ours', async ({ node }) => {
   const theirs = { crictl: 'of the node', 'crictl.yaml': 'runtime-endpoint: unix:///theirs\n' }
   await mkdir(node.hostDir)
   for (const [name, text] of Object.entries(theirs)) {
@@ -54,7 +52,7 @@ test('what others keep in the directory stays, also under a name that could be o
   await writeFile(join(node.dir, 'crictl'), 'of the image')
   const env = { DEPLOY_CRIO_CONFIG: 'true', DEPLOY_CRIO_EXE: 'true' }
   const agent = node.agent([], env, node.dir)
-  await agent.line(/crictl.yaml.*was there before us: left/)
+  await agent.line(/crictl.yaml.*a file of another program has this name: left/)
   await agent.line(/this node is prepared/)
   await agent.kill('SIGTERM')
   expect(await node.agent(['remove']).ended).toBe(0)
@@ -64,7 +62,7 @@ test('what others keep in the directory stays, also under a name that could be o
   }
 })
 
-test('crictl that came with the agent goes with it', async ({ node }) => {
+test('crictl that came with the agent is removed with it', async ({ node }) => {
   await writeFile(join(node.dir, 'crictl'), 'of the image')
   for (const _ of ['first', 'again']) {
     const agent = node.agent([], { DEPLOY_CRIO_EXE: 'true' }, node.dir)
@@ -76,7 +74,7 @@ test('crictl that came with the agent goes with it', async ({ node }) => {
   expect(await node.list()).toEqual([])
 })
 
-test('a pattern that cannot be given back keeps its composer, so that no core is lost', async ({
+test('a pattern that cannot be restored keeps its composer, so that no core is lost', async ({
   node,
 }) => {
   await prepared(node)
@@ -89,7 +87,9 @@ test('a pattern that cannot be given back keeps its composer, so that no core is
   expect((await node.sysctls()).slice(1)).toEqual(ORIGINAL.slice(1))
 })
 
-test('a value already as ours would be comes back after a change of ours', async ({ node }) => {
+test('a value that equals ours before the start is restored after a change of ours', async ({
+  node,
+}) => {
   await node.sysctl('fs.suid_dumpable', '2')
   await prepared(node)
   await (await node.daemon({ SUID_DUMPABLE: '1' })).kill('SIGTERM')
@@ -98,16 +98,14 @@ test('a value already as ours would be comes back after a change of ours', async
   expect(await node.sysctl('fs.suid_dumpable')).toBe('2')
 })
 
-test('without a backup the kernel’s own default is better than a pattern that runs nothing', async ({
-  node,
-}) => {
+test('without a backup the default of the kernel is restored', async ({ node }) => {
   await node.sysctl('kernel.core_pattern', '|/gone/cdc -c=%c')
   await prepared(node)
   expect(await node.agent(['remove']).ended).toBe(0)
   expect(await node.sysctl('kernel.core_pattern')).toBe('core')
 })
 
-test('a pattern that somebody else has set meanwhile is left alone', async ({ node }) => {
+test('a pattern that another program has set meanwhile stays', async ({ node }) => {
   await prepared(node)
   await node.sysctl('kernel.core_pattern', '|/usr/lib/systemd/systemd-coredump %P')
   expect(await node.agent(['remove']).ended).toBe(0)

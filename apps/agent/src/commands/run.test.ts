@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import { freePort, portOf } from '@core-dump-handler/testing/agent/free-port'
 import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 
-test('B30: SIGTERM ends it at once, and the node goes on making bundles', async ({ node }) => {
+test('B30: SIGTERM ends the agent at once, and crashes still become bundles', async ({ node }) => {
   for (const env of [{}, { USE_INOTIFY: 'false' }, { DESTINATION: '' }, { INTERVAL: '3600000' }]) {
     const agent = await node.daemon(env)
     const before = performance.now()
@@ -16,9 +16,11 @@ test('B30: SIGTERM ends it at once, and the node goes on making bundles', async 
   expect((await node.sysctls())[0]).toMatch(/^\|/)
 })
 
-test('with all triggers off the start says that CORE_DIR is left to others', async ({ node }) => {
+test('with all triggers off the start logs that CORE_DIR is left to another program', async ({
+  node,
+}) => {
   const agent = await node.daemon({ USE_INOTIFY: 'false' })
-  await agent.line(/CORE_DIR is left to others/)
+  await agent.line(/CORE_DIR is left to another program/)
 })
 
 test('two agents on one node: the second waits until the first has ended', async ({ node }) => {
@@ -35,11 +37,11 @@ test('two agents on one node: the second waits until the first has ended', async
   await third.line(/this node is prepared/)
 })
 
-test('a sysctl changed by somebody else is said and put back', async ({ node }) => {
+test('a sysctl that another program changed is logged and restored', async ({ node }) => {
   const agent = await node.daemon()
   const ours = await node.sysctls()
   await node.sysctl('kernel.core_pattern', '|/usr/share/apport/apport %p')
-  expect(JSON.parse(await agent.line(/changed by somebody else/))).toMatchObject({
+  expect(JSON.parse(await agent.line(/changed by another program/))).toMatchObject({
     sysctl: 'kernel.core_pattern',
     found: '|/usr/share/apport/apport %p',
     restored: true,
@@ -47,10 +49,12 @@ test('a sysctl changed by somebody else is said and put back', async ({ node }) 
   expect(await node.sysctls()).toEqual(ours)
 })
 
-test('or only said, where the setting is so', async ({ node }) => {
+test('a sysctl that another program changed is only logged with TAMPER=report', async ({
+  node,
+}) => {
   const agent = await node.daemon({ TAMPER: 'report' })
   await node.sysctl('kernel.core_pipe_limit', '4')
-  expect(JSON.parse(await agent.line(/changed by somebody else/))).toMatchObject({
+  expect(JSON.parse(await agent.line(/changed by another program/))).toMatchObject({
     sysctl: 'kernel.core_pipe_limit',
     found: '4',
     restored: false,
@@ -58,7 +62,7 @@ test('or only said, where the setting is so', async ({ node }) => {
   expect(await node.sysctl('kernel.core_pipe_limit')).toBe('4')
 })
 
-test('the preStop of version 9 that comes late is repaired, and what it gave back is kept', async ({
+test('what a late preStop of version 9 deletes is installed again, and the backups are kept', async ({
   node,
 }) => {
   const agent = await node.daemon()
@@ -76,7 +80,7 @@ test('the preStop of version 9 that comes late is repaired, and what it gave bac
   await rm(join(node.hostDir, 'cdc'))
   await rm(join(node.hostDir, '.env'))
 
-  await agent.line(/files of ours were deleted by somebody else/)
+  await agent.line(/another program deleted files of this agent/)
   await expect.poll(async () => node.list(), { timeout: 15_000 }).toEqual(files)
   await expect.poll(async () => node.sysctls(), { timeout: 15_000 }).toEqual(ours)
   await agent.kill('SIGTERM')
@@ -84,20 +88,25 @@ test('the preStop of version 9 that comes late is repaired, and what it gave bac
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
-test('`remove` beside a living agent is not taken for tampering', async ({ node }) => {
+test('`remove` beside a running agent does not count as a change by another program', async ({
+  node,
+}) => {
   const port = await freePort()
   const agent = await node.daemon({ HEALTH_PORT: String(port), USE_INOTIFY: 'false' })
   expect(await node.agent(['remove']).ended).toBe(0)
-  await agent.line(/gave this node back/)
+  await agent.line(/`remove` has restored this node/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
-  expect(agent.output()).not.toContain('somebody else')
-  // and whoever comes next finds the node free
+  expect(agent.output()).not.toContain('changed by another program')
+  // and another agent can lock the node
   await node.daemon({ HOST_DIR: join(node.dir, 'other') })
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
-  expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining('gave this')])
+  expect([ready.status, await ready.text()]).toEqual([
+    503,
+    expect.stringContaining('has restored this node'),
+  ])
 })
 
-test('a destination that can be none is told by the readiness', async ({ node }) => {
+test('an unusable destination is reported by the readiness', async ({ node }) => {
   const port = await freePort()
   const agent = await node.daemon({ HEALTH_PORT: String(port), DESTINATION: 's3://b' })
   await agent.line(/the destination cannot be used/)
@@ -108,7 +117,7 @@ test('a destination that can be none is told by the readiness', async ({ node })
   ])
 })
 
-test('answers for its health, its readiness and its figures', async ({ node }) => {
+test('the agent serves its health, readiness and metrics', async ({ node }) => {
   const port = await freePort()
   const agent = await node.daemon({ HEALTH_PORT: String(port), USE_INOTIFY: 'false' })
   await agent.line(/health checks and metrics are served/)
@@ -134,10 +143,10 @@ test('answers for its health, its readiness and its figures', async ({ node }) =
   expect(await agent.kill('SIGTERM')).toBe(0)
 })
 
-test('a health port that is taken is said, and stops nothing', async ({ node }) => {
+test('a health port in use is logged, and stops nothing', async ({ node }) => {
   const server = createServer().listen(0)
   await once(server, 'listening')
-  const { port } = server.address() as { port: number }
+  const port = portOf(server)
   const agent = await node.daemon({ HEALTH_PORT: String(port) })
   expect(agent.output()).toContain('EADDRINUSE')
   server.close()

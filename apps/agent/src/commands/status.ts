@@ -4,22 +4,25 @@ import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import { openDestination } from '@core-dump-handler/upload'
 import type { CommandContext } from '../context.ts'
+import { messageOf } from '../error.ts'
 import { redactor, visible } from '../log/redact.ts'
 import { exists, nodeFiles } from '../node/node-files.ts'
-import { claimNode } from '../node/lock-node.ts'
+import { lockNode } from '../node/lock-node.ts'
 import { sysctlValues } from '../node/sysctls.ts'
 import { countDrops } from '../kernel-log/watch-drops.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
-/** One line of what `status` prints. */
+const READYZ_TIMEOUT_MS = 5000
+
+/** One line that `status` prints. */
 interface StatusLine {
   readonly ok: boolean
   readonly text: string
 }
 
-/** Prints one line for each; exit code 1 when something is not as it should be. */
-export async function printStatus({ settings, signal }: CommandContext): Promise<number> {
-  const lines = await status(settings, signal)
+/** Prints one line for each part of the set-up; exit code 1 when one is not as it should be. */
+export async function status({ settings, signal }: CommandContext): Promise<number> {
+  const lines = await statusLines(settings, signal)
   const redact = redactor(settings.secrets)
   for (const { ok, text } of lines) {
     process.stdout.write(`${ok ? 'ok    ' : 'not ok'}  ${visible(redact(text))}\n`)
@@ -27,12 +30,13 @@ export async function printStatus({ settings, signal }: CommandContext): Promise
   return lines.every(({ ok }) => ok) ? 0 : 1
 }
 
-/** What is set up on this node and what waits, each line true at the moment it is made. */
-async function status(
+/** What is set up on this node and which bundles wait, each line true at the moment it is made. */
+async function statusLines(
   settings: AgentSettings,
   signal: AbortSignal,
 ): Promise<readonly StatusLine[]> {
   const { composer, composerEnv } = nodeFiles(settings.hostDir)
+  const readiness = await readinessLines(settings, signal)
   return [
     await agentLine(settings),
     await fileLine('composer', composer),
@@ -42,19 +46,47 @@ async function status(
     await spoolLine(settings.coreDir),
     await diskLine(settings),
     recompressLine(settings),
-    await destinationLine(settings, signal),
+    ...readiness,
+    ...(readiness.some(({ text }) => text.startsWith('readiness of destination'))
+      ? []
+      : [await destinationLine(settings, signal)]),
   ]
+}
+
+/** The checks of the running agent, so that both give one answer; none where it cannot be asked. */
+async function readinessLines(
+  { healthPort }: AgentSettings,
+  signal: AbortSignal,
+): Promise<StatusLine[]> {
+  if (healthPort === 0) return []
+  try {
+    const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(READYZ_TIMEOUT_MS)]),
+    })
+    if (answer.status !== 200 && answer.status !== 503) return []
+    const checks = [...(await answer.text()).matchAll(/^(ok|not ok) (\w+: .*)$/gm)]
+    return checks.map(([, ok, text = '']) => ({ ok: ok === 'ok', text: `readiness of ${text}` }))
+  } catch {
+    return [] // no agent runs, or not in this network namespace
+  }
 }
 
 async function agentLine(settings: AgentSettings): Promise<StatusLine> {
   const { hostDir } = settings
   if (!(await exists(hostDir))) return { ok: false, text: `agent: ${hostDir} is missing` }
-  const claim = claimNode(settings)
-  if (claim.outcome === 'claimed') claim.release()
-  if (claim.outcome === 'unknown') return { ok: true, text: `agent: cannot tell: ${claim.reason}` }
-  const ok = claim.outcome === 'taken' && claim.on === hostDir
-  const other = claim.outcome === 'taken' && !ok ? '; another agent holds the core pattern' : ''
-  return { ok, text: `agent: ${ok ? 'running' : 'not running'} for ${hostDir}${other}` }
+  const lock = await lockNode(settings)
+  switch (lock.outcome) {
+    case 'locked':
+      lock.release()
+      return { ok: false, text: `agent: not running for ${hostDir}` }
+    case 'unknown':
+      return { ok: true, text: `agent: cannot know whether it runs: ${lock.reason}` }
+    case 'taken': {
+      const ok = lock.path === hostDir
+      const other = `not running for ${hostDir}; another agent has locked the core pattern`
+      return { ok, text: `agent: ${ok ? `running for ${hostDir}` : other}` }
+    }
+  }
 }
 
 async function fileLine(what: string, path: string): Promise<StatusLine> {
@@ -69,7 +101,7 @@ async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
     try {
       const found = await readSysctl(key, { root: settings.sysctlRoot })
       const ok = found === expected
-      lines.push({ ok, text: `${key}: ${found}${ok ? '' : ` (ours would be: ${expected})`}` })
+      lines.push({ ok, text: `${key}: ${found}${ok ? '' : ` (expected: ${expected})`}` })
     } catch (error) {
       lines.push({ ok: false, text: `${key}: ${messageOf(error)}` })
     }
@@ -77,14 +109,17 @@ async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
   return lines
 }
 
-/** What was dropped is past: said, and no reason for an exit code. */
+/** Earlier drops are printed, and do not change the exit code. */
 function kernelLine(hostDir: string): StatusLine {
   try {
     const { CORE_PIPE_LIMIT: over, PIPE_FAILED: failed } = countDrops(hostDir)
-    const text = `kernel: dropped ${over} cores over core_pipe_limit and ${failed} because cdc could not be run, as far as its log goes back`
+    const text = `kernel: dropped ${over} cores over core_pipe_limit and ${failed} because cdc could not be run, in the part of its log that is left`
     return { ok: true, text }
   } catch (error) {
-    return { ok: true, text: `kernel: what it dropped cannot be told here: ${messageOf(error)}` }
+    return {
+      ok: true,
+      text: `kernel: the cores that it dropped are not known here: ${messageOf(error)}`,
+    }
   }
 }
 
@@ -95,7 +130,7 @@ async function spoolLine(coreDir: string): Promise<StatusLine> {
   try {
     for (const name of await readdir(coreDir)) {
       if (name.startsWith('.') || !name.endsWith('.zip')) continue
-      // not followed, and one that is carried away meanwhile waits no more
+      // links are not followed; a bundle that was uploaded meanwhile does not count
       const found = await lstat(join(coreDir, name)).catch(() => undefined)
       if (found?.isFile() !== true) continue
       const { size, mtimeMs } = found
@@ -115,7 +150,7 @@ async function diskLine({ coreDir, minFreeBytes }: AgentSettings): Promise<Statu
     const { bavail, bsize } = await statfs(coreDir)
     const free = bavail * bsize
     const ok = free >= minFreeBytes
-    const why = ok ? '' : `: below MIN_FREE_BYTES no core is written any further (${minFreeBytes})`
+    const why = ok ? '' : `: below MIN_FREE_BYTES no core is written (${minFreeBytes})`
     return { ok, text: `disk: ${free} bytes free in ${coreDir}${why}` }
   } catch (error) {
     return { ok: false, text: `disk: ${messageOf(error)}` }
@@ -126,7 +161,7 @@ function recompressLine({ recompress }: AgentSettings): StatusLine {
   const text =
     recompress === undefined
       ? 'off'
-      : `of bundles from ${recompress.minBytes} bytes, for ${recompress.maxDelayMs / 1000} s at most`
+      : `bundles of ${recompress.minBytes} bytes and more, which wait ${recompress.maxDelayMs / 1000} s at most`
   return { ok: true, text: `recompression: ${text}` }
 }
 
@@ -149,6 +184,3 @@ async function destinationLine(
     return { ok: false, text: `destination: ${messageOf(error)}` }
   }
 }
-
-const messageOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error)

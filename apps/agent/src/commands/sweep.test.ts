@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 
-test('B34: sweep sends bundles only, says how many, and leaves the node alone', async ({
+test('B34: sweep uploads only bundles, logs how many, and does not change the node', async ({
   node,
 }) => {
   for (const name of ['a.zip', 'b.zip', 'README', '.c.zip.part']) {
@@ -19,11 +19,11 @@ test('B34: sweep sends bundles only, says how many, and leaves the node alone', 
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
-test('an empty CORE_DIR is swept at once', async ({ node }) => {
+test('a sweep of an empty CORE_DIR ends at once', async ({ node }) => {
   expect(await node.agent(['sweep']).ended).toBe(0)
 })
 
-test('B34: what could not be sent is told by the exit code, and stays', async ({ node }) => {
+test('B34: bundles that could not be uploaded stay, and the exit code is 1', async ({ node }) => {
   await writeFile(join(node.coreDir, 'a.zip'), 'a')
   await rm(node.destination, { recursive: true })
   await writeFile(node.destination, '')
@@ -45,7 +45,7 @@ test('sweep FILE takes files and globs, from anywhere and of any name', async ({
   expect(await node.list(dir)).toEqual(['.two.zip.part'])
 })
 
-test('a file that is not there is an error in words; the others are sent', async ({ node }) => {
+test('a missing file is an error in words; the others are uploaded', async ({ node }) => {
   await writeFile(join(node.dir, 'x.zip'), 'x')
   const absent = join(node.dir, 'absent.zip')
   const agent = node.agent(['sweep', absent, join(node.dir, 'no-*.zip'), join(node.dir, 'x.zip')])

@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import fastGlob from 'fast-glob'
-import { openCarrier } from '../upload/open-uploader.ts'
+import { openUploader } from '../upload/open-uploader.ts'
 import type { CommandContext } from '../context.ts'
 import type { Log } from '../log/open-log.ts'
 
-/** Send every bundle of CORE_DIR, or the given files, once and now. Resolves with the exit code: 1 when one could not be sent. */
+/** Uploads every bundle of CORE_DIR, or the given files, once. Resolves with the exit code: 1 when one could not be sent. */
 export async function sweep(
   { settings, log, signal }: CommandContext,
   patterns: readonly string[],
@@ -18,10 +18,10 @@ export async function sweep(
   for (const file of nothing) log.error({ file }, 'no such file')
   if (patterns.length === 0 && !(await isReadable(settings.coreDir, log))) return 1
 
-  const carrier = openCarrier(settings, log)
-  if (carrier === undefined) return 1
+  const uploader = openUploader(settings, log)
+  if (uploader === undefined) return 1
   try {
-    const result = await carrier.queue.sweep({
+    const result = await uploader.queue.sweep({
       signal,
       ...(patterns.length > 0 && { files: [...new Set(files.flat())] }),
     })
@@ -32,11 +32,11 @@ export async function sweep(
     log[complete ? 'info' : 'error'](facts, complete ? 'sweep done' : 'sweep incomplete')
     return complete ? 0 : 1
   } finally {
-    await carrier.destination.close()
+    await uploader.destination.close()
   }
 }
 
-/** A file of just that name wins over its reading as a glob; a pattern finds bundles that are finished. */
+/** A file of exactly that name wins over the glob; a glob does not match unfinished bundles. */
 async function expand(patterns: readonly string[]): Promise<string[][]> {
   return Promise.all(
     patterns.map(async (pattern) => {

@@ -11,10 +11,11 @@ test('a canary crashes and its delivery is found, by its own name only', async (
   await node.daemon({ HEALTH_PORT: port, COMP_IGNORE_CRIO: 'true' })
   const url = `http://127.0.0.1:${port}`
   const canary = node.agent(['test-crash'], { AGENT_URL: url, TEST_TIMEOUT_SECONDS: '30' })
-  const { canary: comm } = JSON.parse(await canary.line(/crashed; waiting/)) as { canary: string }
-  expect(comm).toMatch(/^canary-[0-9a-f]{8}$/)
+  const line = await canary.line(/has crashed for this test/)
+  const comm = /canary-[0-9a-f]{8}/.exec(line)?.[0] ?? ''
+  expect(JSON.parse(line)).toMatchObject({ canary: comm })
 
-  // in the place of the kernel, whose pattern is not ours here
+  // in place of the kernel, whose pattern is not ours here
   for (const name of [comm, 'not-a-canary']) {
     const composer = spawn(join(node.hostDir, 'cdc'), [`-e=${name}`, '-p=1', '-s=6', '-t=1'], {
       env: {},
@@ -24,18 +25,20 @@ test('a canary crashes and its delivery is found, by its own name only', async (
     await once(composer, 'close')
   }
   expect(await canary.ended).toBe(0)
-  expect(JSON.parse(await canary.line(/the store has it/))).toMatchObject({
+  expect(JSON.parse(await canary.line(/the bundle of the test is in the store/))).toMatchObject({
     bundle: expect.stringMatching(/^file:.*canary-/),
   })
   expect((await fetch(`${url}/delivered/not-a-canary`)).status).toBe(404)
 })
 
-test('what does not arrive is a failure that says what the agent says', async ({ node }) => {
+test('a bundle that does not arrive is a failure with the readiness of the agent', async ({
+  node,
+}) => {
   const port = String(await freePort())
   const env = { AGENT_URL: `http://127.0.0.1:${port}`, TEST_TIMEOUT_SECONDS: '2' }
-  const nobody = node.agent(['test-crash'], env)
-  expect(await nobody.ended).toBe(1)
-  expect(nobody.output()).toMatch(/ECONNREFUSED.*not ready: nothing was made to crash/)
+  const unreachable = node.agent(['test-crash'], env)
+  expect(await unreachable.ended).toBe(1)
+  expect(unreachable.output()).toMatch(/ECONNREFUSED.*not ready, so no process was made to crash/)
 
   await node.daemon({ HEALTH_PORT: port })
   const canary = node.agent(['test-crash'], env)
@@ -43,13 +46,13 @@ test('what does not arrive is a failure that says what the agent says', async ({
   expect(canary.output()).toMatch(/not delivered yet.*ok node: crashes become bundles/)
 })
 
-test('nothing is made to crash before the agent is there', async ({ node }) => {
+test('no process is made to crash before the agent is ready', async ({ node }) => {
   const port = String(await freePort())
   const env = { AGENT_URL: `http://127.0.0.1:${port}`, TEST_TIMEOUT_SECONDS: '20' }
   const canary = node.agent(['test-crash'], env)
   await sleep(1500)
   expect(canary.output()).toBe('')
   await node.daemon({ HEALTH_PORT: port })
-  await canary.line(/crashed; waiting/)
+  await canary.line(/has crashed for this test/)
   expect(await canary.kill('SIGTERM')).toBe(1)
 })

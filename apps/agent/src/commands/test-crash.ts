@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandContext } from '../context.ts'
+import { messageOf } from '../error.ts'
 import { letCrash, newCanary } from '../canary/let-crash.ts'
 
 const LOOK_MS = 1000
 
 /**
- * Let a process of our own crash, as soon as this node's agent is ready, and wait until that says
- * that the bundle is in the store: kernel, composer, look-up, keys and network in one go. What
- * `helm test` runs, also while an update is still under way.
+ * Lets a process of our own crash, as soon as this node's agent is ready, and waits until the agent
+ * reports that the bundle is in the store: this tests kernel, composer, lookup, keys and network.
+ * `helm test` runs it, also while an update is still in progress.
  */
 export async function testCrash({ env, log, signal }: CommandContext): Promise<number> {
   const url = env['AGENT_URL'] ?? `http://127.0.0.1:${env['HEALTH_PORT'] ?? 9760}`
@@ -23,7 +24,8 @@ export async function testCrash({ env, log, signal }: CommandContext): Promise<n
         last = (await answer.text()).trim()
         if (answer.ok) return true
       } catch (error) {
-        if (!deadline.aborted) last = String(error instanceof Error ? error.cause : error)
+        if (!deadline.aborted)
+          last = messageOf(error instanceof Error ? (error.cause ?? error) : error)
       }
       await sleep(LOOK_MS, undefined, { signal: deadline }).catch(() => undefined)
     }
@@ -31,18 +33,24 @@ export async function testCrash({ env, log, signal }: CommandContext): Promise<n
   }
 
   if (!(await untilOk('/readyz'))) {
-    log.error({ agent: url, seconds, last }, 'the agent is not ready: nothing was made to crash')
+    log.error(
+      { agent: url, seconds, last },
+      'the agent is not ready, so no process was made to crash',
+    )
     return 1
   }
   await letCrash(canary)
-  log.info({ canary, agent: url }, 'crashed; waiting for its bundle')
+  log.info({ canary, agent: url }, 'a process has crashed for this test; waiting for its bundle')
   if (await untilOk(`/delivered/${canary}`)) {
-    log.info({ canary, bundle: last }, 'the store has it')
+    log.info({ canary, bundle: last }, 'the bundle of the test is in the store')
     return 0
   }
   const readiness = await fetch(new URL('/readyz', url), { signal: AbortSignal.timeout(5000) })
     .then((answer) => answer.text())
     .catch((error: unknown) => String(error))
-  log.error({ canary, seconds, last, readiness }, 'its bundle did not arrive')
+  log.error(
+    { canary, seconds, last, readiness },
+    'the bundle of the test did not arrive in the store',
+  )
   return 1
 }

@@ -10,7 +10,7 @@ async function scratch(): Promise<string> {
   return dir
 }
 
-test('puts one executable script with an absolute Node in its first line', async () => {
+test('deployScript installs one executable script with an absolute Node in its first line', async () => {
   const dir = await scratch()
   await deployScript(process.execPath, dir)
   await deployScript(process.execPath, dir)

@@ -8,8 +8,8 @@ import { nodeFiles } from '../node/node-files.ts'
 import { deployExecutable } from './deploy-executable.ts'
 
 /**
- * Put into `hostDir` what the kernel will run, as `cdc`: this very program where agent and
- * composer are one self-contained executable, as in the image; else a script for this very Node.
+ * Installs the composer into `hostDir` as `cdc`, the program that the kernel will run: this
+ * executable itself where agent and composer are one, as in the image; else a script for this Node.
  * @throws AgentError `DEPLOY`
  */
 export async function deployComposer(hostDir: string): Promise<void> {
@@ -21,8 +21,8 @@ export async function deployComposer(hostDir: string): Promise<void> {
 const MAX_INTERPRETER_LINE_BYTES = 255
 
 /**
- * Put a script into `hostDir` as `cdc`: a `#!` line for `node` and the composer in one file, for
- * a machine that has both, such as a checkout. By rename: a composer at work is never disturbed.
+ * Installs a script into `hostDir` as `cdc`: a `#!` line for `node` and the composer in one file, for
+ * a machine that has both, such as a checkout. By rename: a running composer keeps the old file.
  * @throws AgentError `DEPLOY`
  */
 export async function deployScript(node: string, hostDir: string): Promise<void> {
@@ -50,7 +50,7 @@ async function readBundle(): Promise<string> {
   } catch (cause) {
     throw new AgentError(
       'DEPLOY',
-      `Cannot read the composer \`${path}\` that should be deployed; build it first: npm run build`,
+      `Cannot read the composer \`${path}\` that should be installed; build it first: npm run build`,
       { cause },
     )
   }

@@ -4,7 +4,7 @@ import writeFileAtomic from 'write-file-atomic'
 import { installFile } from './install-file.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { claimFiles, exists, NEEDED, nodeFiles, STATE_DIRECTORIES } from '../node/node-files.ts'
+import { registerFiles, exists, NEEDED, nodeFiles, STATE_DIRECTORIES } from '../node/node-files.ts'
 
 /** The text of version 9's crictl.yaml, byte for byte: no newline at its end. */
 function crictlConfig(endpoint: string): string {
@@ -17,7 +17,7 @@ function crictlConfig(endpoint: string): string {
   ].join('\n')
 }
 
-/** Whether an agent of any version wrote this. */
+/** Whether an agent of any version wrote `text`. */
 function isOurConfig(text: string): boolean {
   const endpoint = /^runtime-endpoint: (.*)$/m.exec(text)?.[1]
   return endpoint !== undefined && text === crictlConfig(endpoint)
@@ -31,8 +31,8 @@ async function findCrictl(): Promise<string | undefined> {
 }
 
 /**
- * crictl and its configuration, as far as they are asked for and nobody else's are there. Notes on
- * the way what of HOST_DIR is ours.
+ * Installs crictl and its configuration, where the settings ask for them and no other program's are
+ * there. Lists all of our files of HOST_DIR.
  */
 export async function deployCrictl(settings: AgentSettings, log: Log): Promise<void> {
   const { hostDir, crioEndpoint } = settings
@@ -49,9 +49,12 @@ export async function deployCrictl(settings: AgentSettings, log: Log): Promise<v
     ...(settings.deployCrictlConfig ? ['crictl.yaml'] : []),
   ]
   const always = [...NEEDED, ...(ofEarlierAgent ? ['crictl.yaml'] : [])]
-  const ours = await claimFiles(hostDir, always, [...STATE_DIRECTORIES, ...wanted])
+  const ours = await registerFiles(hostDir, always, [...STATE_DIRECTORIES, ...wanted])
   for (const file of wanted.filter((name) => !ours.has(name))) {
-    log.warn({ file: join(hostDir, file) }, 'was there before us: left as it is')
+    log.warn(
+      { file: join(hostDir, file) },
+      'a file of another program has this name: left as it is',
+    )
   }
   if (settings.deployCrictlConfig && ours.has('crictl.yaml')) {
     await writeFileAtomic(files.crictlConfig, crictlConfig(crioEndpoint), { mode: 0o600 })

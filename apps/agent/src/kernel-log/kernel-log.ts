@@ -1,9 +1,10 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { codeOf, messageOf } from '../error.ts'
 
 const RECORD_BYTES = 8192
 
 export interface KernelLogOptions {
-  /** Whether to begin with what the kernel still knows, instead of with what comes. @default false */
+  /** Whether to begin with the records the kernel still has, instead of with new ones. @default false */
   readonly fromStart?: boolean
 }
 
@@ -20,7 +21,7 @@ export class KernelLog {
     try {
       this.#fd = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK)
     } catch (error) {
-      this.unreadable = error instanceof Error ? error.message : String(error)
+      this.unreadable = messageOf(error)
     }
     if (!fromStart) this.read()
   }
@@ -41,7 +42,7 @@ export class KernelLog {
         )
       } catch (error) {
         // EPIPE: records were overwritten before they could be read; the next are there
-        if (error instanceof Error && 'code' in error && error.code === 'EPIPE') continue
+        if (codeOf(error) === 'EPIPE') continue
         break
       }
     }

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest'
 import { openLog } from '../log/open-log.ts'
 import { countDrops, watchDrops } from './watch-drops.ts'
 
-// whoever may write the kernel's log can say what the kernel would
+// a program that may write the kernel's log can write the kernel's own words
 const isRoot = process.getuid?.() === 0
 const say = (text: string): void => writeFileSync('/dev/kmsg', `<4>${text}\n`)
 
 test.runIf(isRoot)(
-  'cores that the kernel gave up are counted from its log, by reason',
+  'cores that the kernel dropped are counted from its log, by reason',
   async () => {
     const hostDir = `/nowhere/${randomUUID()}`
     const reasons: string[] = []

@@ -6,8 +6,8 @@ import { readKernelLine, type DropLine, type DropReason } from './read-kernel-li
 const LOOK_MS = 5000
 
 /**
- * Crashes that the kernel itself gave up: they leave no bundle, only a line in its log, and of
- * many at once not each one. Says each; ends when aborted, at once where the log may not be read.
+ * Reports crashes whose core the kernel itself dropped: they leave no bundle, only a line in its
+ * log, and of many at once not each one. Ends when aborted, or at once where the log may not be read.
  */
 export async function watchDrops(
   hostDir: string,
@@ -19,7 +19,10 @@ export async function watchDrops(
   const kernelLog = new KernelLog()
   onReadable(kernelLog.unreadable === undefined)
   if (kernelLog.unreadable !== undefined) {
-    log.info({ why: kernelLog.unreadable }, 'cores that the kernel drops cannot be counted here')
+    log.info(
+      { why: kernelLog.unreadable },
+      'cores that the kernel drops cannot be counted: its log cannot be read here',
+    )
     return
   }
   while (!signal.aborted) {

@@ -19,20 +19,20 @@ test.for([
   expect(logLevel(env)).toBe(level)
 })
 
-test('a secret is taken out of a line, also as JSON writes it', () => {
+test('a secret is redacted in a line, also as JSON writes it', () => {
   const redact = redactor(['se"cr\\et', 'se"cr', 'plain'])
   expect(redact(JSON.stringify({ a: 'x se"cr\\et y', b: 'plain' }))).toBe(
     '{"a":"x [redacted] y","b":"[redacted]"}',
   )
 })
 
-test('a line moves no cursor and turns no text around', () => {
+test('a log line moves no cursor and reverses no text', () => {
   const line = visible(JSON.stringify({ file: 'a\u009b31m\u202eb\u2028' }))
   expect(line).toBe(String.raw`{"file":"a\u009b31m\u202eb\u2028"}`)
   expect(JSON.parse(line)).toEqual({ file: 'a\u009b31m\u202eb\u2028' })
 })
 
-test('of an error only name, code, message and causes are told', () => {
+test('of an error only name, code, message and causes are logged', () => {
   const cause = Object.assign(new Error('inner'), { code: 'ECODE', AWSAccessKeyId: 'canary' })
   const error = Object.assign(new Error('outer', { cause }), { request: { secret: 'canary' } })
   expect(describeError(error)).toEqual({
@@ -44,7 +44,7 @@ test('of an error only name, code, message and causes are told', () => {
   expect(describeError('text')).toEqual({ name: 'string', message: 'text' })
 })
 
-test('a circle of causes ends', () => {
+test('a cycle of causes ends', () => {
   const error = new Error('round')
   error.cause = error
   expect(JSON.stringify(describeError(error)).length).toBeLessThan(1000)

@@ -1,7 +1,8 @@
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
+import { codeOf } from '../error.ts'
 import { redactor, visible } from './redact.ts'
 
-/** `facts` are written as fields (an error as `err`); the text is ours alone, never a value. */
+/** `facts` are written as fields (an error as `err`); the text is constant, never a value. */
 interface Write {
   (facts: object, text: string): void
   (text: string): void
@@ -27,7 +28,7 @@ export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: (error: unknown) => describeError(error) },
-      // the last gate before the line leaves: no way around it for any field of any library
+      // the last step before a line is written: no field of any library passes without it
       hooks: { streamWrite: (line) => `${visible(redact(line.trimEnd()))}\n` },
     },
     destination,
@@ -40,7 +41,7 @@ async function readable(): Promise<DestinationStream> {
   return pretty({ sync: true, destination: 2, translateTime: 'SYS:HH:MM:ss', singleLine: true })
 }
 
-/** What of an error may be written: never its other fields, where SDKs keep requests and keys. */
+/** The fields of an error that may be written: never others, where SDKs keep requests and keys. */
 export interface ErrorDescription {
   readonly name: string
   readonly code?: string
@@ -51,7 +52,7 @@ export interface ErrorDescription {
 
 export function describeError(error: unknown, depth = 0): ErrorDescription {
   if (!(error instanceof Error)) return { name: typeof error, message: String(error) }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code = codeOf(error)
   const deeper = depth < 4
   return {
     name: error.name,
@@ -80,7 +81,7 @@ const LEVELS = {
 export type Level = (typeof LEVELS)[keyof typeof LEVELS]
 
 /**
- * `LOG_LEVEL`, else what version 9's `RUST_LOG` says of the agent: `debug`, or the last of
+ * `LOG_LEVEL`, else version 9's `RUST_LOG` for the agent: `debug`, or the last of
  * `warn,core_dump_agent=debug` that concerns it. Anything else means `info`.
  */
 export function logLevel(env: Readonly<NodeJS.ProcessEnv>): Level {
@@ -94,7 +95,9 @@ export function logLevel(env: Readonly<NodeJS.ProcessEnv>): Level {
   return (agent && toLevel(agent[1] ?? 'trace')) ?? toLevel(all?.[0]) ?? 'info'
 }
 
+const isLevelName = (name: string): name is keyof typeof LEVELS => Object.hasOwn(LEVELS, name)
+
 function toLevel(text: string | undefined): Level | undefined {
   const name = text?.trim().toLowerCase() ?? ''
-  return Object.hasOwn(LEVELS, name) ? LEVELS[name as keyof typeof LEVELS] : undefined
+  return isLevelName(name) ? LEVELS[name] : undefined
 }

@@ -38,7 +38,7 @@ function manifest(problems: readonly string[]): CrashRecord['manifest'] {
   }
 }
 
-test('a core that is not there is counted by the code of its reason, never by its prose', async () => {
+test('an absent core is counted by the code of its reason, never by its text', async () => {
   const text = await after({ reasonCode: 'COMPOSER_DIED' })
   expect(text).toContain('core_dump_drops_total{reason="COMPOSER_DIED"} 1')
   expect(text).toContain(
@@ -47,13 +47,13 @@ test('a core that is not there is counted by the code of its reason, never by it
   expect(text).not.toContain('ELF headers')
 })
 
-test('a code that nobody knows is no label', async () => {
+test('an unknown code becomes no label', async () => {
   const text = await after({ reasonCode: 'CHOSEN_BY_OTHERS' })
   expect(text).toContain('core_dump_drops_total{reason="OTHER"} 1')
   expect(text).not.toContain('CHOSEN_BY_OTHERS')
 })
 
-test('a bundle without a code is counted by the problem that tells', async () => {
+test('a bundle without a reason code is counted by the code of a warning', async () => {
   const text = await after({ manifest: manifest(['CRI_UNAVAILABLE', 'CORE_CUT']) })
   expect(text).toContain('core_dump_drops_total{reason="CORE_CUT"} 1')
 })

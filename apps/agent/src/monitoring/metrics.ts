@@ -8,68 +8,81 @@ import {
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
 const MAX_CODES = 100
 
-/** Problems by which the agent's own records are known. */
+/** Codes of the warnings in the agent's own records. */
 const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
 
-/** One of a known set; a bundle of a composer before there was `reasonCode` has it among its problems. */
+/** One of a known set; in a bundle of a composer without `reasonCode` it is the code of a warning. */
 function reasonOf({ core, problems }: BundleManifest): CoreReasonCode | 'OTHER' {
-  const told = CORE_REASON_CODES.find((code) => problems.some((problem) => problem.code === code))
-  return core.reasonCode ?? told ?? 'OTHER'
+  const code = CORE_REASON_CODES.find((known) => problems.some((problem) => problem.code === known))
+  return core.reasonCode ?? code ?? 'OTHER'
 }
 
-/** What `/metrics` tells; names begin with `core_dump_`. */
+/** The metrics of `/metrics`; names begin with `core_dump_`. */
 export class Metrics {
   readonly registry: Registry = new Registry()
   readonly #codes = new Set<string>()
 
-  readonly #crashes = this.#counter('crashes_total', 'Bundles seen, by what they hold.', [
-    'outcome',
+  readonly #crashes = this.#counter(
+    'crashes_total',
+    'Crashes whose bundle was found on this node, by completeness of the core, reason and whether the pod is proven.',
+    ['outcome', 'reason', 'identity'],
+  )
+  readonly #coreBytes = this.#counter(
+    'core_bytes_total',
+    'Bytes of core dumps, uncompressed, in the bundles found on this node.',
+  )
+  readonly #drops = this.#counter('drops_total', 'Crashes whose core was not kept, by reason.', [
     'reason',
-    'identity',
   ])
-  readonly #coreBytes = this.#counter('core_bytes_total', 'Bytes of core in the bundles seen.')
-  readonly #drops = this.#counter('drops_total', 'Crashes whose core was not taken.', ['reason'])
-  readonly #problems = this.#counter('composer_problems_total', 'Problems noted in bundles.', [
-    'code',
-  ])
+  readonly #problems = this.#counter(
+    'composer_problems_total',
+    'Warnings that composers wrote into bundles, by code.',
+    ['code'],
+  )
   readonly #held = new Histogram({
     name: 'core_dump_held_seconds',
-    help: 'How long a crashed process was held until its memory was copied.',
+    help: 'Seconds for which the kernel kept a crashed process until its memory was copied.',
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers: [this.registry],
   })
-  readonly uploads: Counter = this.#counter('uploads_total', 'Bundles stored and verified.')
-  readonly uploadedBytes: Counter = this.#counter('uploaded_bytes_total', 'Bytes of those bundles.')
+  readonly uploads: Counter = this.#counter(
+    'uploads_total',
+    'Bundles that were uploaded and verified.',
+  )
+  readonly uploadedBytes: Counter = this.#counter(
+    'uploaded_bytes_total',
+    'Bytes of the bundles that were uploaded and verified.',
+  )
   readonly uploadFailures: Counter = this.#counter(
     'upload_failures_total',
-    'Attempts to store a bundle that failed, by code of the error.',
+    'Failed attempts to upload a bundle, by code of the error.',
     ['code'],
   )
-  readonly tampering: Counter = this.#counter(
+  readonly drift: Counter = this.#counter(
     'sysctl_tampering_total',
-    'Changes of our sysctls by somebody else.',
+    'Changes of the sysctls for core dumps by another program, by sysctl.',
     ['sysctl'],
   )
 
   readonly salvages: Counter = this.#counter(
     'salvages_total',
-    'Unfinished bundles of composers that died, by what became of them.',
+    'Unfinished bundles of composers that died, by outcome of the salvage.',
     ['outcome'],
   )
 
   readonly recompressions: Counter = this.#counter(
     'recompressions_total',
-    'Bundles to be compressed in full before they are sent, by what became of them.',
+    'Bundles that the agent recompressed before their upload, by outcome.',
     ['outcome'],
   )
   readonly recompressedBytes: Counter = this.#counter(
     'recompressed_saved_bytes_total',
-    'Bytes that this has saved.',
+    'Bytes by which recompression before the upload made bundles smaller.',
   )
 
   readonly kernelLogReadable: Gauge = new Gauge({
     name: 'core_dump_kernel_log_readable',
-    help: '0: what the kernel itself drops is not known here, and in no figure of drops_total.',
+    help: '1: the log of the kernel can be read, so core_dump_drops_total includes the cores that the kernel itself dropped; 0: it does not.',
     registers: [this.registry],
   })
 
@@ -77,7 +90,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry })
   }
 
-  /** One bundle, seen for the first time. */
+  /** Counts a bundle that was found for the first time. */
   countBundle(manifest: BundleManifest | undefined): void {
     if (manifest === undefined) {
       this.#crashes.inc({ outcome: 'unreadable', reason: '', identity: '' })
@@ -85,7 +98,7 @@ export class Metrics {
     }
     const { core, identity, problems, timings } = manifest
     const codes = problems.map(({ code }) => this.#bounded(code))
-    // of crashes counted when they were dropped
+    // its crashes were counted when they were dropped
     if (codes.some((code) => OWN_RECORDS.has(code))) return
     const outcome = core.complete ? 'complete' : core.bytes > 0 ? 'incomplete' : 'no_core'
     const reason = core.complete ? '' : reasonOf(manifest)
@@ -96,12 +109,12 @@ export class Metrics {
     for (const code of codes) this.#problems.inc({ code })
   }
 
-  /** Crashes of which there is no bundle of their own. */
+  /** Counts crashes without a bundle of their own. */
   countDrop(reason: string, crashes = 1): void {
     this.#drops.inc({ reason }, crashes)
   }
 
-  /** A value that is read whenever somebody asks. */
+  /** Adds a value that is read at each request. */
   gauge(name: string, help: string, read: () => number): void {
     const gauge = new Gauge({
       name: `core_dump_${name}`,

@@ -1,39 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Destination, isUploadError, type QueueEvent } from '@core-dump-handler/upload'
-import { Canaries } from '../canary/delivered-canaries.ts'
+import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import { apiServer } from '../cluster/api-server.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
 import type { CommandContext } from '../context.ts'
-import type { Carrier } from '../upload/open-uploader.ts'
+import type { Uploader } from '../upload/open-uploader.ts'
 import type { Delivery } from './manifest-cache.ts'
 import { Metrics } from './metrics.ts'
-import { queueCounter } from './observe-queue.ts'
+import { queueObserver } from './observe-queue.ts'
 import { Readiness } from './readiness.ts'
 import { serve } from './serve.ts'
 
-/** What the rest of the agent tells those who ask from outside. */
-export interface Answers {
+/** Health, readiness and metrics of this agent. */
+export interface Monitoring {
   readonly readiness: Readiness
   readonly metrics: Metrics
-  readonly canaries: Canaries
+  readonly canaries: DeliveredCanaries
   readonly onQueueEvent: (event: QueueEvent) => void
-  /** From now on the carrier is asked as well. */
-  watch(carrier: Carrier): void
+  /** Adds the figures of the queue, and checks the destination regularly. */
+  watch(uploader: Uploader): void
 }
 
-/** Health, readiness and metrics, until the signal is aborted; on HTTP where HEALTH_PORT says so. */
-export function answer({ settings, env, log, signal }: CommandContext): Answers {
+const PROBE_MS = 60_000
+const RETRY_MS = 5000
+
+/** Keeps health, readiness and metrics until the signal is aborted; serves them on HEALTH_PORT, if set. */
+export function startMonitoring({ settings, env, log, signal }: CommandContext): Monitoring {
   const { healthPort, destination, trigger } = settings
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
   })
   const metrics = new Metrics()
-  const canaries = new Canaries()
+  const canaries = new DeliveredCanaries()
   const server = settings.podEvents ? apiServer(env) : undefined
   const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
   for (const { name } of readiness.checks()) {
     const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
-    metrics.gauge(`${name}_ready`, `1: the check \`${name}\` of /readyz holds.`, () => Number(ok()))
+    const help = `1: the check \`${name}\` of /readyz passes; 0: it fails.`
+    metrics.gauge(`${name}_ready`, help, () => Number(ok()))
   }
   if (healthPort > 0) {
     const http = serve(healthPort, { metrics, readiness, canaries }, log)
@@ -47,25 +51,33 @@ export function answer({ settings, env, log, signal }: CommandContext): Answers 
     readiness,
     metrics,
     canaries,
-    onQueueEvent: queueCounter(metrics, readiness, onDelivery),
+    onQueueEvent: queueObserver(metrics, readiness, onDelivery),
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()
         return oldestMtimeMs === undefined ? 0 : Math.max(0, Date.now() - oldestMtimeMs) / 1000
       }
-      metrics.gauge('queue_bundles', 'Bundles that wait.', () => queue.stats().files)
-      metrics.gauge('queue_bytes', 'Bytes of those.', () => queue.stats().bytes)
-      metrics.gauge('queue_oldest_seconds', 'Age of the oldest of those.', ageSeconds)
+      const gauges: [string, string, () => number][] = [
+        ['queue_bundles', 'Bundles that wait for their upload.', () => queue.stats().files],
+        [
+          'queue_bytes',
+          'Bytes of the bundles that wait for their upload.',
+          () => queue.stats().bytes,
+        ],
+        [
+          'queue_oldest_seconds',
+          'Age in seconds of the oldest bundle that waits for its upload.',
+          ageSeconds,
+        ],
+      ]
+      for (const gauge of gauges) metrics.gauge(...gauge)
       if (healthPort > 0) void probeDestination(where, readiness, signal)
     },
   }
 }
 
-const PROBE_MS = 60_000
-const RETRY_MS = 5000
-
-/** Ask the destination now and then, so that a broken one shows before the first crash needs it. Resolves once aborted. */
-export async function probeDestination(
+/** Checks the destination regularly, so that a failure shows before the first crash. Resolves once aborted. */
+async function probeDestination(
   destination: Destination,
   readiness: Readiness,
   signal: AbortSignal,
@@ -76,7 +88,7 @@ export async function probeDestination(
       await destination.check({ signal })
       readiness.destinationAnswered()
     } catch (error) {
-      if (isUploadError(error)) readiness.destinationFailed(error)
+      if (isUploadError(error)) readiness.destinationFailed(error.message)
       waitMs = RETRY_MS
     }
     await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined)

@@ -1,33 +1,35 @@
 import type { QueueEvent, UploadError } from '@core-dump-handler/upload'
-import { BundleBook, type Delivery } from './manifest-cache.ts'
+import { type Delivery, ManifestCache } from './manifest-cache.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
 
-/** Turns what the queue tells into figures, readiness, and deliveries. */
-export function queueCounter(
+/** Turns the events of the queue into metrics, readiness, and deliveries. */
+export function queueObserver(
   metrics: Metrics,
   readiness: Readiness,
   onDelivery: (delivery: Delivery) => void,
 ): (event: QueueEvent) => void {
-  const book = new BundleBook((manifest) => metrics.countBundle(manifest))
+  const manifests = new ManifestCache((manifest) => metrics.countBundle(manifest))
   return (event) => {
     switch (event.type) {
       case 'started':
-        return book.takeUp(event.file)
+        return manifests.add(event.file)
       case 'stored': {
         const { stored } = event
         metrics.uploads.inc()
         metrics.uploadedBytes.inc(stored.bytes)
-        void book.close(event.file).then((manifest) => manifest && onDelivery({ manifest, stored }))
+        void manifests
+          .take(event.file)
+          .then((manifest) => manifest && onDelivery({ manifest, stored }))
         return readiness.uploadStored()
       }
       case 'skipped':
-        return void book.close(event.file)
+        return void manifests.take(event.file)
       case 'failed':
-        book.putBack(event.file)
+        manifests.forget(event.file)
         metrics.uploadFailures.inc({ code: event.error.code })
-        if (event.error.scope === 'destination') readiness.destinationFailed(event.error)
-        if (isRefusal(event.error)) readiness.uploadRefused(event.error)
+        if (event.error.scope === 'destination') readiness.destinationFailed(event.error.message)
+        if (isRefusal(event.error)) readiness.uploadRefused(event.file, event.error.message)
         return
       case 'progress':
         return readiness.destinationAnswered()
@@ -36,7 +38,7 @@ export function queueCounter(
   }
 }
 
-/** A right that is missing, or a setting that this store does not take: the next bundle fares no better. */
+/** A missing permission, or a setting that this store refuses: the next bundle would fail, too. */
 function isRefusal({ code }: UploadError): boolean {
   return code === 'DENIED' || code === 'REFUSED'
 }

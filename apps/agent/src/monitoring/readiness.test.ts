@@ -1,10 +1,12 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { UploadError, type QueueEvent, type Stored } from '@core-dump-handler/upload'
-import { expect, test } from 'vitest'
-import { queueCounter } from './observe-queue.ts'
+import { describe, expect } from 'vitest'
+import { test } from '@core-dump-handler/testing/agent/scratch-node'
 import { Metrics } from './metrics.ts'
+import { queueObserver } from './observe-queue.ts'
 import { Readiness } from './readiness.ts'
 
-const FILE = { file: '/cores/x.zip' }
 const STORED: Stored = {
   url: 's3://b/x.zip',
   key: 'x.zip',
@@ -14,22 +16,39 @@ const STORED: Stored = {
   keptParts: 0,
 }
 
-test('a bucket that answers and takes no bundle is not ready until it takes one', () => {
+/** A readiness that sees the events of a queue with one bundle. */
+async function observed(coreDir: string) {
+  const file = join(coreDir, 'x.zip')
+  await writeFile(file, 'x')
   const readiness = new Readiness({ usesDestination: true })
-  const tell = queueCounter(new Metrics(), readiness, () => undefined)
-  const isOk = (): boolean => readiness.checks()[1]?.ok ?? false
+  const observe = queueObserver(new Metrics(), readiness, () => undefined)
   const fail = (code: 'DENIED' | 'CHANGED'): void =>
-    tell({ type: 'failed', ...FILE, error: new UploadError(code, `it is ${code}`), attempt: 1 })
+    observe({ type: 'failed', file, error: new UploadError(code, `it is ${code}`), attempt: 1 })
+  return { file, readiness, observe, fail, isOk: () => readiness.checks()[1]?.ok ?? false }
+}
 
-  readiness.destinationAnswered()
-  expect(isOk()).toBe(true)
-  fail('CHANGED')
-  expect(isOk()).toBe(true)
-  fail('DENIED')
-  const progress: QueueEvent = { type: 'progress', ...FILE, progress: { bytes: 1, totalBytes: 2 } }
-  tell(progress)
-  readiness.destinationAnswered() // by the look at the bucket
-  expect(readiness.checks()[1]).toMatchObject({ ok: false, detail: 'it is DENIED' })
-  tell({ type: 'stored', ...FILE, stored: STORED, durationMs: 1, ageMs: 1, deleted: true })
-  expect(isOk()).toBe(true)
+describe('Readiness', () => {
+  test('is not ready while a store answers and refuses bundles', async ({ node }) => {
+    const { file, readiness, observe, fail, isOk } = await observed(node.coreDir)
+    readiness.destinationAnswered()
+    expect(isOk()).toBe(true)
+    fail('CHANGED')
+    expect(isOk()).toBe(true)
+    fail('DENIED')
+    const progress: QueueEvent = { type: 'progress', file, progress: { bytes: 1, totalBytes: 2 } }
+    observe(progress)
+    readiness.destinationAnswered() // by the request for the bucket
+    expect(readiness.checks()[1]).toMatchObject({ ok: false, detail: 'it is DENIED' })
+    observe({ type: 'stored', file, stored: STORED, durationMs: 1, ageMs: 1, deleted: true })
+    expect(isOk()).toBe(true)
+  })
+
+  test('D10: a refusal ends when its bundle is deleted', async ({ node }) => {
+    const { file, readiness, fail, isOk } = await observed(node.coreDir)
+    readiness.destinationAnswered()
+    fail('DENIED')
+    expect(isOk()).toBe(false)
+    await rm(file)
+    expect(isOk()).toBe(true)
+  })
 })

@@ -1,7 +1,9 @@
-/** A destination that answered within this time counts as reachable. */
-const LATELY_MS = 150_000
+import { existsSync } from 'node:fs'
 
-/** One thing that must hold for the agent to be ready. */
+/** A destination that answered within this time counts as reachable. */
+const RECENT_MS = 150_000
+
+/** One condition of readiness. */
 export interface Check {
   readonly name: 'node' | 'destination'
   readonly ok: boolean
@@ -9,12 +11,12 @@ export interface Check {
   readonly detail: string
 }
 
-/** Ready: this node is prepared, and the destination, where one is used, was reachable lately. */
+/** Ready: this node is prepared, and the destination, where one is used, has answered recently. */
 export class Readiness {
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
   #answeredMs: number | undefined
-  #failure: Error | undefined
-  #refusal: Error | undefined
+  #failure: string | undefined
+  #refusal: { readonly file: string; readonly reason: string } | undefined
   readonly #usesDestination: boolean
 
   constructor({ usesDestination }: { readonly usesDestination: boolean }) {
@@ -39,13 +41,13 @@ export class Readiness {
     this.destinationAnswered()
   }
 
-  /** It answers, but takes no bundle: not what a look at the bucket would tell. Until one is stored. */
-  uploadRefused(error: Error): void {
-    this.#refusal = error
+  /** The store answers, but refused this bundle; holds until one is stored or the bundle is deleted. */
+  uploadRefused(file: string, reason: string): void {
+    this.#refusal = { file, reason }
   }
 
-  destinationFailed(error: Error): void {
-    this.#failure = error
+  destinationFailed(reason: string): void {
+    this.#failure = reason
   }
 
   checks(): readonly Check[] {
@@ -54,9 +56,10 @@ export class Readiness {
 
   #destination(): Check {
     const name = 'destination'
-    if (this.#refusal) return { name, ok: false, detail: this.#refusal.message }
+    if (this.#refusal && !existsSync(this.#refusal.file)) this.#refusal = undefined
+    if (this.#refusal) return { name, ok: false, detail: this.#refusal.reason }
     const agoMs = this.#answeredMs === undefined ? Infinity : performance.now() - this.#answeredMs
-    if (agoMs <= LATELY_MS) return { name, ok: true, detail: 'reachable' }
-    return { name, ok: false, detail: this.#failure?.message ?? 'has not answered yet' }
+    if (agoMs <= RECENT_MS) return { name, ok: true, detail: 'reachable' }
+    return { name, ok: false, detail: this.#failure ?? 'has not answered yet' }
   }
 }

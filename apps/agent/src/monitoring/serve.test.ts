@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { Canaries } from '../canary/delivered-canaries.ts'
+import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import { Metrics } from './metrics.ts'
 import { Readiness } from './readiness.ts'
 import { serve } from './serve.ts'
@@ -25,7 +25,7 @@ test.for(['//', '//a:b/', '/%', '/healthz/..', '/?x=//'])(
       {
         metrics: new Metrics(),
         readiness: new Readiness({ usesDestination: false }),
-        canaries: new Canaries(),
+        canaries: new DeliveredCanaries(),
       },
       LOG,
     )

@@ -1,20 +1,20 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Log } from '../log/open-log.ts'
-import type { Canaries } from '../canary/delivered-canaries.ts'
+import type { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
 
-/** What is told. */
+/** What the server answers with. */
 export interface Served {
   readonly metrics: Metrics
   readonly readiness: Readiness
-  readonly canaries: Canaries
+  readonly canaries: DeliveredCanaries
 }
 
-/** Answers `/healthz`, `/readyz` and `/metrics` on `port`. A port that cannot be had is logged, and never stops the agent. */
+/** Monitoring `/healthz`, `/readyz` and `/metrics` on `port`. A port that cannot be had is logged, and never stops the agent. */
 export function serve(port: number, { metrics, readiness, canaries }: Served, log: Log): Server {
   const server = createServer((request, response) => {
-    // not by URL, which throws at what anybody may send, such as `//`
+    // not by URL, which throws at paths such as `//`
     const pathname = request.url?.split('?', 1)[0] ?? '/'
     if (request.method !== 'GET' && request.method !== 'HEAD') return reply(response, 405, '')
     if (pathname === '/healthz') return reply(response, 200, 'ok\n')
@@ -22,11 +22,11 @@ export function serve(port: number, { metrics, readiness, canaries }: Served, lo
     if (pathname === '/metrics') return void answerMetrics(response, metrics)
     const canary = /^\/delivered\/([\w-]+)$/.exec(pathname)?.[1]
     if (canary !== undefined) return answerDelivered(response, canaries.find(canary))
-    reply(response, 404, '/healthz, /readyz and /metrics are here\n')
+    reply(response, 404, 'not found: this server has /healthz, /readyz and /metrics\n')
   })
-  server.on('error', (err) => log.error({ port, err }, 'no health checks and metrics'))
+  server.on('error', (err) => log.error({ port, err }, 'cannot serve health checks and metrics'))
   server.listen(port, () => log.info({ port }, 'health checks and metrics are served'))
-  // a probe is no reason to stay alive, nor is somebody who keeps a connection open
+  // neither a probe nor an open connection keeps the process alive
   server.unref()
   return server
 }

@@ -9,11 +9,11 @@ export interface NodeFiles {
   readonly composerEnv: string
   readonly crictl: string
   readonly crictlConfig: string
-  /** A line per crash; beyond its size it goes on in a new file, and the old one ends in `.1`. */
+  /** A line per crash; when it is long, it is renamed to end in `.1` and a new file begins. */
   readonly composerLog: string
-  /** What of these is ours; there from before the first file until `remove` has given the node back. */
+  /** List of the files that are ours; exists from before the first file until `remove` has restored the node. */
   readonly deployed: string
-  /** There while `remove` is at work: whoever guards the sysctls must not put them back. */
+  /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
   readonly removing: string
 }
 
@@ -30,25 +30,25 @@ export function nodeFiles(hostDir: string): NodeFiles {
 }
 
 /**
- * Our `remove` says so before it changes anything, and forgets what was deployed before it takes
- * that back. That of version 9 deletes cdc and .env and knows of neither.
+ * Whether `remove` was run: ours creates `.removing` before it changes anything, and deletes
+ * `.deployed` at its end. That of version 9 deletes cdc and .env and neither of these.
  */
 export async function wasRemoved(hostDir: string): Promise<boolean> {
   const { deployed, removing } = nodeFiles(hostDir)
   return (await exists(removing)) || !(await exists(deployed))
 }
 
-/** What a crash needs and somebody deleted. */
+/** What a crash needs and another program deleted. */
 export async function missingFiles(hostDir: string): Promise<string[]> {
   const missing: string[] = []
   for (const name of NEEDED) if (!(await exists(join(hostDir, name)))) missing.push(name)
   return missing
 }
 
-/** What a crash needs; always written by us, whoever had it before. */
+/** What a crash needs; always written by us, also where another program's file has the name. */
 export const NEEDED = ['cdc', '.env'] as const
 
-/** Directories in which composers keep who takes turns and whose crashes were counted. */
+/** Directories of the composers: for their concurrency limiter and for counted crashes. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
@@ -79,8 +79,8 @@ export async function exists(path: string): Promise<boolean> {
 const MAX_NAMES = 100
 
 /**
- * Names of the files in `hostDir` that came from us, a line each; `undefined`: nothing is set up.
- * The directory may be one that others use too, such as GKE's for its own crictl.
+ * Names of the files in `hostDir` that came from us; `undefined`: nothing is set up. Other programs
+ * may use the directory too, such as GKE for its own crictl.
  */
 export async function readDeployed(hostDir: string): Promise<ReadonlySet<string> | undefined> {
   try {
@@ -92,10 +92,10 @@ export async function readDeployed(hostDir: string): Promise<ReadonlySet<string>
 }
 
 /**
- * Note, before they are written, that files of these names will be ours. One that is there already
- * and is not ours is left to whoever put it there. Resolves with the names that may be written.
+ * Lists files of these names as ours, before they are written. One of `ifFree` that exists already
+ * and is not ours stays another program's. Resolves with the names that may be written.
  */
-export async function claimFiles(
+export async function registerFiles(
   hostDir: string,
   always: readonly string[],
   ifFree: readonly string[],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 
-test('prepares a node, files private and sysctls as the contract says', async ({ node }) => {
+test('the start installs private files and sets the sysctls of the contract', async ({ node }) => {
   await node.daemon()
 
   expect(await node.list()).toEqual([
@@ -34,7 +34,7 @@ test('prepares a node, files private and sysctls as the contract says', async ({
   expect((await stat(node.hostDir)).mode & 0o777).toBe(0o700)
 })
 
-test('B4: every file is there before the pattern is set', async ({ node }) => {
+test('B4: every file exists before the pattern is set', async ({ node }) => {
   // a pattern that can be read but not set: all that comes before it must have happened
   await node.sysctl('kernel.core_pattern', '')
   const agent = node.agent([], { SYSCTL_ROOT: await deafPattern(node.dir) })
@@ -45,7 +45,7 @@ test('B4: every file is there before the pattern is set', async ({ node }) => {
 })
 
 test.for(['HOST_DIR', 'CORE_DIR'])(
-  '%s where no directory can be made ends the start with an error, and does not hold it',
+  '%s where no directory can be made ends the start with an error, and does not hang it',
   async (setting, { node }) => {
     const agent = node.agent([], { [setting]: '/proc/cores/here' })
     expect(await agent.ended).toBe(1)
@@ -63,7 +63,7 @@ async function deafPattern(dir: string): Promise<string> {
   return root
 }
 
-test('B2: killed and started with other directories, remove brings the first values back', async ({
+test('B2: remove restores the first values after a kill and a start with other directories', async ({
   node,
 }) => {
   const first = await node.daemon()
@@ -78,7 +78,7 @@ test('B2: killed and started with other directories, remove brings the first val
   expect(await node.list(other.HOST_DIR)).toEqual(['cores'])
 })
 
-test('B21: directories that are too long are refused in words, nothing is touched', async ({
+test('B21: directories that are too long are refused in words, and nothing changes', async ({
   node,
 }) => {
   const agent = node.agent([], { HOST_DIR: join(node.dir, 'd'.repeat(120)) })
@@ -87,16 +87,18 @@ test('B21: directories that are too long are refused in words, nothing is touche
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
-test('B21: in a long directory the optional facts go first, and that is said', async ({ node }) => {
+test('B21: a long HOST_DIR costs the optional facts of a crash, and that is logged', async ({
+  node,
+}) => {
   const long = { HOST_DIR: join(node.dir, 'd'.repeat(54 - node.dir.length)) }
   const agent = await node.daemon(long)
-  expect(JSON.parse(await agent.line(/the directory is long/))).toMatchObject({
+  expect(JSON.parse(await agent.line(/HOST_DIR is long/))).toMatchObject({
     dropped: ['-M=%d', '-F=%F'],
   })
   expect(await node.sysctl('kernel.core_pattern')).toMatch(/ -g=%g$/)
 })
 
-test('every setting broken at once: all reported, the node is prepared all the same', async ({
+test('all settings invalid at once are all reported, and the node is prepared anyway', async ({
   node,
 }) => {
   const agent = await node.daemon({
@@ -124,7 +126,7 @@ test('every setting broken at once: all reported, the node is prepared all the s
   expect((await node.sysctls())[2]).toBe('2')
 })
 
-test('crictl.yaml is version 9’s, crictl is said to be missing', async ({ node }) => {
+test('crictl.yaml is as in version 9, and a missing crictl is logged', async ({ node }) => {
   const agent = await node.daemon({ DEPLOY_CRIO_CONFIG: 'true', DEPLOY_CRIO_EXE: 'true' })
   expect(await readFile(join(node.hostDir, 'crictl.yaml'), 'utf8')).toBe(
     'runtime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 2\ndebug: false\npull-image-on-create: false',
@@ -132,7 +134,9 @@ test('crictl.yaml is version 9’s, crictl is said to be missing', async ({ node
   expect(agent.output()).toContain('no crictl came with this agent')
 })
 
-test('B3: a composer at work is not disturbed when the agent deploys again', async ({ node }) => {
+test('B3: a running composer is not disturbed when the agent installs a new one', async ({
+  node,
+}) => {
   const agent = await node.daemon()
   await agent.kill('SIGKILL')
   const before = await stat(join(node.hostDir, 'cdc'))
@@ -154,15 +158,17 @@ test('B3: a composer at work is not disturbed when the agent deploys again', asy
   expect(await node.list(node.coreDir)).toEqual([expect.stringMatching(/-web-x-1-11\.zip$/)])
 })
 
-test('a directory that cannot be written is named, and the sysctls stay', async ({ node }) => {
+test('a directory that cannot be written is named, and the sysctls do not change', async ({
+  node,
+}) => {
   await writeFile(join(node.dir, 'file'), '')
   const agent = node.agent([], { HOST_DIR: join(node.dir, 'file/host') })
   expect(await agent.ended).toBe(1)
-  expect(agent.output()).toMatch(/"fatal".*file\/host` lies below something that is no directory/)
+  expect(agent.output()).toMatch(/"fatal".*file\/host` is below a file that is no directory/)
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
-test('B18: a core of the agent itself would hold no memory', async ({ node }) => {
+test('B18: a core of the agent itself would contain no memory', async ({ node }) => {
   const agent = await node.daemon()
   expect(await readFile(`/proc/${agent.pid}/coredump_filter`, 'utf8')).toBe('00000000\n')
 })

@@ -6,13 +6,13 @@ import { exists } from './node-files.ts'
 import { CORE_PATTERN, SYSCTLS, hostDirOf } from './sysctls.ts'
 
 const WORDS = {
-  restored: 'sysctl given back',
+  restored: 'sysctl restored',
   fallback: 'sysctl set to the default of the kernel: there is no backup of what it was',
-  foreign: 'sysctl was changed by somebody else meanwhile: left as it is',
+  foreign: 'sysctl was changed by another program meanwhile: left as it is',
 } as const
 
-/** The three sysctls as they were found. Resolves with the keys that could not be given back. */
-export async function giveBackSysctls(
+/** Restores the three sysctls as they were found. Resolves with the keys that could not be restored. */
+export async function restoreSysctls(
   { hostDir, sysctlRoot: root }: AgentSettings,
   log: Log,
 ): Promise<string[]> {
@@ -20,14 +20,14 @@ export async function giveBackSysctls(
   if (other !== undefined && other !== hostDir && (await exists(join(other, 'cdc')))) {
     log.warn(
       { hostDir: other },
-      'the sysctls belong to an agent in another directory now: left to it',
+      'the sysctls were set by an agent in another directory: left to that agent',
     )
     return []
   }
   const results = await giveBack(SYSCTLS.toReversed(), {
     root,
     backupDir: hostDir,
-    // a stranger's newer pattern is left alone; the numbers go back in any case
+    // a newer pattern of another program stays; the numbers are restored in any case
     isOurs: (key, value) => key !== CORE_PATTERN || hostDirOf(value) !== undefined,
     // what the kernel starts with, core(5): better than a pattern that points to nothing
     fallbacks: { [CORE_PATTERN]: 'core' },
@@ -37,7 +37,7 @@ export async function giveBackSysctls(
     const { key: sysctl, outcome } = result
     if (outcome === 'failed') {
       failed.push(sysctl)
-      log.error({ sysctl, err: result.error }, 'sysctl could not be given back; going on')
+      log.error({ sysctl, err: result.error }, 'sysctl could not be restored; going on')
     } else if (outcome !== 'unchanged') {
       log.info({ sysctl, value: result.value }, WORDS[outcome])
     }

@@ -10,42 +10,43 @@ import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
 
 const LOOK_MS = 2000
 
-export interface Watcher {
-  /** Each change by somebody else, once. */
-  onTampering(sysctl: string): void
-  /** Whenever that differs: the sysctls and files that are not ours now; empty when all are again. */
-  onForeign(names: readonly string[]): void
+export interface NodeListeners {
+  /** Each change of one of our sysctls by another program, once. */
+  onDrift(sysctl: string): void
+  /** Each time the list changes: the sysctls and files that are not ours now; empty when all are ours again. */
+  onChanged(names: readonly string[]): void
 }
 
 /**
- * Notice that somebody else changed one of our sysctls or deleted our files: said, counted, and put
- * back where the settings say so. Resolves when aborted, when `remove` has given the node back, or
- * with `deleted` when the node must be prepared again: the preStop of version 9 may come after us.
+ * Notices that another program changed one of our sysctls or deleted our files: logs and counts it,
+ * and restores ours where the settings ask for that. Resolves when aborted, when `remove` has
+ * restored the node, or with `deleted` when the node must be prepared again: the preStop of version
+ * 9 may run after our start.
  */
-export async function guardNode(
+export async function watchNode(
   settings: AgentSettings,
   { sysctls, backups }: PreparedNode,
   log: Log,
   signal: AbortSignal,
-  watcher: Watcher,
+  listeners: NodeListeners,
 ): Promise<'aborted' | 'removed' | 'deleted'> {
   const { hostDir, sysctlRoot: root, tamper } = settings
   const known = new Map<string, string>(Object.entries(sysctls))
   let missing: readonly string[] = []
-  const tellForeign = (): void => {
-    const foreign = [...known.keys()].filter((key) => known.get(key) !== sysctls[key])
-    watcher.onForeign([...foreign, ...missing])
+  const reportChanged = (): void => {
+    const changed = [...known.keys()].filter((key) => known.get(key) !== sysctls[key])
+    listeners.onChanged([...changed, ...missing])
   }
   while (!signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
-    // before the sysctls: a pattern that points to nothing is worse than somebody else's
+    // before the sysctls: a pattern that points to nothing is worse than another program's
     const gone = await missingFiles(hostDir)
     if (!signal.aborted && gone.join() !== missing.join()) {
-      if (gone.length > 0 && (await saidRemoved(hostDir, log))) return 'removed'
+      if (gone.length > 0 && (await isRemoved(hostDir, log))) return 'removed'
       missing = gone
-      tellForeign()
+      reportChanged()
       if (gone.length > 0) {
-        log.warn({ hostDir, missing: gone }, 'files of ours were deleted by somebody else')
+        log.warn({ hostDir, missing: gone }, 'another program deleted files of this agent')
         if (tamper === 'restore') {
           await keepBackups(hostDir, backups)
           return 'deleted'
@@ -57,26 +58,26 @@ export async function guardNode(
       if (signal.aborted || found === undefined || found === known.get(key)) continue
       known.set(key, found)
       if (found !== expected) {
-        if (await saidRemoved(hostDir, log)) return 'removed'
-        // two agents that put their own pattern back would never end
-        const rival = key === CORE_PATTERN ? hostDirOf(found) : undefined
+        if (await isRemoved(hostDir, log)) return 'removed'
+        // two agents that restore their own pattern would never end
+        const otherAgent = key === CORE_PATTERN ? hostDirOf(found) : undefined
         const restored =
           tamper === 'restore' &&
-          rival === undefined &&
+          otherAgent === undefined &&
           (await restore(key, expected, settings, backups, log))
         if (restored) known.set(key, expected)
-        log.warn({ sysctl: key, found, expected, restored }, 'sysctl changed by somebody else')
-        watcher.onTampering(key)
+        log.warn({ sysctl: key, found, expected, restored }, 'sysctl changed by another program')
+        listeners.onDrift(key)
       }
-      tellForeign()
+      reportChanged()
     }
   }
   return 'aborted'
 }
 
-async function saidRemoved(hostDir: string, log: Log): Promise<boolean> {
+async function isRemoved(hostDir: string, log: Log): Promise<boolean> {
   const removed = await wasRemoved(hostDir)
-  if (removed) log.info('`remove` gave this node back')
+  if (removed) log.info('`remove` has restored this node')
   return removed
 }
 
@@ -92,12 +93,12 @@ async function restore(
     await writeSysctl(key, value, { root })
     return true
   } catch (err) {
-    log.error({ sysctl: key, err }, 'cannot put our value back')
+    log.error({ sysctl: key, err }, 'cannot restore our value of a sysctl')
     return false
   }
 }
 
-/** What the node had before us, where whoever tampered with it deleted that too. */
+/** What the node had before us, where the other program deleted that too. */
 async function keepBackups(hostDir: string, backups: PreparedNode['backups']): Promise<void> {
   for (const [key, value] of Object.entries(backups)) {
     const path = join(hostDir, `${key.split('.').at(-1)}.bak`)

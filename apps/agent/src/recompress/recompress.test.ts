@@ -98,7 +98,7 @@ const delivered = async (node: ScratchNode, names: readonly string[]): Promise<v
   await vi.waitFor(async () => expect(await there()).toEqual(names), { timeout: 40_000 })
 }
 
-test('a core that was stored in haste is compressed before it is sent; others do not wait for it', async ({
+test('a core that was stored uncompressed is recompressed before its upload; others do not wait for it', async ({
   node,
 }) => {
   const core = coreOf(20_000_000)
@@ -138,7 +138,7 @@ test('a core that was stored in haste is compressed before it is sent; others do
   expect(await readdir(node.coreDir)).toEqual([])
 })
 
-test('without the setting it is sent as it is', async ({ node }) => {
+test('without RECOMPRESS a bundle is uploaded unchanged', async ({ node }) => {
   await bundle(node, 'hasty', coreOf(2_000_000))
   await node.daemon({ CANARY: 'false' })
   await delivered(node, ['hasty.zip'])
@@ -147,7 +147,7 @@ test('without the setting it is sent as it is', async ({ node }) => {
   )
 })
 
-test('one that is damaged, and one that is no zip, are said and sent as they are', async ({
+test('a damaged bundle and a file that is no zip are logged and uploaded unchanged', async ({
   node,
 }) => {
   const path = await bundle(node, 'damaged', coreOf(2_000_000))
@@ -165,7 +165,7 @@ test('one that is damaged, and one that is no zip, are said and sent as they are
   expect(damaged.equals(readFileSync(join(node.destination, 'damaged.zip')))).toBe(true)
 })
 
-test('no upload waits beyond its time, and nothing is left', async ({ node }) => {
+test('no upload waits longer than its limit, and no file is left', async ({ node }) => {
   const { size } = await stat(await bundle(node, 'huge', HUGE))
   const agent = await node.daemon({ ...ON, RECOMPRESS_MAX_DELAY_SECONDS: '1' })
   await agent.line(/compressing a bundle in full was stopped/)
@@ -204,7 +204,7 @@ test('at idle priority, first to go when memory runs out, without the keys of th
   expect(readFileSync(`/proc/${child}/environ`, 'utf8')).not.toMatch(/S3_|DESTINATION/)
 })
 
-test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one goes on', async ({
+test('SIGTERM and kill -9 of the agent end the recompression; the next agent repeats it', async ({
   node,
 }) => {
   const { size, ino } = await stat(await bundle(node, 'huge', HUGE))
@@ -223,7 +223,7 @@ test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one go
     expect([now.size, now.ino]).toEqual([size, ino])
     expect(await begun()).toBe(signal === 'SIGKILL')
   }
-  // off now: what was left goes all the same, and becomes no second bundle
+  // off now: what was left goes anyway, and becomes no second bundle
   const last = await node.daemon({ CANARY: 'false' })
   await delivered(node, ['huge.zip'])
   await sleep(200)

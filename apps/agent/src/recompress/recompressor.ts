@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeRecompressLeftOvers } from '@core-dump-handler/ingest'
 import type { QueueEvent, WaitingFile } from '@core-dump-handler/upload'
+import { messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import type { RecompressSettings } from '../settings/read-settings.ts'
 import { recompressBundle, type Result } from './recompress-bundle.ts'
@@ -87,8 +88,7 @@ export class Recompressor {
       const until = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(leftMs))])
       result = await recompressBundle(path, stored, minFreeBytes, until)
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      result = { outcome: 'failed', code: 'IO', message }
+      result = { outcome: 'failed', code: 'IO', message: messageOf(error) }
     }
     const durationMs = Math.round(performance.now() - started)
     if (result.outcome === 'stopped' || result.outcome === 'failed') await this.#tidy()
@@ -115,7 +115,7 @@ function tell(log: Log, file: string, durationMs: number, result: Result): void 
     case 'kept':
       return log.info(facts, 'bundle not compressed any further: it would save too little')
     case 'busy':
-      return log.info(facts, 'bundle not compressed any further: somebody holds it')
+      return log.info(facts, 'bundle not compressed any further: another process has locked it')
     case 'stopped':
       return log.info(facts, 'compressing a bundle in full was stopped: it stays as it was')
     case 'failed': {

@@ -15,9 +15,9 @@ import { agentVersion } from '../version.ts'
 
 /** What is known of an unfinished bundle besides its content. */
 export interface PartFacts {
-  /** Of the bundle, without `.zip`: the beginning of its entries. */
+  /** Name of the bundle without `.zip`: the beginning of its entries' names. */
   readonly name: string
-  /** Name of this node, where dump-info does not tell. */
+  /** Name of this node, where dump-info has none. */
   readonly nodeName: string
   readonly createdMs: number
   /** Of the last write. */
@@ -28,10 +28,10 @@ const METHODS: Readonly<Record<number, 'deflate' | 'zstd'>> = { 8: 'deflate', 93
 const DIED = 'The composer died'
 
 /** The entries that end a bundle whose composer died: the manifest, and dump-info where it is lost. */
-export async function endingOf(saved: SavedZip, part: PartFacts): Promise<SalvageAddition[]> {
+export async function closingEntries(saved: SavedZip, part: PartFacts): Promise<SalvageAddition[]> {
   const isThere = (suffix: string): SavedEntry | undefined =>
     saved.entries.find(({ name, whole }) => whole && name.endsWith(suffix))
-  // it died behind its last entry: its own story is whole
+  // it died after its last entry: its own metadata is complete
   if (isThere(ENTRY.manifest) !== undefined) return []
   const dumpInfo = isThere(ENTRY.dumpInfo)
   const info = parseDumpInfo(dumpInfo && String(await saved.read(dumpInfo.name)))
@@ -43,10 +43,10 @@ export async function endingOf(saved: SavedZip, part: PartFacts): Promise<Salvag
     composer: agentVersion(),
     node: { hostname: info.node_hostname || part.nodeName, kernel: release() },
     crash: crashOfDumpInfo(info, new Date(part.createdMs)),
-    identity: { status: 'unverified', reason: `${DIED} before it told whose crash it was` },
+    identity: { status: 'unverified', reason: `${DIED} before it recorded whose crash it was` },
     core,
     timings: timingsOf(part),
-    problems: [{ code: 'COMPOSER_DIED', message: messageOf(saved, core) }],
+    problems: [{ code: 'COMPOSER_DIED', message: messageOfSaved(saved, core) }],
   })
   const record = {
     ...info,
@@ -90,13 +90,13 @@ function coreOf({ entries, foundBytes }: SavedZip, name: string): ManifestCore {
   }
 }
 
-/** The least that can be said: the process was held while the file was written to. */
+/** The lower bound: the process was held while the file was written. */
 function timingsOf({ createdMs, modifiedMs }: PartFacts): BundleManifest['timings'] {
   const totalMs = Math.max(0, Math.round(modifiedMs - createdMs))
   return { heldMs: totalMs, lookupMs: 0, totalMs }
 }
 
-function messageOf({ lostBytes }: SavedZip, { bytes }: ManifestCore): string {
-  const lost = lostBytes > 0 ? `; ${lostBytes} bytes behind them could not be used` : ''
+function messageOfSaved({ lostBytes }: SavedZip, { bytes }: ManifestCore): string {
+  const lost = lostBytes > 0 ? `; ${lostBytes} bytes after them could not be used` : ''
   return `The composer ended before the bundle was done (killed, out of memory, or the node went down): the agent saved ${bytes} bytes of the core${lost}`
 }

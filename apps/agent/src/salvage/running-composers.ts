@@ -1,9 +1,9 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-/** As it is deployed, as it is called by hand, and from its sources. */
+/** As it is installed, as a person calls it, and from its sources. */
 const COMPOSER = /^(cdc|composer|core-dump-composer)(\.[cm]?[jt]s)?$/
-/** It and its options may stand before it. */
+/** Node and its options may precede it. */
 const INTERPRETER = /^node/
 const MAX_WORDS = 8
 /** PROC_PID_INIT_INO of the kernel: the pid namespace in which it starts its handlers. */
@@ -19,17 +19,17 @@ export async function seesAllProcesses(procRoot: string): Promise<boolean> {
 }
 
 /**
- * The composers at work. Known by their command lines, which everybody may read: an agent without
- * capabilities is refused the open files of a process that has some, ptrace(2). Of processes in a
- * container, who could call themselves what they like, none counts.
+ * The running composers, by their command lines, which any process may read: an agent without
+ * capabilities may not read the open files of a process that has some, ptrace(2). Processes in a
+ * container do not count, because they can choose any name.
  */
-export async function livingComposers(procRoot: string): Promise<ReadonlySet<ProcessId>> {
+export async function runningComposers(procRoot: string): Promise<ReadonlySet<ProcessId>> {
   const found = new Set<ProcessId>()
   for (const name of await readdir(procRoot)) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
     try {
       const dir = join(procRoot, name)
-      // first: a command line is read from the memory of the process, and a hostile one's never comes
+      // first: a command line is read from the memory of the process, and a hostile process can block that
       if (isContained(await readFile(join(dir, 'status'), 'latin1'))) continue
       if (!isComposer(await readFile(join(dir, 'cmdline'), 'latin1'))) continue
       found.add(`${Number(name)}:${startTime(await readFile(join(dir, 'stat'), 'latin1'))}`)
@@ -65,7 +65,7 @@ function isContained(status: string): boolean {
   return /^NSpid:\t\d+\t/m.test(status)
 }
 
-/** Field 22 of proc_pid_stat(5); a dead process that nobody waited for has ended too. */
+/** Field 22 of proc_pid_stat(5); a zombie has ended too. */
 function startTime(stat: string): string {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const [state = '', start = ''] = [fields[0], fields[19]]

@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ENTRY, nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError, salvageZip, type SalvagedZip } from '@core-dump-handler/ingest'
-import { endingOf } from './closing-entries.ts'
+import { closingEntries } from './closing-entries.ts'
 
 export interface SalvagePartOptions {
   readonly nodeName: string
@@ -35,7 +35,7 @@ export async function salvagePart(
     try {
       const salvaged = await salvageZip(join(directory, file), {
         finalPath,
-        addEntries: async (saved) => endingOf(saved, facts),
+        addEntries: async (saved) => closingEntries(saved, facts),
         onProgress,
         signal,
       })

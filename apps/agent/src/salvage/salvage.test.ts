@@ -98,7 +98,7 @@ test.for(['deflate', 'store', 'adaptive', 'zstd'])(
     }
     const parts = (await readdir(node.coreDir)).filter((name) => name.endsWith('.part'))
     expect(parts.length).toBeGreaterThan(2)
-    // killed before its first entry, it told nobody what had crashed
+    // killed before its first entry, it told no one what had crashed
     const sizes = await Promise.all(
       parts.map(async (name) => (await stat(join(node.coreDir, name))).size),
     )
@@ -133,7 +133,7 @@ test.for(['deflate', 'store', 'adaptive', 'zstd'])(
   },
 )
 
-test('a living composer is left alone, however quiet its file; once killed it is salvaged', async ({
+test('the file of a running composer is not salvaged, however old; after a kill it is', async ({
   node,
 }) => {
   await prepared(node)
@@ -155,9 +155,7 @@ test('a living composer is left alone, however quiet its file; once killed it is
   expect(core.equals(CORE.subarray(0, core.length))).toBe(true)
 })
 
-test('B17: what is scanned while composers write is never salvaged under their hands', async ({
-  node,
-}) => {
+test('B17: files that running composers write are never salvaged', async ({ node }) => {
   await prepared(node)
   const composers = Array.from({ length: 4 }, (_, n) => {
     const composer = startComposer(node.hostDir, node.coreDir, n)
@@ -173,9 +171,7 @@ test('B17: what is scanned while composers write is never salvaged under their h
   }
 }, 60_000)
 
-test('nothing that can be used: a record with the reason, and only then the file goes', async ({
-  node,
-}) => {
+test('an unusable file becomes a record with the reason before it is deleted', async ({ node }) => {
   await writeFile(join(node.coreDir, '.empty.zip.part'), '')
   await writeFile(join(node.coreDir, '.garbage.zip.part'), 'x'.repeat(5000))
   expect(await scanOnce(node)).toEqual(['replaced', 'replaced'])
@@ -188,9 +184,7 @@ test('nothing that can be used: a record with the reason, and only then the file
   })
 })
 
-test('what is no composer’s file is left alone, and a name that is taken is not', async ({
-  node,
-}) => {
+test('other files are not salvaged, and a taken name gets a suffix', async ({ node }) => {
   await prepared(node)
   const composer = startComposer(node.hostDir, node.coreDir, 1)
   await feedAndKill(composer, CORE, { bytes: 2_000_000, waitMs: 100 })
@@ -210,7 +204,9 @@ test('what is no composer’s file is left alone, and a name that is taken is no
   open(join(node.coreDir, `${name}-2.zip`))
 })
 
-test('the agent salvages what it finds at its start, sends it, and counts it', async ({ node }) => {
+test('the agent salvages unfinished files at its start, uploads and counts them', async ({
+  node,
+}) => {
   await prepared(node)
   const composer = startComposer(node.hostDir, node.coreDir, 3)
   await feedAndKill(composer, CORE, { bytes: 4_000_000, waitMs: 200 })
@@ -245,7 +241,7 @@ test('the agent salvages what it finds at its start, sends it, and counts it', a
   expect(metrics).toMatch(/core_dump_crashes_total\{outcome="incomplete",[^}]*\} 1/)
 }, 40_000)
 
-test('an agent killed at any point of a salvage loses nothing: the next one finishes it', async ({
+test('an agent killed at any point of a salvage loses nothing: the next agent finishes it', async ({
   node,
 }) => {
   await prepared(node)
@@ -279,7 +275,7 @@ test('an agent killed at any point of a salvage loses nothing: the next one fini
   expect(saved.equals(core.subarray(0, saved.length))).toBe(true)
 }, 60_000)
 
-test('an agent that cannot see the processes of its node says so, and carries what is done', async ({
+test('an agent that cannot see the processes of its node logs that, and uploads finished bundles', async ({
   node,
 }) => {
   await writeFile(join(node.coreDir, '.left.zip.part'), 'PK')

@@ -12,15 +12,15 @@ export type Outcome = SalvagedPart['outcome'] | 'failed'
 export interface SalvagerOptions extends SalvagePartOptions {
   readonly watch: WriterWatchOptions
   readonly log: Log
-  /** Told of each file, once for each try. */
+  /** Called for each file, once for each attempt. */
   readonly onSalvaged: (outcome: Outcome) => void
 }
 
 const TEXTS: Readonly<Record<SalvagedPart['outcome'], string>> = {
-  whole: 'a composer died with its bundle done: it has its name now',
-  closed: 'a composer died: what it had written is a bundle now',
-  replaced: 'a composer died and nothing it wrote can be used: a record says so',
-  published: 'a composer died with its bundle published: its unfinished name is gone',
+  whole: 'a composer died after it had finished a bundle: the bundle is published now',
+  closed: 'a composer died: what it had written is published as a bundle',
+  replaced: 'a composer died and nothing it wrote can be used: a record of the crash is published',
+  published: 'a composer died after it had published its bundle: the unfinished name is deleted',
 }
 /** After n failures in a row a file waits for so many scans, doubled each time. */
 const MAX_WAIT_SCANS = 120
@@ -39,7 +39,7 @@ export class Salvager {
     this.#watch = new WriterWatch(options.watch)
   }
 
-  /** Looks once, and does what there is to do; tells how many files are left. Never rejects. */
+  /** Looks once and salvages what it can; resolves with how many files are left. Never rejects. */
   async scan(): Promise<number> {
     try {
       const parts = await listParts(this.#directory)
@@ -71,7 +71,7 @@ export class Salvager {
       onSalvaged(outcome)
     } catch (err) {
       if (signal.aborted) return
-      // somebody writes to it, or took it away: not ours to tell
+      // another process writes to it, or deleted it
       if (isIngestError(err) && ['CHANGED', 'NOT_FOUND'].includes(err.code)) return
       const count = (this.#failures.get(file)?.count ?? 0) + 1
       this.#failures.set(file, { count, waitScans: Math.min(2 ** count, MAX_WAIT_SCANS) })

@@ -208,7 +208,7 @@ test('a region that is a host name is the endpoint, as in version 9', () => {
   expect(settings.destination?.s3.region).toBeUndefined()
 })
 
-test('B12: the placeholder XXX counts as unset and is said so, so that a role is used', () => {
+test('B12: the placeholder XXX is reported and counts as not set, so that a role is used', () => {
   const { settings, problems } = readSettings({
     S3_ACCESS_KEY: 'XXX',
     S3_SECRET: 'XXX',
@@ -281,7 +281,7 @@ test('B27: no complaint repeats a secret', () => {
   expect(settings.secrets).toContain('canary\nsecret')
 })
 
-test('proxies are those everybody knows; one that makes no sense is told without its password', () => {
+test('the usual proxy variables are used; an invalid one is reported without its password', () => {
   const { settings, problems } = readSettings({
     DESTINATION: 's3://b',
     INTERVAL: '1000',

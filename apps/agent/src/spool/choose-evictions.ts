@@ -8,7 +8,7 @@ export interface SpoolFile {
   readonly workload: string
   /** False: a record, which costs little and is all there is of its crash. */
   readonly hasCore: boolean
-  /** On its way into the store. */
+  /** It is being uploaded or recompressed. */
   readonly busy: boolean
 }
 
@@ -19,11 +19,11 @@ export interface SpoolLimits {
   readonly maxAgeMs: number
 }
 
-export type DropReason = 'SPOOL_MAX_BYTES' | 'SPOOL_MAX_FILES' | 'SPOOL_MAX_AGE_HOURS'
+export type EvictionReason = 'SPOOL_MAX_BYTES' | 'SPOOL_MAX_FILES' | 'SPOOL_MAX_AGE_HOURS'
 
-export interface Drop {
+export interface Eviction {
   readonly file: SpoolFile
-  readonly reason: DropReason
+  readonly reason: EvictionReason
 }
 
 // once over a limit, a tenth below it: so that not every further crash costs a round, and a record
@@ -32,19 +32,19 @@ const LOW_WATER = 0.9
 const RECORD_BYTES = 4096
 
 /**
- * What must go: cores too old to be waited for; then, over a limit, the oldest of whoever has most,
- * cores before records. Never the first core of a workload, nor what is on its way.
+ * Chooses what is deleted: cores over the age limit; then, over another limit, the oldest of the
+ * workload that has most, cores before records. Never the first core of a workload, nor a busy file.
  */
-export function chooseDrops(
+export function chooseEvictions(
   files: readonly SpoolFile[],
   { maxBytes, maxFiles, maxAgeMs }: SpoolLimits,
   nowMs: number,
-): readonly Drop[] {
-  const drops: Drop[] = []
+): readonly Eviction[] {
+  const evictions: Eviction[] = []
   const recorded = new Set<string>()
   const total = { bytes: sum(files), files: files.length }
-  const drop = (file: SpoolFile, reason: DropReason): void => {
-    drops.push({ file, reason })
+  const evict = (file: SpoolFile, reason: EvictionReason): void => {
+    evictions.push({ file, reason })
     total.bytes -= file.bytes
     total.files--
     if (recorded.has(file.workload)) return
@@ -56,11 +56,11 @@ export function chooseDrops(
   if (maxAgeMs > 0) {
     for (const group of groups) {
       for (const file of group.cores.splice(0, countOlder(group.cores, nowMs - maxAgeMs))) {
-        drop(file, 'SPOOL_MAX_AGE_HOURS')
+        evict(file, 'SPOOL_MAX_AGE_HOURS')
       }
     }
   }
-  const reduce = (unit: 'bytes' | 'files', limit: number, reason: DropReason): void => {
+  const reduce = (unit: 'bytes' | 'files', limit: number, reason: EvictionReason): void => {
     if (limit === 0 || total[unit] <= limit) return
     const size = (list: readonly SpoolFile[]): number =>
       unit === 'bytes' ? sum(list) : list.length
@@ -71,13 +71,13 @@ export function chooseDrops(
         const file = group?.[kind].shift()
         if (group === undefined || file === undefined) break
         sizes.set(group, (sizes.get(group) ?? 0) - (unit === 'bytes' ? file.bytes : 1))
-        drop(file, reason)
+        evict(file, reason)
       }
     }
   }
   reduce('bytes', maxBytes, 'SPOOL_MAX_BYTES')
   reduce('files', maxFiles, 'SPOOL_MAX_FILES')
-  return drops
+  return evictions
 }
 
 interface Group {

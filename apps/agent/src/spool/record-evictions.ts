@@ -5,20 +5,20 @@ import {
   ENTRY,
 } from '@core-dump-handler/bundle'
 import { agentVersion } from '../version.ts'
-import type { Drop } from './choose-evictions.ts'
+import type { Eviction } from './choose-evictions.ts'
 
-export interface DroppedFacts extends Drop {
+export interface EvictedBundle extends Eviction {
   readonly facts: BundleInfo
 }
 
-/** A record lists so many bundles at most; of those before, the number is in its message. */
+/** A record lists so many bundles at most, the newest; its message has the number of all. */
 const MAX_LISTED = 10_000
 
-/** One record for the dropped bundles of a workload: the story of the newest, and a list of all. */
-export function recordOfDrops(drops: readonly DroppedFacts[]): CrashRecord | undefined {
-  const newest = drops.toSorted((a, b) => b.file.mtimeMs - a.file.mtimeMs)[0]
+/** One record for the evicted bundles of a workload: the metadata of the newest, and a list of all. */
+export function recordOfEvictions(evictions: readonly EvictedBundle[]): CrashRecord | undefined {
+  const newest = evictions.toSorted((a, b) => b.file.mtimeMs - a.file.mtimeMs)[0]
   if (newest === undefined) return undefined
-  const all = drops.flatMap(({ file, reason, facts }): DroppedBundle[] => {
+  const all = evictions.flatMap(({ file, reason, facts }): DroppedBundle[] => {
     const { manifest, dropped } = facts
     if (dropped !== undefined) return [...dropped]
     const time = manifest?.crash.time ?? new Date(file.mtimeMs).toISOString()
@@ -27,7 +27,7 @@ export function recordOfDrops(drops: readonly DroppedFacts[]): CrashRecord | und
   })
   const listed = all.toSorted((a, b) => (a.time < b.time ? -1 : 1)).slice(-MAX_LISTED)
   const reasons = [...new Set(all.map(({ reason }) => reason))].join(', ')
-  const reason = `Dropped on the node before the store took it, with ${all.length - 1} others of its workload: ${reasons}`
+  const reason = `Deleted on the node before it was uploaded, with ${all.length - 1} others of its workload: ${reasons}`
   const { manifest, dumpInfo } = newest.facts
   return {
     name: `${newest.file.name.replace(/\.zip$/, '').replace(/(-dropped)(-\d+)?$/, '')}-dropped`,
@@ -45,7 +45,7 @@ export function recordOfDrops(drops: readonly DroppedFacts[]): CrashRecord | und
   }
 }
 
-/** Of a bundle that nobody can read nothing is known but when it was written. */
+/** Of an unreadable bundle only the time of its last write is known. */
 function unreadable(mtimeMs: number): CrashRecord['manifest'] {
   return {
     composer: agentVersion(),

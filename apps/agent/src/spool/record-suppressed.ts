@@ -2,6 +2,7 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatDumpInfo, writeRecord } from '@core-dump-handler/bundle'
 import * as v from 'valibot'
+import { codeOf } from '../error.ts'
 import { agentVersion } from '../version.ts'
 
 /** A counter of the composer: key, seconds of the window, number of the window since 1970. */
@@ -18,21 +19,21 @@ const FACTS = v.object({
   limit: v.number(),
 })
 
-export interface CloseWindowsOptions {
+export interface RecordSuppressedOptions {
   readonly hostDir: string
   readonly coreDir: string
   readonly nodeName: string
-  /** Those that are not over, too. */
+  /** Whether windows that are not over are recorded, too. @default false */
   readonly all?: boolean
-  /** Crashes that are in no record of their own. */
+  /** Called with the number of crashes that have no record of their own. */
   readonly onSuppressed: (crashes: number) => void
 }
 
 /** Makes a record of the crashes that RATE_CRASHES suppressed in each window that is over. */
-export async function closeWindows(options: CloseWindowsOptions): Promise<void> {
+export async function recordSuppressed(options: RecordSuppressedOptions): Promise<void> {
   const directory = join(options.hostDir, 'rate')
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return []
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return []
     throw error
   })
   for (const name of names) {
@@ -46,7 +47,7 @@ export async function closeWindows(options: CloseWindowsOptions): Promise<void> 
   }
 }
 
-interface Window extends CloseWindowsOptions {
+interface Window extends RecordSuppressedOptions {
   readonly key: string
   readonly endMs: number
   readonly seconds: number
@@ -56,14 +57,14 @@ async function closeWindow(file: string, window: Window): Promise<void> {
   const { key, endMs, seconds, coreDir, nodeName } = window
   const text = await readFile(`${file}.json`, 'utf8').catch(() => undefined)
   const { success, output } = v.safeParse(FACTS, text && parseJson(text))
-  // nobody came beyond the limit
+  // no crash was over the limit
   if (!success) return
   const { size: crashes } = await stat(file)
-  // the first one has a record of its own, with whose it was
+  // the first suppressed crash has a record of its own, with its pod
   const suppressed = crashes - output.limit - 1
   if (suppressed <= 0) return
   const begin = new Date(endMs - seconds * 1000).toISOString()
-  const reason = `${suppressed} more crashes of this workload were not taken from ${begin} for ${seconds} s: RATE_CRASHES is ${output.limit}`
+  const reason = `${suppressed} more crashes of this workload were not kept from ${begin} for ${seconds} s: RATE_CRASHES is ${output.limit}`
   const { exe, comm, signal, signalName, scope } = output
   await writeRecord(coreDir, {
     name: `${key}-${endMs / 1000}-suppressed`,
@@ -85,7 +86,7 @@ async function closeWindow(file: string, window: Window): Promise<void> {
       crash: { time: new Date(endMs).toISOString(), signal: Number(signal), signalName, comm, exe },
       identity: {
         status: scope === 'host' ? 'host' : 'unverified',
-        reason: 'the record of the first suppressed crash tells whose it was',
+        reason: 'the record of the first suppressed crash names its pod',
         ...(scope.includes('-') && { podUid: scope }),
       },
       timings: { heldMs: 0, lookupMs: 0, totalMs: 0 },

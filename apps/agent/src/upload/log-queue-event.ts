@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
 
-/** One line for what a person running this wants to know; file names are fields, never text. */
+/** One log line per event of the queue; file names are fields, never text. */
 export function logQueueEvent(log: Log, event: QueueEvent): void {
   switch (event.type) {
     case 'started':
@@ -18,13 +18,13 @@ export function logQueueEvent(log: Log, event: QueueEvent): void {
       const resumed = parts > 0 ? { parts, keptParts } : {}
       const text =
         outcome === 'existing'
-          ? 'was in the store already, local bundle deleted'
+          ? 'the store has the bundle already; local bundle deleted'
           : 'stored and verified, local bundle deleted'
       const more = { ...facts, ...resumed, ...(takenKey !== undefined && { takenKey }) }
       if (event.deleted) return log.info(more, text)
       return log.warn(
         more,
-        'stored and verified; the local file stays: it is not the one that was sent',
+        'stored and verified; the local file is kept, because it has changed since',
       )
     }
     case 'failed': {
@@ -35,18 +35,18 @@ export function logQueueEvent(log: Log, event: QueueEvent): void {
       )
     }
     case 'skipped':
-      return log.info({ file: basename(event.file), reason: event.reason }, 'skipped')
+      return log.info({ file: basename(event.file), reason: event.reason }, 'bundle skipped')
     case 'paused':
       return log.error(
         { retryInMs: event.retryInMs, err: event.error },
-        'the destination fails; bundles wait on the node',
+        'uploads fail: bundles wait on the node',
       )
     case 'resumed':
-      return log.info('the destination takes bundles again')
+      return log.info('uploads work again')
     case 'problem':
       return log.warn(
         { code: event.code, problem: event.message, err: event.cause },
-        'upload queue',
+        'problem of the upload queue',
       )
     case 'progress':
   }

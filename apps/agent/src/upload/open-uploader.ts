@@ -5,29 +5,30 @@ import {
   type QueueEvent,
   type QueueOptions,
 } from '@core-dump-handler/upload'
+import { messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { logQueueEvent } from './log-queue-event.ts'
 
-/** Where bundles go, and the queue that takes them there. */
-export interface Carrier {
+/** Where bundles go, and the queue that uploads them. */
+export interface Uploader {
   readonly destination: Destination
   readonly queue: UploadQueue
 }
 
-export interface CarrierListeners {
+export interface UploaderListeners {
   readonly onEvent?: (event: QueueEvent) => void
   readonly holdBack?: QueueOptions['holdBack']
-  /** The settings name a destination that cannot be one. */
-  readonly onUnusable?: (error: Error) => void
+  /** Called when the destination of the settings is unusable. */
+  readonly onUnusable?: (reason: string) => void
 }
 
-/** `undefined` where the settings name no usable destination: said in the log, and bundles stay on the node. */
-export function openCarrier(
+/** `undefined` where the settings name no usable destination: that is logged, and bundles stay on the node. */
+export function openUploader(
   { destination: where, coreDir }: AgentSettings,
   log: Log,
-  { onEvent, holdBack, onUnusable }: CarrierListeners = {},
-): Carrier | undefined {
+  { onEvent, holdBack, onUnusable }: UploaderListeners = {},
+): Uploader | undefined {
   if (where === undefined) return undefined
   try {
     const destination = openDestination(where.url, { s3: where.s3 })
@@ -41,7 +42,7 @@ export function openCarrier(
     return { destination, queue }
   } catch (err) {
     log.error({ err }, 'the destination cannot be used; bundles stay on the node')
-    onUnusable?.(err instanceof Error ? err : new Error(String(err)))
+    onUnusable?.(messageOf(err))
     return undefined
   }
 }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { msUntilNextTick } from './start-trigger.ts'
 
 test.for([7000, 45_000, 90_000, 3_600_000])(
-  'B15: an interval of %d ms ticks with equal gaps, whatever each tick costs',
+  'B15: an interval of %d ms ticks with equal gaps, however long each tick takes',
   (intervalMs) => {
     const start = 1_234_567
     const ticks: number[] = []
@@ -16,7 +16,7 @@ test.for([7000, 45_000, 90_000, 3_600_000])(
   },
 )
 
-test('ticks that were missed are not made up', () => {
+test('missed ticks are not repeated', () => {
   expect(msUntilNextTick(0, 1000, 10_250)).toBe(750)
 })
 

@@ -16,7 +16,7 @@ async function putBundle(node: ScratchNode, name: string, content = name): Promi
 
 const waiting = async (node: ScratchNode): Promise<string[]> => node.list(node.coreDir)
 
-test('carries what is there and what comes, and leaves what is no bundle', async ({ node }) => {
+test('waiting and new bundles are uploaded, other files stay', async ({ node }) => {
   await putBundle(node, 'old.zip')
   await writeFile(join(node.coreDir, 'README'), '')
   await writeFile(join(node.coreDir, '.x.zip.part'), '')
@@ -36,18 +36,18 @@ test('carries what is there and what comes, and leaves what is no bundle', async
   })
 })
 
-test('B16: bundles that come during the first sweep are carried too', async ({ node }) => {
+test('B16: bundles that are written during the first sweep are uploaded too', async ({ node }) => {
   for (let n = 0; n < 30; n++) await putBundle(node, `before-${n}.zip`)
   const agent = node.agent()
   for (let n = 0; n < 30; n++) await putBundle(node, `during-${n}.zip`)
-  await agent.line(/carrying bundles/)
+  await agent.line(/uploading bundles/)
   for (let n = 0; n < 30; n++) await putBundle(node, `after-${n}.zip`)
   await expect.poll(async () => waiting(node), { timeout: 15_000 }).toEqual([])
   expect(await node.list(node.destination)).toHaveLength(90)
 })
 
 test.for([{ INTERVAL: '1000' }, { SCHEDULE: '* * * * * *' }])(
-  'with %j a bundle is carried at the start, and at a tick',
+  'with %j a bundle is uploaded at the start, and at a tick',
   async (env, { node }) => {
     await putBundle(node, 'first.zip')
     await node.daemon(env)
@@ -57,7 +57,7 @@ test.for([{ INTERVAL: '1000' }, { SCHEDULE: '* * * * * *' }])(
   },
 )
 
-test('a destination that is broken loses nothing: the bundle waits, and goes once it is repaired', async ({
+test('a broken destination loses nothing: the bundle waits, and is uploaded once it works', async ({
   node,
 }) => {
   await rm(node.destination, { recursive: true })
@@ -100,7 +100,7 @@ test('B30: SIGTERM in the middle of an upload ends in time and keeps the bundle'
   store.close()
 })
 
-test('what the kernel’s composer makes is carried and counted', async ({ node }) => {
+test('a bundle of a composer is uploaded and counted', async ({ node }) => {
   const port = await freePort()
   const agent = await node.daemon({ COMP_IGNORE_CRIO: 'true', HEALTH_PORT: String(port) })
   await putBundle(node, 'no-zip.zip')

@@ -1,33 +1,36 @@
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import type { Carrier } from './open-uploader.ts'
+import type { Uploader } from './open-uploader.ts'
 import { startTrigger } from './start-trigger.ts'
 
-// a watch can go deaf without an error; so often the directory is looked at anyhow
+// a watch can stop without an error, so the directory is listed regularly as well
 const WATCH_RESCAN_MS = 30_000
 
-/** Carry bundles, first all that are there, then as the trigger says, until the signal is aborted. */
-export async function carry(
+/** Uploads bundles, first all that wait, then as the trigger decides, until the signal is aborted. */
+export async function uploadBundles(
   { trigger, coreDir }: AgentSettings,
-  carrier: Carrier | undefined,
+  uploader: Uploader | undefined,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
   if (trigger.kind === 'none') {
-    log.info({ coreDir }, 'INTERVAL, SCHEDULE and USE_INOTIFY are off: CORE_DIR is left to others')
-  } else if (carrier !== undefined) {
-    log.info({ coreDir, trigger, destination: carrier.destination.url }, 'carrying bundles')
-    const stop = startTrigger(trigger, () => carrier.queue.wake())
+    log.info(
+      { coreDir },
+      'INTERVAL, SCHEDULE and USE_INOTIFY are off: CORE_DIR is left to another program',
+    )
+  } else if (uploader !== undefined) {
+    log.info({ coreDir, trigger, destination: uploader.destination.url }, 'uploading bundles')
+    const stop = startTrigger(trigger, () => uploader.queue.wake())
     const watch = trigger.kind === 'watch'
     try {
-      return await carrier.queue.run({
+      return await uploader.queue.run({
         signal,
         watch,
         rescanMs: watch ? WATCH_RESCAN_MS : Infinity,
       })
     } finally {
       stop()
-      await carrier.destination.close()
+      await uploader.destination.close()
     }
   }
   await untilAborted(signal)

@@ -6,8 +6,9 @@ import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { portOf } from './free-port.ts'
 
-/** An HTTPS server in the place of the API server, and the variables of a pod that may ask it. */
+/** An HTTPS server in place of the API server; resolves with the variables of a pod that may call it. */
 export async function fakeApiServer(answer: RequestListener): Promise<NodeJS.ProcessEnv> {
   const dir = await mkdtemp(join(tmpdir(), 'api-'))
   onTestFinished(() => rm(dir, { recursive: true }))
@@ -25,10 +26,9 @@ export async function fakeApiServer(answer: RequestListener): Promise<NodeJS.Pro
   onTestFinished(() => server.close().closeAllConnections())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
   return {
     KUBERNETES_SERVICE_HOST: '127.0.0.1',
-    KUBERNETES_SERVICE_PORT: typeof address === 'object' ? String(address?.port) : '',
+    KUBERNETES_SERVICE_PORT: String(portOf(server)),
     SERVICE_ACCOUNT_DIR: dir,
     POD_NAMESPACE: 'observe',
     DAEMONSET_NAME: 'core-dump-handler',

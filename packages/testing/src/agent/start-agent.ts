@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
@@ -11,7 +10,7 @@ export interface Agent {
   readonly pid: number
   /** Everything on stdout and stderr so far. */
   output(): string
-  /** The first line that matches, as soon as it is there; rejects when the agent ends without it. */
+  /** The first line that matches, as soon as it is written; rejects when the agent ends without it. */
   line(pattern: RegExp): Promise<string>
   /** Resolves with the exit code, or the signal. */
   readonly ended: Promise<number | NodeJS.Signals>
@@ -38,9 +37,11 @@ export function startAgent(args: readonly string[], env: NodeJS.ProcessEnv, cwd?
       for (const look of waiting) look()
     })
   }
-  const ended = once(child, 'close').then(
-    ([code, signal]) => (code ?? signal) as number | NodeJS.Signals,
-  )
+  const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
+    child
+      .once('error', reject)
+      .once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'))
+  })
   const find = (pattern: RegExp): string | undefined =>
     output.split('\n').find((line) => pattern.test(line))
 
