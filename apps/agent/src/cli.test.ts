@@ -3,17 +3,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
 import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
+import { agentVersion } from './version.ts'
 
 test('--help and --version print and change nothing', async ({ node }) => {
-  const { version } = JSON.parse(
-    await readFile(join(import.meta.dirname, '../package.json'), 'utf8'),
-  ) as { version: string }
   const [help, number] = [node.agent(['--help']), node.agent(['--version'])]
   expect(await help.ended).toBe(0)
   expect(help.output()).toMatch(/^Usage: core-dump-agent /)
   expect(await number.ended).toBe(0)
-  expect(number.output()).toBe(`${version}\n`)
+  expect(number.output()).toBe(`${agentVersion()}\n`)
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
@@ -44,6 +43,27 @@ test('status prints what is set up, with an exit code', async ({ node }) => {
   const full = node.agent(['status'], { COMP_MIN_FREE_BYTES: String(2 ** 52) })
   expect(await full.ended).toBe(1)
   expect(full.output()).toMatch(/not ok {2}disk: .*below MIN_FREE_BYTES no core/)
+})
+
+test('status prints the checks of the running agent', async ({ node }) => {
+  const env = { HEALTH_PORT: String(await freePort()), TAMPER: 'report' }
+  const agent = await node.daemon(env)
+  await agent.line(/health checks and metrics are served/)
+  await expect
+    .poll(async () => {
+      const ready = node.agent(['status'], env)
+      await ready.ended
+      return ready.output()
+    })
+    .toMatch(
+      /ok {6}readiness of node: crashes become bundles\nok {6}readiness of destination: reach/,
+    )
+
+  await node.sysctl('kernel.core_pattern', 'core')
+  await agent.line(/changed by another program/)
+  const changed = node.agent(['status'], env)
+  expect(await changed.ended).toBe(1)
+  expect(changed.output()).toMatch(/not ok {2}readiness of node: changed by another program: /)
 })
 
 test('B27: canary secrets are in no output, whatever goes wrong', async ({ node }) => {

@@ -46,16 +46,14 @@ function canaryCause(about: readonly KernelLine[], directories: Directories): st
 function remedy(denial: DenialLine, { hostDir, coreDir }: Directories, who: string): string {
   const { policy, permission, action, text } = denial
   const denied = `${policy} denies \`${permission}\` to ${who}`
-  switch (action) {
-    case 'write':
-      return `${denied}; allow it to write in \`${coreDir}\`, or choose a CORE_DIR where it may write`
-    case 'executable memory': {
-      const domain = /\bscontext=[^:\s]*:[^:\s]*:([^:\s]+)/.exec(text)?.[1] ?? 'its domain'
-      return `${denied}; Node.js needs executable memory: allow it by the boolean \`allow_execmem\` or the rule \`allow ${domain} self:process execmem\``
-    }
-    case 'run':
-      return `${denied}; allow it to run \`${hostDir}/cdc\`, or choose a HOST_DIR that it may run programs from`
+  if (action === 'write') {
+    return `${denied}; allow it to write in \`${coreDir}\`, or choose a CORE_DIR where it may write`
   }
+  if (action === 'executable memory') {
+    const domain = /\bscontext=[^:\s]*:[^:\s]*:([^:\s]+)/.exec(text)?.[1] ?? 'its domain'
+    return `${denied}; Node.js needs executable memory: allow it by the boolean \`allow_execmem\` or the rule \`allow ${domain} self:process execmem\``
+  }
+  return `${denied}; allow it to run \`${hostDir}/cdc\`, or choose a HOST_DIR that it may run programs from`
 }
 
 function relevantLines(

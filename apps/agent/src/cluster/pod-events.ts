@@ -28,7 +28,7 @@ export class PodEvents {
       .finally(() => this.#waiting--)
   }
 
-  async #create(namespace: string, event: object): Promise<void> {
+  async #create(namespace: string, event: PodEvent): Promise<void> {
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
     try {
       const call = { method: 'POST', path, body: event } as const
@@ -45,6 +45,11 @@ export class PodEvents {
 // limit of the API
 const MAX_MESSAGE = 1024
 
+/** The fields of the Event that tests and callers read; the API server has the type of all. */
+export interface PodEvent {
+  readonly message: string
+}
+
 /**
  * The Event on the crashed pod with the address of its bundle; `undefined` where the pod is not
  * proven: a guess must not appear on another pod. Its name makes a second attempt harmless.
@@ -52,7 +57,7 @@ const MAX_MESSAGE = 1024
 export function podEvent(
   { manifest, stored }: Delivery,
   nodeName: string | undefined,
-): { readonly namespace: string; readonly event: object } | undefined {
+): { readonly namespace: string; readonly event: PodEvent } | undefined {
   const { identity, crash, core, uuid } = manifest
   const { status, pod, namespace, podUid, container } = identity
   if (status !== 'verified' || pod === undefined || namespace === undefined) return undefined

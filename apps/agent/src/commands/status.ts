@@ -75,18 +75,16 @@ async function agentLine(settings: AgentSettings): Promise<StatusLine> {
   const { hostDir } = settings
   if (!(await exists(hostDir))) return { ok: false, text: `agent: ${hostDir} is missing` }
   const lock = await lockNode(settings)
-  switch (lock.outcome) {
-    case 'locked':
-      lock.release()
-      return { ok: false, text: `agent: not running for ${hostDir}` }
-    case 'unknown':
-      return { ok: true, text: `agent: cannot know whether it runs: ${lock.reason}` }
-    case 'taken': {
-      const ok = lock.path === hostDir
-      const other = `not running for ${hostDir}; another agent has locked the core pattern`
-      return { ok, text: `agent: ${ok ? `running for ${hostDir}` : other}` }
-    }
+  if (lock.outcome === 'unknown') {
+    return { ok: true, text: `agent: cannot know whether it runs: ${lock.reason}` }
   }
+  if (lock.outcome === 'locked') {
+    lock.release()
+    return { ok: false, text: `agent: not running for ${hostDir}` }
+  }
+  const ok = lock.path === hostDir
+  const other = `not running for ${hostDir}; another agent has locked the core pattern`
+  return { ok, text: `agent: ${ok ? `running for ${hostDir}` : other}` }
 }
 
 async function fileLine(what: string, path: string): Promise<StatusLine> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
+import { portOf } from '@core-dump-handler/testing/agent/free-port'
 import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import { Metrics } from './metrics.ts'
 import { Readiness } from './readiness.ts'
@@ -31,7 +31,7 @@ test.for(['//', '//a:b/', '/%', '/healthz/..', '/?x=//'])(
     )
     onTestFinished(() => server.close().closeAllConnections())
     await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
+    const port = portOf(server)
     expect(await statusOf(port, path)).toBe(404)
     expect(await statusOf(port, '/healthz?verbose')).toBe(200)
   },

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promise
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import { freePort, portOf } from '@core-dump-handler/testing/agent/free-port'
 import { test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
 
 /** As the composer does it: whole at once. */
@@ -81,7 +81,7 @@ test('B30: SIGTERM in the middle of an upload ends in time and keeps the bundle'
   // a store that takes the connection and never answers
   const store = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(store, 'listening')
-  const { port } = store.address() as { port: number }
+  const port = portOf(store)
   await putBundle(node, 'a.zip', 'x'.repeat(20_000_000))
   const env = {
     DESTINATION: 's3://cores',
