@@ -48,16 +48,14 @@ test('status prints what is set up, with an exit code', async ({ node }) => {
 test('status prints the checks of the running agent', async ({ node }) => {
   const env = { HEALTH_PORT: String(await freePort()), TAMPER: 'report' }
   const agent = await node.daemon(env)
-  await agent.line(/health checks and metrics are served/)
-  await expect
-    .poll(async () => {
-      const ready = node.agent(['status'], env)
-      await ready.ended
-      return ready.output()
-    })
-    .toMatch(
-      /ok {6}readiness of node: crashes become bundles\nok {6}readiness of destination: reach/,
-    )
+  const isReady = async (): Promise<boolean> =>
+    (await fetch(`http://127.0.0.1:${env.HEALTH_PORT}/readyz`)).ok
+  await expect.poll(isReady, { timeout: 10_000 }).toBe(true)
+  const ready = node.agent(['status'], env)
+  expect(await ready.ended).toBe(0)
+  expect(ready.output()).toMatch(
+    /ok {6}readiness of node: crashes become bundles\nok {6}readiness of destination: reachable/,
+  )
 
   await node.sysctl('kernel.core_pattern', 'core')
   await agent.line(/changed by another program/)
