@@ -5,6 +5,7 @@ import { readSysctl } from '@core-dump-handler/sysctl'
 import { readManifest } from '@core-dump-handler/bundle'
 import { AgentError } from '../error.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
+import { forgetCanaries, rememberCanary } from './left-over-canaries.ts'
 import { letCrash, newCanary } from './let-crash.ts'
 import { exists } from '../node/node-files.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
@@ -32,10 +33,14 @@ export async function tryCanary(
   try {
     const there = new Set(await readdir(coreDir))
     const canary = newCanary()
+    await rememberCanary(hostDir, canary)
     await letCrash(canary)
     const lines: string[] = []
     for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
-      if (isDelivered(canary)) return true // the upload queue was faster, if it runs already
+      if (isDelivered(canary)) {
+        await forgetCanaries(hostDir)
+        return true // the upload queue was faster, if it runs already
+      }
       lines.push(...log.read())
       if (lines.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
       for (const name of await readdir(coreDir)) {
@@ -45,6 +50,7 @@ export async function tryCanary(
         if (uuid === undefined) continue
         await rm(join(coreDir, name), { force: true })
         if (coreEvents) await removeSoon(join(eventDir, `${uuid}-event.json`))
+        await forgetCanaries(hostDir)
         return true
       }
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { removeLeftOverCanaries } from '../canary/left-over-canaries.ts'
 import type { CommandContext } from '../context.ts'
 import { AgentError, messageOf } from '../error.ts'
 import { watchDrops } from '../kernel-log/watch-drops.ts'
@@ -35,6 +36,9 @@ export async function run(context: CommandContext): Promise<number> {
     release = await waitForLock(settings, log, signal, (detail) =>
       monitoring.readiness.nodeUnprepared(detail),
     )
+    await removeLeftOverCanaries(settings, log).catch((err: unknown) => {
+      log.warn({ err }, 'cannot delete the left-over of a process that crashed for a test')
+    })
     await prepareOrExplain(context, monitoring, { isStart: true, release })
     failure = 'cannot upload bundles any more; crashes still become bundles on this node'
     void watchDrops(

@@ -13,6 +13,8 @@ export interface NodeFiles {
   readonly composerLog: string
   /** List of the files that are ours; exists from before the first file until `remove` has restored the node. */
   readonly deployed: string
+  /** Names of canaries whose bundles may still exist. */
+  readonly canaries: string
   /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
   readonly removing: string
 }
@@ -25,6 +27,7 @@ export function nodeFiles(hostDir: string): NodeFiles {
     crictlConfig: join(hostDir, 'crictl.yaml'),
     composerLog: join(hostDir, 'composer.log'),
     deployed: join(hostDir, '.deployed'),
+    canaries: join(hostDir, '.canary'),
     removing: join(hostDir, '.removing'),
   }
 }
@@ -52,12 +55,12 @@ export const NEEDED = ['cdc', '.env'] as const
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
-const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
+const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary)$/
 // the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|\.env|\.deployed|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|\.env|\.deployed|\.canary|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(
@@ -66,7 +69,7 @@ export function isDeployed(
 ): boolean {
   // a crash needs these for as long as the kernel runs them
   if (RUN_BY_THE_KERNEL.test(name) || LIBRARY_DIRECTORY.test(name)) return !patternIsOurs
-  return LOG_FILE.test(name) || SOCKET.test(name) || UNFINISHED.test(name) || deployed.has(name)
+  return STATE_FILE.test(name) || SOCKET.test(name) || UNFINISHED.test(name) || deployed.has(name)
 }
 
 export async function exists(path: string): Promise<boolean> {
