@@ -40,7 +40,7 @@ realParts('the canary of a node that was just prepared', () => {
       )
       expect(failed).toMatchObject({ code: 1 })
       expect(failed.stderr).toMatch(
-        /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*its log says: .*pipe failed.*pattern is back in force/,
+        /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*log contains: .*pipe failed.*pattern is back in force/,
       )
       expect(coreSysctls()).toEqual(before)
     })

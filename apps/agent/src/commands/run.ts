@@ -137,6 +137,7 @@ async function prepare(
 async function runUploads(context: CommandContext, monitoring: Monitoring): Promise<void> {
   const { settings, log, signal } = context
   const { metrics } = monitoring
+  monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
   const recompressor = await startRecompressor(context, metrics, spool, (name) =>
     uploader?.queue.refresh(name),

@@ -10,16 +10,11 @@ export interface Delivery {
 
 const MIN_SIZE_TO_CLEAN = 1000
 
-/** Manifests of the bundles that are being uploaded; each bundle is reported once, when its first upload starts. */
+/** Manifests of the bundles that are being uploaded. */
 export class ManifestCache {
   /** Of bundles that wait for another attempt only the name: there may be tens of thousands. */
   readonly #manifests = new Map<string, Promise<BundleManifest | undefined> | undefined>()
-  readonly #onFirstSeen: (manifest: BundleManifest | undefined) => void
   #cleanAtSize = MIN_SIZE_TO_CLEAN
-
-  constructor(onFirstSeen: (manifest: BundleManifest | undefined) => void) {
-    this.#onFirstSeen = onFirstSeen
-  }
 
   /** How many bundles are known. */
   get size(): number {
@@ -27,14 +22,11 @@ export class ManifestCache {
   }
 
   /** Call it while the file exists: the upload of a small one ends, with its deletion, at once. */
-  add(file: string): void {
-    if (this.#manifests.get(file) !== undefined) return
-    const isNew = !this.#manifests.has(file)
-    const manifest = readManifest(file)
+  async add(file: string): Promise<BundleManifest | undefined> {
+    const manifest = this.#manifests.get(file) ?? readManifest(file)
     this.#manifests.set(file, manifest)
-    if (!isNew) return
-    void manifest.then(this.#onFirstSeen)
     this.#removeDeleted()
+    return manifest
   }
 
   /** Frees the memory of the manifest while its bundle waits for another attempt. */

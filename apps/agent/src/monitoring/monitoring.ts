@@ -4,7 +4,9 @@ import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import { apiServer } from '../cluster/api-server.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
 import type { CommandContext } from '../context.ts'
+import { nodeFiles, wasRemoved } from '../node/node-files.ts'
 import type { Uploader } from '../upload/open-uploader.ts'
+import { CrashCounter } from './crash-counter.ts'
 import type { Delivery } from './manifest-cache.ts'
 import { Metrics } from './metrics.ts'
 import { queueObserver } from './observe-queue.ts'
@@ -17,6 +19,8 @@ export interface Monitoring {
   readonly metrics: Metrics
   readonly canaries: DeliveredCanaries
   readonly onQueueEvent: (event: QueueEvent) => void
+  /** Counts crashes from now on. */
+  countCrashes(): void
   /** Adds the figures of the queue, and checks the destination regularly. */
   watch(uploader: Uploader): void
 }
@@ -26,12 +30,18 @@ const RETRY_MS = 5000
 
 /** Keeps health, readiness and metrics until the signal is aborted; serves them on HEALTH_PORT, if set. */
 export function startMonitoring({ settings, env, log, signal }: CommandContext): Monitoring {
-  const { healthPort, destination, trigger } = settings
+  const { coreDir, destination, healthPort, hostDir, trigger } = settings
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
   })
   const metrics = new Metrics()
   const canaries = new DeliveredCanaries()
+  const crashes = new CrashCounter({
+    coreDir,
+    stateFile: nodeFiles(hostDir).counted,
+    keepsState: async () => !(await wasRemoved(hostDir)),
+    onFound: (manifest) => metrics.countBundle(manifest),
+  })
   const server = settings.podEvents ? apiServer(env) : undefined
   const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
   for (const { name } of readiness.checks()) {
@@ -51,7 +61,8 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
     readiness,
     metrics,
     canaries,
-    onQueueEvent: queueObserver(metrics, readiness, onDelivery),
+    onQueueEvent: queueObserver(metrics, readiness, crashes, onDelivery),
+    countCrashes: () => crashes.start(signal),
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()

@@ -1,4 +1,5 @@
 import type { QueueEvent, UploadError } from '@core-dump-handler/upload'
+import type { CrashCounter } from './crash-counter.ts'
 import { type Delivery, ManifestCache } from './manifest-cache.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
@@ -7,13 +8,14 @@ import type { Readiness } from './readiness.ts'
 export function queueObserver(
   metrics: Metrics,
   readiness: Readiness,
+  crashes: Pick<CrashCounter, 'add'>,
   onDelivery: (delivery: Delivery) => void,
 ): (event: QueueEvent) => void {
-  const manifests = new ManifestCache((manifest) => metrics.countBundle(manifest))
+  const manifests = new ManifestCache()
   return (event) => {
     switch (event.type) {
       case 'started':
-        return manifests.add(event.file)
+        return crashes.add(event.file, manifests.add(event.file))
       case 'stored': {
         const { stored } = event
         metrics.uploads.inc()

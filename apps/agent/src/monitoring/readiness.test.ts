@@ -21,7 +21,7 @@ async function observed(coreDir: string) {
   const file = join(coreDir, 'x.zip')
   await writeFile(file, 'x')
   const readiness = new Readiness({ usesDestination: true })
-  const observe = queueObserver(new Metrics(), readiness, () => undefined)
+  const observe = queueObserver(new Metrics(), readiness, { add: () => undefined }, () => undefined)
   const fail = (code: 'DENIED' | 'CHANGED'): void =>
     observe({ type: 'failed', file, error: new UploadError(code, `it is ${code}`), attempt: 1 })
   return { file, readiness, observe, fail, isOk: () => readiness.checks()[1]?.ok ?? false }

@@ -13,6 +13,8 @@ export interface NodeFiles {
   readonly composerLog: string
   /** List of the files that are ours; exists from before the first file until `remove` has restored the node. */
   readonly deployed: string
+  /** The time up to which bundles were counted. */
+  readonly counted: string
   /** Names of canaries whose bundles may still exist. */
   readonly canaries: string
   /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
@@ -27,6 +29,7 @@ export function nodeFiles(hostDir: string): NodeFiles {
     crictlConfig: join(hostDir, 'crictl.yaml'),
     composerLog: join(hostDir, 'composer.log'),
     deployed: join(hostDir, '.deployed'),
+    counted: join(hostDir, '.counted'),
     canaries: join(hostDir, '.canary'),
     removing: join(hostDir, '.removing'),
   }
@@ -55,12 +58,12 @@ export const NEEDED = ['cdc', '.env'] as const
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
-const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary)$/
+const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
 // the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|\.env|\.deployed|\.canary|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(
