@@ -65,7 +65,7 @@ test('a name that a program chose stays one bounded line', () => {
   const made = podEvent({ ...DELIVERY, manifest: { ...manifest, crash } }, undefined)
   const message = made?.event.message ?? ''
   expect(message.length).toBeLessThanOrEqual(1024)
-  expect(message).toMatch(/^\/a\?FAKE \?x+ crashed by SIGSEGV: .*a\.zip$/)
+  expect(message).toMatch(/^\/a\\u000aFAKE \\u202ex+ crashed by SIGSEGV: .*a\.zip$/)
 })
 
 test('Events are created one after the other; a refused or failed one does not stop the next', async () => {

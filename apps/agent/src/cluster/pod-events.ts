@@ -1,3 +1,4 @@
+import { visible } from '../log/redact.ts'
 import type { Log } from '../log/open-log.ts'
 import type { Delivery } from '../monitoring/manifest-cache.ts'
 import { type ApiServer, callApiServer } from './api-server.ts'
@@ -44,6 +45,7 @@ export class PodEvents {
 
 // limit of the API
 const MAX_MESSAGE = 1024
+const MAX_NAME = 256
 
 /** The fields of the Event that tests and callers read; the API server has the type of all. */
 export interface PodEvent {
@@ -90,9 +92,8 @@ export function podEvent(
   return { namespace, event }
 }
 
-/** A process chooses its own name: no control characters, nothing that turns text around. */
-const printable = (text: string): string =>
-  text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?').slice(0, 256)
+/** A process chooses its own name. */
+const printable = (text: string): string => visible(text).slice(0, MAX_NAME)
 
 /** `metav1.Time` has no fraction of a second. */
 const seconds = (time: string): string => time.replace(/\.\d+/, '')
