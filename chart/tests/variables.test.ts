@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { COMPOSER_SETTINGS } from '@core-dump-handler/composer'
 import { expect, test } from 'vitest'
-import { VARIABLES } from '../../apps/agent/src/settings/variables.ts'
+import { VARIABLES } from '@core-dump-handler/agent/internal/settings/variables'
 import { LEAST } from '../scripts/helm.ts'
 import { CHART } from '../scripts/presets.ts'
 import { agentEnvironment } from './objects.ts'
