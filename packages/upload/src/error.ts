@@ -35,8 +35,9 @@ export interface UploadErrorFacts extends ErrorOptions {
   readonly storeCode?: string
   /** What to quote to the store's support. */
   readonly requestId?: string
-  /** Overrides what follows from the code. */
+  /** Override what follows from the code. */
   readonly retryable?: boolean
+  readonly scope?: UploadErrorScope
 }
 
 const RETRYABLE: ReadonlySet<UploadErrorCode> = new Set([
@@ -95,7 +96,7 @@ export class UploadError extends Error {
     this.code = code
     this.retryable = facts.retryable ?? RETRYABLE.has(code)
     this.resumable = code !== 'MISMATCH' && !LOST_UPLOAD.has(facts.storeCode ?? '')
-    this.scope = OF_DESTINATION.has(code) ? 'destination' : 'file'
+    this.scope = facts.scope ?? (OF_DESTINATION.has(code) ? 'destination' : 'file')
     this.subject = facts.subject
     this.httpStatus = facts.httpStatus
     this.storeCode = facts.storeCode

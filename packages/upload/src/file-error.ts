@@ -39,6 +39,7 @@ export function fromFileError(
   const code = side === 'source' ? source : target
   // no descriptor or memory left, a fault of the disk: it may pass without a person
   const retryable = known === undefined ? { retryable: true } : {}
+  const scope = side === 'target' && code === 'STORE' ? ({ scope: 'destination' } as const) : {}
   const message = `Cannot ${verb} ${show(path)}: ${todo}`
-  return new UploadError(code, message, { cause, subject: path, ...retryable })
+  return new UploadError(code, message, { cause, subject: path, ...retryable, ...scope })
 }

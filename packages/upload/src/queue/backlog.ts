@@ -5,6 +5,8 @@ export interface Item {
   readonly mtimeMs: number
   /** Failures in a row. */
   failures: number
+  /** Files that had been stored when it failed last. */
+  storedBefore?: number
   /** Times it was found locked in a row. */
   skips: number
   /** Not before this time, on the monotonic clock (`performance.now()`). */
@@ -85,6 +87,12 @@ export class Backlog {
   putBack(item: Item, notBefore: number): void {
     item.busy = false
     item.notBefore = notBefore
+  }
+
+  /** The file waits no longer. */
+  release(name: string): void {
+    const item = this.#items.get(name)
+    if (item?.busy === false) item.notBefore = 0
   }
 
   /** When the next file may be sent; Infinity when none waits. */

@@ -19,6 +19,8 @@ export type QueueEvent =
       readonly type: 'failed'
       readonly file: string
       readonly error: UploadError
+      /** The next file would fail too: one `paused` reports that for all of them. */
+      readonly ofDestination?: true
       /** Failures of this file in a row. */
       readonly attempt: number
       /** When it is tried again; absent in a sweep. */
@@ -29,7 +31,10 @@ export type QueueEvent =
       readonly file: string
       readonly reason: 'locked' | 'vanished' | 'not-a-file'
     }
-  /** The destination itself fails: one file is tried at a time, next after `retryInMs`. */
+  /**
+   * The destination itself fails, now or for another reason than before: one file at a time is tried, next
+   * after `retryInMs`. Once for each change, not for each file.
+   */
   | { readonly type: 'paused'; readonly error: UploadError; readonly retryInMs: number }
   | { readonly type: 'resumed' }
   /** Something that did not stop the queue, such as a watch that could not be set up. */

@@ -16,14 +16,14 @@ export interface QueueOptions {
   /** Files sent at once. @default 2 */
   readonly concurrency?: number
   /**
-   * Do not send a file while another process has an exclusive `flock(2)` on it, and lock it shared while it is
-   * sent; one that ends as a zip does is finished, and no lock is taken.
+   * Have an exclusive `flock(2)` on a file while it is sent, and send none that another process has locked: a
+   * writer in place, or another queue. A finished zip that is sent in one request is not locked.
    * @default 'auto'
    */
   readonly lock?: LockMode
   /** Program that takes the lock. @default 'flock' */
   readonly flockPath?: string
-  /** Wait after a first failure, doubled by each further one, ± 25 %. @default 1000 */
+  /** Wait after a first failure, doubled by each further one; ± 25 % for a file, full jitter for the destination. @default 1000 */
   readonly minDelayMs?: number
   /** Longest wait, and the wait after a failure that needs a person. @default 300000 */
   readonly maxDelayMs?: number

@@ -127,7 +127,8 @@ export class UploadQueue {
     const file = join(this.#directory, item.name)
     try {
       const result = await this.#sender.send(file, signal, item.skips === 0)
-      if (result === 'stored' || result === 'undeletable') this.#destinationAnswered()
+      const isStored = result === 'stored' || result === 'undeletable' || result === 'replaced'
+      if (isStored) this.#resume(this.#pause.stored())
       if (result === 'locked') this.#putBack(item, this.#wait(++item.skips))
       else if (result === 'undeletable') this.#putBack(item, this.#delays.maxDelayMs)
       else {
@@ -147,19 +148,27 @@ export class UploadQueue {
       return
     }
     const attempt = ++item.failures
-    let retryInMs = error.retryable ? this.#wait(attempt) : this.#delays.maxDelayMs
-    if (error.scope === 'destination') {
-      // not the file's fault: it is tried again when the destination is
-      const before = this.#pause.until
-      retryInMs = this.#pause.failed(performance.now(), error.retryable)
-      if (this.#pause.until !== before) this.#onEvent({ type: 'paused', error, retryInMs })
-    } else if (error.httpStatus !== undefined) this.#destinationAnswered()
+    const verdict = this.#pause.failed(item, error, performance.now())
+    if (verdict.scope === 'file') {
+      const passes = error.retryable || error.scope === 'destination'
+      const retryInMs = passes ? this.#wait(attempt) : this.#delays.maxDelayMs
+      this.#putBack(item, retryInMs)
+      this.#onEvent({ type: 'failed', file, error, attempt, retryInMs })
+      this.#resume(verdict.released)
+      return
+    }
+    // not the file's fault: it is tried again when the destination is
+    const { retryInMs, isNews } = verdict
     this.#putBack(item, retryInMs)
-    this.#onEvent({ type: 'failed', file, error, attempt, retryInMs })
+    this.#onEvent({ type: 'failed', file, error, ofDestination: true, attempt, retryInMs })
+    if (isNews) this.#onEvent({ type: 'paused', error, retryInMs })
   }
 
-  #destinationAnswered(): void {
-    if (this.#pause.end()) this.#onEvent({ type: 'resumed' })
+  /** The destination answers again; `released` is undefined if it was not paused. */
+  #resume(released: readonly string[] | undefined): void {
+    if (!released) return
+    for (const name of released) this.#backlog.release(name)
+    this.#onEvent({ type: 'resumed' })
   }
 
   #putBack(item: Item, delayMs: number): void {
@@ -172,8 +181,9 @@ export class UploadQueue {
 
   #nextTime(rescanMs: number): number {
     const scan = this.#scanner.nextTime(rescanMs)
-    if (this.#active.size >= this.#pause.limit(this.#pause.until, this.#concurrency)) return scan
-    const send = Math.max(this.#backlog.nextTime(), this.#pause.on ? this.#pause.until : 0)
+    const from = this.#pause.nextTime
+    if (this.#active.size >= this.#pause.limit(from, this.#concurrency)) return scan
+    const send = Math.max(this.#backlog.nextTime(), from)
     return Math.min(scan, send)
   }
 

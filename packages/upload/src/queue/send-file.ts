@@ -12,6 +12,8 @@ import type { LockState } from './file-lock.ts'
 /** End of central directory record without a comment, APPNOTE 4.3.16. */
 const END_BYTES = 22
 const END_SIGNATURE = 0x06054b50
+/** A smaller file is no multipart upload (S3: parts of 5 MiB and more), which two processes would both begin. */
+const MIN_LOCKED_BYTES = 5 * 1024 ** 2
 
 /** What became of one file; failures are thrown. */
 export type Outcome =
@@ -61,7 +63,9 @@ async function send(
   await using _ = handle
   const before = await handle.stat({ bigint: true })
   if (!before.isFile()) return { type: 'skipped', reason: 'not-a-file' }
-  if (lock && !(await endsAsZip(handle, Number(before.size))) && (await lock(handle)) === 'held') {
+  const needsLock =
+    Number(before.size) >= MIN_LOCKED_BYTES || !(await endsAsZip(handle, Number(before.size)))
+  if (lock && needsLock && (await lock(handle)) === 'held') {
     return { type: 'skipped', reason: 'locked' }
   }
   // its writer has replaced it before we had the lock: the new file is sent at the next attempt
@@ -76,12 +80,17 @@ async function send(
     ...(onProgress ? { onProgress } : {}),
     ...(id === undefined ? {} : { uniqueId: id }),
   })
+  const removed = await remove(file, `${before.dev}:${identity(before)}`)
+  // another process has sent it
+  if (stored.outcome === 'existing' && removed === 'absent') {
+    return { type: 'skipped', reason: 'vanished' }
+  }
   return {
     type: 'stored',
     stored,
     bytes: Number(before.size),
     mtimeMs: Number(before.mtimeMs),
-    ...(await remove(file, `${before.dev}:${identity(before)}`)),
+    ...(removed === 'absent' ? { deleted: true } : removed),
   }
 }
 
@@ -119,13 +128,16 @@ async function isStill(file: string, inode: string): Promise<boolean> {
 }
 
 /** Unlink the file that was sent, not another one that has its name now. */
-async function remove(file: string, id: string): Promise<{ deleted: boolean; cause?: unknown }> {
+async function remove(
+  file: string,
+  id: string,
+): Promise<'absent' | { deleted: boolean; cause?: unknown }> {
   try {
     const now = await lstat(file, { bigint: true })
     if (`${now.dev}:${identity(now)}` !== id) return { deleted: false }
     await unlink(file)
     return { deleted: true }
   } catch (cause) {
-    return errnoOf(cause) === 'ENOENT' ? { deleted: true } : { deleted: false, cause }
+    return errnoOf(cause) === 'ENOENT' ? 'absent' : { deleted: false, cause }
   }
 }

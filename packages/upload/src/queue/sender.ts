@@ -4,7 +4,7 @@ import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import { show } from '../text.ts'
 import type { QueueEvent } from './events.ts'
-import { lockShared } from './file-lock.ts'
+import { lockExclusively } from './file-lock.ts'
 import type { LockState } from './file-lock.ts'
 import type { QueueOptions } from './options.ts'
 import { sendFile } from './send-file.ts'
@@ -91,7 +91,7 @@ export class Sender {
   async #lock(handle: FileHandle): Promise<LockState> {
     if (this.#lockMissing) return 'unavailable'
     const program = this.#options.flockPath ?? 'flock'
-    const state = await lockShared(handle, program)
+    const state = await lockExclusively(handle, program)
     if (state === 'unavailable') {
       this.#lockMissing = true
       const message = `No lock can be taken with ${show(program)}: files of writers that lock instead of renaming may be sent too early`

@@ -1,6 +1,7 @@
 import { isUploadError } from '../error.ts'
 import type { UploadError } from '../error.ts'
 import type { SweepResult } from './events.ts'
+import { SameFailure } from './same-failure.ts'
 
 /** Failures of the destination in a row after which the rest is not tried. */
 const MAX_DESTINATION_FAILURES = 3
@@ -14,11 +15,19 @@ export async function sweepFiles(
 ): Promise<SweepResult> {
   const queue = files.values()
   const errors: UploadError[] = []
+  const same = new SameFailure()
+  let isFailing = false
   let stored = 0
   let skipped = 0
   let bytes = 0
   let tried = 0
   let inRow = 0
+  const failed = (file: string, error: UploadError): void => {
+    errors.push(error)
+    inRow = error.scope === 'destination' ? inRow + 1 : 0
+    const isSame = SameFailure.isEvidence(error) && same.add(file, error)
+    isFailing ||= isSame || inRow >= MAX_DESTINATION_FAILURES
+  }
   const worker = async (): Promise<void> => {
     for (const file of queue) {
       tried++
@@ -28,12 +37,12 @@ export async function sweepFiles(
         else stored++
         bytes += sent ?? 0
         inRow = 0
+        same.clear()
       } catch (error) {
         if (!isUploadError(error)) throw error
-        errors.push(error)
-        inRow = error.scope === 'destination' ? inRow + 1 : 0
+        failed(file, error)
       }
-      if (inRow >= MAX_DESTINATION_FAILURES || signal?.aborted === true) return
+      if (isFailing || signal?.aborted === true) return
     }
   }
   await Promise.all(Array.from({ length: Math.max(1, concurrency) }, worker))
