@@ -19,3 +19,4 @@ export type {
   WaitingFile,
 } from './queue/options.ts'
 export type { QueueEvent, QueueStats, SweepResult } from './queue/events.ts'
+export { NoProxy } from './no-proxy.ts'

@@ -4,7 +4,7 @@ import {
   isThrottlingError,
   isTransientError,
 } from '@smithy/service-error-classification'
-import type { UploadErrorCode } from '../error.ts'
+import type { UploadErrorCode, UploadErrorScope } from '../error.ts'
 import { errnoOf } from '../file-error.ts'
 
 type SdkError = Parameters<typeof isTransientError>[0]
@@ -13,7 +13,7 @@ type SdkError = Parameters<typeof isTransientError>[0]
 const TLS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED|HOSTNAME_|EPROTO)/
 
 /** Connections: what the SDK does not count as transient. */
-const NETWORK = /^(E(CONN|HOST|NET)|EADDRNOTAVAIL|HPE_|UND_|ERR_SOCKET|ERR_STREAM)/
+const NETWORK = /^(E(CONN|HOST|NET)|EADDRNOTAVAIL|HPE_|UND_|ERR_SOCKET|ERR_STREAM|ERR_PROXY)/
 
 /**
  * The stores' codes (S3 API reference, "List of error codes"; MinIO, Ceph, Swift, versitygw have a few more).
@@ -45,6 +45,7 @@ const CODES: Readonly<Record<string, UploadErrorCode>> = {
   AccessDeniedException: 'DENIED',
   AllAccessDisabled: 'DENIED',
   AccountProblem: 'DENIED',
+  UserSuspended: 'DENIED',
   ServiceUnavailable: 'THROTTLED',
   TooManyRequests: 'THROTTLED',
   InsufficientStorage: 'FULL',
@@ -63,6 +64,19 @@ const CODES: Readonly<Record<string, UploadErrorCode>> = {
   NoSuchUpload: 'STORE',
   InvalidPart: 'STORE',
   InvalidPartOrder: 'STORE',
+}
+
+/** Refusals of whoever asks, whatever the object is. */
+const OF_ACCOUNT =
+  /^(AllAccessDisabled|AccountProblem|UserSuspended|NotSignedUp|InvalidPayer|KMS\..*)$/
+
+/**
+ * Whether an answer is about this object, `file`: only if it is S3's own, by its error code. No answer, 5xx and
+ * what has no code, such as the page of a gateway, are the destination's; undefined: the code decides.
+ */
+export function scopeOf(storeCode: string, status: number): UploadErrorScope | undefined {
+  const isOfObject = status >= 200 && status < 500 && storeCode !== ''
+  return isOfObject && !OF_ACCOUNT.test(storeCode) ? undefined : 'destination'
 }
 
 /** The one place that decides what an error of the SDK means; `storeCode` and `status` are '' and 0 without an answer. */
@@ -87,6 +101,8 @@ function byStatus(error: SdkError, storeCode: string, status: number): UploadErr
   if (storeCode.startsWith('KMS.')) return 'DENIED'
   if (status >= 300 && status < 400) return 'WRONG_REGION'
   if (status === 401 || status === 403) return 'DENIED'
+  // only a proxy asks for that
+  if (status === 407) return 'UNREACHABLE'
   // S3 answers 503 to ask for fewer requests; the SDK counts it as a failure of the server
   if (status === 503) return 'THROTTLED'
   if (status === 507) return 'FULL'

@@ -1,4 +1,5 @@
-import { HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
+import { HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
+import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { show } from '../text.ts'
@@ -28,6 +29,7 @@ async function head(
   try {
     const command = new HeadObjectCommand({ Bucket: store.bucket, Key: key })
     const answer = await store.send('read the metadata of', key, command, { signal })
+    if (!isOfStore(answer)) throw notOfStore(store.url(key))
     return {
       bytes: answer.ContentLength ?? 0,
       etag: bareEtag(answer.ETag),
@@ -39,7 +41,7 @@ async function head(
   } catch (error) {
     if (isUploadError(error) && error.httpStatus === 404) return undefined
     // a HEAD has no body: the answer to a request that has one names what is refused
-    if (isRefusal(error)) await checkBucket(store, signal)
+    if (isRefusal(error)) await nameRefusal(store, signal)
     throw error
   }
 }
@@ -93,13 +95,44 @@ export async function verify(
 
 /** Whether the bucket is there and takes our credentials; not being allowed to list it is no failure. */
 export async function checkBucket(store: Store, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    const command = new HeadBucketCommand({ Bucket: store.bucket })
+    await store.send('read the metadata of', '', command, { signal })
+  } catch (error) {
+    const isRefused = isRefusal(error) || (isUploadError(error) && error.httpStatus === 404)
+    if (!isRefused) throw error
+    await nameRefusal(store, signal)
+  }
+}
+
+/** The answer to a HEAD has no body: one to LIST contains why we are refused, and is no failure if only LIST is. */
+async function nameRefusal(store: Store, signal: AbortSignal | undefined): Promise<void> {
   const Prefix = store.prefix
   const command = new ListObjectsV2Command({ Bucket: store.bucket, Prefix, MaxKeys: 1 })
   try {
     await store.send('list', Prefix, command, { signal })
   } catch (error) {
-    if (!isUploadError(error) || error.code !== 'DENIED') throw error
+    if (!isUploadError(error) || !/^AccessDenied/.test(error.storeCode ?? '')) throw error
   }
+}
+
+/** A login page answers a HEAD of any object with 200. */
+function isOfStore({
+  ETag,
+  LastModified,
+  ContentType,
+  $metadata,
+}: HeadObjectCommandOutput): boolean {
+  if (ETag === undefined && LastModified === undefined) return false
+  return $metadata.requestId !== undefined || !/html/i.test(ContentType ?? '')
+}
+
+function notOfStore(subject: string): UploadError {
+  return new UploadError(
+    'UNREACHABLE',
+    `Cannot read the metadata of ${show(subject)}: the answer is not that of an S3 store, but of a gateway or proxy`,
+    { subject },
+  )
 }
 
 function isRefusal(error: unknown): error is UploadError {

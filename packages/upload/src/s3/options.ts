@@ -16,13 +16,15 @@ export interface S3Options {
   readonly region?: string
   /** Bucket in the path rather than in the host name. @default true when an `endpoint` is given */
   readonly pathStyle?: boolean
-  /** Keys, or a function that gives them: called at the first use, and again once the store has refused them. */
+  /** Keys, or a function that gives them: called at the first use, and again once the store has refused them or the access. */
   readonly credentials?: S3Credentials | (() => Promise<S3Credentials>)
-  /** PEM file with the certificates to trust besides the system's. */
+  /** Files that `credentials` reads: when one of them changes, it is called again. */
+  readonly credentialFiles?: readonly string[]
+  /** PEM file with the certificates to trust besides the system's; read again when it changes. */
   readonly caFile?: string
   /**
-   * Proxies, by the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or in lower case) as
-   * Node's agents read them; needs Node 24.5, an earlier one goes without. @default none
+   * Proxies, by the variables `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` (or in lower case) as curl(1) and
+   * Go's programs read them; needs Node 24.5, an earlier one goes without. @default none
    */
   readonly proxyEnv?: Readonly<Record<string, string>>
   /** `AES256`, `aws:kms` or `aws:kms:dsse`. */

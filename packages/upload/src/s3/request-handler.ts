@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import { Readable } from 'node:stream'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { IdleTimeout, attemptLimitMs } from './idle-timeout.ts'
+import { Proxies } from './proxies.ts'
 
 const SLICE_BYTES = 256 * 1024
 
@@ -17,73 +18,124 @@ export interface HandlerOptions {
   readonly maxAttempts: number
 }
 
+/** One way to the store: directly or through a proxy. */
+interface Way {
+  readonly agents: readonly [HttpAgent, HttpsAgent]
+  readonly idling: NodeHttpHandler
+  readonly patient: NodeHttpHandler
+}
+
 /**
  * The SDK's handler, with longer timeouts where the store needs time: while CompleteMultipartUpload joins
  * the parts nothing moves on the connection, so that only the time limit of the call itself applies.
  */
 export class StoreHandler extends NodeHttpHandler {
-  readonly #withoutIdleTimeout: NodeHttpHandler
+  readonly #proxies: Proxies | undefined
+  readonly #direct: Way
+  readonly #proxied: Way | undefined
   readonly #idleTimeout: IdleTimeout
 
-  constructor({ ca, proxyEnv, connectTimeoutMs, idleTimeoutMs, maxAttempts }: HandlerOptions) {
-    const agent = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) }
-    const shared = {
-      connectionTimeout: connectTimeoutMs,
-      throwOnRequestTimeout: true,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent({ ...agent, ...(ca ? { ca: [...ca] } : {}) }),
-    }
-    super({ ...shared, socketTimeout: idleTimeoutMs })
-    this.#withoutIdleTimeout = new NodeHttpHandler(shared)
+  constructor(options: HandlerOptions) {
+    super()
+    const { proxyEnv, idleTimeoutMs, maxAttempts } = options
+    this.#proxies = proxyEnv && new Proxies(proxyEnv)
+    this.#direct = way(options)
+    this.#proxied = this.#proxies && way(options, this.#proxies.agentEnv)
     this.#idleTimeout = new IdleTimeout(idleTimeoutMs, maxAttempts)
+  }
+
+  override destroy(): void {
+    for (const each of [this.#direct, this.#proxied]) {
+      for (const agent of each?.agents ?? []) agent.destroy()
+    }
   }
 
   override async handle(...args: Parameters<Handle>): ReturnType<Handle> {
     const [request, options] = args
-    const completes = request.method === 'POST' && request.query?.['uploadId'] !== undefined
-    const sent = sliced(request)
-    const bytes = Buffer.isBuffer(request.body) ? request.body.length : 0
+    const { protocol, hostname, port } = request
+    const proxy = this.#proxies?.for(protocol, hostname, port)
+    const peer = { host: port === undefined ? hostname : `${hostname}:${port}`, proxy }
+    const through = (proxy === undefined ? undefined : this.#proxied) ?? this.#direct
     try {
-      if (completes) return await this.#withoutIdleTimeout.handle(sent, options)
-      if (bytes === 0) return await super.handle(sent, options)
-      return await this.#sendBody(bytes, sent, options)
+      const answer = await this.#send(through, request, options)
+      PEERS.set(answer.response, peer)
+      return answer
     } catch (error) {
-      if (error instanceof Error) HOSTS.set(error, hostOf(request))
+      if (error instanceof Error) PEERS.set(error, peer)
       throw error
     }
   }
 
-  async #sendBody(bytes: number, ...[request, options]: Parameters<Handle>): ReturnType<Handle> {
+  async #send(through: Way, ...[request, options]: Parameters<Handle>): ReturnType<Handle> {
+    const completes = request.method === 'POST' && request.query?.['uploadId'] !== undefined
+    const sent = sliced(request)
+    const bytes = Buffer.isBuffer(request.body) ? request.body.length : 0
+    if (completes) return through.patient.handle(sent, options)
+    if (bytes === 0) return through.idling.handle(sent, options)
+    return this.#sendBody(through, bytes, sent, options)
+  }
+
+  async #sendBody(
+    { idling }: Way,
+    bytes: number,
+    ...[request, options]: Parameters<Handle>
+  ): ReturnType<Handle> {
     const started = performance.now()
     const before = this.#idleTimeout.ms
     const limit = options?.requestTimeout
     const own = limit === undefined ? {} : { requestTimeout: attemptLimitMs(limit, bytes) }
     try {
-      const answer = await super.handle(request, { ...options, ...own })
+      const answer = await idling.handle(request, { ...options, ...own })
       this.#idleTimeout.answered(performance.now() - started)
       return answer
     } catch (error) {
       if (error instanceof Error && IDLE_MESSAGE.test(error.message)) this.#idleTimeout.timedOut()
       throw error
     } finally {
-      if (this.#idleTimeout.ms !== before)
-        this.updateHttpClientConfig('socketTimeout', this.#idleTimeout.ms)
+      if (this.#idleTimeout.ms !== before) {
+        for (const each of [this.#direct, this.#proxied]) {
+          each?.idling.updateHttpClientConfig('socketTimeout', this.#idleTimeout.ms)
+        }
+      }
     }
+  }
+}
+
+function way(
+  { ca, connectTimeoutMs, idleTimeoutMs }: HandlerOptions,
+  proxyEnv?: Readonly<Record<string, string>>,
+): Way {
+  const options = { keepAlive: true, ...(proxyEnv ? { proxyEnv } : {}) }
+  const httpAgent = new HttpAgent(options)
+  const httpsAgent = new HttpsAgent({ ...options, ...(ca ? { ca: [...ca] } : {}) })
+  const shared = {
+    connectionTimeout: connectTimeoutMs,
+    throwOnRequestTimeout: true,
+    httpAgent,
+    httpsAgent,
+  }
+  return {
+    agents: [httpAgent, httpsAgent],
+    idling: new NodeHttpHandler({ ...shared, socketTimeout: idleTimeoutMs }),
+    patient: new NodeHttpHandler(shared),
   }
 }
 
 /** Message of the SDK, which has no code for this timeout. */
 const IDLE_MESSAGE = /socket timed out after \d+ ms of inactivity/
 
-const HOSTS = new WeakMap<Error, string>()
-
-/** The host that an error of a connection is about: most contain `ECONNRESET` and no more. */
-export function hostOfError(error: Error): string | undefined {
-  return HOSTS.get(error)
+/** Whom a request went to. */
+export interface Peer {
+  readonly host: string
+  /** URL of the proxy in between. */
+  readonly proxy: string | undefined
 }
 
-function hostOf({ hostname, port }: Parameters<Handle>[0]): string {
-  return port === undefined ? hostname : `${hostname}:${port}`
+const PEERS = new WeakMap<object, Peer>()
+
+/** The peer that an error of a connection, or an answer, is from: most errors contain `ECONNRESET` and no more. */
+export function peerOf(errorOrResponse: object): Peer | undefined {
+  return PEERS.get(errorOrResponse)
 }
 
 /**

@@ -6,12 +6,13 @@ import type {
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3'
 import { abortable, throwIfAborted } from '../abortable.ts'
+import type { UploadError } from '../error.ts'
 import { show } from '../text.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { ReplaceableClient } from './client.ts'
 import type { S3Options } from './options.ts'
 import { MIN_PART_BYTES } from './part-size.ts'
-import { fromStoreError } from './store-error.ts'
+import { fromStoreError, regionOf } from './store-error.ts'
 
 const DEFAULT_PART_BYTES = 8 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 600_000
@@ -45,7 +46,7 @@ export class Store {
 
   /** Bucket and where it is, as a resume record names them. */
   get id(): string {
-    return `${this.options.endpoint ?? 'aws'} ${this.bucket}`
+    return storeId(`${this.options.endpoint ?? 'aws'} ${this.bucket}`)
   }
 
   /** `s3://bucket/key`, the key with the destination's prefix. */
@@ -71,23 +72,49 @@ export class Store {
     work: (client: S3Client) => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    throwIfAborted(signal)
-    try {
-      const client = await this.#client.get()
+    for (let attempt = 1; ; attempt++) {
       throwIfAborted(signal)
-      return await abortable(work(client), signal)
-    } catch (cause) {
-      // the signal may have ended a connection that reports itself as broken
-      throwIfAborted(signal)
-      const subject = this.url(key)
-      const what = `${verb} ${show(subject)}`
-      const error = fromStoreError(cause, { what, subject, secrets: this.#client.secrets })
-      this.#client.failed(error)
-      throw error
+      try {
+        using lease = await this.#client.take()
+        throwIfAborted(signal)
+        try {
+          const result = await abortable(work(lease.client), signal)
+          this.#client.isFailing = false
+          return result
+        } catch (cause) {
+          // the signal may have ended a connection that reports itself as broken
+          throwIfAborted(signal)
+          const error = this.#error(verb, key, cause)
+          lease.failed(error)
+          const region = regionOf(cause)
+          const isMoved = region !== undefined && lease.learn(region)
+          if (!isMoved || attempt > 1) throw error
+        }
+      } catch (cause) {
+        throwIfAborted(signal)
+        const error = this.#error(verb, key, cause)
+        this.#client.isFailing = error.scope === 'destination'
+        throw error
+      }
     }
+  }
+
+  #error(verb: string, key: string, cause: unknown): UploadError {
+    const subject = this.url(key)
+    const what = `${verb} ${show(subject)}`
+    return fromStoreError(cause, { what, subject, secrets: this.#client.secrets })
   }
 
   async close(): Promise<void> {
     await this.#client.close()
   }
+}
+
+/** The same for every spelling of an endpoint: without scheme, default port and the slash at its end. */
+export function storeId(text: string): string {
+  const [endpoint = '', bucket = ''] = text.split(' ')
+  if (!URL.canParse(endpoint)) return text
+  const { host, pathname } = new URL(endpoint)
+  const isAws = /^s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?$/.test(host)
+  return `${isAws ? 'aws' : host}${pathname.replace(/\/+$/, '')} ${bucket}`
 }
