@@ -36,3 +36,23 @@ export async function abortable<T>(
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** A signal that aborts `graceMs` after another one: for a request that leaves something behind unless its answer is noted. */
+export function graceOf(
+  signal: AbortSignal | undefined,
+  graceMs: number,
+): { readonly signal: AbortSignal } & Disposable {
+  const late = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const onAbort = (): void => {
+    timer = setTimeout(() => late.abort(signal?.reason), graceMs)
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return {
+    signal: late.signal,
+    [Symbol.dispose]() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    },
+  }
+}

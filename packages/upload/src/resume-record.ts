@@ -20,12 +20,17 @@ export interface ResumeRecord {
   /** Store and bucket, without credentials. */
   readonly store: string
   readonly key: string
+  /** Empty when it was sent in one request. */
   readonly uploadId: string
   readonly partBytes: number
   /** False where the store encrypts, so that an ETag is not computed from the content. */
   readonly etagIsMd5: boolean
+  /** Each part has a checksum, and they are listed at the end. */
+  readonly checksum?: 'CRC32'
   /** The store has answered that it is complete; only the verification is missing. */
   readonly completed?: boolean
+  /** And its answer had the right checksum or ETag. */
+  readonly confirmed?: boolean
 }
 
 /** `/dir/.x.zip.upload.json` for `/dir/x.zip`; a name too long for that ends in a hash. */
@@ -57,13 +62,23 @@ export async function parseRecord(path: string): Promise<ResumeRecord | undefine
 }
 
 /** Best effort: on a full disk, when uploading matters most, the upload goes on without a record. */
-export async function writeRecord(file: string, record: ResumeRecord): Promise<void> {
+export async function writeRecord(
+  file: string,
+  record: ResumeRecord,
+  { isDurable = false } = {},
+): Promise<void> {
   // loaded late: it installs an exit handler, which an idle agent does without
   const { default: writeFileAtomic } = await import('write-file-atomic')
-  await writeFileAtomic(recordPath(file), `${JSON.stringify(record)}\n`, {
-    mode: 0o600,
-    fsync: false,
-  }).catch(() => {})
+  const path = recordPath(file)
+  const options = { mode: 0o600, fsync: isDurable }
+  await writeFileAtomic(path, `${JSON.stringify(record)}\n`, options).catch(() => {})
+  if (isDurable) await syncDirectory(dirname(path)).catch(() => {})
+}
+
+/** After a power-off the name is there too, and not only the content. */
+async function syncDirectory(directory: string): Promise<void> {
+  await using handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+  await handle.sync()
 }
 
 /** Remove the record, if there is one. */
@@ -75,7 +90,9 @@ function isRecord(value: unknown): value is ResumeRecord {
   if (typeof value !== 'object' || value === null) return false
   const r = value as Partial<Record<keyof ResumeRecord, unknown>>
   return (
-    [r.file, r.token, r.store, r.key, r.uploadId].every((v) => typeof v === 'string' && v !== '') &&
+    [r.file, r.token, r.store, r.key].every((v) => typeof v === 'string' && v !== '') &&
+    typeof r.uploadId === 'string' &&
+    (r.uploadId !== '' || r.completed === true) &&
     // a name, which leads to no other directory
     basename(String(r.file)) === r.file &&
     r.file !== '..' &&

@@ -5,6 +5,7 @@ import type { FileSource } from '../file-source.ts'
 import { show } from '../text.ts'
 import { META } from './object-params.ts'
 import type { Store } from './store.ts'
+import { bareEtag, etagIsMd5 } from './verify-answer.ts'
 
 /** What a HEAD reports of an object. */
 export interface ObjectInfo {
@@ -13,11 +14,6 @@ export interface ObjectInfo {
   readonly metadata: Readonly<Record<string, string>>
   /** False where the store encrypts with a key of its own, so that an ETag is not computed from the content. */
   readonly etagIsMd5: boolean
-}
-
-/** An ETag without the quotes that some stores add and others do not. */
-export function bareEtag(etag: string | undefined): string {
-  return (etag ?? '').replace(/^W\//, '').replaceAll('"', '')
 }
 
 /** What is stored under `key`; undefined when nothing is. */
@@ -34,9 +30,7 @@ async function head(
       bytes: answer.ContentLength ?? 0,
       etag: bareEtag(answer.ETag),
       metadata: answer.Metadata ?? {},
-      etagIsMd5:
-        !(answer.ServerSideEncryption ?? '').startsWith('aws:kms') &&
-        answer.SSECustomerAlgorithm === undefined,
+      etagIsMd5: etagIsMd5(answer),
     }
   } catch (error) {
     if (isUploadError(error) && error.httpStatus === 404) return undefined

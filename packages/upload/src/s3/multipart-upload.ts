@@ -1,25 +1,37 @@
-import { basename } from 'node:path'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
+import { abortable, graceOf, throwIfAborted } from '../abortable.ts'
 import { isUploadError } from '../error.ts'
+import type { UploadError } from '../error.ts'
 import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
-import { bareEtag } from './head.ts'
 import { META, objectParams } from './object-params.ts'
 import { MIN_PART_BYTES, partSize } from './part-size.ts'
 import type { Store } from './store.ts'
+import { isOf, newRecord } from './transfer-record.ts'
 import { conditionally } from './transfer.ts'
 import type { Transfer } from './transfer.ts'
+import {
+  bareEtag,
+  confirms,
+  etagIsMd5,
+  isJoinedFrom,
+  s3Crc32,
+  unconfirmed,
+} from './verify-answer.ts'
 
 const GIB = 1024 ** 3
 const COMPLETE_BASE_MS = 60_000
 /** Some stores copy the parts together before they answer: 4 s per GiB were seen on a busy disk. */
 const COMPLETE_PER_GIB_MS = 20_000
+/** A shutdown waits so long for the id of an upload that was just created, so that it can be resumed. */
+const CREATE_GRACE_MS = 5000
 
 /** A part as the store has it. */
 export interface StoredPart {
@@ -27,8 +39,17 @@ export interface StoredPart {
   readonly etag: string
 }
 
+/** A part as it is named at completion. */
+export interface SentPart {
+  readonly etag: string
+  readonly crc32: string | undefined
+}
+
+/** Uploads in progress here: no other transfer of this process takes one for a left-over. */
+const IN_PROGRESS = new Set<string>()
+
 /** A multipart upload of one file, and the record beside the file by which a later run resumes it. */
-export class MultipartUpload {
+export class MultipartUpload implements Disposable {
   /** Parts that an earlier run has sent, by number. */
   readonly storedParts: ReadonlyMap<number, StoredPart>
   readonly #transfer: Transfer
@@ -42,30 +63,43 @@ export class MultipartUpload {
     this.#transfer = transfer
     this.#record = record
     this.storedParts = storedParts
+    IN_PROGRESS.add(record.uploadId)
   }
 
-  /** Create an upload, and write its record. */
+  [Symbol.dispose](): void {
+    IN_PROGRESS.delete(this.#record.uploadId)
+  }
+
+  /** Create an upload, write its record, and abort what an earlier run left under the key without a record. */
   static async begin(transfer: Transfer): Promise<MultipartUpload> {
     const { store, source, key, signal } = transfer
     const partBytes = partSize(source.size, store.partBytes)
+    // without it an Object Lock bucket refuses parts that have a checksum
+    const checksum = store.options.checksum === 'supported' ? ({ checksum: 'CRC32' } as const) : {}
     const command = new CreateMultipartUploadCommand({
       Bucket: store.bucket,
       Key: key,
       Metadata: { [META.token]: source.token, [META.partBytes]: String(partBytes) },
+      ...(checksum.checksum ? { ChecksumAlgorithm: checksum.checksum } : {}),
       ...objectParams(key, store.options),
     })
-    const answer = await store.send('begin the upload of', key, command, { signal })
+    throwIfAborted(signal)
+    using grace = graceOf(signal, CREATE_GRACE_MS)
+    const creating = store.send('begin the upload of', key, command, { signal: undefined })
+    const answer = await abortable(creating, grace.signal, ({ UploadId = '' }) => {
+      abort(store, { key, uploadId: UploadId }, undefined).catch(() => {})
+    })
     const record: ResumeRecord = {
-      file: basename(source.path),
-      token: source.token,
-      store: store.id,
-      key,
-      uploadId: answer.UploadId ?? '',
+      ...newRecord(transfer, answer.UploadId ?? ''),
       partBytes,
-      etagIsMd5: !(answer.ServerSideEncryption ?? '').startsWith('aws:kms'),
+      etagIsMd5: etagIsMd5(answer),
+      ...checksum,
     }
-    await writeRecord(source.path, record)
-    return new MultipartUpload(transfer, record, new Map())
+    await writeRecord(source.path, record, { isDurable: true })
+    throwIfAborted(signal)
+    const upload = new MultipartUpload(transfer, record, new Map())
+    await abortOthers(transfer)
+    return upload
   }
 
   /** The upload that the record beside the file names; undefined when there is none that can go on. */
@@ -74,8 +108,13 @@ export class MultipartUpload {
     const record = await readRecord(source.path)
     if (!record) return undefined
     const maxPartBytes = partSize(source.size, store.partBytes)
+    const checksum = store.options.checksum === 'supported' ? 'CRC32' : undefined
     // of a larger part size than today's: its buffers would take more memory than we may use
-    const isUsable = record.partBytes >= MIN_PART_BYTES && record.partBytes <= maxPartBytes
+    const isUsable =
+      record.partBytes >= MIN_PART_BYTES &&
+      record.partBytes <= maxPartBytes &&
+      record.checksum === checksum &&
+      record.completed !== true
     if (!isOf(record, transfer) || !isUsable) {
       await discardUpload(store, source.path, signal)
       return undefined
@@ -83,10 +122,10 @@ export class MultipartUpload {
     try {
       return new MultipartUpload(transfer, record, await listParts(store, record, signal))
     } catch (error) {
-      if (!isUploadError(error)) throw error
-      // completed, or aborted by a lifecycle rule or a person
-      if (error.httpStatus === 404 && error.code !== 'NO_BUCKET') return undefined
-      throw error
+      if (!isRefused(error)) throw error
+      // completed, aborted, or not allowed to be listed: all is sent again, and the next record replaces this one
+      await abort(store, record, signal).catch(() => throwIfAborted(signal))
+      return undefined
     }
   }
 
@@ -99,8 +138,13 @@ export class MultipartUpload {
     return this.#record.etagIsMd5
   }
 
+  /** CRC-32 of a part, where the upload has checksums. */
+  checksumOf(body: Buffer): string | undefined {
+    return this.#record.checksum === undefined ? undefined : s3Crc32(body)
+  }
+
   /** Send one part; resolves with its ETag, empty when the store gives none. */
-  async sendPart(part: number, body: Buffer): Promise<string> {
+  async sendPart(part: number, body: Buffer, crc32: string | undefined): Promise<string> {
     const { store, key, signal } = this.#transfer
     const command = new UploadPartCommand({
       ...this.#names(),
@@ -108,29 +152,43 @@ export class MultipartUpload {
       // a Buffer: its SHA-256 is signed, and the store checks it
       Body: body,
       ContentLength: body.length,
+      ...(crc32 === undefined ? {} : { ChecksumCRC32: crc32 }),
     })
     const answer = await store.send(`send part ${part} of`, key, command, { signal })
-    return bareEtag(answer.ETag)
+    const etag = bareEtag(answer.ETag)
+    const isPlain = this.etagIsMd5 && etagIsMd5(answer)
+    // without an ETag the part counts as not sent, see `sendParts`
+    if (store.verifiesByAnswer && etag !== '' && !confirms(answer, body, isPlain)) {
+      throw unconfirmed(store.url(key))
+    }
+    return etag
   }
 
   /** Join the parts; resolves with the ETag of the object, empty where the verification has to decide. */
-  async complete(etags: readonly string[]): Promise<string> {
+  async complete(parts: readonly SentPart[]): Promise<string> {
     const { store, source, key, signal } = this.#transfer
-    const Parts = etags.map((ETag, index) => ({ PartNumber: index + 1, ETag: `"${ETag}"` }))
+    const Parts = parts.map(({ etag, crc32 }, index) => ({
+      PartNumber: index + 1,
+      ETag: `"${etag}"`,
+      ...(crc32 === undefined ? {} : { ChecksumCRC32: crc32 }),
+    }))
     const params = { ...this.#names(), MultipartUpload: { Parts } }
     const timeoutMs = COMPLETE_BASE_MS + Math.ceil((source.size / GIB) * COMPLETE_PER_GIB_MS)
-    const etag = await conditionally(this.#transfer, (when) => {
+    const answer = await conditionally(this.#transfer, (when) => {
       const command = new CompleteMultipartUploadCommand({ ...params, ...when })
       return store.send('complete', key, command, { signal, timeoutMs })
-    }).then(
-      (answer) => bareEtag(answer.ETag),
-      (error: unknown) => {
-        // completed by an attempt whose answer was lost, or not at all: the verification decides
-        if (isUploadError(error) && error.storeCode === 'NoSuchUpload') return ''
-        throw error
-      },
-    )
-    await writeRecord(source.path, { ...this.#record, completed: true })
+    }).catch((error: unknown) => {
+      // completed by an attempt whose answer was lost, or not at all: the verification decides
+      if (isUploadError(error) && error.storeCode === 'NoSuchUpload') return undefined
+      throw error
+    })
+    const etag = bareEtag(answer?.ETag)
+    const partEtags = parts.map((part) => part.etag)
+    // Ceph 16 answers with an empty ETag, and the page of a proxy has none of the three
+    const isOfStore = etag !== '' || (answer?.Location ?? answer?.Key) !== undefined
+    const confirmed = isOfStore && (!this.etagIsMd5 || isJoinedFrom(partEtags, etag))
+    await writeRecord(source.path, { ...this.#record, completed: true, confirmed })
+    if (store.verifiesByAnswer && !confirmed) throw unconfirmed(store.url(key))
     return etag
   }
 
@@ -139,10 +197,13 @@ export class MultipartUpload {
     await removeRecord(this.#transfer.source.path)
   }
 
-  /** Abort the upload, so that the store frees its parts, and remove the record. */
+  /** Abort the upload, so that the store frees its parts, and remove its record. */
   async discard(): Promise<void> {
     const { store, source, signal } = this.#transfer
-    await discardUpload(store, source.path, signal)
+    const record = await readRecord(source.path)
+    // another process may have begun one of its own
+    if (record?.uploadId === this.#record.uploadId) await discardUpload(store, source.path, signal)
+    else await abort(store, this.#record, signal).catch(() => throwIfAborted(signal))
   }
 
   #names(): { Bucket: string; Key: string; UploadId: string } {
@@ -158,25 +219,55 @@ export async function discardUpload(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const record = await readRecord(file)
-  if (record && record.store === store.id && record.completed !== true) {
-    const { key: Key, uploadId: UploadId } = record
-    const command = new AbortMultipartUploadCommand({ Bucket: store.bucket, Key, UploadId })
-    await store.send('abort the upload of', Key, command, { signal }).catch((error: unknown) => {
-      // aborted already; whatever else is left is for the bucket's lifecycle rule to free
-      if (isUploadError(error) && error.scope === 'destination') throw error
+  if (record && isOf(record, { store }) && record.completed !== true) {
+    await abort(store, record, signal).catch((error: unknown) => {
+      // aborted already, or not allowed: that is for the bucket's lifecycle rule
+      if (!isRefusedForGood(error)) throw error
     })
   }
   await removeRecord(file)
 }
 
-/** Whether an earlier run has completed this very transfer, but could not verify it. */
-export async function isUnverified(transfer: Transfer): Promise<boolean> {
-  const record = await readRecord(transfer.source.path)
-  return record?.completed === true && isOf(record, transfer)
+async function abort(
+  store: Store,
+  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const command = new AbortMultipartUploadCommand({ Bucket: store.bucket, Key, UploadId })
+  await store.send('abort the upload of', Key, command, { signal })
 }
 
-function isOf(record: ResumeRecord, { store, source, key }: Transfer): boolean {
-  return record.token === source.token && record.store === store.id && record.key === key
+/** The store answers, and does not do this for us. */
+function isRefused(error: unknown): error is UploadError {
+  if (!isUploadError(error)) return false
+  const { code, httpStatus = 0 } = error
+  if (httpStatus === 404) return code !== 'NO_BUCKET'
+  const isAnswer = httpStatus >= 400 && httpStatus < 500
+  return code === 'DENIED' || code === 'REFUSED' || (code === 'STORE' && isAnswer)
+}
+
+/** And would not later either: it is no refusal of everything. */
+function isRefusedForGood(error: unknown): boolean {
+  return (
+    isRefused(error) && (error.scope === 'file' || [404, 405, 501].includes(error.httpStatus ?? 0))
+  )
+}
+
+/** Uploads of this key that no record names: of a run that was killed, or of an attempt whose answer was lost. */
+async function abortOthers({ store, key, signal }: Transfer): Promise<void> {
+  if (!store.listsUploads) return
+  const command = new ListMultipartUploadsCommand({ Bucket: store.bucket, Prefix: key })
+  try {
+    const { Uploads = [] } = await store.send('list the uploads of', key, command, { signal })
+    for (const { Key, UploadId } of Uploads) {
+      if (Key !== key || UploadId === undefined || IN_PROGRESS.has(UploadId)) continue
+      await abort(store, { key, uploadId: UploadId }, signal)
+    }
+  } catch (error) {
+    throwIfAborted(signal)
+    // without s3:ListBucketMultipartUploads the lifecycle rule frees them
+    if (isRefused(error)) store.listsUploads = false
+  }
 }
 
 /** What the store has of an upload, page by page. */

@@ -36,10 +36,16 @@ export interface S3Options {
   readonly tags?: Readonly<Record<string, string>>
   /**
    * `required` sends no checksum that an older store would refuse: content is covered by the signed
-   * SHA-256 of each request. `supported` adds the SDK's CRC, which an Object Lock bucket requires.
+   * SHA-256 of each request. `supported` adds a CRC-32, which an Object Lock bucket requires.
    * @default 'required'
    */
   readonly checksum?: 'required' | 'supported'
+  /**
+   * How an object is verified: `head` asks for it (s3:GetObject), `response` trusts the store's check of the
+   * signed SHA-256 of each request and compares the checksum or ETag of its answer, for keys that may only write.
+   * @default 'head'
+   */
+  readonly verify?: 'head' | 'response'
   /**
    * Bytes of a part, and largest file sent in one request; at least 5 MiB (S3's limit).
    * Grows by itself for files of more than 10,000 parts.

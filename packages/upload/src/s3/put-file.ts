@@ -1,20 +1,23 @@
 import { createHash } from 'node:crypto'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
-import { UploadError } from '../error.ts'
+import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
+import { removeRecord } from '../resume-record.ts'
 import { show } from '../text.ts'
 import { compare, wholeDigest } from './compare.ts'
 import type { Comparison } from './compare.ts'
-import { bareEtag, headIfAllowed, verify } from './head.ts'
+import { headIfAllowed, verify } from './head.ts'
 import type { ObjectInfo } from './head.ts'
-import { discardUpload, isUnverified } from './multipart-upload.ts'
+import { discardUpload } from './multipart-upload.ts'
 import { META, objectParams } from './object-params.ts'
 import { putMultipart } from './put-multipart.ts'
 import type { Store } from './store.ts'
+import { noteSent, sentBefore } from './transfer-record.ts'
 import { KeyTaken, conditionally } from './transfer.ts'
 import type { Sent, Transfer } from './transfer.ts'
+import { bareEtag, confirms, etagIsMd5, unconfirmed } from './verify-answer.ts'
 
 const HASH_DIGITS = 12
 /** HEAD requests for a key before we give up finding it either free or taken. */
@@ -91,7 +94,7 @@ async function putUnder(
 ): Promise<(Sent & Pick<Stored, 'outcome'>) | undefined> {
   const { store, source, key, signal } = transfer
   for (let heads = 1; heads <= MAX_HEADS; heads++) {
-    const found = await headIfAllowed(store, key, signal)
+    const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
     if (comparison === 'different') return undefined
     if (comparison === 'identical') {
@@ -104,11 +107,19 @@ async function putUnder(
     // refused as taken, yet not there: the store means something else by the condition
     const replaces = comparison === 'partial' || (heads > 1 && found === undefined)
     try {
-      const sent = await send({ ...transfer, condition: replaces ? 'any' : 'absent' })
+      const condition = replaces ? 'any' : 'absent'
+      const sent = await send({ ...transfer, condition }, found !== 'unknown')
       return { outcome: 'stored', ...sent }
     } catch (error) {
       if (!(error instanceof KeyTaken)) throw error
-      if (found === 'unknown') throw notAllowedToCompare(store.url(key), error)
+      if (found !== 'unknown') continue
+      if (!store.verifiesByAnswer) {
+        await noteSent(transfer, false)
+        throw notAllowedToCompare(store.url(key), error)
+      }
+      if (!byContent) return undefined
+      // no other content makes this name
+      return { outcome: 'existing', parts: 0, keptParts: 0, etag: '' }
     }
   }
   throw new UploadError('STORE', `The store cannot decide whether ${show(store.url(key))} exists`)
@@ -122,27 +133,42 @@ async function compareFound(
   if (found === undefined) return undefined
   const { store, source, key, signal } = transfer
   if (found === 'unknown') {
-    // sent by an earlier run that was not allowed to verify: gigabytes are not sent again to learn the same
-    if (!(await isUnverified(transfer))) return undefined
+    store.isReadable = !store.verifiesByAnswer
+    const earlier = await sentBefore(transfer)
+    if (store.verifiesByAnswer) return earlier === 'confirmed' ? 'identical' : undefined
+    if (earlier === undefined) return undefined
+    // gigabytes are not sent again to learn the same
     await verify(store, key, source, '', signal)
     return 'identical'
   }
   return byContent && found.bytes === source.size ? 'identical' : compare(found, transfer)
 }
 
-async function send(transfer: Transfer): Promise<Sent> {
-  const { store, source, key, signal, onProgress } = transfer
+async function send(transfer: Transfer, isReadable: boolean): Promise<Sent> {
+  const { store, source, signal, onProgress } = transfer
   if (source.size > store.partBytes) return putMultipart(transfer)
   // an upload in parts from a run with smaller parts
   await discardUpload(store, source.path, signal)
-  const sent = await putSmall(transfer)
-  const { etag } = await verify(store, key, source, sent, signal)
+  const sent = await putSmall(transfer, isReadable)
+  const etag = store.verifiesByAnswer ? sent : await verifySmall(transfer, sent, isReadable)
   onProgress({ bytes: source.size, totalBytes: source.size })
   return { etag, parts: 0, keptParts: 0 }
 }
 
+async function verifySmall(transfer: Transfer, sent: string, isReadable: boolean): Promise<string> {
+  const { store, source, key, signal } = transfer
+  try {
+    const { etag } = await verify(store, key, source, sent, signal)
+    if (!isReadable) await removeRecord(source.path)
+    return etag
+  } catch (error) {
+    if (isUploadError(error) && !error.resumable) await removeRecord(source.path)
+    throw error
+  }
+}
+
 /** Store a file that fits in one buffer; resolves with the ETag. */
-async function putSmall(transfer: Transfer): Promise<string> {
+async function putSmall(transfer: Transfer, isReadable: boolean): Promise<string> {
   const { store, source, key: Key, signal } = transfer
   using loan = await store.pool.take(source.size, signal)
   const body = await source.read(loan.buffer, source.size, 0)
@@ -162,13 +188,18 @@ async function putSmall(transfer: Transfer): Promise<string> {
   const answer = await conditionally(transfer, (when) =>
     store.send('store', Key, new PutObjectCommand({ ...params, ...when }), { signal }),
   )
+  if (store.verifiesByAnswer || !isReadable) {
+    const confirmed = confirms(answer, body, etagIsMd5(answer))
+    if (store.verifiesByAnswer && !confirmed) throw unconfirmed(store.url(Key))
+    if (!store.verifiesByAnswer) await noteSent(transfer, confirmed)
+  }
   return bareEtag(answer.ETag)
 }
 
 function notAllowedToCompare(subject: string, cause: unknown): UploadError {
   return new UploadError(
     'DENIED',
-    `${show(subject)} exists, and we are not allowed to compare it: allow s3:GetObject on the objects`,
+    `${show(subject)} exists, and we are not allowed to compare it: allow s3:GetObject on the objects, or set the verification to \`response\``,
     { subject, cause },
   )
 }

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto'
 import { UploadError, isUploadError } from '../error.ts'
 import { show } from '../text.ts'
 import { verify } from './head.ts'
 import { MultipartUpload } from './multipart-upload.ts'
-import type { StoredPart } from './multipart-upload.ts'
+import type { SentPart, StoredPart } from './multipart-upload.ts'
 import type { Sent, Transfer } from './transfer.ts'
+import { isMd5, md5Of } from './verify-answer.ts'
 
 interface SentParts {
-  /** ETags in the order of the parts. */
-  readonly etags: readonly string[]
+  /** In their order. */
+  readonly parts: readonly SentPart[]
   /** Parts that an earlier run had sent. */
   readonly kept: number
 }
@@ -16,14 +16,17 @@ interface SentParts {
 /** Store a file in parts, going on where an earlier run stopped. */
 export async function putMultipart(transfer: Transfer): Promise<Sent> {
   const { store, source, key, signal } = transfer
-  const { upload, etags, kept } = await sendAll(transfer)
+  const { upload, parts, kept } = await sendAll(transfer)
+  using _ = upload
   try {
     // a file that was written to meanwhile is never completed
     await source.assertUnchanged()
-    const etag = await upload.complete(etags)
-    const stored = await verify(store, key, source, etag, signal)
+    const sent = await upload.complete(parts)
+    const { etag } = store.verifiesByAnswer
+      ? { etag: sent }
+      : await verify(store, key, source, sent, signal)
     await upload.forget()
-    return { etag: stored.etag, parts: etags.length, keptParts: kept }
+    return { etag, parts: parts.length, keptParts: kept }
   } catch (error) {
     if (isLost(error)) await upload.discard()
     throw error
@@ -31,17 +34,17 @@ export async function putMultipart(transfer: Transfer): Promise<Sent> {
 }
 
 async function sendAll(transfer: Transfer): Promise<SentParts & { upload: MultipartUpload }> {
-  let upload = await MultipartUpload.resume(transfer)
   for (let attempt = 1; ; attempt++) {
-    upload ??= await MultipartUpload.begin(transfer)
+    const upload =
+      (await MultipartUpload.resume(transfer)) ?? (await MultipartUpload.begin(transfer))
     try {
       return { upload, ...(await sendParts(transfer, upload)) }
     } catch (error) {
+      upload[Symbol.dispose]()
       if (!isLost(error)) throw error
       await upload.discard()
       // aborted meanwhile, by a lifecycle rule or another program: a second time is no coincidence
       if (attempt > 1) throw error
-      upload = undefined
     }
   }
 }
@@ -58,7 +61,7 @@ async function sendParts(
 ): Promise<SentParts> {
   const { partBytes, etagIsMd5, storedParts } = upload
   const count = Math.ceil(source.size / partBytes)
-  const etags: string[] = Array.from({ length: count }, () => '')
+  const parts = Array.from({ length: count }, (): SentPart => ({ etag: '', crc32: undefined }))
   const seen = new Set<string>()
   let next = 0
   let kept = 0
@@ -75,12 +78,13 @@ async function sendParts(
     const body = await source.read(loan.buffer, Math.min(partBytes, source.size - start), start)
     const earlier = storedParts.get(index + 1)
     const keep = earlier !== undefined && isWhole(earlier, body, etagIsMd5)
-    const etag = keep ? earlier.etag : await upload.sendPart(index + 1, body)
+    const crc32 = upload.checksumOf(body)
+    const etag = keep ? earlier.etag : await upload.sendPart(index + 1, body, crc32)
     // computed only when two parts have one ETag: an MD5 of everything would cost a second per GiB
-    const isMixedUp = etagIsMd5 && seen.has(etag) && isMd5(etag) && etag !== md5(body)
+    const isMixedUp = etagIsMd5 && seen.has(etag) && isMd5(etag) && etag !== md5Of(body)
     if (etag === '' || isMixedUp) throw mixedUp(store.url(key), index + 1)
     seen.add(etag)
-    etags[index] = etag
+    parts[index] = { etag, crc32 }
     if (keep) kept++
     bytes += body.length
     onProgress({ bytes, totalBytes: source.size })
@@ -95,20 +99,14 @@ async function sendParts(
   }
   await Promise.all(Array.from({ length: Math.min(store.pool.count, count) }, worker))
   if (failed) throw failed.error
-  return { etags, kept }
+  return { parts, kept }
 }
 
 /** The size must be equal, and the MD5 where the ETag is one. */
 function isWhole({ bytes, etag }: StoredPart, body: Buffer, etagIsMd5: boolean): boolean {
-  return bytes === body.length && etag !== '' && (!etagIsMd5 || !isMd5(etag) || etag === md5(body))
-}
-
-function isMd5(etag: string): boolean {
-  return /^[0-9a-f]{32}$/.test(etag)
-}
-
-function md5(body: Buffer): string {
-  return createHash('md5').update(body).digest('hex')
+  return (
+    bytes === body.length && etag !== '' && (!etagIsMd5 || !isMd5(etag) || etag === md5Of(body))
+  )
 }
 
 function mixedUp(url: string, part: number): UploadError {

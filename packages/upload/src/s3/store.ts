@@ -31,8 +31,12 @@ export class Store {
   readonly options: S3Options
   readonly pool: BufferPool
   readonly partBytes: number
-  /** Until the store answers 501 to `If-None-Match`. */
+  /** Until the store refuses `If-None-Match`. */
   takesConditions = true
+  /** Until it refuses ListMultipartUploads. */
+  listsUploads = true
+  /** Until it refuses a HEAD, if objects are verified without. */
+  isReadable = true
   readonly #client: ReplaceableClient
 
   constructor(bucket: string, prefix: string, options: S3Options) {
@@ -47,6 +51,10 @@ export class Store {
   /** Bucket and where it is, as a resume record names them. */
   get id(): string {
     return storeId(`${this.options.endpoint ?? 'aws'} ${this.bucket}`)
+  }
+
+  get verifiesByAnswer(): boolean {
+    return this.options.verify === 'response'
   }
 
   /** `s3://bucket/key`, the key with the destination's prefix. */

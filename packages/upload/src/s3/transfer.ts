@@ -23,9 +23,12 @@ export class KeyTaken extends Error {
   override readonly name = 'KeyTaken'
 }
 
+/** How stores refuse a header that they do not know; Swift answers 501, others 400. */
+const UNKNOWN_HEADER: ReadonlySet<number | undefined> = new Set([400, 405, 501])
+
 /**
- * Make a request with `If-None-Match: *` when the key has to be absent; a store that does not know the
- * header (501: Swift) gets this and all later requests without it.
+ * Make a request with `If-None-Match: *` when the key has to be absent. A store that refuses it and takes the
+ * same request without gets this and all later ones without it.
  */
 export async function conditionally<T>(
   { store, condition }: Transfer,
@@ -37,8 +40,9 @@ export async function conditionally<T>(
   } catch (error) {
     if (!isUploadError(error)) throw error
     if (error.httpStatus === 412) throw new KeyTaken('The key is taken', { cause: error })
-    if (error.httpStatus !== 501) throw error
+    if (error.code !== 'REFUSED' || !UNKNOWN_HEADER.has(error.httpStatus)) throw error
+    const answer = await request({})
     store.takesConditions = false
-    return request({})
+    return answer
   }
 }
