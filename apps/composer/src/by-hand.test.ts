@@ -3,10 +3,10 @@ import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { CORE_REASON_CODES, type BundleManifest } from '@core-dump-handler/bundle'
-import { elfCore } from './test-support/elf-core.ts'
-import { onlyBundle, readBundle } from './test-support/read-bundle.ts'
-import { MAIN, runComposer, test } from './test-support/run-composer.ts'
-import { violations } from './test-support/validate.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { onlyBundle, readBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { MAIN, runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 
 const CORE = elfCore(300_000)
 const NO_BYTES = { zeroBytes: 0, storedBytes: 0, compressedBytes: 0 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { MAIN, runComposer, test } from './test-support/run-composer.ts'
+import { MAIN, runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 describe('asked something else', () => {
   test('answers --version and --help', async () => {

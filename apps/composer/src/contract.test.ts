@@ -1,11 +1,16 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './crash/process-files.ts'
-import { CONTAINER, DIGEST, crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { test } from './test-support/scratch-node.ts'
-import { scratchProc } from './test-support/scratch-proc.ts'
+import { PROCESS_FILES } from '@core-dump-handler/capture'
+import {
+  CONTAINER,
+  DIGEST,
+  crictlCalls,
+  installCrictl,
+} from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { test } from '@core-dump-handler/testing/composer/scratch-node'
+import { scratchProc } from '@core-dump-handler/testing/composer/scratch-proc'
 
 const SEVEN = [
   '-dump-info.json',

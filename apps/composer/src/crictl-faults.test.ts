@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
-import { crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { startComposer } from './test-support/run-composer.ts'
-import { CORE, test } from './test-support/scratch-node.ts'
+import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { startComposer } from '@core-dump-handler/testing/composer/run-composer'
+import { CORE, test } from '@core-dump-handler/testing/composer/scratch-node'
 
 describe('with a runtime that fails, hangs or knows nothing', () => {
   test('fails with 1 and keeps everything when no pod has the host name', async ({ node }) => {

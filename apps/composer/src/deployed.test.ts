@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { bundleComposer } from '../bundle.ts'
-import { elfCore } from './test-support/elf-core.ts'
-import { crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { test as base } from './test-support/run-composer.ts'
+import { bundleComposer } from '@core-dump-handler/composer/build'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { test as base } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(200_000)
 

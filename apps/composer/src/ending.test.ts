@@ -3,9 +3,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { elfCore } from './test-support/elf-core.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { MAIN, startComposer, test } from './test-support/run-composer.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { MAIN, startComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(4_000_000)
 const HALF = CORE.subarray(0, 2_000_000)

@@ -1,10 +1,10 @@
 import { chmod, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { COMPOSER_SETTINGS } from './index.ts'
-import { elfCore } from './test-support/elf-core.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { runComposer, test } from './test-support/run-composer.ts'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/capture/settings'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(50_000)
 

@@ -4,9 +4,13 @@ import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { describe, expect } from 'vitest'
-import { elfCore } from './test-support/elf-core.ts'
-import { type ReadBundle, onlyBundle, readBundle } from './test-support/read-bundle.ts'
-import { MAIN, runComposer, test } from './test-support/run-composer.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import {
+  type ReadBundle,
+  onlyBundle,
+  readBundle,
+} from '@core-dump-handler/testing/composer/read-bundle'
+import { MAIN, runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(3_000_000)
 const bundlesOf = async (dir: string): Promise<string[]> =>

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { elfCore } from './test-support/elf-core.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { runComposer, test } from './test-support/run-composer.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(100_000)
 

@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './crash/process-files.ts'
-import { CONTAINER, POD_UID, crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { runComposer } from './test-support/run-composer.ts'
-import { CORE, test as base } from './test-support/scratch-node.ts'
-import { dumpingProcess } from './test-support/scratch-proc.ts'
+import { PROCESS_FILES } from '@core-dump-handler/capture'
+import {
+  CONTAINER,
+  POD_UID,
+  crictlCalls,
+  installCrictl,
+} from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { runComposer } from '@core-dump-handler/testing/composer/run-composer'
+import { CORE, test as base } from '@core-dump-handler/testing/composer/scratch-node'
+import { dumpingProcess } from '@core-dump-handler/testing/composer/scratch-proc'
 import { canMountSilentFiles, silence } from '../../../packages/cri/src/testing/silent-file.ts'
 
 const PID = 4711

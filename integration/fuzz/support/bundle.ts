@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
-import { violations } from '../../../apps/composer/src/test-support/validate.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 import { assertJson, assertOneLine, promised } from './promises.ts'
 
 const ENTRY =

@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
+import { bundleName, Warnings } from '@core-dump-handler/capture'
 import { isIngestError, ZipWriter } from '@core-dump-handler/ingest'
 import JSZip from 'jszip'
-import { bundleName } from '../../../apps/composer/src/bundle/name.ts'
-import { Problems } from '../../../apps/composer/src/log/problems.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { MemorySink } from '../support/memory-sink.ts'
@@ -51,7 +50,7 @@ async function assertSafeName(random: Random): Promise<void> {
   const template = templateOf(random)
   const fields = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
   const all = { ...fields, uuid: UUID } as unknown as Parameters<typeof bundleName>[1]
-  const name = bundleName(template, all, new Problems(() => {}))
+  const name = bundleName(template, all, new Warnings())
   const told = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
   promised(name !== '' && Buffer.byteLength(name) <= 200, told)
   promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, told)

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 import { expect, vi } from 'vitest'
-import { violations } from '../../../composer/src/test-support/validate.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 import { freePort } from '../test-support/free-port.ts'
 import { type ScratchNode, test } from '../test-support/scratch-node.ts'
 

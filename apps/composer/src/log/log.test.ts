@@ -2,7 +2,7 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { Log } from './log.ts'
-import { test } from '../test-support/run-composer.ts'
+import { test } from '@core-dump-handler/testing/composer/run-composer'
 
 test('keeps two files at most, for the owner only', async ({ dir }) => {
   const path = join(dir, 'composer.log')

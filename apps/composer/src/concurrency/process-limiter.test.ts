@@ -1,0 +1,152 @@
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BundleManifest } from '@core-dump-handler/bundle'
+import { describe, expect } from 'vitest'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { readBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import {
+  MAIN,
+  type Running,
+  runComposer,
+  startComposer,
+  test,
+} from '@core-dump-handler/testing/composer/run-composer'
+
+const CORE = elfCore(500_000)
+// more than a pipe takes: what is left over is held until somebody reads
+const BEGINNING = CORE.subarray(0, 200_000)
+
+function start(dir: string, env: Record<string, string> = {}): Running {
+  const dirs = { COMPOSER_HOME: dir, CORE_DIR: join(dir, 'cores') }
+  return startComposer({ env: { ...dirs, IGNORE_CRIO: 'true', CONCURRENT_DRAINS: '2', ...env } })
+}
+
+/** Whether somebody has read from it what a pipe cannot hold. */
+async function isDrained({ stdin }: Running): Promise<boolean> {
+  await sleep(0)
+  return stdin.writableLength === 0
+}
+
+async function until(what: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 400; i++) {
+    if (await what()) return
+    await sleep(25)
+  }
+  throw new Error('it did not come to pass')
+}
+
+async function onlyManifest(cores: string): Promise<BundleManifest> {
+  const [name = ''] = await readdir(cores)
+  return (await readBundle(join(cores, name))).manifest
+}
+
+const count = async (all: readonly Running[]): Promise<number> =>
+  (await Promise.all(all.map(isDrained))).filter(Boolean).length
+
+describe('many composers at once', () => {
+  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all make bundles', async ({
+    dir,
+  }) => {
+    const all = Array.from({ length: 8 }, () => start(dir))
+    for (const { stdin } of all) stdin.write(BEGINNING)
+    await until(async () => (await count(all)) === 2)
+    await sleep(500)
+    expect(await count(all)).toBe(2)
+    for (const { stdin } of all) stdin.end(CORE.subarray(BEGINNING.length))
+    for (const { ended } of all) expect((await ended).code).toBe(0)
+    const bundles = await readdir(join(dir, 'cores'))
+    for (const name of bundles) {
+      const { manifest } = await readBundle(join(dir, 'cores', name))
+      expect([manifest.core.complete, manifest.problems]).toEqual([true, []])
+    }
+    expect(bundles).toHaveLength(8)
+    expect(await readdir(join(dir, 'gate'))).toEqual([])
+  })
+
+  test('go on when the one that lets them in is killed', async ({ dir }) => {
+    const keeper = start(dir, { CONCURRENT_DRAINS: '1' })
+    keeper.stdin.write(BEGINNING)
+    await until(() => isDrained(keeper))
+    const others = Array.from({ length: 4 }, () => start(dir, { CONCURRENT_DRAINS: '1' }))
+    for (const { stdin } of others) stdin.end(CORE)
+    await sleep(500)
+    expect(await count(others)).toBe(0)
+    keeper.kill('SIGKILL')
+    for (const { ended } of others) expect((await ended).code).toBe(0)
+    const bundles = (await readdir(join(dir, 'cores'))).filter((name) => name.endsWith('.zip'))
+    expect(bundles).toHaveLength(4)
+    expect(await readdir(join(dir, 'gate'))).toEqual([])
+  })
+
+  test('wait no longer than a quarter of TIMEOUT for one that never lets them in', async ({
+    dir,
+  }) => {
+    await runComposer({
+      env: { COMPOSER_HOME: dir, CORE_DIR: dir, IGNORE_CRIO: 'true' },
+      core: CORE,
+    })
+    const deaf = createServer(() => {}).listen(join(dir, 'gate/leader-1'))
+    try {
+      const running = start(dir, { TIMEOUT: '4' })
+      running.stdin.end(CORE)
+      expect((await running.ended).code).toBe(0)
+    } finally {
+      deaf.close()
+    }
+    const [name = ''] = await readdir(join(dir, 'cores'))
+    const { core, problems } = (await readBundle(join(dir, 'cores', name))).manifest
+    expect(core.complete).toBe(true)
+    expect(problems).toMatchObject([{ code: 'GATE_TIMEOUT' }])
+  })
+})
+
+describe('a leader that is none', () => {
+  test.for([
+    ['a link to nothing', (name: string) => symlink('/nowhere', name)],
+    ['a link to a socket that never answers', (name: string) => symlink(`${name}-deaf`, name)],
+    ['a file', (name: string) => writeFile(name, '')],
+    ['a directory', (name: string) => mkdir(name)],
+  ] as const)('such as %s holds no composer', async ([, make], { dir }) => {
+    const name = join(dir, 'gate/leader-1')
+    await mkdir(join(dir, 'gate'))
+    const deaf = createServer(() => {}).listen(`${name}-deaf`)
+    await make(name)
+    try {
+      const running = start(dir, { TIMEOUT: '20' })
+      running.stdin.end(CORE)
+      expect((await running.ended).code).toBe(0)
+    } finally {
+      deaf.close()
+    }
+    const { core, problems } = await onlyManifest(join(dir, 'cores'))
+    expect([core.complete, problems]).toEqual([true, []])
+  })
+
+  test('such as none at all, where there is no directory for sockets, is reported', async ({
+    dir,
+  }) => {
+    await writeFile(join(dir, 'gate'), '')
+    const running = start(dir, { TIMEOUT: '20' })
+    running.stdin.end(CORE)
+    expect((await running.ended).code).toBe(0)
+    const { core, problems } = await onlyManifest(join(dir, 'cores'))
+    expect([core.complete, problems.map(({ code }) => code)]).toEqual([true, ['GATE_FAILED']])
+  })
+
+  test('a composer whose code cannot be loaded lets its process and the others go', async ({
+    dir,
+  }) => {
+    const broken = join(dir, 'broken.cjs')
+    const code = await readFile(MAIN, 'utf8')
+    const mark = '//# sourceURL=cdc/capture-steps.ts'
+    expect(code).toContain(mark)
+    await writeFile(broken, code.replace(mark, 'throw new Error("half a file")'))
+    const running = startComposer({ env: { COMPOSER_HOME: dir }, main: broken })
+    running.stdin.end(CORE)
+    expect((await running.ended).code).toBe(1)
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain('half a file')
+    expect(await readdir(join(dir, 'gate'))).toEqual([])
+  })
+})
