@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -64,7 +64,7 @@ describe('called by hand', () => {
     const url = new URL(
       import.meta.resolve('@core-dump-handler/bundle/bundle-manifest.schema.json'),
     )
-    const schema = JSON.parse(await readFile(url, 'utf8')) as object
+    const schema: object = JSON.parse(await readFile(url, 'utf8'))
     expect(schema).toHaveProperty('properties.core.properties.reasonCode.enum', CORE_REASON_CODES)
     expect(violations(schema, manifest)).toEqual([])
     expect(violations(schema, { ...manifest, uuid: 'x', core: {} })).toEqual([
@@ -103,11 +103,24 @@ describe('called by hand', () => {
     expect(text.manifest.problems).toMatchObject([{ code: 'NOT_AN_ELF' }])
     await runComposer({ args: ['-d', join(dir, 'empty')], core: Buffer.alloc(0) })
     const empty = await onlyBundle(join(dir, 'empty'))
+    expect(empty.manifest.problems).toEqual([])
     expect(empty.manifest.core).toMatchObject({
       bytes: 0,
       complete: false,
       reason: expect.any(String),
     })
+  })
+
+  test('exits with 1 when there is no core: `composer < /dev/null`', async ({ dir }) => {
+    const { status } = spawnSync('/bin/sh', [
+      '-c',
+      '"$0" "$1" -d "$2" < /dev/null',
+      process.execPath,
+      MAIN,
+      dir,
+    ])
+    expect(status).toBe(1)
+    expect((await onlyBundle(dir)).manifest.core.reasonCode).toBe('EMPTY')
   })
 
   test('stores with -D and with COMPRESSION=false, and still shrinks zero pages', async ({
@@ -146,7 +159,7 @@ if len(sys.argv) > 2: sys.stdout.buffer.write(z.read(names[1]))
 else: print(z.read(names[-1]).decode())`
     const read = (...more: string[]): Buffer =>
       execFileSync('python3', ['-c', program, stdout.trim(), ...more], { maxBuffer: 1 << 26 })
-    const { core } = JSON.parse(read().toString()) as BundleManifest
+    const { core }: BundleManifest = JSON.parse(read().toString())
     expect(core).toMatchObject({ mode, method: mode === 'zstd' ? 'zstd' : 'deflate' })
     const { zeroBytes, storedBytes, compressedBytes } = core.treated ?? NO_BYTES
     expect(zeroBytes + storedBytes + compressedBytes).toBe(CORE.length)

@@ -109,7 +109,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     const bundle = await onlyBundle(node.cores)
     const file = `${bundle.manifest.uuid}-event.json`
     expect(await readdir(events)).toEqual([file])
-    const event = JSON.parse(await readFile(join(events, file), 'utf8')) as object
+    const event: object = JSON.parse(await readFile(join(events, file), 'utf8'))
     expect(Object.keys(event).join(' ')).toBe(
       'image_list key exe_path labels limit_size exe_name pid signal timestamp hostname namespace uuid',
     )

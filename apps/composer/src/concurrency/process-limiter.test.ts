@@ -1,7 +1,9 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Scheduler } from '@core-dump-handler/capture'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import { describe, expect } from 'vitest'
 import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
@@ -13,17 +15,19 @@ import {
   startComposer,
   test,
 } from '@core-dump-handler/testing/composer/run-composer'
+import { Leadership } from './process-limiter.ts'
 
 const CORE = elfCore(500_000)
-// more than a pipe takes: what is left over is held until somebody reads
+// more than a pipe takes: the rest is held until the composer reads
 const BEGINNING = CORE.subarray(0, 200_000)
 
-function start(dir: string, env: Record<string, string> = {}): Running {
+function start(dir: string, env: Record<string, string> = {}, args: string[] = []): Running {
   const dirs = { COMPOSER_HOME: dir, CORE_DIR: join(dir, 'cores') }
-  return startComposer({ env: { ...dirs, IGNORE_CRIO: 'true', CONCURRENT_DRAINS: '2', ...env } })
+  const settings = { ...dirs, IGNORE_CRIO: 'true', CONCURRENT_DRAINS: '2', ...env }
+  return startComposer({ env: settings, args })
 }
 
-/** Whether somebody has read from it what a pipe cannot hold. */
+/** Whether the composer has read what a pipe cannot hold. */
 async function isDrained({ stdin }: Running): Promise<boolean> {
   await sleep(0)
   return stdin.writableLength === 0
@@ -34,7 +38,7 @@ async function until(what: () => Promise<boolean>): Promise<void> {
     if (await what()) return
     await sleep(25)
   }
-  throw new Error('it did not come to pass')
+  throw new Error('not reached within 10 s')
 }
 
 async function onlyManifest(cores: string): Promise<BundleManifest> {
@@ -65,22 +69,22 @@ describe('many composers at once', () => {
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('go on when the one that lets them in is killed', async ({ dir }) => {
-    const keeper = start(dir, { CONCURRENT_DRAINS: '1' })
-    keeper.stdin.write(BEGINNING)
-    await until(() => isDrained(keeper))
+  test('elect another leader when theirs is killed', async ({ dir }) => {
+    const leader = start(dir, { CONCURRENT_DRAINS: '1' })
+    leader.stdin.write(BEGINNING)
+    await until(() => isDrained(leader))
     const others = Array.from({ length: 4 }, () => start(dir, { CONCURRENT_DRAINS: '1' }))
     for (const { stdin } of others) stdin.end(CORE)
     await sleep(500)
     expect(await count(others)).toBe(0)
-    keeper.kill('SIGKILL')
+    leader.kill('SIGKILL')
     for (const { ended } of others) expect((await ended).code).toBe(0)
     const bundles = (await readdir(join(dir, 'cores'))).filter((name) => name.endsWith('.zip'))
     expect(bundles).toHaveLength(4)
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('wait no longer than a quarter of TIMEOUT for one that never lets them in', async ({
+  test('wait no longer than a quarter of TIMEOUT for a leader that never answers', async ({
     dir,
   }) => {
     await runComposer({
@@ -148,5 +152,60 @@ describe('a leader that is none', () => {
     expect((await running.ended).code).toBe(1)
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toContain('half a file')
     expect(await readdir(join(dir, 'gate'))).toEqual([])
+  })
+})
+
+describe('crashes of several workloads', () => {
+  test('C3: a small crash is not held by slow cores of another workload', async ({ dir }) => {
+    const env = { CONCURRENT_DRAINS: '2', TIMEOUT: '60' }
+    const slow = Array.from({ length: 6 }, () => start(dir, env, ['-E=!bin!slow']))
+    for (const { stdin } of slow) stdin.write(BEGINNING)
+    await until(async () => (await count(slow)) >= 2)
+    const other = start(dir, env, ['-E=!bin!other'])
+    const startedMs = performance.now()
+    other.stdin.end(CORE)
+    expect((await other.ended).code).toBe(0)
+    // a drain that takes more than 2 s counts no longer
+    expect(performance.now() - startedMs).toBeLessThan(5000)
+    for (const { stdin } of slow) stdin.end()
+    for (const { ended } of slow) expect((await ended).code).toBe(0)
+  })
+
+  test('C9: a leader that is done ends at once; its followers elect another', async ({ dir }) => {
+    const leader = start(dir, { TIMEOUT: '4' })
+    leader.stdin.write(BEGINNING)
+    await until(() => isDrained(leader))
+    const follower = start(dir)
+    follower.stdin.write(BEGINNING)
+    await until(() => isDrained(follower))
+    leader.stdin.end(CORE.subarray(BEGINNING.length))
+    expect((await leader.ended).code).toBe(0)
+    expect(await readFile(join(dir, 'composer.log'), 'utf8')).not.toContain('Timeout')
+    await until(async () => (await readdir(join(dir, 'gate'))).length === 1)
+    follower.stdin.end(CORE.subarray(BEGINNING.length))
+    expect((await follower.ended).code).toBe(0)
+    expect(await readdir(join(dir, 'gate'))).toEqual([])
+  })
+})
+
+describe('Leadership', () => {
+  test('C13: closing twice does not remove the socket of the next leader', async ({ dir }) => {
+    const path = join(dir, 'leader-1')
+    const lead = async (): Promise<Leadership> => {
+      const server = createServer().listen(path)
+      await once(server, 'listening')
+      return new Leadership(server, new Scheduler(1))
+    }
+    const first = await lead()
+    first.close()
+    const second = await lead()
+    first.close()
+    await sleep(50)
+    const socket = createConnection(path)
+    await once(socket, 'connect')
+    socket.destroy()
+    second.close()
+    await sleep(50)
+    expect(await readdir(dir)).toEqual([])
   })
 })

@@ -79,9 +79,9 @@ export function countCrash(
   const window = `${windowSeconds}-${Math.floor(Date.now() / 1000 / windowSeconds)}`
   const files = counters.map((name) => join(directory, `${name}-${window}`))
   for (const file of files) {
-    const isLast = file === files.at(-1)
-    const ordinal =
-      append(file) ?? (isLast || hasRoom(directory) ? append(file, O_CREAT) : undefined)
+    // the last counter is for all that have no room for one of their own
+    const mayCreate = (): boolean => hasRoom(directory) || file === files.at(-1)
+    const ordinal = append(file) ?? (mayCreate() ? append(file, O_CREAT) : undefined)
     if (ordinal !== undefined) return { file, ordinal }
   }
   throw new Error(`Cannot count the crash in \`${directory}\``)

@@ -155,10 +155,7 @@ export function parseComposerSettings(
   }
   const parsed = v.safeParse(SCHEMA, values)
   if (parsed.success) return { settings: parsed.output, bad: [] }
-  const problems = v.flatten<typeof SCHEMA>(parsed.issues).nested ?? {}
-  const messages = new Map<string, string>(
-    Object.entries(problems).map(([key, [message] = ['']]) => [key, message]),
-  )
+  const messages = new Map(parsed.issues.map((issue) => [v.getDotPath(issue), issue.message]))
   const bad = COMPOSER_SETTINGS.flatMap(({ name, key, defaultValue }) => {
     const expected = messages.get(key)
     const value = values[key] ?? ''

@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import JSZip from 'jszip'
-import type { BundleManifest } from '@core-dump-handler/bundle'
+import { type BundleManifest, parseManifest } from '@core-dump-handler/bundle'
 
 export interface ReadBundle {
   /** File name without `.zip`. */
@@ -30,11 +30,27 @@ export async function readBundle(path: string): Promise<ReadBundle> {
     name,
     path,
     entries: files.map((file) => (file.startsWith(name) ? file.slice(name.length) : `! ${file}`)),
-    manifest: JSON.parse(await text('-manifest.json')) as BundleManifest,
-    dumpInfo: JSON.parse(await text('-dump-info.json')) as Record<string, string>,
+    manifest: manifestOf(JSON.parse(await text('-manifest.json'))),
+    dumpInfo: stringsOf(JSON.parse(await text('-dump-info.json'))),
     bytes,
     text,
   }
+}
+
+function manifestOf(value: unknown): BundleManifest {
+  const manifest = parseManifest(value)
+  if (manifest === undefined) throw new Error(`not a manifest: ${JSON.stringify(value)}`)
+  return manifest
+}
+
+function stringsOf(value: unknown): Record<string, string> {
+  const fields = Object.entries(typeof value === 'object' && value !== null ? value : {})
+  return Object.fromEntries(
+    fields.map(([key, field]: [string, unknown]) => {
+      if (typeof field !== 'string') throw new Error(`\`${key}\` is not a string`)
+      return [key, field]
+    }),
+  )
 }
 
 /** The only bundle in `dir`, and that nothing unfinished lies beside it. */

@@ -27,9 +27,8 @@ export function violations(schema: Schema, value: unknown, at = '$'): string[] {
     wrong.push(...violations(schema.items ?? {}, item, `${at}[]`))
   }
   if (schema.properties && typeof value === 'object' && value !== null) {
-    const fields = value as Record<string, unknown>
-    for (const key of schema.required ?? []) check(key in fields, `lacks \`${key}\``)
-    for (const [key, field] of Object.entries(fields)) {
+    for (const key of schema.required ?? []) check(key in value, `lacks \`${key}\``)
+    for (const [key, field] of Object.entries(value)) {
       const inner = schema.properties[key]
       if (inner) wrong.push(...violations(inner, field, `${at}.${key}`))
       else check(false, `has \`${key}\`, which the schema does not name`)
