@@ -34,7 +34,7 @@ export function numberAfter(
   flag: FlagName,
   { values }: Arguments,
   warnings: Warnings,
-  valid = /^\d{1,10}$/,
+  valid: RegExp = /^\d{1,10}$/,
 ): number | undefined {
   const text = values[flag]
   if (text === undefined || text === '') return undefined

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
 import { afterAll, test as base } from 'vitest'
-import { bundleComposer } from '@core-dump-handler/composer/build'
 
 // the program as it is deployed, made once for each test file
 const built = await mkdtemp(join(tmpdir(), 'composer-built-'))
@@ -12,13 +11,24 @@ afterAll(() => rm(built, { recursive: true, force: true }))
 
 /** The program: one file that Node runs. */
 export const MAIN: string = join(built, 'composer.cjs')
-await bundleComposer(MAIN)
+// the composer's own build is for this repository alone: its package does not export it
+const build: unknown = await import(
+  new URL('build/bundle.ts', import.meta.resolve('@core-dump-handler/composer/package.json')).href
+)
+if (!hasBundleComposer(build)) throw new Error('the build of the composer has no `bundleComposer`')
+await build.bundleComposer(MAIN)
+
+function hasBundleComposer(
+  module: unknown,
+): module is { bundleComposer(outfile: string): Promise<void> } {
+  return typeof module === 'object' && module !== null && 'bundleComposer' in module
+}
 
 export interface RunOptions {
   readonly args?: readonly (string | Buffer)[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
-  /** The whole core; without one, stdin stays open and is the caller's. */
+  /** The whole core; without one, stdin stays open for the caller. */
   readonly core?: Uint8Array
   /** @default MAIN */
   readonly main?: string
@@ -47,7 +57,7 @@ export function startComposer({
   main = MAIN,
 }: RunOptions = {}): Running {
   const node = [process.execPath, main]
-  // Node passes arguments as UTF-8 only: bytes that are none go through a shell's printf
+  // Node passes arguments as UTF-8 only: other bytes go through a shell's quoting
   const raw = args.some((arg) => typeof arg !== 'string')
   const [command = '', ...rest] = raw
     ? ['/bin/bash', '-c', `exec "$0" "$@" ${args.map(quoteBytes).join(' ')}`, ...node]
@@ -57,7 +67,7 @@ export function startComposer({
   let stderr = ''
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  // a composer that stops reading is part of some tests
+  // in some tests the composer stops reading
   child.stdin.on('error', () => {})
   if (core !== undefined) child.stdin.end(core)
   const ended = new Promise<Ended>((resolve, reject) => {
