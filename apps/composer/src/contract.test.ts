@@ -22,7 +22,7 @@ const SEVEN = [
   '-0-image-info.json',
 ]
 
-describe("the ancestor's contract, with crictl answering", () => {
+describe('the contract of v9, with crictl answering', () => {
   test('writes seven entries for one container, and the manifest last', async ({ node }) => {
     const { code, stderr } = await node.run()
     const bundle = await onlyBundle(node.cores)
@@ -76,7 +76,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(await bundle.text('-0-proc/maps')).toBe('maps of 117\n')
   })
 
-  test('asks nobody with IGNORE_CRIO, and writes two entries', async ({ node }) => {
+  test('asks no runtime with IGNORE_CRIO, and writes two entries', async ({ node }) => {
     const { code } = await node.run({ IGNORE_CRIO: 'TRUE' })
     expect(code).toBe(0)
     expect((await onlyBundle(node.cores)).entries).toEqual([
@@ -87,7 +87,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(await crictlCalls(node.home)).toEqual([])
   })
 
-  test('gives crictl its configuration, verb and log length', async ({ node }) => {
+  test('passes crictl its configuration, command and log length', async ({ node }) => {
     await installCrictl(node.home, { images: '{"images":[]}' })
     await node.run({ USE_CRIO_CONF: 'true', CRIO_IMAGE_CMD: 'images', LOG_LENGTH: '7' })
     const calls = await crictlCalls(node.home)
@@ -97,7 +97,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     )
   })
 
-  test('stores no value of an environment variable', async ({ node }) => {
+  test('stores no value of an environment variable of a container', async ({ node }) => {
     await node.run({ INCLUDE_PROC_INFO: 'true' })
     const bundle = await onlyBundle(node.cores)
     expect(await bundle.text('-runtime-info.json')).not.toContain('hunter2')
@@ -130,7 +130,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(((await stat(join(events, file))).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('names the file after the pod when the template wants it', async ({ node }) => {
+  test('names the file after the pod when the template has its fields', async ({ node }) => {
     await node.run({ FILENAME_TEMPLATE: '{namespace}_{podname}_{podUid}' })
     expect((await onlyBundle(node.cores)).name).toMatch(/^shop_web-1_3d2c1b0a-/)
   })

@@ -12,7 +12,7 @@ test('asks the kernel for everything from the default directory, in 109 bytes', 
   expect(dropped).toEqual([])
 })
 
-test('drops optional flags from the right, the host pid last, and says which', () => {
+test('drops optional flags from the right, the host pid last, and reports which', () => {
   expect(corePattern(of(44)).dropped).toEqual([])
   expect(corePattern(of(45)).dropped).toEqual(['-F=%F'])
   expect(corePattern(of(51)).dropped).toEqual(['-M=%d', '-F=%F'])
@@ -35,7 +35,7 @@ test('takes a trailing slash', () => {
 })
 
 test.for(['', 'relative/dir', '/with blank', '/with\nnewline', '/with%p', '/ünïcode', '/nul\0'])(
-  'refuses the directory %j, which the kernel would misread',
+  'rejects the directory %j, which the kernel would misread',
   (dir) => {
     expect(() => corePattern(dir)).toThrow(expect.objectContaining({ code: 'INVALID_DIRECTORY' }))
   },

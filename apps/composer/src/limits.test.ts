@@ -19,7 +19,7 @@ const bundlesOf = async (dir: string): Promise<string[]> =>
 describe('a core over MAX_CORE_BYTES', () => {
   const env = { MAX_CORE_BYTES: '1000000' }
 
-  test('is cut: a valid bundle says how much is missing', async ({ dir }) => {
+  test('is cut, and the manifest has its whole size', async ({ dir }) => {
     const { code } = await runComposer({ env: { ...env, CORE_DIR: dir }, core: CORE })
     const bundle = await onlyBundle(dir)
     expect(code).toBe(0)
@@ -32,7 +32,7 @@ describe('a core over MAX_CORE_BYTES', () => {
     expect((await bundle.bytes('.core')).equals(CORE.subarray(0, 1_000_000))).toBe(true)
   })
 
-  test('is refused by setting, as soon as its ELF headers are read', async ({ dir }) => {
+  test('is rejected by setting, as soon as its ELF headers are read', async ({ dir }) => {
     const { code } = await runComposer({
       env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
       core: CORE,
@@ -47,9 +47,7 @@ describe('a core over MAX_CORE_BYTES', () => {
     expect(manifest.problems).toMatchObject([{ code: 'CORE_OVERSIZED' }])
   })
 
-  test('that says nothing of its length is cut, even where it would be refused', async ({
-    dir,
-  }) => {
+  test('without ELF headers is cut, even where OVERSIZED_CORE is `refuse`', async ({ dir }) => {
     await runComposer({
       env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
       core: Buffer.alloc(2_000_000, 'no elf'),
@@ -72,7 +70,7 @@ const crash = async (dir: string, args: string[] = [], env = {}) =>
   })
 
 describe('RATE_CRASHES', () => {
-  test('takes so many, records the next, counts the rest', async ({ dir }) => {
+  test('takes so many cores, records the next crash, counts the rest', async ({ dir }) => {
     for (let i = 0; i < 5; i++) expect((await crash(dir)).code).toBe(0)
     const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
     const bytes = bundles.map(({ manifest }) => manifest.core.bytes).toSorted((a, b) => a - b)
@@ -94,7 +92,7 @@ describe('RATE_CRASHES', () => {
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/Crash 5 of this workload/)
   })
 
-  test('is counted for each workload and window alone', async ({ dir }) => {
+  test('counts each workload and window separately', async ({ dir }) => {
     for (let i = 0; i < 2; i++) await crash(dir)
     await crash(dir, ['-E=!bin!y'])
     await crash(dir, ['-s=6'])
@@ -103,7 +101,7 @@ describe('RATE_CRASHES', () => {
     expect(bundles.map(({ manifest }) => manifest.core.complete)).toEqual(Array(5).fill(true))
   })
 
-  test('of 0 takes all, and what cannot be counted is taken', async ({ dir }) => {
+  test('of 0 takes all cores, and a crash that cannot be counted is taken', async ({ dir }) => {
     for (let i = 0; i < 3; i++) await crash(dir, [], { RATE_CRASHES: '0' })
     const dirs = { COMPOSER_HOME: '/proc/self', CORE_DIR: join(dir, 'cores') }
     await crash(dir, [], dirs)
@@ -114,8 +112,8 @@ describe('RATE_CRASHES', () => {
   })
 })
 
-describe('the floor of free space', () => {
-  test('cuts a core that would go below it, into a valid bundle', async ({ dir }) => {
+describe('MIN_FREE_BYTES', () => {
+  test('cuts a core that would go below it, in a valid bundle', async ({ dir }) => {
     // a file system of its own, in a mount namespace of its own
     const bundle = await onSmallDisk(dir, elfCore(40_000_000))
     const { core, problems } = bundle.manifest
@@ -129,9 +127,7 @@ describe('the floor of free space', () => {
 })
 
 describe('a disk that is full', () => {
-  test('before the core, within it, or exactly behind it has room for the record', async ({
-    dir,
-  }) => {
+  test('before, within or right after the core has room for the manifest', async ({ dir }) => {
     const file = join(dir, 'core')
     const taken: number[] = []
     // 245 pages are 1,003,520 bytes: the core takes the last of them up to its last bytes, or not quite
@@ -158,7 +154,7 @@ describe('a disk that is full', () => {
     expect(taken.at(-1)).toBe(900_000)
   })
 
-  test('long before the end of the core keeps its beginning, of disks that hold 10 pages to 1000', async ({
+  test('long before the end of the core keeps its beginning, on disks of 10 to 1000 pages', async ({
     dir,
   }) => {
     const file = join(dir, 'core')
@@ -187,10 +183,10 @@ describe('a disk that is full', () => {
   })
 })
 
-describe('compression yields to the process that waits', () => {
+describe('adaptive compression', () => {
   const env = { COMPRESSION_MODE: 'adaptive', HOLD_BUDGET_MS: '0' }
 
-  test('but not where the core would find no room as it is', async ({ dir }) => {
+  test('compresses all of a core that has no room uncompressed', async ({ dir }) => {
     const file = join(dir, 'core')
     const whole = elfCore(24_000_000)
     // nothing zero: text, which shrinks
@@ -214,7 +210,7 @@ function steps(from: number, to: number, by: number): number[] {
   return Array.from({ length: (to - from) / by + 1 }, (_, index) => from + index * by)
 }
 
-/** A composer on a disk of so many pages. */
+/** The bundle of a composer on a disk of so many pages. */
 async function onDiskOf(
   pages: number,
   core: string,

@@ -10,7 +10,7 @@ import { captureCrash } from './capture-crash.ts'
 import { createLimiter } from './concurrency/limiter.ts'
 import type { CaptureContext } from './context.ts'
 import { DescriptorSource } from './core-source.ts'
-import type { Crash } from './crash.ts'
+import { type Crash, createCrash } from './crash.ts'
 import { parseComposerSettings } from './settings/index.ts'
 import { Warnings } from './warnings.ts'
 
@@ -23,25 +23,14 @@ function scratch(): string {
   return directory
 }
 
-const crashOf = (exeName: string): Crash => ({
-  limitSize: '',
-  exeName,
-  commBytes: undefined,
-  pid: '7',
-  signal: '11',
-  signalName: 'SIGSEGV',
-  timestamp: '1700000000',
-  kernelTimestamp: 1_700_000_000,
-  hostname: '',
-  pathname: `!bin!${exeName}`,
-  hostPid: undefined,
-  hostTid: undefined,
-  innerPid: 7,
-  uid: undefined,
-  gid: undefined,
-  dumpMode: undefined,
-  pidfd: undefined,
-})
+const crashOf = (exeName: string): Crash =>
+  createCrash({
+    exeName,
+    pid: '7',
+    signal: '11',
+    kernelTimestamp: 1_700_000_000,
+    pathname: `!bin!${exeName}`,
+  })
 
 /** A context of its own, and the lines of its log. */
 function contextOf(

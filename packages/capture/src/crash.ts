@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import {
   type CrashFacts,
   type LookUpSubject,
@@ -37,6 +38,33 @@ export interface Crash {
   readonly dumpMode: number | undefined
   /** Descriptor of the process, `%F`. */
   readonly pidfd: number | undefined
+}
+
+/** A crash of which `known` is known: empty texts, no numbers and the present time otherwise. */
+export function createCrash(known: Partial<Omit<Crash, 'signalName'>>): Crash {
+  const signal = known.signal ?? ''
+  const [signalName = ''] =
+    Object.entries(constants.signals).find(([, number]) => String(number) === signal) ?? []
+  return {
+    limitSize: '',
+    exeName: '',
+    commBytes: undefined,
+    pid: '',
+    signal,
+    signalName,
+    timestamp: String(Math.floor(Date.now() / 1000)),
+    kernelTimestamp: undefined,
+    hostname: '',
+    pathname: '',
+    hostPid: undefined,
+    hostTid: undefined,
+    innerPid: undefined,
+    uid: undefined,
+    gid: undefined,
+    dumpMode: undefined,
+    pidfd: undefined,
+    ...known,
+  }
 }
 
 /** The files of a process that INCLUDE_PROC_INFO keeps, in the order of v9. */

@@ -1,5 +1,4 @@
-import { constants } from 'node:os'
-import type { Crash, Warnings } from '@core-dump-handler/capture'
+import { type Crash, createCrash, type Warnings } from '@core-dump-handler/capture'
 import type { Arguments, FlagName } from './parse.ts'
 
 /** What the kernel passed on the command line. */
@@ -7,14 +6,15 @@ export function crashOfArguments(args: Arguments, warnings: Warnings): Crash {
   const { values, undecoded } = args
   const number = (flag: FlagName): number | undefined => numberAfter(flag, args, warnings)
   const hostPid = number('host-pid')
+  const signal = number('signal')
   return {
+    ...createCrash({ signal: String(signal ?? '') }),
     limitSize: values['limit-size'] ?? '',
     exeName: values['exe-name'] ?? '',
     commBytes: undecoded['exe-name'],
     pid: values.pid ?? '',
     signal: values.signal ?? '',
-    signalName: signalName(number('signal')),
-    timestamp: values.timestamp ?? String(Math.floor(Date.now() / 1000)),
+    ...(values.timestamp !== undefined && { timestamp: values.timestamp }),
     kernelTimestamp: number('timestamp'),
     hostname: values.hostname ?? '',
     pathname: values.pathname ?? '',
@@ -41,8 +41,4 @@ export function numberAfter(
   if (valid.test(text)) return Number(text)
   warnings.add('BAD_ARGUMENT', `Expected a number after \`--${flag}\`, got \`${text}\``)
   return undefined
-}
-
-function signalName(signal: number | undefined): string {
-  return Object.entries(constants.signals).find(([, number]) => number === signal)?.[0] ?? ''
 }

@@ -55,7 +55,7 @@ function byToken<T extends string>(flags: Readonly<Record<T, string>>): Map<stri
 }
 
 /**
- * The command line in all forms of version 9: `-x=v`, `-x v`, `-xv`, `--long=v`, `--long v`.
+ * The command line in all forms of v9: `-x=v`, `-x v`, `-xv`, `--long=v`, `--long v`.
  * Of a repeated flag the last one counts: before Linux 5.3 a program's name could bring
  * flags of its own, and what the kernel itself reports comes last in our pattern.
  */

@@ -50,7 +50,7 @@ const count = async (all: readonly Running[]): Promise<number> =>
   (await Promise.all(all.map(isDrained))).filter(Boolean).length
 
 describe('many composers at once', () => {
-  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all make bundles', async ({
+  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all write bundles', async ({
     dir,
   }) => {
     const all = Array.from({ length: 8 }, () => start(dir))
@@ -106,13 +106,13 @@ describe('many composers at once', () => {
   })
 })
 
-describe('a leader that is none', () => {
+describe('a leader that cannot answer', () => {
   test.for([
     ['a link to nothing', (name: string) => symlink('/nowhere', name)],
     ['a link to a socket that never answers', (name: string) => symlink(`${name}-deaf`, name)],
     ['a file', (name: string) => writeFile(name, '')],
     ['a directory', (name: string) => mkdir(name)],
-  ] as const)('such as %s holds no composer', async ([, make], { dir }) => {
+  ] as const)('%s: the composer leads itself', async ([, make], { dir }) => {
     const name = join(dir, 'gate/leader-1')
     await mkdir(join(dir, 'gate'))
     const deaf = createServer(() => {}).listen(`${name}-deaf`)
@@ -128,9 +128,7 @@ describe('a leader that is none', () => {
     expect([core.complete, problems]).toEqual([true, []])
   })
 
-  test('such as none at all, where there is no directory for sockets, is reported', async ({
-    dir,
-  }) => {
+  test('a file in place of the directory: the composer goes on with a warning', async ({ dir }) => {
     await writeFile(join(dir, 'gate'), '')
     const running = start(dir, { TIMEOUT: '20' })
     running.stdin.end(CORE)
@@ -139,7 +137,7 @@ describe('a leader that is none', () => {
     expect([core.complete, problems.map(({ code }) => code)]).toEqual([true, ['GATE_FAILED']])
   })
 
-  test('a composer whose code cannot be loaded lets its process and the others go', async ({
+  test('a composer whose code cannot be loaded releases its process and its slot', async ({
     dir,
   }) => {
     const broken = join(dir, 'broken.cjs')

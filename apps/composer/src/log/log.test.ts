@@ -22,7 +22,7 @@ test('keeps two files at most, for the owner only', async ({ dir }) => {
   expect(await readFile(path, 'utf8')).toContain('run 199 ')
 })
 
-test("writes in version 9's pattern, down to the level, nothing before the process is free", async ({
+test("writes in v9's pattern, down to the level, and nothing before the process is released", async ({
   dir,
 }) => {
   const path = join(dir, 'composer.log')

@@ -13,7 +13,7 @@ describe('a crash without a core', () => {
     ['-c=4095', { HONOR_CORE_LIMIT: 'true' }, /core limit of 4095/],
     ['-M=2', { SUID_CORES: 'refuse' }, /set-uid/],
     ['-s=6', { MIN_FREE_BYTES: '9007199254740991' }, /bytes free/],
-  ] as const)('is a bundle that says why: %s %o', async ([arg, env, reason], { dir }) => {
+  ] as const)('is a record with the reason: %s %o', async ([arg, env, reason], { dir }) => {
     const { code } = await runComposer({
       args: [arg],
       env: { COMPOSER_HOME: dir, CORE_DIR: dir, ...env },
@@ -37,7 +37,7 @@ describe('a crash without a core', () => {
     ['-c=18446744073709551615', { HONOR_CORE_LIMIT: 'true' }],
     ['-M=2', {}],
     ['-s=6', { MIN_FREE_BYTES: '4096' }],
-  ] as const)('is not made of %s %o', async ([arg, env], { dir }) => {
+  ] as const)('is not caused by %s %o', async ([arg, env], { dir }) => {
     const cores = join(dir, 'not/yet/there')
     await runComposer({ args: [arg, '-d', cores], env, core: CORE })
     const { core, problems } = (await onlyBundle(cores)).manifest

@@ -11,8 +11,8 @@ import { violations } from '@core-dump-handler/testing/composer/validate'
 const CORE = elfCore(300_000)
 const NO_BYTES = { zeroBytes: 0, storedBytes: 0, compressedBytes: 0 }
 
-describe('called by hand', () => {
-  test('packs a core, prints where, and asks nobody', async ({ dir }) => {
+describe('composer, started by a person', () => {
+  test('packs a core, prints the path, and asks no runtime', async ({ dir }) => {
     const { code, stdout, stderr } = await runComposer({ args: ['--dir', dir], core: CORE })
     const bundle = await onlyBundle(dir)
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${bundle.path}\n`, stderr: '' })
@@ -27,7 +27,7 @@ describe('called by hand', () => {
     })
   })
 
-  test('makes the directory, for its owner only, and the bundle too', async ({ dir }) => {
+  test('makes the directory and the bundle for their owner only', async ({ dir }) => {
     const out = join(dir, 'a/b')
     const { code } = await runComposer({ args: ['-d', out], core: CORE })
     const bundle = await onlyBundle(out)
@@ -36,7 +36,7 @@ describe('called by hand', () => {
     expect(((await stat(out)).mode & 0o777).toString(8)).toBe('700')
   })
 
-  test('goes by the working directory and reads no .env there', async ({ dir }) => {
+  test('writes into the working directory and reads no .env there', async ({ dir }) => {
     await writeFile(join(dir, '.env'), 'FILENAME_TEMPLATE=from-env\nCORE_DIR=/nowhere\n')
     await runComposer({ cwd: dir, core: CORE })
     expect((await onlyBundle(dir)).name).toMatch(/-dump-/)
@@ -96,7 +96,7 @@ describe('called by hand', () => {
     expect((await (await onlyBundle(dir)).bytes('.core')).equals(CORE)).toBe(true)
   })
 
-  test('keeps what is no ELF and what is empty, and says so', async ({ dir }) => {
+  test('keeps an input that is no ELF file and an empty one, with a warning', async ({ dir }) => {
     await runComposer({ args: ['-d', join(dir, 'text')], core: Buffer.from('not a core') })
     const text = await onlyBundle(join(dir, 'text'))
     expect(await text.text('.core')).toBe('not a core')
@@ -148,25 +148,28 @@ describe('called by hand', () => {
     [{ HOLD_BUDGET_MS: '50' }, 'adaptive'],
     [{ HOLD_BUDGET_MS: '50', COMPRESSION: 'false' }, 'store'],
     [{ COMPRESSION_MODE: 'zstd' }, 'zstd'],
-  ] as const)('packs as %o says, and tells how', async ([env, mode], { dir }) => {
-    const { code, stdout } = await runComposer({ args: ['-d', dir], env, core: CORE })
-    expect(code).toBe(0)
-    // what opens zip method 93 is not on every machine: of that, the manifest alone
-    const program = `import sys, zipfile, json
+  ] as const)(
+    'packs as %o demands, and the manifest has the mode',
+    async ([env, mode], { dir }) => {
+      const { code, stdout } = await runComposer({ args: ['-d', dir], env, core: CORE })
+      expect(code).toBe(0)
+      // not every machine has a reader of zip method 93: only the manifest is read then
+      const program = `import sys, zipfile, json
 z = zipfile.ZipFile(sys.argv[1]); names = z.namelist()
 assert names[1].endswith('.core')
 if len(sys.argv) > 2: sys.stdout.buffer.write(z.read(names[1]))
 else: print(z.read(names[-1]).decode())`
-    const read = (...more: string[]): Buffer =>
-      execFileSync('python3', ['-c', program, stdout.trim(), ...more], { maxBuffer: 1 << 26 })
-    const { core }: BundleManifest = JSON.parse(read().toString())
-    expect(core).toMatchObject({ mode, method: mode === 'zstd' ? 'zstd' : 'deflate' })
-    const { zeroBytes, storedBytes, compressedBytes } = core.treated ?? NO_BYTES
-    expect(zeroBytes + storedBytes + compressedBytes).toBe(CORE.length)
-    if (mode !== 'zstd') expect(read('core').equals(CORE)).toBe(true)
-  })
+      const read = (...more: string[]): Buffer =>
+        execFileSync('python3', ['-c', program, stdout.trim(), ...more], { maxBuffer: 1 << 26 })
+      const { core }: BundleManifest = JSON.parse(read().toString())
+      expect(core).toMatchObject({ mode, method: mode === 'zstd' ? 'zstd' : 'deflate' })
+      const { zeroBytes, storedBytes, compressedBytes } = core.treated ?? NO_BYTES
+      expect(zeroBytes + storedBytes + compressedBytes).toBe(CORE.length)
+      if (mode !== 'zstd') expect(read('core').equals(CORE)).toBe(true)
+    },
+  )
 
-  test('cuts a core at MAX_CORE_BYTES and marks it', async ({ dir }) => {
+  test('cuts a core at MAX_CORE_BYTES and marks it incomplete', async ({ dir }) => {
     const env = { MAX_CORE_BYTES: '100000' }
     const { code } = await runComposer({ args: ['-d', dir], env, core: CORE })
     const bundle = await onlyBundle(dir)
@@ -180,7 +183,9 @@ else: print(z.read(names[-1]).decode())`
     })
   })
 
-  test('gives equal names a suffix, also when they are made at once', async ({ dir }) => {
+  test('gives equal names a suffix, also when they are made at the same moment', async ({
+    dir,
+  }) => {
     const run = () =>
       runComposer({ args: ['-d', dir], env: { FILENAME_TEMPLATE: 'same' }, core: CORE })
     const ends = await Promise.all([run(), run(), run()])
@@ -193,7 +198,7 @@ else: print(z.read(names[-1]).decode())`
     }
   })
 
-  test('says in one line why there is no bundle, and lets the process go', async ({ dir }) => {
+  test('reports in one line why there is no bundle', async ({ dir }) => {
     const file = join(dir, 'file')
     await writeFile(file, '')
     const { code, stdout, stderr } = await runComposer({
@@ -204,7 +209,7 @@ else: print(z.read(names[-1]).decode())`
     expect(stderr).toMatch(/^composer: .*ENOTDIR.*\n$/)
   })
 
-  test('says so where nothing can be written, whoever asks', async () => {
+  test('reports a directory where not even root can write', async () => {
     // sysfs takes no new files, not even from root
     const { code, stderr } = await runComposer({ args: ['-d', '/sys/kernel'], core: CORE })
     expect(code).toBe(1)

@@ -10,8 +10,8 @@ import { MAIN, startComposer, test } from '@core-dump-handler/testing/composer/r
 const CORE = elfCore(4_000_000)
 const HALF = CORE.subarray(0, 2_000_000)
 
-describe('ended before it was done', () => {
-  test('closes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
+describe('composer, stopped early', () => {
+  test('completes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
     const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '2' }
     const run = startComposer({ env })
     run.stdin.write(HALF)
@@ -41,26 +41,29 @@ describe('ended before it was done', () => {
   test.for([
     ['SIGTERM', 143],
     ['SIGINT', 130],
-  ] as const)('closes a valid bundle on %s in mid-drain', async ([signal, exitCode], { dir }) => {
-    const run = startComposer({ args: ['-d', dir] })
-    run.stdin.write(HALF)
-    // written means read, but for what fits the pipe
-    while (run.stdin.writableLength > 0) await delay(20)
-    await delay(200)
-    run.kill(signal)
-    const { code, stdout } = await run.ended
-    const bundle = await onlyBundle(dir)
-    expect(code).toBe(exitCode)
-    expect(stdout).toBe(`${bundle.path}\n`)
-    expect(bundle.manifest.core).toMatchObject({
-      complete: false,
-      reason: `Ended by ${signal}`,
-      reasonCode: 'INTERRUPTED',
-    })
-    expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
-  })
+  ] as const)(
+    'completes a valid bundle on %s during the drain',
+    async ([signal, exitCode], { dir }) => {
+      const run = startComposer({ args: ['-d', dir] })
+      run.stdin.write(HALF)
+      // written means read, but for what fits the pipe
+      while (run.stdin.writableLength > 0) await delay(20)
+      await delay(200)
+      run.kill(signal)
+      const { code, stdout } = await run.ended
+      const bundle = await onlyBundle(dir)
+      expect(code).toBe(exitCode)
+      expect(stdout).toBe(`${bundle.path}\n`)
+      expect(bundle.manifest.core).toMatchObject({
+        complete: false,
+        reason: `Ended by ${signal}`,
+        reasonCode: 'INTERRUPTED',
+      })
+      expect((await bundle.bytes('.core')).equals(HALF)).toBe(true)
+    },
+  )
 
-  test('closes a valid bundle on a fault of its own, and names it', async ({ dir }) => {
+  test('completes a valid bundle on a fault of its own, and reports it', async ({ dir }) => {
     const fault = join(dir, 'fault.cjs')
     await writeFile(fault, "setTimeout(() => { throw new Error('a bug') }, 1500)")
     const run = startComposer({
@@ -78,7 +81,7 @@ describe('ended before it was done', () => {
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/^ERROR .*a bug/m)
   })
 
-  test('says how much is missing when the writer was killed (B19)', async ({ dir }) => {
+  test('reports how much is missing when the crashed process was killed (B19)', async ({ dir }) => {
     const run = startComposer({ args: ['-d', dir], core: HALF })
     expect(await run.ended).toMatchObject({ code: 0 })
     expect((await onlyBundle(dir)).manifest.core).toMatchObject({
@@ -90,9 +93,7 @@ describe('ended before it was done', () => {
     })
   })
 
-  test('leaves a record when no part of the core fits, and lets the process go (B7)', async ({
-    dir,
-  }) => {
+  test('writes a record when no part of the core fits (B7)', async ({ dir }) => {
     // as on a full disk, no write beyond 16 KiB succeeds
     const script = `ulimit -f 16; exec "$0" "$1" -D -d "$2"`
     const { status } = spawnSync('/bin/bash', ['-c', script, process.execPath, MAIN, dir], {
