@@ -34,7 +34,7 @@ export async function captureCrash(
     if (released) source.release()
 
     // wait for a slot before anything more is loaded, then read what a small core has
-    slot = await limiter.acquire({ ...context, scope: fairnessScope(workload), released })
+    slot = await limiter.acquire({ ...context, scope: fairnessScope(workload, crash), released })
     if (!released) await source.open()
     const steps = await import('./capture-steps.ts')
 

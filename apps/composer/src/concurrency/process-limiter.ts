@@ -246,10 +246,10 @@ async function connectToLeader(
     await once(socket, 'connect')
     return { socket, free: last + 1 }
   } catch (error) {
-    // ECONNREFUSED: it has died. ENOENT: it has just closed, and its name is free
+    // ECONNREFUSED: it has died. ENOENT, ECONNRESET: it has just closed, and its name is free
     const code = errorCode(error)
     if (code === 'ECONNREFUSED') return { free: last + 1 }
-    if (code === 'ENOENT') return { free: last }
+    if (code === 'ENOENT' || code === 'ECONNRESET') return { free: last }
     throw error
   }
 }

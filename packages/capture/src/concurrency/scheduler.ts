@@ -15,11 +15,10 @@ export interface Ticket {
   readonly onTurn: (stage: Stage) => void
 }
 
-/** After this time a drain counts no longer: other crashes must not wait for a core that comes slowly. */
+/** After this time a drain counts no longer for other scopes: they must not wait for a slow core. */
 const SLOW_DRAIN_MS = 2000
-/** Of the limit on drains: slow ones included, of one scope and of all. */
-const MAX_OF_SCOPE = 2
-const MAX_OF_ALL = 4
+/** Times the limit: drains of all scopes, slow ones included. */
+const MAX_SLOW = 4
 /** A capture that has drained has grown: with so many of them, the next one of their scopes waits. */
 const BACKLOG = 16
 /** No process is held longer than this for the memory that captures without a process take. */
@@ -87,8 +86,8 @@ export class Scheduler {
   #mayDrain({ scope, arrivedMs }: Ticket): boolean {
     const limit = this.#limit
     if (this.#countFast() >= limit) return false
-    if (this.#count('draining', scope) >= limit * MAX_OF_SCOPE) return false
-    if (this.#count('draining') >= limit * MAX_OF_ALL) return false
+    if (this.#count('draining', scope) >= limit) return false
+    if (this.#count('draining') >= limit * MAX_SLOW) return false
     const grown = (of?: string): number => this.#count('drained', of) + this.#count('writing', of)
     // the backlog of other pods is no reason to hold the first crash of this one
     const backlog = grown(scope) === 0 ? BACKLOG * 2 : BACKLOG

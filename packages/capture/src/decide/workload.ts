@@ -18,8 +18,8 @@ export function workloadOf(crash: Crash, snapshot: ProcessSnapshot | undefined):
 }
 
 /** The crashes that share slots fairly: those of a pod, of a container, or of one host program. */
-export function fairnessScope({ scope, exe }: Workload): string {
-  return scope === 'host' ? `host ${exe}` : scope
+export function fairnessScope({ scope, exe }: Workload, { exeName }: Crash): string {
+  return scope === 'host' ? `host ${exe} ${exeName}` : scope
 }
 
 /**
