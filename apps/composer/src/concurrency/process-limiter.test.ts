@@ -15,7 +15,7 @@ import {
   startComposer,
   test,
 } from '@core-dump-handler/testing/composer/run-composer'
-import { Leadership } from './process-limiter.ts'
+import { Leadership } from './leadership.ts'
 
 const CORE = elfCore(500_000)
 // more than a pipe takes: the rest is held until the composer reads

@@ -1,13 +1,9 @@
-import { once } from 'node:events'
-import { readdirSync, rmSync } from 'node:fs'
-import { type Server, type Socket, createConnection, createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
-  errorCode,
   errorMessage,
   type Limiter,
-  makeDirectory,
   monotonicMs,
   Scheduler,
   type Slot,
@@ -16,17 +12,16 @@ import {
   type Ticket,
   waitForTurn,
 } from '@core-dump-handler/capture'
+import { formatReport, Leadership } from './leadership.ts'
+import { connectToLeader, listenOn, removeOlder, socketPath } from './sockets.ts'
 
 // no composer waits for ever: then it goes on, whatever the others do
 const MAX_WAIT_MS = 60_000
 // fewer would wait for each other, not for a CPU: `npm run bench -- storm`
 const MIN_DRAINS = 8
 const MAX_TRIES = 100
-const SETTLE_MS = 500
 /** The followers of a leader that has ended report to the next one in this time, before it decides. */
 const TAKE_OVER_MS = 50
-const SOCKET_NAME = /^leader-(\d{1,9})$/
-const REPORT = /^(queued|draining|drained|writing) (\d+) (.*)$/
 
 export interface ProcessLimiterOptions {
   /** Its `gate/` has the sockets. */
@@ -89,7 +84,7 @@ class Member implements Slot {
       for (let tries = 0; tries < MAX_TRIES && !this.#released; tries++) {
         const { socket, free } = await connectToLeader(this.#directory)
         if (socket !== undefined) return this.#follow(socket)
-        const server = await listenAs(join(this.#directory, `leader-${free}`))
+        const server = await listenOn(socketPath(this.#directory, free))
         if (server !== undefined) return this.#lead(server, free, takesOver)
       }
       if (!this.#released) throw new Error(`no leader after ${MAX_TRIES} tries`)
@@ -152,143 +147,4 @@ class Member implements Slot {
     this.#leadership = new Leadership(server, new Scheduler(limit), takesOver ? TAKE_OVER_MS : 0)
     this.#leadership.add(this.#ticket)
   }
-}
-
-/** What the leader does for the others. */
-export class Leadership {
-  readonly #server: Server
-  readonly #scheduler: Scheduler
-  readonly #connections = new Set<Socket>()
-  readonly #timer: NodeJS.Timeout
-  #decidesFromMs: number
-
-  constructor(server: Server, scheduler: Scheduler, waitMs = 0) {
-    this.#server = server
-    this.#scheduler = scheduler
-    this.#decidesFromMs = monotonicMs() + waitMs
-    this.#timer = setInterval(() => this.#settle(), SETTLE_MS).unref()
-    if (waitMs > 0) setTimeout(() => this.#settle(), waitMs + 1).unref()
-    server.on('connection', (socket) => this.#serve(socket))
-  }
-
-  get followers(): number {
-    return this.#connections.size
-  }
-
-  add(ticket: Ticket): void {
-    this.#scheduler.add(ticket)
-    this.#settle()
-  }
-
-  move(ticket: Ticket, stage: Stage): void {
-    this.#scheduler.move(ticket, stage)
-    this.#settle()
-  }
-
-  /** Ends its term: the followers elect another leader. Idempotent. */
-  close(): void {
-    if (!this.#server.listening) return
-    clearInterval(this.#timer)
-    // libuv removes the socket's name before it closes it
-    this.#server.close()
-    for (const socket of this.#connections) socket.destroy()
-  }
-
-  #serve(socket: Socket): void {
-    this.#connections.add(socket)
-    let ticket: Ticket | undefined
-    let text = ''
-    socket.on('data', (bytes) => {
-      text += bytes.toString()
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
-        const report = parseReport(text.slice(0, end))
-        text = text.slice(end + 1)
-        if (report === undefined) {
-          socket.destroy()
-          return
-        }
-        if (ticket !== undefined) this.#scheduler.move(ticket, report.stage)
-        else {
-          const onTurn = (stage: Stage): void => void socket.write(stage === 'draining' ? 'd' : 'w')
-          this.#scheduler.add((ticket = { ...report, onTurn }))
-        }
-        this.#settle()
-      }
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.#connections.delete(socket)
-      if (ticket !== undefined) this.#scheduler.remove(ticket)
-      this.#settle()
-    })
-  }
-
-  #settle(): void {
-    if (this.#server.listening && monotonicMs() >= this.#decidesFromMs) this.#scheduler.settle()
-  }
-}
-
-/** A connection to the leader, or the number of the name that the next one takes. */
-async function connectToLeader(
-  directory: string,
-): Promise<{ readonly socket?: Socket; readonly free: number }> {
-  makeDirectory(directory)
-  const entries = readdirSync(directory, { withFileTypes: true })
-  let last = 0
-  let isSocket = false
-  for (const entry of entries) {
-    const number = Number(SOCKET_NAME.exec(entry.name)?.[1] ?? 0)
-    if (number > last) [last, isSocket] = [number, entry.isSocket()]
-  }
-  if (!isSocket) return { free: last + 1 }
-  const socket = createConnection(join(directory, `leader-${last}`))
-  try {
-    await once(socket, 'connect')
-    return { socket, free: last + 1 }
-  } catch (error) {
-    // ECONNREFUSED: it has died. ENOENT, ECONNRESET: it has just closed, and its name is free
-    const code = errorCode(error)
-    if (code === 'ECONNREFUSED') return { free: last + 1 }
-    if (code === 'ENOENT' || code === 'ECONNRESET') return { free: last }
-    throw error
-  }
-}
-
-/** A server that owns the name; undefined: another composer was first. */
-async function listenAs(path: string): Promise<Server | undefined> {
-  const server = createServer()
-  try {
-    server.listen(path)
-    await once(server, 'listening')
-    return server
-  } catch (error) {
-    if (errorCode(error) === 'EADDRINUSE') return undefined
-    throw error
-  }
-}
-
-/** Removes the names of leaders that have died. */
-function removeOlder(directory: string, number: number): void {
-  for (const name of readdirSync(directory)) {
-    if (Number(SOCKET_NAME.exec(name)?.[1] ?? number) >= number) continue
-    try {
-      rmSync(join(directory, name))
-    } catch {
-      // a directory, or removed by another composer: the higher name counts
-    }
-  }
-}
-
-function formatReport({ stage, arrivedMs, scope }: Ticket): string {
-  return `${stage} ${arrivedMs} ${scope}\n`
-}
-
-function parseReport(line: string): Omit<Ticket, 'onTurn'> | undefined {
-  const [, stage, arrivedMs, scope] = REPORT.exec(line) ?? []
-  if (scope === undefined || !isStage(stage)) return undefined
-  return { stage, arrivedMs: Number(arrivedMs), scope }
-}
-
-function isStage(text: string | undefined): text is Stage {
-  return text === 'queued' || text === 'draining' || text === 'drained' || text === 'writing'
 }

@@ -13,7 +13,7 @@ function scheduler(limit: number) {
   return {
     turns,
     /** `a1` is the first crash of the pod `a`. */
-    arrive(...names: string[]): void {
+    arrive: (...names: string[]): void => {
       for (const name of names) {
         const onTurn = (stage: Stage): void => void turns.push(`${name} ${stage}`)
         const arrivedMs = monotonicMs() + arrived++
@@ -23,19 +23,19 @@ function scheduler(limit: number) {
       }
       real.settle()
     },
-    drained(...names: string[]): void {
+    drained: (...names: string[]): void => {
       for (const name of names) {
         const ticket = tickets.get(name)
         if (ticket !== undefined) real.move(ticket, 'drained')
       }
       real.settle()
     },
-    leave(name: string): void {
+    leave: (name: string): void => {
       const ticket = tickets.get(name)
       if (ticket !== undefined) real.remove(ticket)
       real.settle()
     },
-    pass(ms: number): void {
+    pass: (ms: number): void => {
       vi.advanceTimersByTime(ms)
       real.settle()
     },
