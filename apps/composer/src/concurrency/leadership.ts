@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
 import { monotonicMs, type Scheduler, type Stage, type Ticket } from '@core-dump-handler/capture'
 
@@ -7,13 +8,16 @@ const REPORT = /^(queued|draining|drained|writing) (\d+) (.*)$/
 /** What the leader does: it decides for itself and for the followers on its socket. */
 export class Leadership {
   readonly #server: Server
+  readonly #path: string
   readonly #scheduler: Scheduler
   readonly #connections = new Set<Socket>()
   readonly #timer: NodeJS.Timeout
   #decidesFromMs: number
 
-  constructor(server: Server, scheduler: Scheduler, waitMs = 0) {
+  /** `path` is the name of the server; nothing is decided in the first `waitMs`. */
+  constructor(server: Server, path: string, scheduler: Scheduler, waitMs = 0) {
     this.#server = server
+    this.#path = path
     this.#scheduler = scheduler
     this.#decidesFromMs = monotonicMs() + waitMs
     this.#timer = setInterval(() => this.#settle(), SETTLE_MS).unref()
@@ -39,7 +43,8 @@ export class Leadership {
   close(): void {
     if (!this.#server.listening) return
     clearInterval(this.#timer)
-    // libuv removes the socket's name before it closes it
+    // the name first: a composer that finds it must find a leader
+    rmSync(this.#path, { force: true })
     this.#server.close()
     for (const socket of this.#connections) socket.destroy()
   }

@@ -16,6 +16,7 @@ import {
   test,
 } from '@core-dump-handler/testing/composer/run-composer'
 import { Leadership } from './leadership.ts'
+import { listenAs, removeStale, socketPath } from './sockets.ts'
 
 const CORE = elfCore(500_000)
 // more than a pipe takes: the rest is held until the composer reads
@@ -188,22 +189,33 @@ describe('crashes of several workloads', () => {
 
 describe('Leadership', () => {
   test('C13: closing twice does not remove the socket of the next leader', async ({ dir }) => {
-    const path = join(dir, 'leader-1')
     const lead = async (): Promise<Leadership> => {
-      const server = createServer().listen(path)
-      await once(server, 'listening')
-      return new Leadership(server, new Scheduler(1))
+      const server = await listenAs(dir, 1)
+      if (server === undefined) throw new Error('the name is taken')
+      return new Leadership(server, socketPath(dir, 1), new Scheduler(1))
     }
     const first = await lead()
     first.close()
     const second = await lead()
     first.close()
     await sleep(50)
-    const socket = createConnection(path)
+    const socket = createConnection(socketPath(dir, 1))
     await once(socket, 'connect')
     socket.destroy()
     second.close()
     await sleep(50)
     expect(await readdir(dir)).toEqual([])
+  })
+  test('C13: only one of several composers gets a name, and what dead ones left is removed', async ({
+    dir,
+  }) => {
+    const server = await listenAs(dir, 3)
+    expect(await listenAs(dir, 3)).toBeUndefined()
+    await writeFile(join(dir, 'leader-2'), '')
+    await writeFile(join(dir, '.leader-999999999'), '')
+    await writeFile(join(dir, `.leader-${process.pid}`), '')
+    removeStale(dir, 3)
+    expect((await readdir(dir)).toSorted()).toEqual([`.leader-${process.pid}`, 'leader-3'])
+    server?.close()
   })
 })

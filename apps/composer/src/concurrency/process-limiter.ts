@@ -13,7 +13,7 @@ import {
   waitForTurn,
 } from '@core-dump-handler/capture'
 import { formatReport, Leadership } from './leadership.ts'
-import { connectToLeader, listenOn, removeOlder, socketPath } from './sockets.ts'
+import { connectToLeader, listenAs, removeStale, socketPath } from './sockets.ts'
 
 // no composer waits for ever: then it goes on, whatever the others do
 const MAX_WAIT_MS = 60_000
@@ -84,7 +84,7 @@ class Member implements Slot {
       for (let tries = 0; tries < MAX_TRIES && !this.#released; tries++) {
         const { socket, free } = await connectToLeader(this.#directory)
         if (socket !== undefined) return this.#follow(socket)
-        const server = await listenOn(socketPath(this.#directory, free))
+        const server = await listenAs(this.#directory, free)
         if (server !== undefined) return this.#lead(server, free, takesOver)
       }
       if (!this.#released) throw new Error(`no leader after ${MAX_TRIES} tries`)
@@ -141,10 +141,12 @@ class Member implements Slot {
   }
 
   #lead(server: Server, number: number, takesOver: boolean): void {
-    removeOlder(this.#directory, number)
+    removeStale(this.#directory, number)
     const { concurrentDrains } = this.#options
     const limit = concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
-    this.#leadership = new Leadership(server, new Scheduler(limit), takesOver ? TAKE_OVER_MS : 0)
+    const path = socketPath(this.#directory, number)
+    const waitMs = takesOver ? TAKE_OVER_MS : 0
+    this.#leadership = new Leadership(server, path, new Scheduler(limit), waitMs)
     this.#leadership.add(this.#ticket)
   }
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
-import { readdirSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, readdirSync, rmSync } from 'node:fs'
 import { type Server, type Socket, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { errorCode, makeDirectory } from '@core-dump-handler/capture'
 
+const TEMPORARY_NAME = /^\.leader-(\d{1,9})$/
 const SOCKET_NAME = /^leader-(\d{1,9})$/
 
 /** Path of the socket with this number. */
@@ -37,27 +38,39 @@ export async function connectToLeader(
   }
 }
 
-/** A server that owns the name; undefined: another composer was first. */
-export async function listenOn(path: string): Promise<Server | undefined> {
+/**
+ * A server with the name of this number; undefined: another composer was first. It gets the name
+ * when it listens already, so that a refused connection always means a dead leader.
+ */
+export async function listenAs(directory: string, number: number): Promise<Server | undefined> {
+  const temporary = join(directory, `.leader-${process.pid}`)
+  const path = socketPath(directory, number)
+  rmSync(temporary, { force: true })
   const server = createServer()
+  server.listen(temporary)
+  await once(server, 'listening')
   try {
-    server.listen(path)
-    await once(server, 'listening')
+    linkSync(temporary, path)
     return server
   } catch (error) {
-    if (errorCode(error) === 'EADDRINUSE') return undefined
+    server.close()
+    if (errorCode(error) === 'EEXIST') return undefined
     throw error
+  } finally {
+    rmSync(temporary, { force: true })
   }
 }
 
-/** Removes the names of leaders that have died. */
-export function removeOlder(directory: string, number: number): void {
+/** Removes the names that dead composers have left, but for those above `number`. */
+export function removeStale(directory: string, number: number): void {
   for (const name of readdirSync(directory)) {
-    if (Number(SOCKET_NAME.exec(name)?.[1] ?? number) >= number) continue
+    const older = Number(SOCKET_NAME.exec(name)?.[1] ?? number) < number
+    const pid = TEMPORARY_NAME.exec(name)?.[1]
+    if (!older && (pid === undefined || existsSync(`/proc/${pid}`))) continue
     try {
       rmSync(join(directory, name))
     } catch {
-      // a directory, or removed by another composer: the higher name counts
+      // a directory, or removed by another composer: the highest name counts
     }
   }
 }
