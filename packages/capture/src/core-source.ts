@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import { readAhead, type DrainSource, type ReadAhead } from '@core-dump-handler/ingest'
+import { monotonicMs } from './system/monotonic-ms.ts'
 
 /** Where a core comes from. While it is open, the kernel holds the crashed process. */
 export interface CoreSource {
@@ -33,10 +34,10 @@ export class DescriptorSource implements CoreSource {
   #heldMs: number | undefined
 
   constructor(fd: number, { onRelease = () => {}, elapsedMs }: DescriptorSourceOptions = {}) {
-    const startedMs = performance.now()
+    const startedMs = monotonicMs()
     this.#fd = fd
     this.#onRelease = onRelease
-    this.#elapsedMs = elapsedMs ?? (() => performance.now() - startedMs)
+    this.#elapsedMs = elapsedMs ?? (() => monotonicMs() - startedMs)
   }
 
   async open(): Promise<void> {

@@ -1,7 +1,8 @@
 import type { StopSignal } from '../context.ts'
+import { monotonicMs } from '../system/monotonic-ms.ts'
 import type { Warnings } from '../warnings.ts'
 import { within } from '../within.ts'
-import { monotonicMs, Scheduler, type Stage, type Ticket } from './scheduler.ts'
+import { Scheduler, type Stage, type Ticket } from './scheduler.ts'
 
 /** A capture that asks for a slot. */
 export interface SlotRequest {

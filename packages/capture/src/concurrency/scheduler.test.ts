@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { monotonicMs, Scheduler, type Stage, type Ticket } from './scheduler.ts'
+import { monotonicMs } from '../system/monotonic-ms.ts'
+import { Scheduler, type Stage, type Ticket } from './scheduler.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['hrtime'] }))
 afterEach(() => void vi.useRealTimers())

@@ -1,3 +1,5 @@
+import { monotonicMs } from '../system/monotonic-ms.ts'
+
 /**
  * The stages of a capture: it waits, copies memory (its process is held), waits to write metadata,
  * writes it.
@@ -23,11 +25,6 @@ const MAX_SLOW = 4
 const BACKLOG = 16
 /** No process is held longer than this for the memory that captures without a process take. */
 const BACKLOG_WAIT_MS = 5000
-
-/** Milliseconds on a clock that never jumps and that all processes of a node share, clock_gettime(2). */
-export function monotonicMs(): number {
-  return Math.round(Number(process.hrtime.bigint()) / 1e6)
-}
 
 /**
  * Decides which capture goes on: of those that wait, the first of the scope that has the fewest

@@ -1,6 +1,7 @@
 import type { Identified, LookUp, LookUpResult, LookUpSubject } from '@core-dump-handler/cri'
 import { needsLookup } from '../bundle/name.ts'
 import type { CaptureContext } from '../context.ts'
+import { monotonicMs } from '../system/monotonic-ms.ts'
 import { errorMessage } from '../text.ts'
 import { within } from '../within.ts'
 
@@ -40,7 +41,7 @@ export class DeferredLookup {
 
   /** How long the look-up took, in milliseconds, not how long it was waited for; 0 before its end. */
   get tookMs(): number {
-    return Math.round(this.#tookMs)
+    return this.#tookMs
   }
 
   /** The pod, when the selector or the file name needs it; it takes the limit of one call at most. */
@@ -84,11 +85,11 @@ export class DeferredLookup {
 
   #run(): Promise<LookUp> {
     if (!this.#lookup) {
-      const startedMs = performance.now()
+      const startedMs = monotonicMs()
       this.#lookup = loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context))
       this.#result = this.#lookup
         .then(({ result }) => result)
-        .finally(() => (this.#tookMs = performance.now() - startedMs))
+        .finally(() => (this.#tookMs = monotonicMs() - startedMs))
       // `result()` reports a failure
       this.#result.catch(() => {})
     }
