@@ -10,7 +10,7 @@ import {
 import { type CaptureLog, errorCode, escapeControls } from '@core-dump-handler/capture'
 import type { ComposerSettings } from '@core-dump-handler/capture/settings'
 
-export type LogLevel = ComposerSettings['logLevel']
+type LogLevel = ComposerSettings['logLevel']
 
 const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug', 'trace']
 const MAX_BYTES = 1024 * 1024

@@ -65,11 +65,23 @@ describe('composer, stopped early', () => {
 
   test('completes a valid bundle on a fault of its own, and reports it', async ({ dir }) => {
     const fault = join(dir, 'fault.cjs')
-    await writeFile(fault, "setTimeout(() => { throw new Error('a bug') }, 1500)")
+    const now = join(dir, 'now')
+    await writeFile(
+      fault,
+      `const { existsSync } = require('node:fs')
+       const timer = setInterval(() => {
+         if (!existsSync(${JSON.stringify(now)})) return
+         clearInterval(timer)
+         throw new Error('a bug')
+       }, 20)`,
+    )
     const run = startComposer({
       env: { COMPOSER_HOME: dir, CORE_DIR: dir, NODE_OPTIONS: `--require ${fault}` },
     })
     run.stdin.write(HALF)
+    while (run.stdin.writableLength > 0) await delay(20)
+    await delay(500)
+    await writeFile(now, '')
     expect(await run.ended).toMatchObject({ code: 1, stderr: '' })
     const bundle = await onlyBundle(dir)
     const { manifest } = bundle

@@ -4,8 +4,8 @@ export interface ExitCause extends StopCause {
   readonly exitCode: number
 }
 
-/** v9's exit code for its time limit. */
-export const TIMEOUT_EXIT_CODE = 32
+// of v9
+const TIMEOUT_EXIT_CODE = 32
 
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
