@@ -76,7 +76,7 @@ describe('the contract of v9, with crictl answering', () => {
     expect(await bundle.text('-0-proc/maps')).toBe('maps of 117\n')
   })
 
-  test('asks no runtime with IGNORE_CRIO, and writes two entries', async ({ node }) => {
+  test('asks no runtime with IGNORE_CRIO, and writes two entries [B13]', async ({ node }) => {
     const { code } = await node.run({ IGNORE_CRIO: 'TRUE' })
     expect(code).toBe(0)
     expect((await onlyBundle(node.cores)).entries).toEqual([
@@ -103,7 +103,10 @@ describe('the contract of v9, with crictl answering', () => {
     expect(await bundle.text('-runtime-info.json')).not.toContain('hunter2')
   })
 
-  test('writes the event after the bundle, with the fields in order', async ({ node, dir }) => {
+  test('writes the event after the bundle, with the fields in order [B24]', async ({
+    node,
+    dir,
+  }) => {
     const events = join(dir, 'New/Events')
     await node.run({ CORE_EVENTS: 'True', EVENT_DIRECTORY: events })
     const bundle = await onlyBundle(node.cores)

@@ -81,7 +81,7 @@ describe('composer, with a runtime that fails or hangs', () => {
     expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
   })
 
-  test('keeps a crash whose pod is not known, also with a selector (B10)', async ({ node }) => {
+  test('keeps a crash whose pod is not known, also with a selector [B10]', async ({ node }) => {
     await installCrictl(node.home, { pods: 'nonsense' })
     expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 1, signal: null })
     const { manifest } = await onlyBundle(node.cores)
@@ -89,7 +89,9 @@ describe('composer, with a runtime that fails or hangs', () => {
     expect(manifest.problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
   })
 
-  test('loses only the event when the directory of events cannot be made', async ({ node }) => {
+  test('loses only the event when the directory of events cannot be made [B24]', async ({
+    node,
+  }) => {
     await writeFile(join(node.home, 'events'), '')
     const { code } = await node.run({ CORE_EVENTS: 'true' })
     expect(code).toBe(0)
@@ -100,7 +102,7 @@ describe('composer, with a runtime that fails or hangs', () => {
   })
 
   test.for(['pods', 'inspectp', 'ps', 'logs'])(
-    'keeps the whole core when crictl %s hangs: 32 in time, no child left',
+    'keeps the whole core when crictl %s hangs: 32 in time, no child left [B7]',
     async (verb, { node }) => {
       await writeFile(join(node.home, `hang-${verb}`), '')
       const { code } = await node.run({ TIMEOUT: '1' })
@@ -117,7 +119,7 @@ describe('composer, with a runtime that fails or hangs', () => {
     ['time limit', 32],
     ['SIGTERM', 143],
   ] as const)(
-    'has the whole core when the %s comes while the file name needs the pod',
+    'has the whole core when the %s comes while the file name needs the pod [composer-9]',
     async ([cause, exitCode], { node }) => {
       await writeFile(join(node.home, 'hang-pods'), '')
       const run = node.start({
@@ -137,7 +139,7 @@ describe('composer, with a runtime that fails or hangs', () => {
     },
   )
 
-  test('releases the process when its core is read, however long crictl hangs (B20)', async ({
+  test('releases the process when its core is read, however long crictl hangs [B20]', async ({
     node,
   }) => {
     await writeFile(join(node.home, 'hang-pods'), '')

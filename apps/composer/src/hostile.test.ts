@@ -24,7 +24,7 @@ describe('a hostile process', () => {
   }
 
   test.for(Object.keys(NAMES))(
-    'named by %s causes one bundle and no other file (B22 B23)',
+    'named by %s causes one bundle and no other file [B22, B23]',
     async (kind, { dir }) => {
       const bytes = NAMES[kind] ?? Buffer.alloc(0)
       const args = ['e', 'h', 'E'].map((flag) => Buffer.concat([Buffer.from(`-${flag}=`), bytes]))
@@ -69,7 +69,7 @@ describe('a hostile process', () => {
     },
   )
 
-  test('whose name was split into several arguments has a bundle (B23)', async ({ dir }) => {
+  test('whose name was split into several arguments has a bundle [B23]', async ({ dir }) => {
     const { code } = await runComposer({
       args: ['-e=Web', 'Content', '--wat', '-s=x', '-d', dir],
       core: CORE,
@@ -95,7 +95,7 @@ const run = (dir: string) =>
   runComposer({ env: { COMPOSER_HOME: dir }, args: ['-d', join(dir, 'cores')], core: CORE })
 
 describe('a hostile or broken .env', () => {
-  test('with no valid setting causes a bundle that lists them all', async ({ dir }) => {
+  test('with no valid setting causes a bundle that lists them all [B23]', async ({ dir }) => {
     const text = COMPOSER_SETTINGS.map(({ name }) => `${name}=\u0007{broken\n`).join('')
     await writeFile(join(dir, '.env'), text)
     expect(await run(dir)).toMatchObject({ code: 0 })
@@ -108,7 +108,9 @@ describe('a hostile or broken .env', () => {
     }
   })
 
-  test('that is cut, with a template that has blanks, is read up to the cut', async ({ dir }) => {
+  test('that is cut, with a template that has blanks, is read up to the cut [composer-23]', async ({
+    dir,
+  }) => {
     await writeFile(
       join(dir, '.env'),
       'FILENAME_TEMPLATE={exe_name} of {signal}\nLOG_LENGTH=5\nTIMEO',
@@ -125,7 +127,7 @@ describe('a hostile or broken .env', () => {
     ])
   })
 
-  test('that is binary, or a directory, costs only the settings', async ({ dir }) => {
+  test('that is binary, or a directory, costs only the settings [composer-24]', async ({ dir }) => {
     const one = join(dir, 'one')
     const two = join(dir, 'two')
     await mkdir(one)

@@ -19,7 +19,7 @@ const bundlesOf = async (dir: string): Promise<string[]> =>
 describe('a core over MAX_CORE_BYTES', () => {
   const env = { MAX_CORE_BYTES: '1000000' }
 
-  test('is cut, and the manifest has its whole size', async ({ dir }) => {
+  test('is cut, and the manifest has its whole size [storm-5]', async ({ dir }) => {
     const { code } = await runComposer({ env: { ...env, CORE_DIR: dir }, core: CORE })
     const bundle = await onlyBundle(dir)
     expect(code).toBe(0)
@@ -32,7 +32,7 @@ describe('a core over MAX_CORE_BYTES', () => {
     expect((await bundle.bytes('.core')).equals(CORE.subarray(0, 1_000_000))).toBe(true)
   })
 
-  test('is rejected by setting, as soon as its ELF headers are read', async ({ dir }) => {
+  test('is rejected by setting, as soon as its ELF headers are read [storm-5]', async ({ dir }) => {
     const { code } = await runComposer({
       env: { ...env, CORE_DIR: dir, OVERSIZED_CORE: 'refuse' },
       core: CORE,
@@ -70,7 +70,9 @@ const crash = async (dir: string, args: string[] = [], env = {}) =>
   })
 
 describe('RATE_CRASHES', () => {
-  test('takes so many cores, records the next crash, counts the rest', async ({ dir }) => {
+  test('takes so many cores, records the next crash, counts the rest [attack-8, B29]', async ({
+    dir,
+  }) => {
     for (let i = 0; i < 5; i++) expect((await crash(dir)).code).toBe(0)
     const bundles = await Promise.all((await bundlesOf(join(dir, 'cores'))).map(readBundle))
     const bytes = bundles.map(({ manifest }) => manifest.core.bytes).toSorted((a, b) => a - b)
@@ -113,7 +115,7 @@ describe('RATE_CRASHES', () => {
 })
 
 describe('MIN_FREE_BYTES', () => {
-  test('cuts a core that would go below it, in a valid bundle', async ({ dir }) => {
+  test('cuts a core that would go below it, in a valid bundle [B29]', async ({ dir }) => {
     // a file system of its own, in a mount namespace of its own
     const bundle = await onSmallDisk(dir, elfCore(40_000_000))
     const { core, problems } = bundle.manifest
@@ -127,7 +129,9 @@ describe('MIN_FREE_BYTES', () => {
 })
 
 describe('a disk that is full', () => {
-  test('before, within or right after the core has room for the manifest', async ({ dir }) => {
+  test('before, within or right after the core has room for the manifest [composer-12]', async ({
+    dir,
+  }) => {
     const file = join(dir, 'core')
     const taken: number[] = []
     // 245 pages are 1,003,520 bytes: the core takes the last of them up to its last bytes, or not quite
@@ -154,7 +158,7 @@ describe('a disk that is full', () => {
     expect(taken.at(-1)).toBe(900_000)
   })
 
-  test('long before the end of the core keeps its beginning, on disks of 10 to 1000 pages', async ({
+  test('long before the end of the core keeps its beginning, on disks of 10 to 1000 pages [composer-12]', async ({
     dir,
   }) => {
     const file = join(dir, 'core')
@@ -186,7 +190,9 @@ describe('a disk that is full', () => {
 describe('adaptive compression', () => {
   const env = { COMPRESSION_MODE: 'adaptive', HOLD_BUDGET_MS: '0' }
 
-  test('compresses all of a core that has no room uncompressed', async ({ dir }) => {
+  test('compresses all of a core that has no room uncompressed [recompress-13]', async ({
+    dir,
+  }) => {
     const file = join(dir, 'core')
     const whole = elfCore(24_000_000)
     // nothing zero: text, which shrinks

@@ -27,7 +27,7 @@ describe('composer, started by a person', () => {
     })
   })
 
-  test('makes the directory and the bundle for their owner only', async ({ dir }) => {
+  test('makes the directory and the bundle for their owner only [composer-16]', async ({ dir }) => {
     const out = join(dir, 'a/b')
     const { code } = await runComposer({ args: ['-d', out], core: CORE })
     const bundle = await onlyBundle(out)
@@ -183,7 +183,7 @@ else: print(z.read(names[-1]).decode())`
     })
   })
 
-  test('gives equal names a suffix, also when they are made at the same moment', async ({
+  test('gives equal names a suffix, also when they are made at the same moment [composer-18]', async ({
     dir,
   }) => {
     const run = () =>

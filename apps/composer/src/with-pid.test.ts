@@ -150,7 +150,7 @@ describe('composer, with a host pid', () => {
     expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain('CORE_REFUSED')
   })
 
-  test('keeps a crash under a selector when the runtime does not know the container', async ({
+  test('keeps a crash under a selector when the runtime does not know the container [B10]', async ({
     node,
     crashIn,
   }) => {

@@ -51,7 +51,7 @@ const count = async (all: readonly Running[]): Promise<number> =>
   (await Promise.all(all.map(isDrained))).filter(Boolean).length
 
 describe('many composers at once', () => {
-  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all write bundles', async ({
+  test('drain two at a time by CONCURRENT_DRAINS, the others wait, all write bundles [attack-8]', async ({
     dir,
   }) => {
     const all = Array.from({ length: 8 }, () => start(dir))
@@ -70,7 +70,7 @@ describe('many composers at once', () => {
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('elect another leader when theirs is killed', async ({ dir }) => {
+  test('elect another leader when theirs is killed [storm-6]', async ({ dir }) => {
     const leader = start(dir, { CONCURRENT_DRAINS: '1' })
     leader.stdin.write(BEGINNING)
     await until(() => isDrained(leader))
@@ -85,7 +85,7 @@ describe('many composers at once', () => {
     expect(await readdir(join(dir, 'gate'))).toEqual([])
   })
 
-  test('wait no longer than a quarter of TIMEOUT for a leader that never answers', async ({
+  test('wait no longer than a quarter of TIMEOUT for a leader that never answers [attack-12]', async ({
     dir,
   }) => {
     await runComposer({
@@ -113,7 +113,7 @@ describe('a leader that cannot answer', () => {
     ['a link to a socket that never answers', (name: string) => symlink(`${name}-deaf`, name)],
     ['a file', (name: string) => writeFile(name, '')],
     ['a directory', (name: string) => mkdir(name)],
-  ] as const)('%s: the composer leads itself', async ([, make], { dir }) => {
+  ] as const)('%s: the composer leads itself [storm-7]', async ([, make], { dir }) => {
     const name = join(dir, 'gate/leader-1')
     await mkdir(join(dir, 'gate'))
     const deaf = createServer(() => {}).listen(`${name}-deaf`)
@@ -138,7 +138,7 @@ describe('a leader that cannot answer', () => {
     expect([core.complete, problems.map(({ code }) => code)]).toEqual([true, ['GATE_FAILED']])
   })
 
-  test('a composer whose code cannot be loaded releases its process and its slot', async ({
+  test('a composer whose code cannot be loaded releases its process and its slot [storm-8]', async ({
     dir,
   }) => {
     const broken = join(dir, 'broken.cjs')

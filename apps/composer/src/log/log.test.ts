@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { Log } from './log.ts'
 import { test } from '@core-dump-handler/testing/composer/run-composer'
 
-test('keeps two files at most, for the owner only', async ({ dir }) => {
+test('keeps two files at most, for the owner only [B29]', async ({ dir }) => {
   const path = join(dir, 'composer.log')
   for (let run = 0; run < 200; run++) {
     const log = new Log({ path, maxBytes: 2000 })

@@ -11,7 +11,9 @@ const CORE = elfCore(4_000_000)
 const HALF = CORE.subarray(0, 2_000_000)
 
 describe('composer, stopped early', () => {
-  test('completes a valid bundle when stdin stalls, and exits with 32 (B7)', async ({ dir }) => {
+  test('completes a valid bundle when stdin stalls, and exits with 32 [composer-8, B7]', async ({
+    dir,
+  }) => {
     const env = { COMPOSER_HOME: dir, CORE_DIR: dir, TIMEOUT: '2' }
     const run = startComposer({ env })
     run.stdin.write(HALF)
@@ -31,7 +33,7 @@ describe('composer, stopped early', () => {
     )
   })
 
-  test('takes -T before TIMEOUT', async ({ dir }) => {
+  test('takes -T before TIMEOUT [B32]', async ({ dir }) => {
     const run = startComposer({ args: ['-T', '2', '-d', dir], env: { TIMEOUT: '600' } })
     run.stdin.write(HALF)
     expect(await run.ended).toMatchObject({ code: 32 })
@@ -42,7 +44,7 @@ describe('composer, stopped early', () => {
     ['SIGTERM', 143],
     ['SIGINT', 130],
   ] as const)(
-    'completes a valid bundle on %s during the drain',
+    'completes a valid bundle on %s during the drain [composer-6]',
     async ([signal, exitCode], { dir }) => {
       const run = startComposer({ args: ['-d', dir] })
       run.stdin.write(HALF)
@@ -93,7 +95,7 @@ describe('composer, stopped early', () => {
     expect(await readFile(join(dir, 'composer.log'), 'utf8')).toMatch(/^ERROR .*a bug/m)
   })
 
-  test('reports how much is missing when the crashed process was killed (B19)', async ({ dir }) => {
+  test('reports how much is missing when the crashed process was killed [B19]', async ({ dir }) => {
     const run = startComposer({ args: ['-d', dir], core: HALF })
     expect(await run.ended).toMatchObject({ code: 0 })
     expect((await onlyBundle(dir)).manifest.core).toMatchObject({
@@ -105,7 +107,7 @@ describe('composer, stopped early', () => {
     })
   })
 
-  test('writes a record when no part of the core fits (B7)', async ({ dir }) => {
+  test('writes a record when no part of the core fits [B7]', async ({ dir }) => {
     // as on a full disk, no write beyond 16 KiB succeeds
     const script = `ulimit -f 16; exec "$0" "$1" -D -d "$2"`
     const { status } = spawnSync('/bin/bash', ['-c', script, process.execPath, MAIN, dir], {

@@ -47,7 +47,7 @@ test.for([
 })
 
 test.for(['{{uuid}}', '{nope}', '{', '{pid', '{}', '{constructor}', '{__proto__}', '', '   '])(
-  'takes the uuid where the template is %j, with a warning',
+  'takes the uuid where the template is %j, with a warning [B32]',
   (template) => {
     expect(name(template)).toEqual([FIELDS.uuid, ['BAD_TEMPLATE']])
   },
@@ -71,7 +71,7 @@ test('does not substitute in the value of a field', () => {
   expect(name('{exe_name}', { exe_name: '{uuid}' })[0]).toBe('{uuid}')
 })
 
-test('cuts at 200 bytes, never in the middle of a character', () => {
+test('cuts at 200 bytes, never in the middle of a character [composer-17]', () => {
   const [long] = name('{exe_name}', { exe_name: `a${'名'.repeat(300)}` })
   expect(Buffer.byteLength(long)).toBe(199)
   expect(long.endsWith('名')).toBe(true)
@@ -84,7 +84,7 @@ test('reports which templates need the runtime', () => {
   expect(needsLookup('{uuid}-{hostname}-{pid}')).toBe(false)
 })
 
-test('is one visible path segment whatever two thousand random programs are called', () => {
+test('is one visible path segment whatever two thousand random programs are called [B32]', () => {
   let state = 42
   const random = (below: number): number => {
     // mulberry32: the same names in every run
