@@ -205,7 +205,8 @@ describe('adaptive compression', () => {
       expect((await bundle.bytes('.core')).equals(whole)).toBe(true)
       return bundle.manifest.core
     }
-    const [tight, ample] = [await kept(2000), await kept(20_000)]
+    // on a small disk the end of the core has room uncompressed as late as can be
+    const [tight, ample] = [await kept(300), await kept(20_000)]
     expect(tight).toMatchObject({ complete: true, mode: 'adaptive', holdBudgetMs: 0 })
     expect(tight.treated?.storedBytes).toBe(0)
     expect(ample.treated?.storedBytes).toBeGreaterThan(0)
