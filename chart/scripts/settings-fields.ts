@@ -1,4 +1,4 @@
-import { COMPOSER_SETTINGS } from '@core-dump-handler/composer'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/capture/settings'
 import { readSettings } from '@core-dump-handler/agent/internal/settings/read-settings'
 
 /** A file that is everywhere and holds one word. */

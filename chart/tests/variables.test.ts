@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { COMPOSER_SETTINGS } from '@core-dump-handler/composer'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/capture/settings'
 import { expect, test } from 'vitest'
 import { VARIABLES } from '@core-dump-handler/agent/internal/settings/variables'
 import { LEAST } from '../scripts/helm.ts'

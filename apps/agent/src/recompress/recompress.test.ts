@@ -8,7 +8,7 @@ import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with 
 import { type BundleManifest, parseManifest } from '@core-dump-handler/bundle'
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 import { expect, vi } from 'vitest'
-import { violations } from '../../../composer/src/test-support/validate.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 import { freePort } from '@core-dump-handler/testing/agent/free-port'
 import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
 

@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { type BundleManifest, parseManifest } from '@core-dump-handler/bundle'
 import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import { expect } from 'vitest'
-import { violations } from '../../../composer/src/test-support/validate.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 import { deployScript } from '../deploy/deploy-composer.ts'
 import { openLog } from '../log/open-log.ts'
 import { freePort } from '@core-dump-handler/testing/agent/free-port'

@@ -4,7 +4,7 @@ import {
   parseComposerSettings,
   type ComposerSettingName,
   type ComposerSettings,
-} from '@core-dump-handler/composer'
+} from '@core-dump-handler/capture/settings'
 import type { SettingProblem } from './parse-variables.ts'
 
 // of version 9; the others may be set for the agent with or without `COMP_`
