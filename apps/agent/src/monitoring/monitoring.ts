@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Destination, isUploadError, type QueueEvent } from '@core-dump-handler/upload'
+import type { QueueEvent } from '@core-dump-handler/upload'
 import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
 import { apiServer } from '../cluster/api-server.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
@@ -10,6 +9,7 @@ import { CrashCounter } from './crash-counter.ts'
 import type { Delivery } from './manifest-cache.ts'
 import { Metrics } from './metrics.ts'
 import { queueObserver } from './observe-queue.ts'
+import { DestinationProbe } from './probe-destination.ts'
 import { Readiness } from './readiness.ts'
 import { serve } from './serve.ts'
 
@@ -24,9 +24,6 @@ export interface Monitoring {
   /** Adds the figures of the queue, and checks the destination regularly. */
   watch(uploader: Uploader): void
 }
-
-const PROBE_MS = 60_000
-const RETRY_MS = 5000
 
 /** Keeps health, readiness and metrics until the signal is aborted; serves them on HEALTH_PORT, if set. */
 export function startMonitoring({ settings, env, log, signal }: CommandContext): Monitoring {
@@ -57,13 +54,19 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
     canaries.note(delivery)
     podEvents?.note(delivery)
   }
+  const probe = new DestinationProbe(readiness)
+  const observe = queueObserver(metrics, readiness, crashes, onDelivery)
   return {
     readiness,
     metrics,
     canaries,
-    onQueueEvent: queueObserver(metrics, readiness, crashes, onDelivery),
+    onQueueEvent: (event) => {
+      if (event.type === 'stored') probe.transferred()
+      observe(event)
+    },
     countCrashes: () => crashes.start(signal),
-    watch({ queue, destination: where }) {
+    watch(uploader) {
+      const { queue } = uploader
       const ageSeconds = (): number => {
         const { oldestMtimeMs } = queue.stats()
         return oldestMtimeMs === undefined ? 0 : Math.max(0, Date.now() - oldestMtimeMs) / 1000
@@ -82,26 +85,7 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
         ],
       ]
       for (const gauge of gauges) metrics.gauge(...gauge)
-      if (healthPort > 0) void probeDestination(where, readiness, signal)
+      if (healthPort > 0) void probe.run(uploader, signal)
     },
-  }
-}
-
-/** Checks the destination regularly, so that a failure shows before the first crash. Resolves once aborted. */
-async function probeDestination(
-  destination: Destination,
-  readiness: Readiness,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    let waitMs = PROBE_MS
-    try {
-      await destination.check({ signal })
-      readiness.destinationAnswered()
-    } catch (error) {
-      if (isUploadError(error)) readiness.destinationFailed(error.message)
-      waitMs = RETRY_MS
-    }
-    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
   }
 }

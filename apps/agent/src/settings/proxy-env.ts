@@ -1,3 +1,4 @@
+import { NoProxy } from '@core-dump-handler/upload'
 import type { SettingProblem } from './parse-variables.ts'
 
 const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [
@@ -16,9 +17,15 @@ export function proxySettings(env: Readonly<NodeJS.ProcessEnv>): {
   const secrets: string[] = []
   const problems: SettingProblem[] = []
   for (const variable of NAMES) {
-    const value = env[variable]?.trim() ?? ''
+    const value = withScheme(env[variable]?.trim() ?? '', variable)
     if (value === '') continue
-    const url = /^no_proxy$/i.test(variable) ? undefined : parse(value)
+    const isList = /^no_proxy$/i.test(variable)
+    if (isList) {
+      for (const got of new NoProxy(value).unknown) {
+        problems.push({ variable, got, message: 'is no host, IP address or CIDR block; ignored' })
+      }
+    }
+    const url = isList ? undefined : parse(value)
     if (url === null) {
       const message = 'expected a URL such as `http://proxy.example:3128`; taken as not set'
       problems.push({ variable, message })
@@ -29,6 +36,12 @@ export function proxySettings(env: Readonly<NodeJS.ProcessEnv>): {
     proxyEnv[variable] = value
   }
   return { ...(Object.keys(proxyEnv).length > 0 && { proxyEnv }), secrets, problems }
+}
+
+/** `proxy.example:3128` as curl(1) takes it. */
+function withScheme(value: string, variable: string): string {
+  const isBare = /^[\w.-]+:\d{1,5}\/?$/.test(value) && !/^no_proxy$/i.test(variable)
+  return isBare ? `http://${value}` : value
 }
 
 /** `null`: none that an agent of Node takes. */

@@ -5,6 +5,7 @@ import { proxySettings } from './proxy-env.ts'
 import {
   type DestinationSettings,
   destinationSettings,
+  fitParts,
   type S3Keys,
   s3Keys,
 } from './s3-settings.ts'
@@ -53,7 +54,12 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...Object.values(keys.credentials ?? {}),
     ...proxy.secrets,
   ])
-  const destination = destinationSettings(variables, credentialsOf(keys, secrets), proxy.proxyEnv)
+  const parts = fitParts(variables)
+  if (parts) all.push(parts.problem)
+  const fitting = parts
+    ? { ...variables, S3_PART_BYTES: parts.partBytes, S3_WORKERS: parts.workers }
+    : variables
+  const destination = destinationSettings(fitting, credentialsOf(keys, secrets), proxy.proxyEnv)
   if (destination === undefined && trigger.kind !== 'none') {
     all.push({
       variable: 'DESTINATION',
@@ -127,14 +133,17 @@ function toSettings(variables: Variables, { composer, trigger, destination, secr
 
 /** Keys of files are read when they are asked for, and are secrets from then on. */
 function credentialsOf(
-  { credentials, readAgain }: S3Keys,
+  { credentials, read, files }: S3Keys,
   secrets: string[],
-): S3Options['credentials'] {
-  if (readAgain === undefined) return credentials
-  return async () => {
-    const keys = readAgain()
-    secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
-    return keys
+): Pick<S3Options, 'credentials' | 'credentialFiles'> {
+  if (read === undefined) return credentials === undefined ? {} : { credentials }
+  return {
+    credentials: async () => {
+      const keys = read()
+      secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
+      return keys
+    },
+    credentialFiles: files,
   }
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { constrainedMemory } from 'node:process'
 import type { S3Credentials, S3Options } from '@core-dump-handler/upload'
 import { codeOf, messageOf } from '../error.ts'
 import type { SettingProblem } from './parse-variables.ts'
@@ -14,7 +15,7 @@ export interface DestinationSettings {
 /** Where bundles go: `DESTINATION`, else the S3 variables of version 9. */
 export function destinationSettings(
   variables: Variables,
-  credentials: S3Options['credentials'],
+  keys: Pick<S3Options, 'credentials' | 'credentialFiles'>,
   proxyEnv: Readonly<Record<string, string>> | undefined,
 ): DestinationSettings | undefined {
   const { S3_BUCKET_NAME: bucket, S3_PREFIX: prefix } = variables
@@ -32,17 +33,40 @@ export function destinationSettings(
       ...defined({
         // a store that is not AWS rarely has a host name for each bucket
         pathStyle: variables.S3_PATH_STYLE ?? (sdkEndpoint ? true : undefined),
-        credentials,
+        ...keys,
         proxyEnv,
         caFile: variables.S3_CA_FILE,
         serverSideEncryption: variables.S3_SSE,
         kmsKeyId: variables.S3_KMS_KEY_ID,
         storageClass: variables.S3_STORAGE_CLASS,
+        verify: variables.S3_VERIFY,
         partBytes: variables.S3_PART_BYTES,
         workers: variables.S3_WORKERS,
       }),
     },
   }
+}
+
+const MIB = 2 ** 20
+/** Defaults of the uploads, and the least that S3 takes as a part. */
+const PARTS = { bytes: 8 * MIB, workers: 2, minBytes: 5 * MIB }
+
+/**
+ * Parts in flight that fit in half of the memory that this container may use; what was asked for is reduced,
+ * because the kernel would otherwise end the agent in the middle of each large upload.
+ */
+export function fitParts(
+  { S3_PART_BYTES: partBytes = PARTS.bytes, S3_WORKERS: workers = PARTS.workers }: Variables,
+  limitBytes: number = constrainedMemory(),
+): { partBytes: number; workers: number; problem: SettingProblem } | undefined {
+  // no limit is given as 0, or as more than any machine has
+  const half = limitBytes / 2
+  if (half <= 0 || partBytes * workers <= half) return undefined
+  const fewer = Math.max(1, Math.min(workers, Math.floor(half / partBytes)))
+  const smaller = Math.max(PARTS.minBytes, Math.min(partBytes, Math.floor(half / fewer)))
+  if (fewer === workers && smaller === partBytes) return undefined
+  const message = `${workers} parts of ${partBytes} bytes do not fit in half of the memory limit of ${limitBytes} bytes: ${fewer} of ${smaller} bytes are used; raise the limit`
+  return { partBytes: smaller, workers: fewer, problem: { variable: 'S3_PART_BYTES', message } }
 }
 
 /** Version 9 took a region it did not know for the host name of the store. */
@@ -67,55 +91,71 @@ function defined<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[
   return kept
 }
 
-type KeyFile = 'S3_ACCESS_KEY_FILE' | 'S3_SECRET_FILE'
-
-/** Both keys as they are now. */
+/** How the keys can be got. */
 export interface S3Keys {
+  /** From variables, or those that files have now. */
   readonly credentials?: S3Credentials
   readonly problems: readonly SettingProblem[]
-  /** Set where files hold them, which may change while the agent runs: reads the files again. @throws Error naming the file */
-  readonly readAgain?: () => S3Credentials
+  /** Set where files hold them, which may come and change while the agent runs: reads them. @throws Error naming the file */
+  readonly read?: () => S3Credentials
+  readonly files: readonly string[]
 }
 
 /** Both keys, from files or variables, or neither: half a pair would only hide the node's own role. */
 export function s3Keys(variables: Variables): S3Keys {
-  const problems: SettingProblem[] = []
-  const fromFile = (variable: KeyFile): string | undefined => {
-    const path = variables[variable]
-    if (path === undefined) return undefined
-    try {
-      return readKey(path)
-    } catch (error) {
-      problems.push({ variable, got: path, message: `${messageOf(error)}; taken as not set` })
-      return undefined
-    }
-  }
-  const accessKeyIdOfFile = fromFile('S3_ACCESS_KEY_FILE')
-  const secretOfFile = fromFile('S3_SECRET_FILE')
-  const accessKeyId = accessKeyIdOfFile ?? variables.S3_ACCESS_KEY
-  const secretAccessKey = secretOfFile ?? variables.S3_SECRET
-
+  const access = { file: variables.S3_ACCESS_KEY_FILE, value: variables.S3_ACCESS_KEY }
+  const secret = { file: variables.S3_SECRET_FILE, value: variables.S3_SECRET }
+  const problems = [
+    ...fileProblem('S3_ACCESS_KEY_FILE', access),
+    ...fileProblem('S3_SECRET_FILE', secret),
+  ]
   // the service account's own role wins, as it did in version 9
-  if (variables.AWS_WEB_IDENTITY_TOKEN_FILE) return { problems }
-  if (accessKeyId && secretAccessKey) {
-    const readAgain = (): S3Credentials => ({
-      accessKeyId: accessKeyIdOfFile ? readKey(variables.S3_ACCESS_KEY_FILE ?? '') : accessKeyId,
-      secretAccessKey: secretOfFile ? readKey(variables.S3_SECRET_FILE ?? '') : secretAccessKey,
+  if (variables.AWS_WEB_IDENTITY_TOKEN_FILE) return { problems, files: [] }
+  const isGiven = ({ file, value }: KeySource): boolean => file !== undefined || Boolean(value)
+  if (isGiven(access) && isGiven(secret)) {
+    const read = (): S3Credentials => ({
+      accessKeyId: keyOf(access),
+      secretAccessKey: keyOf(secret),
     })
-    const hasFile = accessKeyIdOfFile ?? secretOfFile
-    return {
-      credentials: { accessKeyId, secretAccessKey },
-      problems,
-      ...(hasFile && { readAgain }),
-    }
+    const files = [access.file, secret.file].filter((file) => file !== undefined)
+    const credentials = problems.length === 0 ? { credentials: read() } : {}
+    return { ...credentials, problems, files, ...(files.length > 0 && { read }) }
   }
-  if (accessKeyId || secretAccessKey) {
+  if (isGiven(access) || isGiven(secret)) {
     problems.push({
-      variable: accessKeyId ? 'S3_SECRET' : 'S3_ACCESS_KEY',
+      variable: isGiven(access) ? 'S3_SECRET' : 'S3_ACCESS_KEY',
       message: 'is missing, so the other key is not used either; the SDK looks for credentials',
     })
   }
-  return { problems }
+  return { problems, files: [] }
+}
+
+interface KeySource {
+  readonly file: string | undefined
+  readonly value: string | undefined
+}
+
+function keyOf({ file, value = '' }: KeySource): string {
+  if (file === undefined) return value
+  try {
+    return readKey(file)
+  } catch (error) {
+    if (value === '') throw error
+    return value
+  }
+}
+
+function fileProblem(variable: string, { file, value }: KeySource): SettingProblem[] {
+  if (file === undefined) return []
+  try {
+    readKey(file)
+    return []
+  } catch (error) {
+    const then = value
+      ? 'the key of the other variable is used'
+      : 'it is read again at each attempt'
+    return [{ variable, got: file, message: `${messageOf(error)}; ${then}` }]
+  }
 }
 
 function readKey(path: string): string {

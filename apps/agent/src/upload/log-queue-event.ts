@@ -28,18 +28,19 @@ export function logQueueEvent(log: Log, event: QueueEvent): void {
       )
     }
     case 'failed': {
-      const { file, error, attempt, retryInMs } = event
-      return log.error(
-        { file: basename(file), attempt, retryInMs, err: error },
-        'upload failed, the bundle is kept',
-      )
+      const { file, error, attempt, retryInMs, ofDestination } = event
+      const facts = { file: basename(file), attempt, retryInMs, err: error }
+      // the line of the pause is about all bundles
+      return ofDestination
+        ? log.debug(facts, 'upload failed like the others, the bundle is kept')
+        : log.error(facts, 'upload failed, the bundle is kept')
     }
     case 'skipped':
       return log.info({ file: basename(event.file), reason: event.reason }, 'bundle skipped')
     case 'paused':
       return log.error(
         { retryInMs: event.retryInMs, err: event.error },
-        'uploads fail: bundles wait on the node',
+        'upload failed, as others would: bundles wait on the node',
       )
     case 'resumed':
       return log.info('uploads work again')
