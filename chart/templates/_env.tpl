@@ -92,6 +92,7 @@
 {{- include "cdh.env" (list "S3_KMS_KEY_ID" .kmsKeyId) }}
 {{- include "cdh.env" (list "S3_STORAGE_CLASS" .storageClass) }}
 {{- include "cdh.env" (list "S3_CHECKSUM" .checksum) }}
+{{- include "cdh.env" (list "S3_VERIFY" .verify) }}
 {{- include "cdh.envUnlessZero" (list "S3_PART_BYTES" (include "cdh.bytes" .partBytes)) }}
 {{- include "cdh.envUnlessZero" (list "S3_WORKERS" .workers) }}
 {{- if or .ca.configMap .ca.secret }}

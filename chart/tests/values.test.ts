@@ -13,6 +13,7 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['s3.kmsKeyId=alias/k', 'S3_KMS_KEY_ID', 'alias/k'],
   ['s3.storageClass=STANDARD_IA', 'S3_STORAGE_CLASS', 'STANDARD_IA'],
   ['s3.checksum=supported', 'S3_CHECKSUM', 'supported'],
+  ['s3.verify=response', 'S3_VERIFY', 'response'],
   ['s3.partBytes=8Mi', 'S3_PART_BYTES', '8388608'],
   ['s3.workers=3', 'S3_WORKERS', '3'],
   ['s3.ca.secret=ca', 'S3_CA_FILE', '/etc/core-dump-handler/ca/ca.crt'],

@@ -5,6 +5,9 @@ import type { DestinationOptions } from './index.ts'
 describe('openDestination', () => {
   it.for([
     ['s3://bucket', 's3://bucket/'],
+    // D16: what the schema of the chart lets through
+    ['s3://b', 's3://b/'],
+    ['s3://b/p', 's3://b/p/'],
     ['s3://bucket/', 's3://bucket/'],
     ['s3://my_old.bucket/a//b/', 's3://my_old.bucket/a/b/'],
     ['file:/tmp/x', 'file:/tmp/x'],
@@ -17,7 +20,8 @@ describe('openDestination', () => {
     '',
     'bucket',
     's3://',
-    's3://b',
+    's3://-b',
+    's3://_',
     's3:/bucket',
     's3://bucket/../other',
     's3://bucket/a?versionId=1',

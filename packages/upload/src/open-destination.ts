@@ -5,7 +5,8 @@ import { LazyDestination } from './lazy-destination.ts'
 import { checkS3Options } from './s3/options.ts'
 import { show } from './text.ts'
 
-const S3_URL = /^s3:\/\/([A-Za-z0-9][\w.-]{1,254})(?:\/([^?#]*))?$/
+// stores other than AWS take names of other lengths: the store decides
+const S3_URL = /^s3:\/\/([A-Za-z0-9][\w.-]{0,254})(?:\/([^?#]*))?$/
 
 /**
  * The destination at `url`: `s3://bucket/prefix` or `file:/directory`.

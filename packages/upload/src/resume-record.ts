@@ -65,7 +65,7 @@ export async function parseRecord(path: string): Promise<ResumeRecord | undefine
 export async function writeRecord(
   file: string,
   record: ResumeRecord,
-  { isDurable = false } = {},
+  { isDurable = false }: { readonly isDurable?: boolean } = {},
 ): Promise<void> {
   // loaded late: it installs an exit handler, which an idle agent does without
   const { default: writeFileAtomic } = await import('write-file-atomic')

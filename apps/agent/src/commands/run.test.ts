@@ -112,12 +112,12 @@ test('`remove` beside a running agent does not count as a change by another prog
 
 test('an unusable destination is reported by the readiness', async ({ node }) => {
   const port = await freePort()
-  const agent = await node.daemon({ HEALTH_PORT: String(port), DESTINATION: 's3://b' })
+  const agent = await node.daemon({ HEALTH_PORT: String(port), DESTINATION: 's3://-b' })
   await agent.line(/the destination cannot be used/)
   const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
   expect([ready.status, await ready.text()]).toEqual([
     503,
-    expect.stringContaining('not ok destination: `s3://b` is no destination'),
+    expect.stringContaining('not ok destination: `s3://-b` is no destination'),
   ])
 })
 

@@ -39,7 +39,7 @@ export function destinationSettings(
         serverSideEncryption: variables.S3_SSE,
         kmsKeyId: variables.S3_KMS_KEY_ID,
         storageClass: variables.S3_STORAGE_CLASS,
-        verify: variables.S3_VERIFY,
+        verify: variables.S3_VERIFY === 'head' ? undefined : variables.S3_VERIFY,
         partBytes: variables.S3_PART_BYTES,
         workers: variables.S3_WORKERS,
       }),

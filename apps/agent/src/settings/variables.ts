@@ -119,7 +119,7 @@ export const VARIABLES = {
   S3_KMS_KEY_ID: v.optional(text),
   S3_STORAGE_CLASS: v.optional(text),
   S3_CHECKSUM: v.optional(oneOf('required', 'supported'), 'required'),
-  S3_VERIFY: v.optional(oneOf('head', 'response')),
+  S3_VERIFY: v.optional(oneOf('head', 'response'), 'head'),
   S3_PART_BYTES: v.optional(integer(5 * 2 ** 20, 2 ** 30, ' of bytes')),
   S3_WORKERS: v.optional(integer(1, 64)),
   AWS_WEB_IDENTITY_TOKEN_FILE: v.optional(text),
