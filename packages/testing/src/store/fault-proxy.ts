@@ -61,6 +61,10 @@ export interface FaultProxy {
   readonly seen: readonly Operation[]
   /** How often an operation came. */
   count(operation: Operation): number
+  /** Headers of its requests, in their order. */
+  headers(operation: Operation): readonly IncomingHttpHeaders[]
+  /** Bodies of its requests. */
+  bodies(operation: Operation): readonly string[]
   inject(fault: Fault): void
   /** The same for one request of this operation. */
   injectOnce(on: Operation, misbehaviour: Misbehaviour): void
@@ -77,6 +81,7 @@ const ERRORS = {
 /** An HTTP proxy before the store at `target`, which passes on everything but the injected faults. */
 export async function faultProxy(target: string): Promise<FaultProxy> {
   const seen: Operation[] = []
+  const requests: { operation: Operation; headers: IncomingHttpHeaders; body: string }[] = []
   const faults: { fault: Fault; skip: number; left: number }[] = []
   const agent = new Agent({ keepAlive: true })
   const inject = (fault: Fault): void =>
@@ -85,6 +90,13 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
   const server = createServer((incoming, outgoing) => {
     const { operation, part } = classify(incoming)
     seen.push(operation)
+    const request = { operation, headers: incoming.headers, body: '' }
+    requests.push(request)
+    // bodies of parts are large, and their content is of no interest
+    if (operation === 'CompleteMultipartUpload') {
+      incoming.on('data', (chunk: Buffer) => (request.body += chunk.toString()))
+      incoming.pause()
+    }
     const exchange = { agent, target, incoming, outgoing }
     const hit = faults.find(
       ({ fault, left }) =>
@@ -100,6 +112,10 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     url: `http://127.0.0.1:${portOf(server)}`,
     seen,
     count: (operation) => seen.filter((each) => each === operation).length,
+    headers: (operation) =>
+      requests.filter((each) => each.operation === operation).map(({ headers }) => headers),
+    bodies: (operation) =>
+      requests.filter((each) => each.operation === operation).map(({ body }) => body),
     inject,
     injectOnce: (on, misbehaviour) => inject({ ...misbehaviour, on, times: 1 }),
     close() {

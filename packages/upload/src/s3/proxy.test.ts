@@ -69,4 +69,53 @@ describeS3('a destination with proxyEnv', (start) => {
     })
     expect(proxy.asked.size).toBe(1)
   })
+
+  it('W1: reaches a store in an excluded network directly', async () => {
+    await using w = await start()
+    await using proxy = await startProxy(new URL(w.server.endpoint))
+    const file = await randomFile(join(w.dir, 'x.zip'), 1000)
+    const proxyEnv = { HTTP_PROXY: proxy.url, NO_PROXY: 'localhost,127.0.0.0/8' }
+    await w.open({ proxyEnv }).put(file, 'x.zip')
+    expect(proxy.asked.size).toBe(0)
+  })
+
+  it.for([
+    ['http', 502, 'STORE'],
+    ['http', 403, 'UNREACHABLE'],
+    ['http', 407, 'UNREACHABLE'],
+    ['https', 502, 'UNREACHABLE'],
+    ['https', 407, 'UNREACHABLE'],
+  ] as const)(
+    'W1: reports over %s that a proxy has answered %d',
+    async ([scheme, status, code]) => {
+      await using w = await start()
+      const proxy = createServer((q, r) => {
+        q.resume().once('end', () =>
+          r.writeHead(status, { 'content-type': 'text/html' }).end('<p>'),
+        )
+      })
+      proxy.on('connect', (_, socket) =>
+        socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`),
+      )
+      proxy.listen(0, '127.0.0.1')
+      await once(proxy, 'listening')
+      const host = `127.0.0.1:${portOf(proxy)}`
+      const value = `http://user:canary-word@${host}`
+      const proxyEnv = { HTTP_PROXY: value, HTTPS_PROXY: value }
+      const endpoint = `${scheme}://store.invalid`
+
+      const failure = await w
+        .open({ endpoint, proxyEnv, maxAttempts: 1 })
+        .check()
+        .catch((error: unknown) => error)
+
+      proxy.close()
+      expect(failure).toMatchObject({
+        code,
+        scope: 'destination',
+        message: expect.stringContaining(`through the proxy http://${host}, which answered`),
+      })
+      expect(JSON.stringify(failure) + String(failure)).not.toContain('canary-word')
+    },
+  )
 })
