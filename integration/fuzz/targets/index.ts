@@ -14,6 +14,7 @@ import { manifests } from './manifests.ts'
 import { names } from './names.ts'
 import { owners } from './owners.ts'
 import { proc } from './proc.ts'
+import { proxies } from './proxies.ts'
 import { s3 } from './s3.ts'
 import { salvage } from './salvage.ts'
 
@@ -31,6 +32,7 @@ export const TARGETS: readonly Target[] = [
   names,
   salvage,
   coreDir,
+  proxies,
   s3,
   manifests,
   http,

@@ -111,7 +111,6 @@ export function s3Keys(variables: Variables): S3Keys {
   ]
   // the service account's own role wins, as it did in version 9
   if (variables.AWS_WEB_IDENTITY_TOKEN_FILE) return { problems, files: [] }
-  const isGiven = ({ file, value }: KeySource): boolean => file !== undefined || Boolean(value)
   if (isGiven(access) && isGiven(secret)) {
     const read = (): S3Credentials => ({
       accessKeyId: keyOf(access),
@@ -133,6 +132,10 @@ export function s3Keys(variables: Variables): S3Keys {
 interface KeySource {
   readonly file: string | undefined
   readonly value: string | undefined
+}
+
+function isGiven({ file, value }: KeySource): boolean {
+  return file !== undefined || Boolean(value)
 }
 
 function keyOf({ file, value = '' }: KeySource): string {

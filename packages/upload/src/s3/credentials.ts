@@ -90,5 +90,5 @@ async function variable(name: string): Promise<string> {
     configFileSelector: () => undefined,
     default: '',
   }
-  return (await loadConfig<string>(selectors)().catch(() => '')) ?? ''
+  return (await loadConfig(selectors)().catch(() => '')) ?? ''
 }

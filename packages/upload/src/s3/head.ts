@@ -106,7 +106,7 @@ async function nameRefusal(store: Store, signal: AbortSignal | undefined): Promi
   try {
     await store.send('list', Prefix, command, { signal })
   } catch (error) {
-    if (!isUploadError(error) || !/^AccessDenied/.test(error.storeCode ?? '')) throw error
+    if (!isUploadError(error) || error.storeCode?.startsWith('AccessDenied') !== true) throw error
   }
 }
 
