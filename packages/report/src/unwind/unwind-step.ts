@@ -140,8 +140,9 @@ export class Stepper {
     const outer = this.word(fp)
     if (!(outer > fp || outer === 0 || isSwitch)) return undefined
     const answer = this.#isReturnAddress(address)
-    // Go returns to where no call is: a faulting instruction
-    if (answer === 'no' && !(isGo && this.#isExecutable(address))) return undefined
+    // interpreters return into code of their own, and Go to the instruction that faulted: no call is before it
+    const isOwnCode = isGo || this.#context.modules.find(address) === undefined
+    if (answer === 'no' && !(isOwnCode && this.#isExecutable(address))) return undefined
     return {
       ...this.#guess(address, outer, fp + 16, answer === 'unknown' ? 'scan' : 'fp'),
       changesStack: isSwitch,

@@ -57,7 +57,7 @@ export class Unwinder {
       const module = this.#context.modules.find(cursor.isExact ? pc : pc - 1)
       const vaddr = module?.vaddrOf(pc)
       walk.push(cursor, pc, module, vaddr)
-      const next = this.#next(cursor, module, vaddr, walk)
+      const next = this.#checked(this.#next(cursor, module, vaddr, walk), walk)
       if (next === 'end') {
         walk.isComplete = true
         break
@@ -101,6 +101,14 @@ export class Unwinder {
     const found = stepper.byFramePointer(cursor, isGo, isSwitch)
     if (found !== undefined) return found
     return walk.guesses++ < MAX_GUESSES ? stepper.byScan(cursor) : undefined
+  }
+
+  /** A return address that is no code was overwritten: what comes behind it is guessed. */
+  #checked(step: StepResult, walk: Walk): StepResult {
+    if (step === undefined || step === 'end' || step.isExact) return step
+    const pc = step.registers[this.#context.architecture.pc] ?? NaN
+    if (this.#context.facts.segments.isExecutable(pc)) return step
+    return walk.guesses++ < MAX_GUESSES ? this.#stepper.byScan(step) : undefined
   }
 
   /** `_start`, which has no caller, and in some C libraries no unwind table that says so. */
