@@ -4,6 +4,7 @@ import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
 import { WindowMemory, type MemoryReader } from './memory.ts'
 import {
+  planFirstPages,
   planWindows,
   SIGNAL_SEARCH_BYTES,
   WINDOW_LIMITS,
@@ -13,7 +14,6 @@ import {
 } from './stack-windows.ts'
 
 const PAGE_BYTES = 4096
-const MAX_FIRST_PAGES = 512
 
 interface Want extends Window {
   /** Position in the core. */
@@ -77,8 +77,7 @@ export class CoreStream {
         this.#want(window, true)
       }
     }
-    const firsts = facts.mappings.filter(({ offset }) => offset === 0).slice(0, MAX_FIRST_PAGES)
-    for (const { start } of firsts) this.#want({ start, length: PAGE_BYTES }, false)
+    for (const window of planFirstPages(facts)) this.#want(window, false)
     this.#sort()
   }
 

@@ -31,6 +31,8 @@ export const RED_ZONE_BYTES = 128
 export const OVERFLOW_BYTES = 16 * 1024 * 1024
 const MIN_SHARE_BYTES = 4096
 const VDSO_BYTES = 16_384
+const PAGE_BYTES = 4096
+const MAX_FIRST_PAGES = 256
 /** How far above the stack pointer the frame of a signal is looked for. */
 export const SIGNAL_SEARCH_BYTES = 65_536
 
@@ -108,8 +110,18 @@ export function windowsFrom(
   ]
 }
 
+/** The first page of each file that has code: by it a file is known to be the one that was mapped. */
+export function planFirstPages({ mappings, segments }: CoreFacts): Window[] {
+  const loaded = new Set<string>()
+  for (const { path, start } of mappings) if (segments.isExecutable(start)) loaded.add(path)
+  return mappings
+    .filter(({ path, offset }) => offset === 0 && loaded.has(path))
+    .slice(0, MAX_FIRST_PAGES)
+    .map(({ start }) => ({ start, length: PAGE_BYTES }))
+}
+
 /**
- * Copies the stacks of all threads, and what a signal handler on a stack of its own interrupted.
+ * Copies the stacks of all threads, first pages of modules, and what a signal handler on a stack of its own interrupted.
  * `memory` is `/proc/<pid>/mem` of the process while it is kept, or a core file.
  */
 export function readWindows(
@@ -132,5 +144,6 @@ export function readWindows(
     if (share < MIN_SHARE_BYTES) continue
     for (const more of windowsFrom(facts, sp, share, limits.outerBytes)) copy(more)
   }
+  planFirstPages(facts).forEach(copy)
   return kept
 }

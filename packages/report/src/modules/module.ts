@@ -88,9 +88,9 @@ export class Module {
     return this.#go
   }
 
-  /** The first page in the core begins an ELF file. */
+  /** It begins as an ELF file does. */
   get isElf(): boolean {
-    return parseElfHeader(this.#page().subarray(0, EHDR_BYTES)) !== undefined
+    return parseElfHeader(this.firstPage().subarray(0, EHDR_BYTES)) !== undefined
   }
 
   /** As the core has it, else as its file has it. */
