@@ -12,6 +12,9 @@ import { Budget, type BudgetOptions } from './unwind/budget.ts'
 import type { Stack } from './unwind/frame.ts'
 import { Unwinder } from './unwind/unwinder.ts'
 
+/** Of all threads together: 25 each of a thousand. */
+const MAX_FRAMES = 25_000
+
 export interface AnalysisInput {
   readonly facts: CoreFacts
   /** The stacks, and what else is known of the process's memory. */
@@ -33,6 +36,7 @@ export class CrashAnalysis {
   readonly budget: Budget
   readonly #unwinder: Unwinder | undefined
   readonly #stacks: (Stack | undefined)[] = []
+  #frames = 0
   #areNamed = false
 
   constructor({ facts, memory, openModule = () => undefined, budget = {} }: AnalysisInput) {
@@ -64,10 +68,12 @@ export class CrashAnalysis {
   }
 
   /** Modules that have code; files that were only read are none. */
-  get loadedModules(): readonly Module[] {
-    return this.modules.modules.filter(({ mappings, isElf }) => {
-      return mappings.some(({ start }) => this.facts.segments.isExecutable(start)) && isElf
-    })
+  *loadedModules(): Generator<Module> {
+    const { segments } = this.facts
+    for (const module of this.modules.modules) {
+      const hasCode = module.mappings.some(({ start }) => segments.isExecutable(start))
+      if (hasCode && module.isElf) yield module
+    }
   }
 
   /**
@@ -89,7 +95,8 @@ export class CrashAnalysis {
   /** All threads that have not been unwound, until the budget is spent. */
   unwindAllThreads(): void {
     this.facts.threads.forEach((thread, index) => {
-      if (!this.budget.isSpent) this.#unwind(thread, index)
+      const isFull = this.#frames >= MAX_FRAMES
+      if (!this.budget.isSpent && !isFull) this.#unwind(thread, index)
     })
   }
 
@@ -106,7 +113,11 @@ export class CrashAnalysis {
 
   #unwind(thread: ThreadFacts | undefined, index: number): Stack | undefined {
     if (thread === undefined || this.#unwinder === undefined) return undefined
-    this.#stacks[index] ??= this.#unwinder.walk(thread)
-    return this.#stacks[index]
+    const known = this.#stacks[index]
+    if (known !== undefined) return known
+    const stack = this.#unwinder.walk(thread)
+    this.#frames += stack.frames.length
+    this.#stacks[index] = stack
+    return stack
   }
 }

@@ -54,11 +54,16 @@ export interface NoteFacts extends Pick<
 > {}
 
 /** Reads the notes of a core; a note that is too short is left out. */
-export function parseCoreNotes(notes: Buffer, elfClass: ElfClass): NoteFacts {
+export function parseCoreNotes(
+  notes: Buffer,
+  elfClass: ElfClass,
+  segments: SegmentTable,
+): NoteFacts {
   const read = integers(elfClass)
   const threads: ThreadFacts[] = []
   const auxv = new Map<number, number>()
-  const mappings: FileMapping[] = []
+  const isExecutable = (address: number): boolean => segments.isExecutable(address)
+  let mappings: readonly FileMapping[] = []
   let signal: SignalFacts | undefined
   let comm: string | undefined
   let pacMask: bigint | undefined
@@ -73,7 +78,7 @@ export function parseCoreNotes(notes: Buffer, elfClass: ElfClass): NoteFacts {
     } else if (name === 'CORE' && type === NT.SIGINFO) {
       signal ??= parseSignal(desc, elfClass, read)
     } else if (name === 'CORE' && type === NT.FILE && mappings.length === 0) {
-      for (const mapping of parseFileNote(desc, read)) mappings.push(mapping)
+      mappings = parseFileNote(desc, read, isExecutable)
     } else if (name === 'LINUX' && type === NT.ARM_TLS && desc.length >= 8) {
       const last = threads.pop()
       if (last) threads.push({ ...last, tls: read.word(desc, 0) })

@@ -81,7 +81,7 @@ export class CoreHead {
       header: this.#headerBytes,
       segments: this.#segments,
       notes,
-      ...parseCoreNotes(notes, header),
+      ...parseCoreNotes(notes, header, this.#segments),
       problems: [
         ...this.#problems,
         ...(this.#state === 'done' ? [] : ['the core ends before its notes do']),

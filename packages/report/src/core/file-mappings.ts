@@ -1,6 +1,7 @@
 import type { Integers } from '../elf/elf-header.ts'
 
-const MAX_MAPPINGS = 65_536
+const MAX_MAPPINGS = 131_072
+const MAX_KEPT = 8192
 
 /** One line of NT_FILE: a range of memory that a file backs. */
 export interface FileMapping {
@@ -11,8 +12,25 @@ export interface FileMapping {
   readonly path: string
 }
 
-/** The mappings in an NT_FILE note, in its order; those that do not fit are left out. */
-export function* parseFileNote(desc: Buffer, read: Integers): Generator<FileMapping> {
+/**
+ * The mappings in an NT_FILE note of those files that have code mapped: a database has thousands of others.
+ * What does not fit is left out.
+ */
+export function parseFileNote(
+  desc: Buffer,
+  read: Integers,
+  isExecutable: (address: number) => boolean,
+): FileMapping[] {
+  const paths = new Set<string>()
+  for (const { start, path } of mappingsOf(desc, read)) if (isExecutable(start)) paths.add(path)
+  const kept: FileMapping[] = []
+  for (const mapping of mappingsOf(desc, read)) {
+    if (paths.has(mapping.path) && kept.length < MAX_KEPT) kept.push(mapping)
+  }
+  return kept
+}
+
+function* mappingsOf(desc: Buffer, read: Integers): Generator<FileMapping> {
   const word = read.word === read.u32 ? 4 : 8
   if (desc.length < 2 * word) return
   const room = Math.floor((desc.length - 2 * word) / (3 * word))

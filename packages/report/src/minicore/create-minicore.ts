@@ -48,14 +48,17 @@ export function createMinicore(
 }
 
 /** ELF files, those that frames are in first. */
-function modulesOf({ loadedModules, stacks, executable }: CrashAnalysis): Module[] {
-  const used = new Set<Module>(executable ? [executable] : [])
+function modulesOf(analysis: CrashAnalysis): Module[] {
+  const { stacks, executable } = analysis
+  const found = new Set<Module>(executable ? [executable] : [])
   for (const stack of stacks) {
-    for (const { module } of stack?.frames ?? []) if (module) used.add(module)
+    for (const { module } of stack?.frames ?? []) if (module) found.add(module)
   }
-  return [...used, ...loadedModules.filter((module) => !used.has(module))]
-    .filter(({ path, isElf }) => path !== '[vdso]' && isElf)
-    .slice(0, MAX_MODULES)
+  for (const module of analysis.loadedModules()) {
+    if (found.size >= MAX_MODULES) break
+    found.add(module)
+  }
+  return [...found].filter(({ path, isElf }) => path !== '[vdso]' && isElf).slice(0, MAX_MODULES)
 }
 
 function vdsoPiece({ facts, memory }: CrashAnalysis): Piece[] {

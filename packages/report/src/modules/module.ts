@@ -32,7 +32,7 @@ export class Module {
   #frames: FrameIndex | undefined
   #bias: number | undefined
   #go: GoTable | undefined | null = null
-  #firstPage: Buffer | undefined
+  #isElf: boolean | undefined
   #coreBuildId: string | undefined | null = null
   /** Why its file is not used. */
   problem: string | undefined
@@ -90,7 +90,8 @@ export class Module {
 
   /** It begins as an ELF file does. */
   get isElf(): boolean {
-    return parseElfHeader(this.firstPage().subarray(0, EHDR_BYTES)) !== undefined
+    this.#isElf ??= parseElfHeader(this.firstPage().subarray(0, EHDR_BYTES)) !== undefined
+    return this.#isElf
   }
 
   /** As the core has it, else as its file has it. */
@@ -155,13 +156,10 @@ export class Module {
     return load === undefined ? first.start : first.start - first.offset - load.vaddr + load.offset
   }
 
+  /** Not kept: there may be thousands. */
   #page(): Buffer {
     const first = this.#mappings[0]
-    this.#firstPage ??=
-      first?.offset === 0
-        ? Buffer.from(this.#memory.read(first.start, PAGE_BYTES))
-        : Buffer.alloc(0)
-    return this.#firstPage
+    return first?.offset === 0 ? this.#memory.read(first.start, PAGE_BYTES) : Buffer.alloc(0)
   }
 
   #open(open: OpenModule, cache: BlockCache): ElfFile | undefined {

@@ -32,7 +32,7 @@ export function createReport(analysis: CrashAnalysis, skipped: readonly string[]
   const room = { used: RESERVED_BYTES + jsonBytes(crash) + jsonBytes(key) + jsonBytes(left) }
   const crashingThread = crashingThreadOf(analysis, modules, room, left)
   const groups = groupsOf(analysis, modules, room, left)
-  for (const module of analysis.loadedModules) {
+  for (const module of analysis.loadedModules()) {
     if (room.used > MAX_REPORT_BYTES - 1024) {
       left.push('modules that no frame is in are left out')
       break
