@@ -24,6 +24,23 @@ const LAYOUTS = [
   { order: 'size', xnum: true },
 ] as const
 
+function fromFile(bytes: Buffer): AnalyzedCore | undefined {
+  const opened = openCore(bufferSource(bytes))
+  return opened && analyze(opened.facts, opened.memory)
+}
+
+function fromStream(bytes: Buffer, chunkBytes: number): AnalyzedCore | undefined {
+  const stream = new CoreStream()
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    // a chunk is the caller's again when it has been pushed
+    const chunk = Buffer.from(bytes.subarray(at, at + chunkBytes))
+    stream.push(chunk)
+    chunk.fill(0xff)
+  }
+  const facts = stream.facts()
+  return facts && analyze(facts, stream.memory())
+}
+
 describe.skipIf(missing)(`layouts of cores${missing === undefined ? '' : `: ${missing}`}`, () => {
   let directory: string
   let program: string
@@ -49,23 +66,6 @@ describe.skipIf(missing)(`layouts of cores${missing === undefined ? '' : `: ${mi
   })
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
-
-  function fromFile(bytes: Buffer): AnalyzedCore | undefined {
-    const opened = openCore(bufferSource(bytes))
-    return opened && analyze(opened.facts, opened.memory)
-  }
-
-  function fromStream(bytes: Buffer, chunkBytes: number): AnalyzedCore | undefined {
-    const stream = new CoreStream()
-    for (let at = 0; at < bytes.length; at += chunkBytes) {
-      // a chunk is the caller's again when it has been pushed
-      const chunk = Buffer.from(bytes.subarray(at, at + chunkBytes))
-      stream.push(chunk)
-      chunk.fill(0xff)
-    }
-    const facts = stream.facts()
-    return facts && analyze(facts, stream.memory())
-  }
 
   it('is a stack through a handler that runs on another one', () => {
     expect(symbolsOf(expected.stacks[0])).toContain('handle_by_abort')

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { analyzeCore, symbolsOf } from '@core-dump-handler/testing/report/analyze-core'
@@ -10,6 +10,17 @@ import { MAX_REPORT_BYTES, WINDOW_LIMITS } from './index.ts'
 
 const missing = missingTools('gcc', 'gdb')
 const LIMITS = { limits: WINDOW_LIMITS }
+
+const CANARIES = [
+  'HEAP_CANARY_77',
+  'ENVIRONMENT_CANARY_77',
+  'ARGUMENT_CANARY_77',
+  'STACK_CANARY_77',
+]
+
+function canariesIn(bytes: Buffer): string[] {
+  return CANARIES.filter((canary) => bytes.includes(canary))
+}
 
 describe.skipIf(missing)(`stacks${missing === undefined ? '' : `: ${missing}`}`, () => {
   let directory: string
@@ -94,13 +105,10 @@ describe.skipIf(missing)(`stacks${missing === undefined ? '' : `: ${missing}`}`,
     const env = { SECRET: 'ENVIRONMENT_CANARY_77' }
     const command = [join(directory, name), 'secrets', 'ARGUMENT_CANARY_77']
     const core = await crashCore(directory, command, { env })
+    expect(canariesIn(readFileSync(core))).toEqual(CANARIES)
     const { report, text, minicore } = analyzeCore(core, LIMITS)
-    const has = (bytes: Buffer): string[] =>
-      ['HEAP_CANARY_77', 'ENVIRONMENT_CANARY_77', 'ARGUMENT_CANARY_77', 'STACK_CANARY_77'].filter(
-        (canary) => bytes.includes(canary),
-      )
     // what lies in a frame is what a debugger is for
-    expect(has(minicore)).toEqual(['STACK_CANARY_77'])
-    expect(has(Buffer.from(text + JSON.stringify(report)))).toEqual([])
+    expect(canariesIn(minicore)).toEqual(['STACK_CANARY_77'])
+    expect(canariesIn(Buffer.from(text + JSON.stringify(report)))).toEqual([])
   })
 })

@@ -25,7 +25,8 @@ export function parseFileNote(
   for (const { start, path } of mappingsOf(desc, read)) if (isExecutable(start)) paths.add(path)
   const kept: FileMapping[] = []
   for (const mapping of mappingsOf(desc, read)) {
-    if (paths.has(mapping.path) && kept.length < MAX_KEPT) kept.push(mapping)
+    const isPossible = mapping.start < mapping.end && Number.isSafeInteger(mapping.end)
+    if (isPossible && paths.has(mapping.path) && kept.length < MAX_KEPT) kept.push(mapping)
   }
   return kept
 }

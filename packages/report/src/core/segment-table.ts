@@ -24,9 +24,10 @@ export class SegmentTable {
     return this.#length
   }
 
-  /** Other types than PT_LOAD, and those beyond the limit, are ignored. */
+  /** Other types than PT_LOAD, those beyond the limit, and memory that no process has are ignored. */
   add({ type, flags, vaddr, memsz, offset, filesz }: ProgramHeader): void {
     if (type !== PT_LOAD || this.#length === MAX_SEGMENTS) return
+    if (vaddr + memsz > Number.MAX_SAFE_INTEGER || !Number.isSafeInteger(offset + filesz)) return
     if (this.#length === this.#flags.length) this.#grow()
     this.#numbers.set([vaddr, memsz, offset, filesz], this.#length * COLUMNS)
     this.#flags[this.#length] = flags

@@ -2,7 +2,7 @@
 const DYING: readonly RegExp[] = [
   /^(__)?(GI_)?(raise|abort|_*pthread_kill\w*|gsignal|tgkill|kill|__assert\w*|__fortify_fail\w*|__chk_fail|__stack_chk_fail\w*|__libc_message\w*|malloc_printerr|__libc_fatal|_exit)(@|\.|$)/,
   /^_ZSt9terminatev|^_ZN10__cxxabiv1\d+__(terminate|unexpected)|^__cxa_(throw|rethrow|bad_cast|pure_virtual)|^_ZN9__gnu_cxx27__verbose_terminate|^_Unwind_/,
-  /rust_panic|rust_begin_unwind|panicking|__rust_start_panic|__rust_abort|__rust_end_short|abort_internal|std7process5abort|std.*process.*abort|option.*(expect|unwrap)_failed|result13unwrap_failed/,
+  /rust_panic|rust_begin_unwind|panicking|__rust_start_panic|__rust_abort|__rust_end_short|abort_internal|std7process5abort|option\w{0,32}(expect|unwrap)_failed|result13unwrap_failed/,
   /^runtime\.(raise|dieFromSignal|fatalpanic|gopanic|panic\w*|goPanic\w*|sigpanic|sighandler|sigtrampgo|sigtramp|sigfwdgo|cgoSigtramp|crash|throw|fatalthrow|sigreturn)/,
   /^_ZN4nodeL?5AbortE|^_ZN4node12_GLOBAL__N_119DefaultAbortHandler|^_ZN2v84base\d+(Fatal|OS5Abort)|V8_Fatal/,
 ]

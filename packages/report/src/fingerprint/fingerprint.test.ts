@@ -27,6 +27,42 @@ function withTrust(frames: readonly FingerprintFrame[], trust: Trust): Fingerpri
   return frames.map((each, index) => (index === 0 ? { ...each, trust } : each))
 }
 
+const mutualRecursion = (depth: number): FingerprintFrame[] => [
+  frame('leaf', 1),
+  ...Array.from({ length: depth }, () => [frame('a', 0x50), frame('b', 0x60)]).flat(),
+  frame('main', 0x400),
+]
+
+const recursion = (depth: number): FingerprintFrame[] => [
+  frame('leaf', 1),
+  ...Array.from({ length: depth }, () => frame('walk', 0x50)),
+  ...BASE,
+]
+
+const start = (buildId: string, vaddr: number): FingerprintFrame[] => [
+  frame(undefined, vaddr, { buildId, module: LIBC }),
+  frame('__libc_start_main', vaddr + 200, { buildId, module: LIBC }),
+  frame('_start', 0x50),
+]
+
+const deep = (symbol: string): FingerprintFrame[] => [
+  ...Array.from({ length: 8 }, (_, index) => frame(`f${index}`, index)),
+  frame(symbol, 0x999),
+]
+
+const guessed = (symbol: string, vaddr: number): FingerprintFrame[] => [
+  ...BASE.slice(0, 3),
+  frame(symbol, vaddr, { trust: 'scan' }),
+  frame(symbol, vaddr + 1),
+]
+
+const handled = (names: readonly string[]): FingerprintFrame[] => [
+  ...names.map((name, index) => frame(name, index)),
+  ...withTrust(BASE, 'signal'),
+]
+
+const named = (symbol: string): string => of([frame(symbol, 1), ...BASE.slice(1)]).family
+
 describe('id', () => {
   it('does not depend on paths', () => {
     const moved = BASE.map((each) => ({ ...each, module: `/other${each.module}` }))
@@ -65,31 +101,16 @@ describe('id', () => {
   })
 
   it('does not depend on how the C library starts a program', () => {
-    const start = (buildId: string, vaddr: number): FingerprintFrame[] => [
-      frame(undefined, vaddr, { buildId, module: LIBC }),
-      frame('__libc_start_main', vaddr + 200, { buildId, module: LIBC }),
-      frame('_start', 0x50),
-    ]
     expect(of([...BASE, ...start('c1', 0x2724a)]).id).toBe(of([...BASE, ...start('c2', 0x9999)]).id)
     expect(of([...BASE, ...start('c1', 0x2724a)]).id).toBe(of(BASE).id)
   })
 
   it('does not depend on the depth of a recursion', () => {
-    const recursion = (depth: number): FingerprintFrame[] => [
-      frame('leaf', 1),
-      ...Array.from({ length: depth }, () => frame('walk', 0x50)),
-      ...BASE,
-    ]
     expect(of(recursion(2)).id).toBe(of(recursion(90)).id)
   })
 
   it('does not depend on the depth of a recursion of two functions', () => {
-    const recursion = (depth: number): FingerprintFrame[] => [
-      frame('leaf', 1),
-      ...Array.from({ length: depth }, () => [frame('a', 0x50), frame('b', 0x60)]).flat(),
-      frame('main', 0x400),
-    ]
-    expect(of(recursion(3)).id).toBe(of(recursion(40)).id)
+    expect(of(mutualRecursion(3)).id).toBe(of(mutualRecursion(40)).id)
   })
 
   it('does not depend on where in an endless recursion the stack ended', () => {
@@ -114,27 +135,14 @@ describe('id', () => {
   })
 
   it('does not depend on what is deeper than eight frames', () => {
-    const deep = (symbol: string): FingerprintFrame[] => [
-      ...Array.from({ length: 8 }, (_, index) => frame(`f${index}`, index)),
-      frame(symbol, 0x999),
-    ]
     expect(of(deep('x')).id).toBe(of(deep('y')).id)
   })
 
   it('does not depend on guessed frames, nor on what is behind them', () => {
-    const guessed = (symbol: string, vaddr: number): FingerprintFrame[] => [
-      ...BASE.slice(0, 3),
-      frame(symbol, vaddr, { trust: 'scan' }),
-      frame(symbol, vaddr + 1),
-    ]
     expect(of(guessed('junk', 1)).id).toBe(of(guessed('other', 2)).id)
   })
 
   it('is that of what a signal handler interrupted', () => {
-    const handled = (names: readonly string[]): FingerprintFrame[] => [
-      ...names.map((name, index) => frame(name, index)),
-      ...withTrust(BASE, 'signal'),
-    ]
     expect(of(handled(['raise', 'handler', '__restore_rt'])).id).toBe(
       of(handled(['tgkill', 'other'])).id,
     )
@@ -161,7 +169,6 @@ describe('id', () => {
 
 describe('family', () => {
   it('does not depend on hashes of Rust nor on clones of gcc', () => {
-    const named = (symbol: string): string => of([frame(symbol, 1), ...BASE.slice(1)]).family
     expect(named('_ZN4shop3pay17h0123456789abcdefE')).toBe(
       named('_ZN4shop3pay17hfedcba9876543210E'),
     )

@@ -8,6 +8,7 @@ const ID_FRAMES = 8
 const FAMILY_FRAMES = 5
 const SIGNAL_SEARCH_FRAMES = 64
 const HEX_DIGITS = 24
+const MAX_NAME_CHARACTERS = 1024
 
 /** A frame as far as it makes the key of a crash. */
 export interface FingerprintFrame {
@@ -41,8 +42,9 @@ export interface Fingerprint {
 
 export function fingerprint(input: FingerprintInput): Fingerprint {
   const { exe, signal } = input
-  const own = input.isStackOverflow === true ? recursionOf(input.frames) : undefined
-  const frames = own ?? significantFrames(input.frames)
+  const all = input.frames.map(withShortNames)
+  const own = input.isStackOverflow === true ? recursionOf(all) : undefined
+  const frames = own ?? significantFrames(all)
   const how = `signal ${signal}${own === undefined ? '' : ', stack overflow'}`
   const head = [`v${FINGERPRINT_VERSION}`, `exe ${exe.buildId ?? exe.name}`, how]
   const basis = [...head, ...frames.slice(0, ID_FRAMES).map(placeOf)]
@@ -63,6 +65,13 @@ export function significantFrames(frames: readonly FingerprintFrame[]): Fingerpr
   let last = sure.length
   while (last > first + 1 && isStarting(sure[last - 1] ?? NO_FRAME)) last--
   return foldRecursion(sure.slice(first, last))
+}
+
+/** The crashed program chose them, and they are searched. */
+function withShortNames(frame: FingerprintFrame): FingerprintFrame {
+  return frame.symbol === undefined
+    ? frame
+    : { ...frame, symbol: frame.symbol.slice(0, MAX_NAME_CHARACTERS) }
 }
 
 const NO_FRAME: FingerprintFrame = { trust: 'context' }

@@ -181,7 +181,12 @@ function mutate(random: FuzzRandom, bytes: Buffer, [start, end]: Range): Buffer 
     const kind = random.below(4)
     if (kind === 0) changed[at] = random.below(256)
     else if (kind === 1) changed.writeUInt32LE(random.pick(EXTREMES), at)
-    else if (kind === 2) changed.fill(random.pick([0, 0xff, 0x41]), at, Math.min(changed.length, at + random.below(300)))
+    else if (kind === 2)
+      changed.fill(
+        random.pick([0, 0xff, 0x41]),
+        at,
+        Math.min(changed.length, at + random.below(300)),
+      )
     else changed.copyWithin(at, start + random.below(length), start + random.below(length) + 64)
   }
   return random.once(8) ? changed.subarray(0, random.below(changed.length)) : changed

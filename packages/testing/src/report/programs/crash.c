@@ -10,6 +10,7 @@
 
 static volatile int sink;
 static int *volatile null_pointer;
+static char *volatile kept;
 
 __attribute__((noinline)) static void crash_here(void) { *null_pointer = 42; sink++; }
 __attribute__((noinline)) static void crash_there(void) { sink++; *null_pointer = 43; sink++; }
@@ -117,6 +118,7 @@ __attribute__((noinline)) static void call_null(void) {
 __attribute__((noinline)) static void keep_secrets(void) {
   char *heap = malloc(65536);
   strcpy(heap, "HEAP_CANARY_77");
+  kept = heap;
   char local[32];
   strcpy(local, "STACK_CANARY_77");
   char *environment = getenv("SECRET");
