@@ -86,7 +86,10 @@ export class Unwinder {
       const lookup = cursor.isExact ? vaddr : vaddr - 1
       const found = stepper.byTable(cursor, module, lookup)
       if (found !== undefined) return found
-      if (cursor.isExact && stepper.isSignalReturn(pc)) return stepper.bySignalFrame(cursor)
+    }
+    if (cursor.isExact && stepper.isSignalReturn(pc)) return stepper.bySignalFrame(cursor)
+    if (module !== undefined && vaddr !== undefined) {
+      const lookup = cursor.isExact ? vaddr : vaddr - 1
       const go = stepper.byGoTable(cursor, module, lookup)
       if (go !== undefined) return go
       const func = module.go?.find(lookup)

@@ -4,7 +4,17 @@ const SHDR_BYTES = 64
 const PT_NOTE = 4
 const PN_XNUM = 0xffff
 
+/** A line of NT_FILE. */
+export interface MappedFile {
+  readonly start: number
+  readonly end: number
+  readonly offset: number
+  readonly path: string
+}
+
 export interface RewriteOptions {
+  /** Added as a note: qemu writes none. */
+  readonly files?: readonly MappedFile[]
   /** Order of the segments in the table and in the file; `size` is that of kernel.core_sort_vma. */
   readonly order?: 'address' | 'size' | 'reversed'
   /** The notes are behind the memory, as gcore of gdb writes them. */
@@ -22,7 +32,7 @@ interface Part {
 /** The same core in another layout; little-endian, 64 bits. */
 export function rewriteCore(
   core: Buffer,
-  { order = 'address', notesLast = false, xnum = false }: RewriteOptions,
+  { order = 'address', notesLast = false, xnum = false, files = [] }: RewriteOptions,
 ): Buffer {
   const count = core.readUInt16LE(56)
   const parts = Array.from({ length: count }, (_, index): Part => {
@@ -30,7 +40,8 @@ export function rewriteCore(
     const offset = Number(header.readBigUInt64LE(8))
     const size = Number(header.readBigUInt64LE(32))
     const isNote = header.readUInt32LE(0) === PT_NOTE
-    return { header, bytes: core.subarray(offset, offset + size), isNote }
+    const bytes = core.subarray(offset, offset + size)
+    return isNote && files.length > 0 ? withFiles(header, bytes, files) : { header, bytes, isNote }
   })
   const notes = parts.filter(({ isNote }) => isNote)
   const memory = parts.filter(({ isNote }) => !isNote)
@@ -74,4 +85,20 @@ function padded(table: readonly Part[], xnum: boolean): Part[] {
     return { header, bytes: Buffer.alloc(0), isNote: false }
   })
   return [...table, ...empty]
+}
+
+function withFiles(header: Buffer, notes: Buffer, files: readonly MappedFile[]): Part {
+  const numbers = [files.length, 4096].concat(
+    files.flatMap(({ start, end, offset }) => [start, end, offset / 4096]),
+  )
+  const paths = Buffer.from(files.map(({ path }) => `${path}\0`).join(''))
+  const desc = Buffer.alloc(Math.ceil((numbers.length * 8 + paths.length) / 4) * 4)
+  numbers.forEach((number, index) => desc.writeBigUInt64LE(BigInt(number), index * 8))
+  paths.copy(desc, numbers.length * 8)
+  const head = Buffer.from('\x05\0\0\0\0\0\0\0ELIFCORE\0\0\0\0', 'latin1')
+  head.writeUInt32LE(desc.length, 4)
+  const bytes = Buffer.concat([notes, head, desc])
+  const changed = Buffer.from(header)
+  changed.writeBigUInt64LE(BigInt(bytes.length), 32)
+  return { header: changed, bytes, isNote: true }
 }
