@@ -38,12 +38,16 @@ export type StepResult = Step | 'end' | undefined
 
 const MAX_ROWS = 8192
 const SCAN_WORDS = 1024
+const CHUNK_BYTES = 1024
+const CHUNK_BELOW_BYTES = 128
 
 /** Finds the caller of a frame, in one of several ways. */
 export class Stepper {
   readonly #context: UnwindContext
   readonly #rows = new Map<Module, Map<number, UnwindRow | undefined>>()
   #rowCount = 0
+  #chunk: Buffer = Buffer.alloc(0)
+  #chunkStart = 0
   readonly #signalReturns = new Map<number, boolean>()
 
   constructor(context: UnwindContext) {
@@ -52,8 +56,8 @@ export class Stepper {
 
   /** 8 bytes of memory, or NaN. */
   word(address: number): number {
-    const bytes = this.#context.memory.read(address, 8)
-    return bytes.length < 8 ? NaN : bytes.readUInt32LE(0) + bytes.readUInt32LE(4) * 2 ** 32
+    const at = this.#locate(address)
+    return at < 0 ? NaN : this.#chunk.readUInt32LE(at) + this.#chunk.readUInt32LE(at + 4) * 2 ** 32
   }
 
   /** The kernel returns here after a signal handler. */
@@ -261,10 +265,27 @@ export class Stepper {
 
   /** A word that is a code address; without its signature. */
   #codeWord(address: number): number {
-    const { architecture, facts, memory } = this.#context
-    const bytes = memory.read(address, 8)
-    if (bytes.length < 8) return NaN
-    return architecture.codeAddress(bytes.readUInt32LE(0), bytes.readUInt32LE(4), facts)
+    const { architecture, facts } = this.#context
+    const at = this.#locate(address)
+    if (at < 0) return NaN
+    const [low, high] = [this.#chunk.readUInt32LE(at), this.#chunk.readUInt32LE(at + 4)]
+    return architecture.codeAddress(low, high, facts)
+  }
+
+  /** Where 8 bytes of memory are in the chunk, which most reads come from; negative when there are none. */
+  #locate(address: number): number {
+    const at = address - this.#chunkStart
+    if (at >= 0 && at + 8 <= this.#chunk.length) return at
+    const { memory } = this.#context
+    // words below the one that is asked for first are asked for soon
+    for (const start of [address - CHUNK_BELOW_BYTES, address]) {
+      const chunk = memory.read(start, CHUNK_BYTES)
+      if (chunk.length < address - start + 8) continue
+      this.#chunk = chunk
+      this.#chunkStart = start
+      return address - start
+    }
+    return -1
   }
 
   #isExecutable(address: number): boolean {

@@ -15,7 +15,7 @@ import {
 export const MAX_INNER_FRAMES = 224
 export const MAX_OUTER_FRAMES = 32
 /** Frames that are walked to come to the outermost ones. */
-const MAX_WALKED_FRAMES = 4096
+const MAX_WALKED_FRAMES = 1024
 const MAX_GUESSES = 64
 /** Of `_start`. */
 const MAX_START_BYTES = 64
