@@ -153,11 +153,11 @@ export class Stepper {
     }
   }
 
-  /** A guess: the next word on the stack that is an address behind a call. */
-  byScan(cursor: Cursor): Step | undefined {
+  /** A guess: the next of so many words on the stack that is an address behind a call. */
+  byScan(cursor: Cursor, words: number = SCAN_WORDS): Step | undefined {
     const { budget } = this.#context
     const start = Math.ceil(cursor.floor / 8) * 8
-    for (let index = 0; index < SCAN_WORDS && budget.spend(1); index++) {
+    for (let index = 0; index < words && budget.spend(1); index++) {
       const at = start + index * 8
       const address = this.#codeWord(at)
       if (Number.isNaN(address)) return undefined

@@ -156,12 +156,10 @@ export class Unwinder {
     let start = Math.max(floor + 8, top - WINDOW_LIMITS.outerBytes)
     // a smaller window was kept: its first byte is looked for from above
     while (start < top && memory.read(start, 8).length < 8) start += 256
+    const registers = new Float64Array(architecture.count).fill(NaN)
     for (let at = Math.ceil(start / 8) * 8; at < top && budget.spend(1); at += 8) {
-      const address = this.#stepper.word(at)
-      if (!facts.segments.isExecutable(address)) continue
-      const registers = new Float64Array(architecture.count).fill(NaN)
-      const found = this.#stepper.byScan({ registers, floor: at, isExact: false })
-      if (found === undefined || found.floor !== at + 8) continue
+      const found = this.#stepper.byScan({ registers, floor: at, isExact: false }, 1)
+      if (found === undefined) continue
       const walk = this.#walkFrom(found, MAX_INNER_FRAMES)
       if (walk.isComplete && walk.frames.length > 1 && walk.isSure) return walk
     }
