@@ -38,6 +38,8 @@ export type StepResult = Step | 'end' | undefined
 
 const MAX_ROWS = 8192
 const SCAN_WORDS = 1024
+/** sys.MinFrameSize of Go on arm64, as the stack is aligned. */
+const GO_FRAME_BYTES = 16
 const CHUNK_BYTES = 1024
 const CHUNK_BELOW_BYTES = 128
 
@@ -103,6 +105,11 @@ export class Stepper {
     if (func.isOutermost && !this.isSignalReturn(next[pc] ?? NaN)) return 'end'
     // the runtime enters sigpanic as if the instruction that faulted had called it
     const isExact = func.name === 'runtime.sigpanic'
+    if (isExact && link !== undefined) {
+      // and pushes the link register, which a leaf has its caller in
+      next[link] = this.#codeWord(at + bytes)
+      next[sp] = at + bytes + GO_FRAME_BYTES
+    }
     if (!facts.segments.isExecutable(next[pc] ?? NaN)) return undefined
     return this.#step(next, 'cfi', isExact)
   }
@@ -280,7 +287,7 @@ export class Stepper {
     // words below the one that is asked for first are asked for soon
     for (const start of [address - CHUNK_BELOW_BYTES, address]) {
       const chunk = memory.read(start, CHUNK_BYTES)
-      if (chunk.length < address - start + 8) continue
+      if (!(chunk.length >= address - start + 8)) continue
       this.#chunk = chunk
       this.#chunkStart = start
       return address - start
