@@ -3,13 +3,8 @@ import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop, WINDOW_LIMITS } from '../core
 import { AT } from '../core/note-types.ts'
 import type { Module } from '../modules/module.ts'
 import type { Frame, Stack, UsedRange } from './frame.ts'
-import {
-  Stepper,
-  type Cursor,
-  type Step,
-  type StepResult,
-  type UnwindContext,
-} from './unwind-step.ts'
+import type { UnwindContext } from './process-image.ts'
+import { Stepper, type Cursor, type Step, type StepResult } from './unwind-step.ts'
 
 /** Frames of one stack that are kept: innermost and outermost ones. */
 export const MAX_INNER_FRAMES = 224
