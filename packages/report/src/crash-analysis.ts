@@ -118,6 +118,7 @@ export class CrashAnalysis {
     const stack = this.#unwinder.walk(thread)
     this.#frames += stack.frames.length
     this.#stacks[index] = stack
+    this.#areNamed = false
     return stack
   }
 }

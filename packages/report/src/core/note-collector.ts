@@ -3,7 +3,7 @@ import { align4 } from '../elf/notes.ts'
 import { isKeptNote, NT } from './note-types.ts'
 
 /** Of kept notes; one thread needs 0.4 KB. */
-export const MAX_NOTE_BYTES = 2 * 1024 * 1024
+export const MAX_NOTE_BYTES: number = 2 * 1024 * 1024
 const HEAD_BYTES = 12
 /** An owner's name that is longer is none that we know. */
 const MAX_OWNER_BYTES = 8

@@ -147,6 +147,7 @@ __attribute__((noinline)) static void keep_secrets(void) {
 static void run(const char *mode, char **arguments) {
   if (!strcmp(mode, "here")) crash_here();
   else if (!strcmp(mode, "there")) crash_there();
+  else if (!strcmp(mode, "later")) { sleep(3); crash_here(); }
   else if (!strcmp(mode, "sort")) sort_and_crash();
   else if (!strcmp(mode, "overflow")) sink += recurse(0);
   else if (!strcmp(mode, "overflow-wide")) sink += recurse_wide(0);
