@@ -48,7 +48,7 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   it('names signal, place and build', () => {
-    const { crash, fingerprint, crashingThread, modules, skipped } = core.report
+    const { crash, crashingThread, modules, skipped } = core.report
     expect(crash).toEqual({
       signal: 11,
       signalName: 'SIGSEGV',
@@ -57,7 +57,7 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
       faultAddress: '0x0',
       comm: 'crash',
       exe: program,
-      exeBuildId: fingerprint.basis[1]?.replace('exe ', ''),
+      exeBuildId: core.report.fingerprint.basis[1]?.replace('exe ', ''),
     })
     expect(crashingThread?.frames[0]).toMatchObject({ symbol: 'crash_here', trust: 'context' })
     expect(modules[crashingThread?.frames[0]?.module ?? -1]?.path).toBe(program)
