@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
 import { redactor } from '../log/redact.ts'
+import { parseVariables } from './parse-variables.ts'
 import { readSettings } from './read-settings.ts'
+import { fitParts } from './s3-settings.ts'
 import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
@@ -265,6 +267,64 @@ test('keys come from files too, trimmed; a file that cannot be used is named, no
   } finally {
     await rm(dir, { recursive: true })
   }
+})
+
+test('D6: keys of files that are empty at the start are used once the files have them', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'agent-'))
+  try {
+    const [access, secret] = [join(dir, 'access'), join(dir, 'secret')]
+    await writeFile(access, '')
+    await writeFile(secret, '')
+    const env = { S3_BUCKET_NAME: 'b', S3_ACCESS_KEY_FILE: access, S3_SECRET_FILE: secret }
+    const { settings, problems } = readSettings(env)
+    expect(problems.map(({ variable }) => variable)).toEqual([
+      'S3_ACCESS_KEY_FILE',
+      'S3_SECRET_FILE',
+    ])
+    expect(settings.destination?.s3.credentialFiles).toEqual([access, secret])
+    const keys = settings.destination?.s3.credentials
+    if (typeof keys !== 'function') throw new Error('The keys of files are not read again')
+    await expect(keys()).rejects.toThrow(access)
+    await writeFile(access, 'access-later')
+    await writeFile(secret, 'secret-later')
+    expect(await keys()).toEqual({ accessKeyId: 'access-later', secretAccessKey: 'secret-later' })
+    expect(redactor(settings.secrets)('secret-later')).toBe('[redacted]')
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})
+
+test('D8: S3_VERIFY is how objects are verified', () => {
+  const s3 = (env: NodeJS.ProcessEnv): unknown =>
+    readSettings({ DESTINATION: 's3://cores', ...env }).settings.destination?.s3
+  expect(s3({ S3_VERIFY: 'response' })).toMatchObject({ verify: 'response' })
+  expect(s3({ S3_VERIFY: 'head' })).toEqual({ checksum: 'required' })
+})
+
+test.for([
+  // an agent of 128 MiB
+  [{ S3_PART_BYTES: String(2 ** 30), S3_WORKERS: '64' }, 128, { partBytes: 64, workers: 1 }],
+  [{ S3_PART_BYTES: String(16 * 2 ** 20), S3_WORKERS: '64' }, 128, { partBytes: 16, workers: 4 }],
+  [{}, 128, undefined],
+  [{ S3_PART_BYTES: String(2 ** 30), S3_WORKERS: '64' }, 0, undefined],
+] as const)('parts of %j are fitted into %d MiB', ([env, limitMib, expected]) => {
+  const { variables } = parseVariables(env)
+  const parts = fitParts(variables, limitMib * 2 ** 20)
+  const mib = parts && { partBytes: parts.partBytes / 2 ** 20, workers: parts.workers }
+  expect(mib).toEqual(expected)
+})
+
+test('W1: entries of NO_PROXY that mean nothing are reported, and a proxy needs no scheme', () => {
+  const { settings, problems } = readSettings({
+    DESTINATION: 's3://cores',
+    INTERVAL: '1000',
+    HTTP_PROXY: 'proxy.example:3128',
+    NO_PROXY: 'svc.cluster.local,10.0.0.0/8,10.0.0.0/40',
+  })
+  expect(settings.destination?.s3.proxyEnv).toMatchObject({
+    HTTP_PROXY: 'http://proxy.example:3128',
+  })
+  expect(problems).toMatchObject([{ variable: 'NO_PROXY', got: '10.0.0.0/40' }])
 })
 
 test('B27: no complaint repeats a secret', () => {

@@ -3,7 +3,10 @@ import type { QueueEvent } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
 
 /** One log line per event of the queue; file names are fields, never text. */
-export function logQueueEvent(log: Log, event: QueueEvent): void {
+export function logQueueEvent(
+  log: Pick<Log, 'debug' | 'info' | 'warn' | 'error'>,
+  event: QueueEvent,
+): void {
   switch (event.type) {
     case 'started':
       return log.debug({ file: basename(event.file), bytes: event.bytes }, 'upload started')
