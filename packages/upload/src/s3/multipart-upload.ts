@@ -31,7 +31,7 @@ const COMPLETE_BASE_MS = 60_000
 /** Some stores copy the parts together before they answer: 4 s per GiB were seen on a busy disk. */
 const COMPLETE_PER_GIB_MS = 20_000
 /** A shutdown waits so long for the id of an upload that was just created, so that it can be resumed. */
-const CREATE_GRACE_MS = 5000
+const CREATE_GRACE_MS = 1500
 
 /** A part as the store has it. */
 export interface StoredPart {

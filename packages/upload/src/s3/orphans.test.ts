@@ -46,7 +46,7 @@ describeS3('a multipart upload', (start) => {
     await expectNoUploads(w)
   })
 
-  it('D13: whose creation hangs at a shutdown does not delay it for more than seconds', async () => {
+  it('D13: whose creation hangs at a shutdown does not delay it for long', async () => {
     await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const stop = new AbortController()
@@ -59,7 +59,7 @@ describeS3('a multipart upload', (start) => {
     stop.abort()
 
     await expect(attempt).rejects.toMatchObject({ code: 'ABORTED' })
-    expect(performance.now() - at).toBeLessThan(8000)
+    expect(performance.now() - at).toBeLessThan(2000)
   })
 
   it('D13: is known to later runs although its abort was answered by a gateway', async () => {

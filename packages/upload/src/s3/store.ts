@@ -70,15 +70,26 @@ export class Store {
     { signal, timeoutMs = REQUEST_TIMEOUT_MS }: RequestOptions,
   ): Promise<Output> {
     const options = { requestTimeout: timeoutMs, ...(signal ? { abortSignal: signal } : {}) }
-    return this.use(verb, key, (client) => client.send(command, options), signal)
+    // again, if the answer names the bucket's region
+    return this.#use(verb, key, (client) => client.send(command, options), signal, 2)
   }
 
-  /** Work with the client; whatever it throws becomes an `UploadError`. */
+  /** Work with the client, once: it may consume a stream. Whatever it throws becomes an `UploadError`. */
   async use<T>(
     verb: string,
     key: string,
     work: (client: S3Client) => Promise<T>,
     signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return this.#use(verb, key, work, signal, 1)
+  }
+
+  async #use<T>(
+    verb: string,
+    key: string,
+    work: (client: S3Client) => Promise<T>,
+    signal: AbortSignal | undefined,
+    attempts: number,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       throwIfAborted(signal)
@@ -96,7 +107,7 @@ export class Store {
           lease.failed(error)
           const region = regionOf(cause)
           const isMoved = region !== undefined && lease.learn(region)
-          if (!isMoved || attempt > 1) throw error
+          if (!isMoved || attempt >= attempts) throw error
         }
       } catch (cause) {
         throwIfAborted(signal)
