@@ -1,16 +1,15 @@
 import {
-  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
-  ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { abortable, graceOf, throwIfAborted } from '../abortable.ts'
 import { isUploadError } from '../error.ts'
-import type { UploadError } from '../error.ts'
 import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
+import { abortUpload, isRefused, isRefusedForGood, listParts } from './multipart-requests.ts'
+import type { StoredPart } from './multipart-requests.ts'
 import { META, objectParams } from './object-params.ts'
 import { MIN_PART_BYTES, partSize } from './part-size.ts'
 import type { Store } from './store.ts'
@@ -33,12 +32,6 @@ const COMPLETE_PER_GIB_MS = 20_000
 /** A shutdown waits so long for the id of an upload that was just created, so that it can be resumed. */
 const CREATE_GRACE_MS = 1500
 
-/** A part as the store has it. */
-export interface StoredPart {
-  readonly bytes: number
-  readonly etag: string
-}
-
 /** A part as it is named at completion. */
 export interface SentPart {
   readonly etag: string
@@ -47,6 +40,9 @@ export interface SentPart {
 
 /** Uploads in progress here: no other transfer of this process takes one for a left-over. */
 const IN_PROGRESS = new Set<string>()
+
+/** Keys of uploads that are being created here: the store may have one already whose id we do not know yet. */
+const BEGINNING: string[] = []
 
 /** A multipart upload of one file, and the record beside the file by which a later run resumes it. */
 export class MultipartUpload implements Disposable {
@@ -72,6 +68,16 @@ export class MultipartUpload implements Disposable {
 
   /** Create an upload, write its record, and abort what an earlier run left under the key without a record. */
   static async begin(transfer: Transfer): Promise<MultipartUpload> {
+    const id = `${transfer.store.id} ${transfer.key}`
+    BEGINNING.push(id)
+    try {
+      return await MultipartUpload.#begin(transfer)
+    } finally {
+      BEGINNING.splice(BEGINNING.indexOf(id), 1)
+    }
+  }
+
+  static async #begin(transfer: Transfer): Promise<MultipartUpload> {
     const { store, source, key, signal } = transfer
     const partBytes = partSize(source.size, store.partBytes)
     // without it an Object Lock bucket refuses parts that have a checksum
@@ -87,7 +93,7 @@ export class MultipartUpload implements Disposable {
     using grace = graceOf(signal, CREATE_GRACE_MS)
     const creating = store.send('begin the upload of', key, command, { signal: undefined })
     const answer = await abortable(creating, grace.signal, ({ UploadId = '' }) => {
-      abort(store, { key, uploadId: UploadId }, undefined).catch(() => {})
+      abortUpload(store, { key, uploadId: UploadId }, undefined).catch(() => {})
     })
     const record: ResumeRecord = {
       ...newRecord(transfer, answer.UploadId ?? ''),
@@ -124,7 +130,7 @@ export class MultipartUpload implements Disposable {
     } catch (error) {
       if (!isRefused(error)) throw error
       // completed, aborted, or not allowed to be listed: all is sent again, and the next record replaces this one
-      await abort(store, record, signal).catch(() => throwIfAborted(signal))
+      await abortUpload(store, record, signal).catch(() => throwIfAborted(signal))
       return undefined
     }
   }
@@ -197,13 +203,17 @@ export class MultipartUpload implements Disposable {
     await removeRecord(this.#transfer.source.path)
   }
 
+  /** Whether the record beside the file is of this upload: another process may have begun one of its own. */
+  async isRecorded(): Promise<boolean> {
+    const record = await readRecord(this.#transfer.source.path)
+    return record?.uploadId === this.#record.uploadId
+  }
+
   /** Abort the upload, so that the store frees its parts, and remove its record. */
   async discard(): Promise<void> {
     const { store, source, signal } = this.#transfer
-    const record = await readRecord(source.path)
-    // another process may have begun one of its own
-    if (record?.uploadId === this.#record.uploadId) await discardUpload(store, source.path, signal)
-    else await abort(store, this.#record, signal).catch(() => throwIfAborted(signal))
+    if (await this.isRecorded()) await discardUpload(store, source.path, signal)
+    else await abortUpload(store, this.#record, signal).catch(() => throwIfAborted(signal))
   }
 
   #names(): { Bucket: string; Key: string; UploadId: string } {
@@ -220,37 +230,12 @@ export async function discardUpload(
 ): Promise<void> {
   const record = await readRecord(file)
   if (record && isOf(record, { store }) && record.completed !== true) {
-    await abort(store, record, signal).catch((error: unknown) => {
+    await abortUpload(store, record, signal).catch((error: unknown) => {
       // aborted already, or not allowed: that is for the bucket's lifecycle rule
       if (!isRefusedForGood(error)) throw error
     })
   }
   await removeRecord(file)
-}
-
-async function abort(
-  store: Store,
-  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const command = new AbortMultipartUploadCommand({ Bucket: store.bucket, Key, UploadId })
-  await store.send('abort the upload of', Key, command, { signal })
-}
-
-/** The store answers, and does not do this for us. */
-function isRefused(error: unknown): error is UploadError {
-  if (!isUploadError(error)) return false
-  const { code, httpStatus = 0 } = error
-  if (httpStatus === 404) return code !== 'NO_BUCKET'
-  const isAnswer = httpStatus >= 400 && httpStatus < 500
-  return code === 'DENIED' || code === 'REFUSED' || (code === 'STORE' && isAnswer)
-}
-
-/** And would not later either: it is no refusal of everything. */
-function isRefusedForGood(error: unknown): boolean {
-  return (
-    isRefused(error) && (error.scope === 'file' || [404, 405, 501].includes(error.httpStatus ?? 0))
-  )
 }
 
 /** Uploads of this key that no record names: of a run that was killed, or of an attempt whose answer was lost. */
@@ -259,38 +244,15 @@ async function abortOthers({ store, key, signal }: Transfer): Promise<void> {
   const command = new ListMultipartUploadsCommand({ Bucket: store.bucket, Prefix: key })
   try {
     const { Uploads = [] } = await store.send('list the uploads of', key, command, { signal })
+    const id = `${store.id} ${key}`
+    if (BEGINNING.filter((each) => each === id).length > 1) return
     for (const { Key, UploadId } of Uploads) {
       if (Key !== key || UploadId === undefined || IN_PROGRESS.has(UploadId)) continue
-      await abort(store, { key, uploadId: UploadId }, signal)
+      await abortUpload(store, { key, uploadId: UploadId }, signal)
     }
   } catch (error) {
     throwIfAborted(signal)
     // without s3:ListBucketMultipartUploads the lifecycle rule frees them
     if (isRefused(error)) store.listsUploads = false
-  }
-}
-
-/** What the store has of an upload, page by page. */
-async function listParts(
-  store: Store,
-  { key: Key, uploadId: UploadId }: ResumeRecord,
-  signal: AbortSignal | undefined,
-): Promise<Map<number, StoredPart>> {
-  const parts = new Map<number, StoredPart>()
-  for (let marker: string | undefined; ;) {
-    const page = new ListPartsCommand({
-      Bucket: store.bucket,
-      Key,
-      UploadId,
-      ...(marker === undefined ? {} : { PartNumberMarker: marker }),
-    })
-    const answer = await store.send('list the parts of', Key, page, { signal })
-    for (const { PartNumber = 0, Size = -1, ETag } of answer.Parts ?? []) {
-      parts.set(PartNumber, { bytes: Size, etag: bareEtag(ETag) })
-    }
-    const next = answer.NextPartNumberMarker ?? ''
-    // a store that repeats a page would keep us in this loop
-    if (answer.IsTruncated !== true || next === '' || next === marker) return parts
-    marker = next
   }
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -124,6 +124,17 @@ describeS3('a multipart upload', (start) => {
 
     expect(await w.store.put(file, 'x.zip')).toMatchObject({ parts: 5, keptParts: 0 })
     expect(await sha256(join(w.objects, 'x.zip'))).toBe(await sha256(file))
+    await expectNoUploads(w)
+  })
+
+  it('D13: is left by none of several transfers of one file at once', async () => {
+    await using w = await start()
+    const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
+    for (let round = 0; round < 5; round++) {
+      const stores = [w.open(), w.open(), w.open()]
+      await Promise.all(stores.map((store) => store.put(file, `${round}.zip`)))
+    }
+    expect(await readdir(w.objects)).toHaveLength(5)
     await expectNoUploads(w)
   })
 

@@ -2,7 +2,9 @@ import { UploadError, isUploadError } from '../error.ts'
 import { show } from '../text.ts'
 import { verify } from './head.ts'
 import { MultipartUpload } from './multipart-upload.ts'
-import type { SentPart, StoredPart } from './multipart-upload.ts'
+import type { StoredPart } from './multipart-requests.ts'
+import type { SentPart } from './multipart-upload.ts'
+import { KeyTaken } from './transfer.ts'
 import type { Sent, Transfer } from './transfer.ts'
 import { isMd5, md5Of } from './verify-answer.ts'
 
@@ -28,7 +30,9 @@ export async function putMultipart(transfer: Transfer): Promise<Sent> {
     await upload.forget()
     return { etag, parts: parts.length, keptParts: kept }
   } catch (error) {
-    if (isLost(error)) await upload.discard()
+    // no record leads to it when the key is taken by an upload of another process
+    const isForgotten = error instanceof KeyTaken && !(await upload.isRecorded())
+    if (isLost(error) || isForgotten) await upload.discard()
     throw error
   }
 }

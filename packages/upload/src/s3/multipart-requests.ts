@@ -1,0 +1,63 @@
+import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s3'
+import { isUploadError } from '../error.ts'
+import type { UploadError } from '../error.ts'
+import type { ResumeRecord } from '../resume-record.ts'
+import type { Store } from './store.ts'
+import { bareEtag } from './verify-answer.ts'
+
+/** A part as the store has it. */
+export interface StoredPart {
+  readonly bytes: number
+  readonly etag: string
+}
+
+/** What the store has of an upload, page by page. */
+export async function listParts(
+  store: Store,
+  { key: Key, uploadId: UploadId }: ResumeRecord,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, StoredPart>> {
+  const parts = new Map<number, StoredPart>()
+  for (let marker: string | undefined; ;) {
+    const page = new ListPartsCommand({
+      Bucket: store.bucket,
+      Key,
+      UploadId,
+      ...(marker === undefined ? {} : { PartNumberMarker: marker }),
+    })
+    const answer = await store.send('list the parts of', Key, page, { signal })
+    for (const { PartNumber = 0, Size = -1, ETag } of answer.Parts ?? []) {
+      parts.set(PartNumber, { bytes: Size, etag: bareEtag(ETag) })
+    }
+    const next = answer.NextPartNumberMarker ?? ''
+    // a store that repeats a page would keep us in this loop
+    if (answer.IsTruncated !== true || next === '' || next === marker) return parts
+    marker = next
+  }
+}
+
+/** Abort an upload, so that the store frees its parts. */
+export async function abortUpload(
+  store: Store,
+  { key: Key, uploadId: UploadId }: Pick<ResumeRecord, 'key' | 'uploadId'>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const command = new AbortMultipartUploadCommand({ Bucket: store.bucket, Key, UploadId })
+  await store.send('abort the upload of', Key, command, { signal })
+}
+
+/** The store answers, and does not do this for us. */
+export function isRefused(error: unknown): error is UploadError {
+  if (!isUploadError(error)) return false
+  const { code, httpStatus = 0 } = error
+  if (httpStatus === 404) return code !== 'NO_BUCKET'
+  const isAnswer = httpStatus >= 400 && httpStatus < 500
+  return code === 'DENIED' || code === 'REFUSED' || (code === 'STORE' && isAnswer)
+}
+
+/** And would not later either: it is no refusal of everything. */
+export function isRefusedForGood(error: unknown): boolean {
+  return (
+    isRefused(error) && (error.scope === 'file' || [404, 405, 501].includes(error.httpStatus ?? 0))
+  )
+}
