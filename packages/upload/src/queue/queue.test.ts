@@ -444,6 +444,50 @@ describe('UploadQueue', () => {
     expect(queue.stats()).toMatchObject({ files: 1, failing: 1, active: 0 })
   })
 
+  it('D5: tries a file again soon after it was denied, and after ever longer waits', async ({
+    spool,
+    start,
+  }) => {
+    await writeFile(join(spool, 'x.zip'), 'x')
+    const denied = new UploadError('DENIED', 'no', { httpStatus: 403, storeCode: 'AccessDenied' })
+    const to = scripted((_, attempt) => (attempt < 5 ? denied : undefined))
+    start({ maxDelayMs: 60_000 }, {}, to)
+    await empty(spool)
+  })
+
+  it('D2: pauses when three files are denied, and uploads all of them afterwards', async ({
+    spool,
+    events,
+    start,
+  }) => {
+    for (let i = 0; i < 100; i++) await writeFile(join(spool, `${i}.zip`), `${i}`)
+    let isDenied = true
+    let asked = 0
+    const denied = new UploadError('DENIED', 'no', { httpStatus: 403, storeCode: 'AccessDenied' })
+    const to = scripted(() => (asked++, isDenied ? denied : undefined))
+    start({ minDelayMs: 50, maxDelayMs: 60_000 }, {}, to)
+    await sleep(600)
+    expect(asked).toBeLessThan(25)
+    expect(events.filter(({ type }) => type === 'paused')).toHaveLength(1)
+
+    isDenied = false
+
+    await empty(spool)
+    expect(events.filter(({ type }) => type === 'resumed')).toHaveLength(1)
+  })
+
+  it('D1: tries a new file at once while only one has failed', async ({ spool, start }) => {
+    await writeFile(join(spool, 'poison.zip'), 'x')
+    const to = scripted((key) =>
+      key === 'poison.zip' ? new UploadError('UNREACHABLE', 'reset') : undefined,
+    )
+    const queue = start({ minDelayMs: 60_000 }, { rescanMs: 100 }, to)
+    await vi.waitFor(() => expect(queue.stats()).toMatchObject({ paused: true }))
+    await writeFile(join(spool, 'new.zip'), 'x')
+    await vi.waitFor(() => expect(to.stored).toEqual(['new.zip']), 3000)
+    expect(queue.stats()).toMatchObject({ files: 1, paused: false })
+  })
+
   it('pauses while the destination is down, and uploads everything afterwards [agent-4]', async ({
     spool,
     events,

@@ -150,7 +150,8 @@ export class UploadQueue {
     const attempt = ++item.failures
     const verdict = this.#pause.failed(item, error, performance.now())
     if (verdict.scope === 'file') {
-      const passes = error.retryable || error.scope === 'destination'
+      // rights are given, and keys replaced, while we run
+      const passes = error.retryable || error.scope === 'destination' || error.code === 'DENIED'
       const retryInMs = passes ? this.#wait(attempt) : this.#delays.maxDelayMs
       this.#putBack(item, retryInMs)
       this.#onEvent({ type: 'failed', file, error, attempt, retryInMs })

@@ -1,4 +1,5 @@
-import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -135,6 +136,19 @@ describeS3('a multipart upload', (start) => {
       await Promise.all(stores.map((store) => store.put(file, `${round}.zip`)))
     }
     expect(await readdir(w.objects)).toHaveLength(5)
+    await expectNoUploads(w)
+  })
+
+  it('D13: is left by none of two processes that send one file without a lock', async () => {
+    await using w = await start()
+    for (let round = 0; round < 3; round++) {
+      const file = await randomFile(join(w.dir, `${round}.zip`), 22 * MIB)
+      const processes = [w.spawnPut(file, w.s3), w.spawnPut(file, w.s3)]
+      await Promise.all(processes.map((each) => once(each, 'exit')))
+      // where one gave way, its next attempt finds the object
+      await w.store.put(file, 'x.zip')
+      await rm(join(w.objects, 'x.zip'))
+    }
     await expectNoUploads(w)
   })
 
