@@ -485,7 +485,7 @@ describe('UploadQueue', () => {
     await vi.waitFor(() => expect(queue.stats()).toMatchObject({ paused: true }))
     await writeFile(join(spool, 'new.zip'), 'x')
     await vi.waitFor(() => expect(to.stored).toEqual(['new.zip']), 3000)
-    expect(queue.stats()).toMatchObject({ files: 1, paused: false })
+    await vi.waitFor(() => expect(queue.stats()).toMatchObject({ files: 1, paused: false }))
   })
 
   it('pauses while the destination is down, and uploads everything afterwards [agent-4]', async ({
