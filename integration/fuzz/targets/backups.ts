@@ -83,8 +83,8 @@ async function renewed(
   options: Parameters<typeof renewBackup>[2],
 ): Promise<string | undefined> {
   try {
-    const text = String(value)
-    return (await renewBackup('kernel.core_pattern', text, options)) ? text : undefined
+    const pattern = String(value)
+    return (await renewBackup('kernel.core_pattern', pattern, options)) ? pattern : undefined
   } catch (error) {
     if (!isSysctlError(error)) throw error
     return undefined

@@ -77,7 +77,7 @@ describe('restoreSysctls', () => {
     ['too long', 'x'.repeat(128)],
     ['no program', '|'],
     ['a pattern of ours', '|/mnt/old/cdc -c=%c -e=%e'],
-  ])(
+  ] as const)(
     'D9: sets the default of the kernel where the backup is %s, and reports it',
     async ([, text], { node }) => {
       await startAndKill(node)

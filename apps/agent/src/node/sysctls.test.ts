@@ -25,7 +25,7 @@ describe('hostDirOf', () => {
     ['cut after `cdc`', `|/${'d'.repeat(121)}/cdc`, `/${'d'.repeat(121)}`],
     ['cut within `cdc`', `|/${'d'.repeat(122)}/cdc ${ARGS}`.slice(0, 127), `/${'d'.repeat(122)}`],
     ['cut before `cdc`', `|/${'d'.repeat(124)}/cdc ${ARGS}`.slice(0, 127), `/${'d'.repeat(124)}`],
-  ])('D9: recognises a pattern %s', ([, pattern, hostDir]) => {
+  ] as const)('D9: recognises a pattern %s', ([, pattern, hostDir]) => {
     expect(hostDirOf(pattern)).toBe(hostDir)
     expect(isBackup('kernel.core_pattern', pattern)).toBe(false)
   })
