@@ -1,5 +1,6 @@
 import type { QueueEvent } from '@core-dump-handler/upload'
 import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
+import { LateCanaries } from '../canary/late-canaries.ts'
 import { apiServer } from '../cluster/api-server.ts'
 import { OwnPodEvents } from '../cluster/own-pod-events.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
@@ -19,6 +20,7 @@ export interface Monitoring {
   readonly readiness: Readiness
   readonly metrics: Metrics
   readonly canaries: DeliveredCanaries
+  readonly lateCanaries: LateCanaries
   readonly onQueueEvent: (event: QueueEvent) => void
   /** Counts crashes from now on. */
   countCrashes(): void
@@ -47,11 +49,14 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   })
   const metrics = new Metrics()
   const canaries = new DeliveredCanaries()
+  const lateCanaries = new LateCanaries(settings, log)
   const crashes = new CrashCounter({
     coreDir,
     stateFile: nodeFiles(hostDir).counted,
     keepsState: async () => !(await wasRemoved(hostDir)),
-    onFound: (manifest) => metrics.countBundle(manifest),
+    onFound: (manifest) => {
+      if (!lateCanaries.isCanary(manifest)) metrics.countBundle(manifest)
+    },
   })
   const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
   for (const { name } of readiness.checks()) {
@@ -70,6 +75,7 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
     readiness,
     metrics,
     canaries,
+    lateCanaries,
     onQueueEvent: queueObserver(metrics, readiness, crashes, onDelivery),
     countCrashes: () => crashes.start(signal),
     watch({ queue, destination: where }) {
