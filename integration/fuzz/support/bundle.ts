@@ -11,7 +11,10 @@ import { assertJson, assertOneLine, promised } from './promises.ts'
 const ENTRY =
   /^-(dump-info\.json|pod-info\.json|runtime-info\.json|ps-info\.json|manifest\.json|\d+\.log|\d+-image-info\.json|(\d+-proc|process)\/(auxv|cmdline|environ|maps|status))$|^\.core$/
 const NAME = /^(?![.-])[^\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]{1,200}$/u
-const SCHEMA = new URL('../../../apps/composer/schema/bundle-manifest.schema.json', import.meta.url)
+const SCHEMA = new URL(
+  '../../../packages/bundle/schema/bundle-manifest.schema.json',
+  import.meta.url,
+)
 const SCHEMA_TEXT = v.parse(v.looseObject({}), JSON.parse(readFileSync(SCHEMA, 'utf8')))
 
 export interface Checked {

@@ -29,4 +29,4 @@ export type {
 export { openRuntime } from './runtime/open-runtime.ts'
 export type { RuntimeOptions } from './runtime/options.ts'
 export type { CallOptions, Inspection, PodFilter, Runtime } from './runtime/runtime.ts'
-export { RUNTIME_SOCKETS } from './runtime/find-sockets.ts'
+export { findSockets, RUNTIME_SOCKETS } from './runtime/find-sockets.ts'
