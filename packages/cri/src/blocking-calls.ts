@@ -6,7 +6,7 @@ import { before, within } from './time-limit.ts'
  * run one at a time, and none starts while one hangs.
  */
 export interface BlockingCalls {
-  /** Rejects when the call does not return within its limit, or when an earlier one still hangs. */
+  /** Rejects when the call does not return within its limit; `NotTriedError` when an earlier one hangs. */
   run<T>(name: string, call: () => Promise<T>, limit: CallLimit): Promise<T>
 }
 
@@ -14,6 +14,11 @@ export interface CallLimit {
   readonly limitMs: number
   /** Its reason is the rejection. */
   readonly signal?: AbortSignal
+}
+
+/** The call was not made, because an earlier one hangs. */
+export class NotTriedError extends Error {
+  override readonly name = 'NotTriedError'
 }
 
 export function createBlockingCalls(): BlockingCalls {
@@ -25,7 +30,9 @@ export function createBlockingCalls(): BlockingCalls {
     call: () => Promise<T>,
     { limitMs, signal }: CallLimit,
   ): Promise<T> {
-    if (hanging !== undefined) throw new Error(`not tried, because \`${hanging}\` does not answer`)
+    if (hanging !== undefined) {
+      throw new NotTriedError(`not tried, because \`${hanging}\` does not answer`)
+    }
     signal?.throwIfAborted()
     hanging = name
     const running = call()

@@ -14,12 +14,13 @@ const statOf = promisify(fstat)
 const closeFile = promisify(close)
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
-// the kernel reads these from the memory of the process, all others from its own
-const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
+// of all others the kernel reads the memory of the process, or waits for the lock of its mappings
+const OWN_FILES: ReadonlySet<string> = new Set(['auxv', 'status'])
 
 /**
- * As `snapshotProcess`, with a limit for `cmdline` and `environ`: they are read from the memory of
- * the process, and where that is mapped from a FUSE file system of its own, the read never returns.
+ * As `snapshotProcess`, with a limit for `cmdline`, `environ` and `maps`, which may never be read:
+ * the first two are in the memory of the process, which can be mapped from a FUSE file system of its
+ * own; for `maps` Linux before 6.17 takes mmap_lock, which a process that shares the memory can keep.
  * Such a read keeps a thread of libuv's pool, and `process.exit` waits for it.
  */
 export async function snapshotProcessWithin(
@@ -61,7 +62,7 @@ export async function snapshotProcessWithin(
 }
 
 function isMemoryFile(name: string): boolean {
-  return MEMORY_FILES.has(basename(name))
+  return !OWN_FILES.has(basename(name))
 }
 
 function without(names: readonly string[], options: SnapshotOptions): SnapshotOptions {
