@@ -37,7 +37,9 @@ export async function writeCore(
   const { settings, stop, warnings, onProgress } = context
   const full = new AbortController()
   const packing = packingOf(settings)
-  const space = new SpaceWatch(dirname(part.path), settings, (reason) => full.abort(new Error(reason)))
+  const space = new SpaceWatch(dirname(part.path), settings, (reason) =>
+    full.abort(new Error(reason)),
+  )
   try {
     const result = await drain(source.drainable, zip, {
       entryName: `${name}${ENTRY.core}`,

@@ -105,7 +105,9 @@ export class DeferredLookup {
 
   async #report(lookup: Promise<Lookup>): Promise<LookupResult> {
     try {
-      return await (await lookup).result
+      return await (
+        await lookup
+      ).result
     } catch (error) {
       this.#context.warnings.add('LOOK_UP_FAILED', errorMessage(error))
       return { ...NOTHING, identity: { status: 'unverified', reason: 'the look-up failed' } }
