@@ -17,8 +17,13 @@ export interface CallLimit {
 }
 
 /** The call was not made, because an earlier one hangs. */
-export class NotTriedError extends Error {
+class NotTriedError extends Error {
   override readonly name = 'NotTriedError'
+}
+
+/** Unlike `instanceof`, holds for all copies of this module. */
+export function isNotTried(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NotTriedError'
 }
 
 export function createBlockingCalls(): BlockingCalls {
@@ -53,5 +58,14 @@ export function createBlockingCalls(): BlockingCalls {
   }
 }
 
-/** Those of this process: the pool is the process's, too. */
-export const blockingCalls: BlockingCalls = createBlockingCalls()
+declare global {
+  // oxlint-disable-next-line no-var -- only `var` declares a property of globalThis
+  var coreDumpHandlerBlockingCalls: BlockingCalls | undefined
+}
+
+/**
+ * Those of this process, as the pool is the process's, too: one for all copies of this module. The
+ * composer has a copy in each of its parts.
+ */
+export const blockingCalls: BlockingCalls = (globalThis.coreDumpHandlerBlockingCalls ??=
+  createBlockingCalls())

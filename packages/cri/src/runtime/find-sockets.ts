@@ -1,6 +1,6 @@
 import { access, constants, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { blockingCalls, NotTriedError } from '../blocking-calls.ts'
+import { blockingCalls, isNotTried } from '../blocking-calls.ts'
 
 /** Paths of the CRI sockets of known runtimes, in the order in which they are tried. */
 export const RUNTIME_SOCKETS: readonly string[] = [
@@ -52,6 +52,6 @@ async function lookAt<T>(path: string, look: () => Promise<T>, unknown: T): Prom
   try {
     return await blockingCalls.run(path, look, LIMIT)
   } catch (error) {
-    return error instanceof NotTriedError ? unknown : undefined
+    return isNotTried(error) ? unknown : undefined
   }
 }
