@@ -2,7 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as v from 'valibot'
-import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
+import { manifestOf } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { violations } from '@core-dump-handler/testing/composer/validate'
@@ -44,7 +44,7 @@ export async function checkBundle(
     if (suffix.endsWith('.json')) texts.set(suffix, await file.async('string'))
   }
   for (const [entry, text] of texts) assertJson(text, entry)
-  const manifest = parseManifest(texts.get('-manifest.json') ?? '')
+  const manifest = manifestOf(texts.get('-manifest.json') ?? '')
   const wrong = violations(SCHEMA_TEXT, manifest)
   promised(wrong.length === 0, () => `the manifest breaks its schema: ${wrong.join('; ')}`)
   for (const { code, message } of manifest.problems) {

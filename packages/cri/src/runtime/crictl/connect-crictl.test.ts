@@ -48,7 +48,7 @@ test('runs the commands of IBM core-dump-handler 9', async ({ dir }) => {
   expect(log.split('\n').toSorted()).toEqual(['', 'to stderr', 'to stdout'])
   runtime.close()
 
-  const calls = await crictl.calls()
+  const calls = crictl.calls()
   expect(calls).toEqual(
     [
       'pods --name web-1 -o json',
