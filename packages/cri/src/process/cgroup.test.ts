@@ -220,6 +220,15 @@ describe('a /proc/<pid>/cgroup of', () => {
   })
 })
 
+test.for(['\r', '\u2028', '\u2029', '\u0085', '\v'])(
+  'C11: a cgroup named %j that a process made below its own hides nothing',
+  (name) => {
+    const text = `0::/kubepods/pod${UID}/${A}/${name}\n`
+    expect(containerIds(text)).toEqual([A])
+    expect(podUid(text)).toBe(UID)
+  },
+)
+
 test('parses any number of lines and ids', () => {
   const id = 'a'.repeat(64)
   const pod = 'pod3d2c1b0a-1111-4222-8333-444455556666'
