@@ -5,6 +5,7 @@ import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
+import { podsCgroup } from '@core-dump-handler/testing/kernel/pod-cgroup'
 import { setCoreSysctl } from '@core-dump-handler/testing/kernel/kernel'
 import { TestNode } from '@core-dump-handler/testing/agent/test-node'
 import { runPod, type Pod } from '@core-dump-handler/testing/containerd/pod'
@@ -136,8 +137,16 @@ async function crashTheOldWay(node: TestNode): Promise<Bundle> {
 /** A crictl that reports this pod, in place of the one that the agent deploys. */
 function redeploy({ agent }: TestNode, pod: Pod, pid: number): FakeCrictl {
   const { name, namespace, uid, containerIds } = pod
-  const ids = { containerId: containerIds[0] ?? '', container: 'server', pid }
-  const crictl = crictlOfPod(join(agent.directory, 'again'), { name, namespace, uid, ...ids })
+  const [containerId = ''] = containerIds
+  const crictl = crictlOfPod(join(agent.directory, 'again'), {
+    name,
+    namespace,
+    uid,
+    containerId,
+    container: 'server',
+    pid,
+    cgroupsPath: `/${podsCgroup()}/pod${uid}/${containerId}`,
+  })
   crictl.deploy(agent.directory)
   return crictl
 }

@@ -9,6 +9,8 @@ export interface CrictlPod {
   readonly container: string
   /** Host pid of the container's first process. */
   readonly pid: number
+  /** Absolute path of the container's cgroup. */
+  readonly cgroupsPath?: string
 }
 
 const SANDBOX = 'a1'.repeat(32)
@@ -39,6 +41,7 @@ function answersOf({
   containerId,
   container,
   pid,
+  cgroupsPath,
 }: CrictlPod): Record<string, unknown> {
   const labels = {
     'io.kubernetes.container.name': container,
@@ -75,7 +78,10 @@ function answersOf({
     pods: { items: [sandbox, other] },
     inspectp: { status: sandbox, info: { runtimeSpec: { process: { env } } } },
     ps: { containers: [info] },
-    inspect: { status: info, info: { sandboxID: SANDBOX, pid } },
+    inspect: {
+      status: info,
+      info: { sandboxID: SANDBOX, pid, runtimeSpec: { linux: { cgroupsPath } } },
+    },
     img: { images },
     logs: 'starting\nserving',
   }
