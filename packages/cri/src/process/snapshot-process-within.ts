@@ -65,10 +65,11 @@ export async function snapshotProcessWithin(
 
 /** Those that may hang, the most likely ones last: after one that does no other is tried. */
 function unsafeOf(names: readonly string[]): readonly string[] {
-  const isMemory = (name: string): number => Number(MEMORY_FILES.has(basename(name)))
-  return names
-    .filter((name) => !SAFE_FILES.has(basename(name)))
-    .toSorted((a, b) => isMemory(a) - isMemory(b))
+  const unsafe = names.filter((name) => !SAFE_FILES.has(basename(name)))
+  const { other = [], memory = [] } = Object.groupBy(unsafe, (name) =>
+    MEMORY_FILES.has(basename(name)) ? 'memory' : 'other',
+  )
+  return [...other, ...memory]
 }
 
 function without(names: readonly string[], options: SnapshotOptions): SnapshotOptions {
