@@ -20,5 +20,3 @@ export type {
 } from './queue/options.ts'
 export type { QueueEvent, QueueStats, SweepResult } from './queue/events.ts'
 export { NoProxy } from './no-proxy.ts'
-export { backoff } from './queue/backoff.ts'
-export type { BackoffOptions } from './queue/backoff.ts'

@@ -1,82 +1,72 @@
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
-import { UploadQueue, openDestination } from '@core-dump-handler/upload'
-import { portOf } from '@core-dump-handler/testing/agent/free-port'
-import { DestinationProbe } from './probe-destination.ts'
+import { UploadError } from '@core-dump-handler/upload'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { probeDestination } from './probe-destination.ts'
+import { Readiness } from './readiness.ts'
 
-/** A probe of a store that answers everything with `status`. */
-async function probed(status: number): Promise<{
-  requests: () => number
-  outcomes: string[]
-  probe: DestinationProbe
-  directory: string
-  start: () => void
-  queue: UploadQueue
-}> {
-  let requests = 0
-  const server = createServer((_, answer) => (requests++, answer.writeHead(status).end()))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const directory = await mkdtemp(join(tmpdir(), 'agent-'))
-  const credentials = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' }
-  const endpoint = `http://127.0.0.1:${portOf(server)}`
-  const s3 = { endpoint, region: 'us-east-1', credentials, maxAttempts: 1 }
-  const destination = openDestination('s3://cores', { s3 })
-  const queue = new UploadQueue(directory, destination)
-  const outcomes: string[] = []
-  const probe = new DestinationProbe({
-    destinationAnswered: () => void outcomes.push('answered'),
-    destinationFailed: () => void outcomes.push('failed'),
-  })
-  const stop = new AbortController()
-  const running: Promise<void>[] = []
-  onTestFinished(async () => {
-    stop.abort()
-    await Promise.all(running)
-    await destination.close()
-    server.closeAllConnections()
-    server.close()
-    await rm(directory, { recursive: true })
-  })
-  const start = (): void => void running.push(probe.run({ destination, queue }, stop.signal))
-  return { requests: () => requests, outcomes, probe, directory, start, queue }
+const WAITS = { afterFailureMs: 20, afterAnswerMs: 40, maxMs: 400 }
+
+/** Probes a destination that answers as told; `asked` has the time of each check in ms. */
+function probed(isPaused = (): boolean => false, waits = WAITS) {
+  const controller = new AbortController()
+  onTestFinished(() => controller.abort())
+  const readiness = new Readiness({ usesDestination: true })
+  const state = { fails: false }
+  const asked: number[] = []
+  const destination = {
+    async check(): Promise<void> {
+      asked.push(performance.now())
+      if (state.fails) throw new UploadError('STORE', 'it fails')
+    },
+  }
+  void probeDestination(destination, readiness, isPaused, controller.signal, waits)
+  return { readiness, state, asked }
 }
 
-test('D12: a store that answers is asked once in minutes, by one request', async () => {
-  const { requests, outcomes, start } = await probed(200)
-  start()
-  await sleep(3000)
-  expect(outcomes).toEqual(['answered'])
-  expect(requests()).toBe(1)
-})
+describe('probeDestination', () => {
+  it.for([true, false])(
+    'D12: asks an idle destination less and less, failing: %s',
+    async (fails) => {
+      const { state, asked } = probed()
+      state.fails = fails
+      await sleep(2000)
+      // each 40 ms these were 50
+      expect(asked.length).toBeGreaterThan(3)
+      expect(asked.length).toBeLessThan(14)
+      const [first = 0, second = 0] = asked
+      const [last = 0, beforeLast = 0] = asked.toReversed()
+      expect(last - beforeLast).toBeGreaterThan(2 * (second - first))
+      expect(last - beforeLast).toBeLessThan(800)
+    },
+  )
 
-test('D12: a store that fails is asked after ever longer waits', async () => {
-  const { requests, outcomes, start } = await probed(502)
-  start()
-  await sleep(8000)
-  expect(outcomes).toContain('failed')
-  expect(outcomes).not.toContain('answered')
-  expect(requests()).toBeLessThanOrEqual(12)
-})
+  it('D12: does not ask while transfers show that the destination works', async () => {
+    const { readiness, asked } = probed(undefined, { ...WAITS, afterAnswerMs: 500 })
+    for (let n = 0; n < 150; n++) {
+      readiness.uploadStored()
+      await sleep(10)
+    }
+    expect(asked).toHaveLength(1)
+    await expect.poll(() => asked.length, { timeout: 5000 }).toBeGreaterThan(1)
+  })
 
-test('D12: a store is not asked while transfers succeed, nor while bundles wait', async () => {
-  const idle = await probed(200)
-  idle.probe.transferred()
-  idle.start()
-  const waiting = await probed(502)
-  await writeFile(join(waiting.directory, 'a.zip'), 'x')
-  const end = new AbortController()
-  const running = waiting.queue.run({ signal: end.signal })
-  await expect.poll(() => waiting.queue.stats().files).toBe(1)
-  waiting.start()
-  await sleep(1000)
-  end.abort()
-  await running
-  expect(idle.requests()).toBe(0)
-  expect(waiting.outcomes).toEqual([])
+  it('D12: does not ask while the queue itself tries the destination again', async () => {
+    let isPaused = true
+    const { state, asked } = probed(() => isPaused)
+    state.fails = true
+    await sleep(1000)
+    expect(asked).toHaveLength(1)
+    isPaused = false
+    await expect.poll(() => asked.length, { timeout: 5000 }).toBeGreaterThan(1)
+  })
+
+  it('shows a recovery at the next check', async () => {
+    const { readiness, state } = probed()
+    state.fails = true
+    readiness.destinationFailed('before')
+    await sleep(100)
+    expect(readiness.checks()[1]).toMatchObject({ ok: false, detail: 'it fails' })
+    state.fails = false
+    await expect.poll(() => readiness.checks()[1]?.ok, { timeout: 5000 }).toBe(true)
+  })
 })

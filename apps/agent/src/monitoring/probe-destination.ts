@@ -1,49 +1,67 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backoff, isUploadError } from '@core-dump-handler/upload'
-import type { Uploader } from '../upload/open-uploader.ts'
+import { type Destination, isUploadError } from '@core-dump-handler/upload'
 import type { Readiness } from './readiness.ts'
 
-/** Each look is a request of every node; a store bills them. */
-const PROBE_MS = 120_000
-const RETRY = { minDelayMs: 1000, maxDelayMs: 300_000 }
+/** Shortest waits between two checks; they double up to `maxMs`. */
+export interface ProbeWaits {
+  readonly afterFailureMs: number
+  readonly afterAnswerMs: number
+  readonly maxMs: number
+}
 
-/** Checks the destination while no upload shows its state, so that a failure is known before the first crash. */
-export class DestinationProbe {
-  readonly #readiness: Pick<Readiness, 'destinationAnswered' | 'destinationFailed'>
-  #answeredMs = -Infinity
+const WAITS: ProbeWaits = { afterFailureMs: 5000, afterAnswerMs: 60_000, maxMs: 300_000 }
+// nodes that start together must not ask in step
+const JITTER = 0.25
 
-  constructor(readiness: Pick<Readiness, 'destinationAnswered' | 'destinationFailed'>) {
-    this.#readiness = readiness
-  }
-
-  /** A transfer has succeeded. */
-  transferred(): void {
-    this.#answeredMs = performance.now()
-  }
-
-  /** Resolves once aborted. */
-  async run({ destination, queue }: Uploader, signal: AbortSignal): Promise<void> {
-    let failures = 0
-    while (!signal.aborted) {
-      let waitMs = PROBE_MS
-      const isRecent = performance.now() - this.#answeredMs < PROBE_MS
-      // waiting bundles probe it themselves
-      if (!isRecent && queue.stats().files === 0) {
-        failures = (await this.#check(destination, signal)) ? 0 : failures + 1
-        if (failures > 0) waitMs = backoff(failures, RETRY, 'destination')
-      }
-      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
-    }
-  }
-
-  async #check(destination: Uploader['destination'], signal: AbortSignal): Promise<boolean> {
-    try {
-      await destination.check({ signal })
-      this.#readiness.destinationAnswered()
-      return true
-    } catch (error) {
-      if (isUploadError(error)) this.#readiness.destinationFailed(error.message)
-      return false
-    }
+/**
+ * Checks the destination where no transfer shows whether it works, so that a failure shows before the
+ * first crash. Each check in a row with the same outcome doubles the wait. Resolves once aborted.
+ */
+export async function probeDestination(
+  destination: Pick<Destination, 'check'>,
+  readiness: Readiness,
+  /** Whether the queue itself tries a failing destination again. */
+  isPaused: () => boolean,
+  signal: AbortSignal,
+  waits: ProbeWaits = WAITS,
+): Promise<void> {
+  let last: boolean | undefined
+  for (let times = 0; !signal.aborted;) {
+    const answered = await check(destination, readiness, signal)
+    times = answered === last ? times + 1 : 0
+    last = answered
+    const least = answered ? waits.afterAnswerMs : waits.afterFailureMs
+    const waitMs = Math.min(waits.maxMs, least * 2 ** Math.min(times, 30)) * jitter()
+    await untilSilent(readiness, isPaused, waitMs, signal)
   }
 }
+
+async function check(
+  destination: Pick<Destination, 'check'>,
+  readiness: Readiness,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await destination.check({ signal })
+    readiness.destinationAnswered()
+    return true
+  } catch (error) {
+    if (isUploadError(error) && !signal.aborted) readiness.destinationFailed(error.message)
+    return false
+  }
+}
+
+/** Resolves when no transfer has shown anything for `waitMs`, or once aborted. */
+async function untilSilent(
+  readiness: Readiness,
+  isPaused: () => boolean,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let leftMs = waitMs; leftMs > 0 && !signal.aborted;) {
+    await sleep(leftMs, undefined, { signal, ref: false }).catch(() => undefined)
+    leftMs = isPaused() ? waitMs : waitMs - readiness.silentMs
+  }
+}
+
+const jitter = (): number => 1 - JITTER + 2 * JITTER * Math.random()
