@@ -1,6 +1,7 @@
 import { lstat, unlink } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { throwIfAborted } from '../abortable.ts'
 import type { Destination, Progress, Stored } from '../destination.ts'
 import { errnoOf, fromFileError } from '../file-error.ts'
 import { UploadError, isUploadError } from '../error.ts'
@@ -73,6 +74,8 @@ async function send(
     return { type: 'skipped', reason: 'locked' }
   }
   onStart?.(Number(before.size))
+  // the lock may have taken a while
+  throwIfAborted(signal)
   const id = uniqueId?.(name)
   const stored = await destination.put(file, key(name), {
     handle,
