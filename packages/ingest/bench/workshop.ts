@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { bundle, compile, installComposer } from './compile.ts'
 import { Cores } from './cores.ts'
 import type { BenchOptions } from './options.ts'
@@ -13,6 +14,8 @@ export interface Workshop extends Disposable {
   readonly feeder: string
   /** The drain as a process. */
   readonly drainProcess: string
+  /** koffi's native module, which the composer has beside it. */
+  readonly koffi: string
   /** The installed composer; undefined where it is not built. */
   readonly composer: string | undefined
   readonly cores: Cores
@@ -39,6 +42,7 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
       out,
       feeder: compile(dir, 'feeder'),
       drainProcess: await bundle(dir),
+      koffi: nativeKoffi(),
       composer: installComposer(dir),
       cores: new Cores(dir, options),
       [Symbol.dispose]: remove,
@@ -47,4 +51,10 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
     remove()
     throw error
   }
+}
+
+function nativeKoffi(): string {
+  const { resolve } = createRequire(import.meta.url)
+  const name = `@koromix/koffi-linux-${process.arch}`
+  return join(dirname(resolve(name)), `linux_${process.arch}`, 'koffi.node')
 }

@@ -9,7 +9,7 @@ export type { PlainSize, ZipEntry, ZipEntryOptions, ZipEntryWriter } from './zip
 export { streamSink } from './zip/sink.ts'
 export type { ZipSink } from './zip/sink.ts'
 export { drain } from './drain/drain.ts'
-export type { DrainMode, DrainOptions, DrainProgress } from './drain/options.ts'
+export type { CompressionEngine, DrainMode, DrainOptions, DrainProgress } from './drain/options.ts'
 export { readAhead } from './drain/source/drain-source.ts'
 export type { DrainSource, ReadAhead } from './drain/source/drain-source.ts'
 export type { DrainCut, DrainResult } from './drain/result.ts'

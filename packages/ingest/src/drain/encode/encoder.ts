@@ -3,12 +3,14 @@ import type { Block, BlockPool } from '../block-pool.ts'
 import type { StoringPolicy } from '../settings.ts'
 import type { Checkpoint, Plain } from './checkpoints.ts'
 import { splitIncompressible, splitZeroRuns } from './classify.ts'
+import type { EngineChoice } from '../engine/engine.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
 import { type Job, Lanes } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
+  readonly engine: EngineChoice
   readonly lanes: number
   readonly laneNice: number
   readonly blockBytes: number
@@ -27,7 +29,7 @@ const MAX_QUEUED = 64
 
 /** Turns blocks into the compressed data of one entry; zeros, random bytes and the rest each in their own way. */
 export class Encoder {
-  readonly #crc = new Crc()
+  readonly #crc: Crc
   readonly #pool: BlockPool
   readonly #codec: Codec
   readonly #options: EncoderOptions
@@ -39,6 +41,7 @@ export class Encoder {
   readonly #budgetTimer: NodeJS.Timeout | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, pool: BlockPool, options: EncoderOptions) {
+    this.#crc = new Crc((bytes, value) => options.engine.chosen.crc32(bytes, value))
     this.#pool = pool
     this.#codec = codec
     this.#options = options
@@ -124,12 +127,13 @@ export class Encoder {
 
   #compress(piece: Piece, bytes: Uint8Array, block: Block): void {
     block.retain()
-    const job = this.#lanes.run(bytes, ({ chunks, memory }) => {
+    const job = this.#lanes.run(bytes, ({ chunks, memory, isInput }) => {
       this.#pending.delete(piece)
       if (piece.chunks === undefined) {
         piece.chunks = chunks
         piece.memory = memory
-        if (this.#output.length > MAX_QUEUED) piece.block = block
+        if (isInput === true && piece.plain !== undefined) piece.plain.treated = 'storedBytes'
+        if (isInput === true || this.#output.length > MAX_QUEUED) piece.block = block
         else block.release()
       } else {
         // stored in the meantime
