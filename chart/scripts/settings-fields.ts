@@ -1,5 +1,5 @@
-import { COMPOSER_SETTINGS } from '@core-dump-handler/composer'
-import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/capture/settings'
+import { readSettings } from '@core-dump-handler/agent/internal/settings/read-settings'
 
 /** A file that is everywhere and holds one word. */
 const READABLE = '/proc/sys/kernel/ostype'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { stringify } from 'yaml'
-import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
+import { readSettings } from '@core-dump-handler/agent/internal/settings/read-settings'
 import { LEAST, render } from '../scripts/helm.ts'
 import { CHART, presetFile, presets } from '../scripts/presets.ts'
 import { agentEnvironment } from './objects.ts'

@@ -1,23 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { answer } from '../../apps/agent/src/answer/answer.ts'
-import { readSettings } from '../../apps/agent/src/settings/read-settings.ts'
+import { startMonitoring } from '@core-dump-handler/agent/internal/monitoring/monitoring'
+import { openUploader } from '@core-dump-handler/agent/internal/upload/open-uploader'
+import { readSettings } from '@core-dump-handler/agent/internal/settings/read-settings'
 import { CHART } from '../scripts/presets.ts'
-
-type Context = Parameters<typeof answer>[0]
-type Carrier = Parameters<ReturnType<typeof answer>['watch']>[0]
 
 /** Names of all metrics of the agent. */
 async function metricNames(): Promise<Set<string>> {
   const env = { DESTINATION: 'file:/x', USE_INOTIFY: 'true' }
   const { settings } = readSettings(env)
-  const log = {} as Context['log']
-  const agent = answer({ settings, env, log, signal: AbortSignal.abort() })
-  const queue = { stats: () => ({ files: 0, bytes: 0, oldestMtimeMs: undefined }) }
-  agent.watch({ queue } as unknown as Carrier)
+  const log = pino({ level: 'silent' })
+  const agent = startMonitoring({ settings, env, log, signal: AbortSignal.abort() })
+  const uploader = openUploader(settings, log)
+  if (uploader !== undefined) agent.watch(uploader)
   const all = await agent.metrics.registry.getMetricsAsJSON()
   return new Set(all.map(({ name }) => name))
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { bundleComposer } from '../../apps/composer/bundle.ts'
+import { bundleComposer } from '../../apps/composer/build/bundle.ts'
 import type { Architecture } from './architecture.ts'
 import { fetchLibraries, type ShippedPackage } from './debian-libraries.ts'
 import { nodeBinary, type ShippedNode } from './node-binary.ts'

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { coreImage } from '../../apps/agent/src/test-support/killed-composer.ts'
+import { coreImage } from '@core-dump-handler/testing/agent/killed-composer'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { until } from '@core-dump-handler/testing/until'

@@ -120,7 +120,8 @@ realParts('the image', () => {
     const { parseArchitectures } = await import('../../image/executable/architecture.ts')
     const { buildComposer } = await import('../../image/executable/build.ts')
     const { ensureBuildTools } = await import('../../image/executable/packages.ts')
-    const { deployExecutable } = await import('../../apps/agent/src/deploy/deploy-executable.ts')
+    const { deployExecutable } =
+      await import('@core-dump-handler/agent/internal/deploy/deploy-executable')
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
     const architectures = parseArchitectures('arm64')

@@ -43,7 +43,7 @@ realParts('the canary of a prepared node', () => {
       })
       expect(failed).toMatchObject({ exitCode: 1 })
       expect(failed.stderr).toMatch(
-        /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*its log says: .*pipe failed.*pattern is back in force/,
+        /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*log contains: .*pipe failed.*pattern is back in force/,
       )
       expect(coreSysctls()).toEqual(before)
     })

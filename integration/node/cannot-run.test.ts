@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { deployExecutable } from '../../apps/agent/src/deploy/deploy-executable.ts'
-import { selfTest } from '../../apps/agent/src/node/self-test.ts'
+import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-executable'
+import { selfTest } from '@core-dump-handler/agent/internal/canary/self-test'
 import { parseArchitectures } from '../../image/executable/architecture.ts'
 import { nodeBinary } from '../../image/executable/node-binary.ts'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
@@ -73,14 +73,16 @@ realParts('a node that cannot run the composer', () => {
     const { composer } = await builtImage()
     const hostDir = scratch()
     await deployExecutable(composer, hostDir)
-    await selfTest(hostDir)
+    await selfTest({ hostDir, coreDir: hostDir })
     const libraries = join(
       hostDir,
       readdirSync(hostDir).find((name) => name.startsWith('lib-')) ?? '',
     )
     const loader = readdirSync(libraries).find((name) => name.startsWith('ld-')) ?? ''
     rmSync(join(libraries, loader))
-    await expect(selfTest(hostDir)).rejects.toThrow(/its loader or interpreter is missing/)
+    await expect(selfTest({ hostDir, coreDir: hostDir })).rejects.toThrow(
+      /its loader or interpreter is missing/,
+    )
   })
 
   test('reports another architecture [node-4]', async () => {
@@ -88,7 +90,9 @@ realParts('a node that cannot run the composer', () => {
     if (architecture === undefined) throw new Error(`no such architecture: ${FOREIGN}`)
     const hostDir = scratch()
     copyFileSync(nodeBinary(architecture, IMAGE_CACHE).binary, join(hostDir, 'cdc'))
-    await expect(selfTest(hostDir)).rejects.toThrow(/it is made for another architecture/)
+    await expect(selfTest({ hostDir, coreDir: hostDir })).rejects.toThrow(
+      /it is made for another architecture/,
+    )
   })
 })
 

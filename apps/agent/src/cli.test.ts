@@ -3,35 +3,34 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
-import { ORIGINAL, test } from './test-support/scratch-node.ts'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
+import { agentVersion } from './version.ts'
 
-test('--help and --version answer and touch nothing', async ({ node }) => {
-  const { version } = JSON.parse(
-    await readFile(join(import.meta.dirname, '../package.json'), 'utf8'),
-  ) as { version: string }
+test('--help and --version print and change nothing', async ({ node }) => {
   const [help, number] = [node.agent(['--help']), node.agent(['--version'])]
   expect(await help.ended).toBe(0)
   expect(help.output()).toMatch(/^Usage: core-dump-agent /)
   expect(await number.ended).toBe(0)
-  expect(number.output()).toBe(`${version}\n`)
+  expect(number.output()).toBe(`${agentVersion()}\n`)
   expect(await node.sysctls()).toEqual(ORIGINAL)
 })
 
 test.for([['remvoe'], ['--remove'], ['remove', 'x'], ['run']])(
-  'a mistyped %j takes no node over',
+  'a mistyped %j does not change the node',
   async (args, { node }) => {
     const agent = node.agent(args)
     expect(await agent.ended).toBe(2)
-    expect(agent.output()).toMatch(/Usage: core-dump-agent .*--help tells more/)
+    expect(agent.output()).toMatch(/Usage: core-dump-agent .*see --help/)
     expect(await node.sysctls()).toEqual(ORIGINAL)
   },
 )
 
-test('status tells what is set up, with an exit code', async ({ node }) => {
+test('status prints what is set up, with an exit code', async ({ node }) => {
   const before = node.agent(['status'])
   expect(await before.ended).toBe(1)
   expect(before.output()).toMatch(/not ok {2}agent: .*host is missing/)
-  expect(before.output()).toMatch(/not ok {2}kernel.core_pattern: core.%p \(ours would be: \|/)
+  expect(before.output()).toMatch(/not ok {2}kernel.core_pattern: core.%p \(expected: \|/)
 
   await node.daemon()
   const after = node.agent(['status'])
@@ -44,6 +43,25 @@ test('status tells what is set up, with an exit code', async ({ node }) => {
   const full = node.agent(['status'], { COMP_MIN_FREE_BYTES: String(2 ** 52) })
   expect(await full.ended).toBe(1)
   expect(full.output()).toMatch(/not ok {2}disk: .*below MIN_FREE_BYTES no core/)
+})
+
+test('status prints the checks of the running agent', async ({ node }) => {
+  const env = { HEALTH_PORT: String(await freePort()), TAMPER: 'report' }
+  const agent = await node.daemon(env)
+  const isReady = async (): Promise<boolean> =>
+    (await fetch(`http://127.0.0.1:${env.HEALTH_PORT}/readyz`)).ok
+  await expect.poll(isReady, { timeout: 10_000 }).toBe(true)
+  const ready = node.agent(['status'], env)
+  expect(await ready.ended).toBe(0)
+  expect(ready.output()).toMatch(
+    /ok {6}readiness of node: crashes become bundles\nok {6}readiness of destination: reachable/,
+  )
+
+  await node.sysctl('kernel.core_pattern', 'core')
+  await agent.line(/changed by another program/)
+  const changed = node.agent(['status'], env)
+  expect(await changed.ended).toBe(1)
+  expect(changed.output()).toMatch(/not ok {2}readiness of node: changed by another program: /)
 })
 
 test('canary secrets are in no output, whatever goes wrong [B27]', async ({ node }) => {
@@ -70,7 +88,7 @@ test('canary secrets are in no output, whatever goes wrong [B27]', async ({ node
   expect(await readFile(join(node.dir, 'sys/kernel/core_pattern'), 'utf8')).not.toMatch(/canary/)
 })
 
-test('the committed starter runs, or hands over, under whatever Node is called', async ({
+test('bin/agent.js starts the agent, or the pinned Node, under any version of Node', async ({
   node,
 }) => {
   const starter = join(import.meta.dirname, '../bin/agent.js')

@@ -10,3 +10,14 @@ export class AgentError extends Error {
     this.code = code
   }
 }
+
+/** An error of any kind in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Such as `ENOENT`; `undefined` where the error has none. */
+export function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,3 +1,4 @@
 export { readSettings } from './settings/read-settings.ts'
-export type { SettingProblem } from './settings/problem.ts'
-export type { AgentSettings, DestinationSettings, Trigger } from './settings/settings.ts'
+export type { AgentSettings, Trigger } from './settings/read-settings.ts'
+export type { SettingProblem } from './settings/parse-variables.ts'
+export type { DestinationSettings } from './settings/s3-settings.ts'

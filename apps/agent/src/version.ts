@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
 
+/** The version in package.json. */
 export function agentVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return String((JSON.parse(text) as { version: unknown }).version)
+  const { version } = v.parse(v.object({ version: v.string() }), JSON.parse(text))
+  return version
 }

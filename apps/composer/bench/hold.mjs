@@ -16,7 +16,7 @@ import {
 import { availableParallelism, loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import { elfCore } from '../src/test-support/elf-core.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
 
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '15' }, mib: { type: 'string', default: '1.5' } },

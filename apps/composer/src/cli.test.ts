@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { MAIN, runComposer, test } from './test-support/run-composer.ts'
+import { MAIN, runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
-describe('asked something else', () => {
-  test('answers --version and --help', async () => {
+describe('composer, without a core', () => {
+  test('prints --version and --help', async () => {
     const version = await runComposer({ args: ['--version'], core: Buffer.alloc(0) })
     expect(version).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
     const help = await runComposer({ args: ['--help'], core: Buffer.alloc(0) })
@@ -14,7 +14,7 @@ describe('asked something else', () => {
     expect(Math.max(...help.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
-  test('shows how it is used when stdin is a terminal', () => {
+  test('prints its usage when stdin is a terminal', () => {
     const command = `${process.execPath} ${MAIN}`
     const { status, stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
       encoding: 'utf8',
@@ -23,7 +23,7 @@ describe('asked something else', () => {
     expect(stdout).toMatch(/^Usage: composer [^]*stdin is a terminal/)
   })
 
-  test('tests itself, and names what would fail', async ({ dir }) => {
+  test('tests itself, and reports what would fail', async ({ dir }) => {
     const good = await runComposer({
       args: ['--self-test'],
       env: { COMPOSER_HOME: dir, CORE_DIR: dir },

@@ -1,11 +1,16 @@
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './crash/process-files.ts'
-import { CONTAINER, DIGEST, crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { test } from './test-support/scratch-node.ts'
-import { scratchProc } from './test-support/scratch-proc.ts'
+import { PROCESS_FILES } from '@core-dump-handler/capture'
+import {
+  CONTAINER,
+  DIGEST,
+  crictlCalls,
+  installCrictl,
+} from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { test } from '@core-dump-handler/testing/composer/scratch-node'
+import { scratchProc } from '@core-dump-handler/testing/composer/scratch-proc'
 
 const SEVEN = [
   '-dump-info.json',
@@ -17,7 +22,7 @@ const SEVEN = [
   '-0-image-info.json',
 ]
 
-describe("the ancestor's contract, with crictl answering", () => {
+describe('the contract of v9, with crictl answering', () => {
   test('writes seven entries for one container, and the manifest last', async ({ node }) => {
     const { code, stderr } = await node.run()
     const bundle = await onlyBundle(node.cores)
@@ -71,7 +76,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(await bundle.text('-0-proc/maps')).toBe('maps of 117\n')
   })
 
-  test('asks nobody with IGNORE_CRIO, and writes two entries [B13]', async ({ node }) => {
+  test('asks no runtime with IGNORE_CRIO, and writes two entries [B13]', async ({ node }) => {
     const { code } = await node.run({ IGNORE_CRIO: 'TRUE' })
     expect(code).toBe(0)
     expect((await onlyBundle(node.cores)).entries).toEqual([
@@ -82,7 +87,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(await crictlCalls(node.home)).toEqual([])
   })
 
-  test('gives crictl its configuration, verb and log length', async ({ node }) => {
+  test('passes crictl its configuration, command and log length', async ({ node }) => {
     await installCrictl(node.home, { images: '{"images":[]}' })
     await node.run({ USE_CRIO_CONF: 'true', CRIO_IMAGE_CMD: 'images', LOG_LENGTH: '7' })
     const calls = await crictlCalls(node.home)
@@ -92,7 +97,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     )
   })
 
-  test('stores no value of an environment variable', async ({ node }) => {
+  test('stores no value of an environment variable of a container', async ({ node }) => {
     await node.run({ INCLUDE_PROC_INFO: 'true' })
     const bundle = await onlyBundle(node.cores)
     expect(await bundle.text('-runtime-info.json')).not.toContain('hunter2')
@@ -107,7 +112,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     const bundle = await onlyBundle(node.cores)
     const file = `${bundle.manifest.uuid}-event.json`
     expect(await readdir(events)).toEqual([file])
-    const event = JSON.parse(await readFile(join(events, file), 'utf8')) as object
+    const event: object = JSON.parse(await readFile(join(events, file), 'utf8'))
     expect(Object.keys(event).join(' ')).toBe(
       'image_list key exe_path labels limit_size exe_name pid signal timestamp hostname namespace uuid',
     )
@@ -128,7 +133,7 @@ describe("the ancestor's contract, with crictl answering", () => {
     expect(((await stat(join(events, file))).mode & 0o777).toString(8)).toBe('600')
   })
 
-  test('names the file after the pod when the template wants it', async ({ node }) => {
+  test('names the file after the pod when the template has its fields', async ({ node }) => {
     await node.run({ FILENAME_TEMPLATE: '{namespace}_{podname}_{podUid}' })
     expect((await onlyBundle(node.cores)).name).toMatch(/^shop_web-1_3d2c1b0a-/)
   })

@@ -3,13 +3,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
-import { crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { startComposer } from './test-support/run-composer.ts'
-import { CORE, test } from './test-support/scratch-node.ts'
+import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { startComposer } from '@core-dump-handler/testing/composer/run-composer'
+import { CORE, test } from '@core-dump-handler/testing/composer/scratch-node'
 
-describe('with a runtime that fails, hangs or knows nothing', () => {
-  test('fails with 1 and keeps everything when no pod has the host name', async ({ node }) => {
+describe('composer, with a runtime that fails or hangs', () => {
+  test('exits with 1 and keeps everything when no pod has the host name', async ({ node }) => {
     await installCrictl(node.home, { pods: '{"items":[]}' })
     const { code } = await node.run({ CORE_EVENTS: 'true' })
     const bundle = await onlyBundle(node.cores)
@@ -23,7 +23,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(await readdir(join(node.home, 'events'))).toHaveLength(1)
   })
 
-  test('fails with 1 and keeps the rest when crictl ps fails', async ({ node }) => {
+  test('exits with 1 and keeps the rest when crictl ps fails', async ({ node }) => {
     await installCrictl(node.home, { ps: 'nonsense' })
     const { code } = await node.run()
     const bundle = await onlyBundle(node.cores)
@@ -37,7 +37,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(bundle.manifest.problems.length).toBeGreaterThan(0)
   })
 
-  test('tells a log that cannot be had once', async ({ node }) => {
+  test('reports once a log that cannot be read', async ({ node }) => {
     await rm(join(node.home, 'answers/logs'))
     await node.run()
     const { entries, manifest } = await onlyBundle(node.cores)
@@ -45,7 +45,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(manifest.problems).toMatchObject([{ message: expect.stringMatching(/crictl logs/) }])
   })
 
-  test('tells how long the runtime took, however long the core did', async ({ node }) => {
+  test('reports how long the runtime took, not how long the core did', async ({ node }) => {
     const args = ['-e=web', '-p=1', '-s=6', '-t=1700000000', '-h=web-1']
     const env = { COMPOSER_HOME: node.home, CORE_DIR: node.cores, CRI_CLIENT: 'crictl' }
     const run = startComposer({ args, env })
@@ -59,7 +59,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(lookupMs).toBeLessThan(heldMs - 2000)
   })
 
-  test('a crash that became no bundle is named in the log', async ({ node }) => {
+  test('logs which crash became no bundle', async ({ node }) => {
     const { code } = await node.run({ CORE_DIR: '/proc/nowhere' })
     expect(code).toBe(1)
     expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toContain(
@@ -67,7 +67,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     )
   })
 
-  test('leaves a pod without the label alone, unread and unwritten', async ({ node }) => {
+  test('ignores a pod without the label', async ({ node }) => {
     const { code } = await node.run({ POD_SELECTOR_LABEL: 'collect' })
     expect(code).toBe(0)
     expect(await readdir(node.cores).catch(() => [])).toEqual([])
@@ -76,14 +76,12 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     )
   })
 
-  test('takes a pod with the label, whatever its value', async ({ node }) => {
+  test('takes a core of a pod with the label, whatever its value', async ({ node }) => {
     expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 0 })
     expect((await onlyBundle(node.cores)).manifest.core.complete).toBe(true)
   })
 
-  test('keeps a crash whose pod could not be found out, selector or not [B10]', async ({
-    node,
-  }) => {
+  test('keeps a crash whose pod is not known, also with a selector [B10]', async ({ node }) => {
     await installCrictl(node.home, { pods: 'nonsense' })
     expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 1, signal: null })
     const { manifest } = await onlyBundle(node.cores)
@@ -91,7 +89,9 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     expect(manifest.problems.map(({ code }) => code)).toContain('SELECTOR_UNDECIDED')
   })
 
-  test('loses only the event when its directory cannot be made [B24]', async ({ node }) => {
+  test('loses only the event when the directory of events cannot be made [B24]', async ({
+    node,
+  }) => {
     await writeFile(join(node.home, 'events'), '')
     const { code } = await node.run({ CORE_EVENTS: 'true' })
     expect(code).toBe(0)
@@ -119,7 +119,7 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
     ['time limit', 32],
     ['SIGTERM', 143],
   ] as const)(
-    'has the whole core when the %s comes while the file name waits for the pod [composer-9]',
+    'has the whole core when the %s comes while the file name needs the pod [composer-9]',
     async ([cause, exitCode], { node }) => {
       await writeFile(join(node.home, 'hang-pods'), '')
       const run = node.start({
@@ -133,13 +133,15 @@ describe('with a runtime that fails, hangs or knows nothing', () => {
       expect((await run.ended).code).toBe(exitCode)
       const { name, manifest } = await onlyBundle(node.cores)
       expect(name).toMatch(/^unknown-/)
-      // it is small: it was read, and its process free, before anybody was asked
+      // it is small: it was read, and its process released, before the runtime was asked
       expect(manifest.core).toMatchObject({ complete: true, bytes: manifest.core.expectedBytes })
       expect(manifest.timings.heldMs).toBeLessThan(manifest.timings.totalMs)
     },
   )
 
-  test('is held only until its core is read, however long crictl hangs [B20]', async ({ node }) => {
+  test('releases the process when its core is read, however long crictl hangs [B20]', async ({
+    node,
+  }) => {
     await writeFile(join(node.home, 'hang-pods'), '')
     await node.run({ TIMEOUT: '2' })
     const { totalMs, heldMs } = (await onlyBundle(node.cores)).manifest.timings

@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { bundleComposer } from '../bundle.ts'
-import { elfCore } from './test-support/elf-core.ts'
-import { crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { test as base } from './test-support/run-composer.ts'
+import { bundleComposer } from '../build/bundle.ts'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { test as base } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(200_000)
 
@@ -43,7 +43,7 @@ const test = base.extend<{ node: Node }>({
 })
 
 describe('installed as cdc', () => {
-  test('goes by the .env beside it, as the kernel starts it', async ({ node }) => {
+  test('reads the .env beside it, started as by the kernel', async ({ node }) => {
     await installCrictl(node.home)
     node.crash("-c=0 '-e=web' -p=1 -s=11 -t=1700000000 -h=web-1 -E=!bin!web")
     const bundle = await onlyBundle(node.cores)
@@ -54,7 +54,9 @@ describe('installed as cdc', () => {
     expect((await crictlCalls(node.home)).length).toBeGreaterThan(3)
   })
 
-  test('reads a small core before it loads what looks up and what compresses', async ({ node }) => {
+  test('reads a small core before it loads the code of look-up and compression', async ({
+    node,
+  }) => {
     // keeps what Node has loaded when the first socket, fd 0, is closed
     const spy = join(node.home, 'spy.cjs')
     await writeFile(
@@ -77,7 +79,7 @@ describe('installed as cdc', () => {
     spawnSync('/bin/sh', args, { env: { ...env, PATH: '/bin:/usr/bin' } })
     const loaded = (await readFile(join(node.home, 'loaded'), 'utf8')).split('\n')
     expect(loaded).toContain('NativeModule net')
-    // child_process comes with listening on the gate's socket, in 1 ms
+    // child_process comes with listening on a socket, in 1 ms
     for (const heavy of ['http2', 'crypto', 'zlib']) {
       expect(loaded).not.toContain(`NativeModule ${heavy}`)
     }

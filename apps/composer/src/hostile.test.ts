@@ -1,10 +1,10 @@
 import { chmod, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { COMPOSER_SETTINGS } from './index.ts'
-import { elfCore } from './test-support/elf-core.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { runComposer, test } from './test-support/run-composer.ts'
+import { COMPOSER_SETTINGS } from '@core-dump-handler/capture/settings'
+import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { runComposer, test } from '@core-dump-handler/testing/composer/run-composer'
 
 const CORE = elfCore(50_000)
 
@@ -24,7 +24,7 @@ describe('a hostile process', () => {
   }
 
   test.for(Object.keys(NAMES))(
-    'named by %s gets a bundle, nothing else [B22, B23]',
+    'named by %s causes one bundle and no other file [B22, B23]',
     async (kind, { dir }) => {
       const bytes = NAMES[kind] ?? Buffer.alloc(0)
       const args = ['e', 'h', 'E'].map((flag) => Buffer.concat([Buffer.from(`-${flag}=`), bytes]))
@@ -69,7 +69,7 @@ describe('a hostile process', () => {
     },
   )
 
-  test('whose name was split over the arguments is recorded, not lost [B23]', async ({ dir }) => {
+  test('whose name was split into several arguments has a bundle [B23]', async ({ dir }) => {
     const { code } = await runComposer({
       args: ['-e=Web', 'Content', '--wat', '-s=x', '-d', dir],
       core: CORE,
@@ -83,7 +83,7 @@ describe('a hostile process', () => {
     ])
   })
 
-  test('cannot reach through a symbolic link where the log should be', async ({ dir }) => {
+  test('cannot make the log follow a symbolic link', async ({ dir }) => {
     await writeFile(join(dir, 'precious'), 'kept')
     await symlink(join(dir, 'precious'), join(dir, 'composer.log'))
     await runComposer({ env: { COMPOSER_HOME: dir, CORE_DIR: join(dir, 'cores') }, core: CORE })
@@ -95,7 +95,7 @@ const run = (dir: string) =>
   runComposer({ env: { COMPOSER_HOME: dir }, args: ['-d', join(dir, 'cores')], core: CORE })
 
 describe('a hostile or broken .env', () => {
-  test('with every setting broken makes a bundle that lists them all [B23]', async ({ dir }) => {
+  test('with no valid setting causes a bundle that lists them all [B23]', async ({ dir }) => {
     const text = COMPOSER_SETTINGS.map(({ name }) => `${name}=\u0007{broken\n`).join('')
     await writeFile(join(dir, '.env'), text)
     expect(await run(dir)).toMatchObject({ code: 0 })
@@ -108,7 +108,7 @@ describe('a hostile or broken .env', () => {
     }
   })
 
-  test('torn in the middle, with a template that holds blanks, is read as far as it goes [composer-23]', async ({
+  test('that is cut, with a template that has blanks, is read up to the cut [composer-23]', async ({
     dir,
   }) => {
     await writeFile(
@@ -127,9 +127,7 @@ describe('a hostile or broken .env', () => {
     ])
   })
 
-  test('that is binary, or a directory, costs nothing but itself [composer-24]', async ({
-    dir,
-  }) => {
+  test('that is binary, or a directory, costs only the settings [composer-24]', async ({ dir }) => {
     const one = join(dir, 'one')
     const two = join(dir, 'two')
     await mkdir(one)
@@ -144,13 +142,13 @@ describe('a hostile or broken .env', () => {
     expect(manifest.problems).toMatchObject([{ code: 'SETTINGS_UNREADABLE' }])
   })
 
-  test('gives way to the environment', async ({ dir }) => {
+  test('comes after the environment', async ({ dir }) => {
     await writeFile(join(dir, '.env'), `CORE_DIR=${dir}/file\nFILENAME_TEMPLATE=file\n`)
     await runComposer({ env: { COMPOSER_HOME: dir, CORE_DIR: `${dir}/env` }, core: CORE })
     expect((await onlyBundle(`${dir}/env`)).name).toBe('file')
   })
 
-  test('in a home that cannot be written keeps its log to itself', async ({ dir }) => {
+  test('in a home that does not exist costs only the log', async ({ dir }) => {
     await chmod(dir, 0o500)
     const out = join(dir, '../composer-out-' + process.pid)
     const { code } = await runComposer({

@@ -1,12 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { PROCESS_FILES } from './crash/process-files.ts'
-import { CONTAINER, POD_UID, crictlCalls, installCrictl } from './test-support/crictl.ts'
-import { onlyBundle } from './test-support/read-bundle.ts'
-import { runComposer } from './test-support/run-composer.ts'
-import { CORE, test as base } from './test-support/scratch-node.ts'
-import { dumpingProcess } from './test-support/scratch-proc.ts'
+import { PROCESS_FILES } from '@core-dump-handler/capture'
+import {
+  CONTAINER,
+  POD_UID,
+  crictlCalls,
+  installCrictl,
+} from '@core-dump-handler/testing/composer/installed-crictl'
+import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
+import { runComposer } from '@core-dump-handler/testing/composer/run-composer'
+import { CORE, test as base } from '@core-dump-handler/testing/composer/scratch-node'
+import { dumpingProcess } from '@core-dump-handler/testing/composer/scratch-proc'
 import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 
 const PID = 4711
@@ -15,7 +20,7 @@ const IN_NO_POD = '/system.slice/sshd.service'
 const IN_POD = `/kubepods/burstable/pod${POD_UID}/${CONTAINER}`
 
 interface Crashes {
-  /** The exit code of a composer that is told of a process dumping core in this cgroup. */
+  /** The exit code of a composer for a process that dumps core in this cgroup. */
   crashIn(cgroup: string, env?: Record<string, string>): Promise<number | null>
 }
 
@@ -33,8 +38,8 @@ const test = base.extend<Crashes>({
   },
 })
 
-describe('told the host pid', () => {
-  test('proves whose it was from the process to the pod', async ({ node, crashIn }) => {
+describe('composer, with a host pid', () => {
+  test('proves the owner from the process to the pod', async ({ node, crashIn }) => {
     expect(await crashIn(IN_POD)).toBe(0)
     const { manifest } = await onlyBundle(node.cores)
     expect(manifest.identity).toMatchObject({
@@ -48,11 +53,11 @@ describe('told the host pid', () => {
     })
     expect(manifest.crash).toMatchObject({ exe: '/usr/bin/web', hostPid: PID, pid: 1, uid: 1000 })
     expect(manifest.problems.filter(({ code }) => code !== 'REPEATED_ARGUMENT')).toEqual([])
-    // by id: a host name is what the process says of itself
+    // by id: a process can choose its host name
     expect((await crictlCalls(node.home)).filter((call) => call.startsWith('pods'))).toEqual([])
   })
 
-  test("keeps the process's own files, which serve for its container's first process too", async ({
+  test("keeps the files of the process, also as those of its container's first process", async ({
     node,
     crashIn,
   }) => {
@@ -67,7 +72,10 @@ describe('told the host pid', () => {
     expect(await bundle.text('-0-proc/environ')).toBe(`environ of ${PID}\n`)
   })
 
-  test('proves nothing when the kernel did not say when it was', async ({ node, dir }) => {
+  test('proves nothing when the kernel did not pass the time of the crash', async ({
+    node,
+    dir,
+  }) => {
     const root = join(dir, 'proc')
     await dumpingProcess(root, PID, IN_POD, [PID, 1])
     const env = { COMPOSER_HOME: node.home, CORE_DIR: node.cores, CRI_CLIENT: 'crictl' }
@@ -82,7 +90,7 @@ describe('told the host pid', () => {
     expect(Math.abs(Date.parse(crash.time) - Date.now())).toBeLessThan(60_000)
   })
 
-  test('says unverified when the pod of the path is not the one of the runtime', async ({
+  test('is unverified when the pod of the path is not the one of the runtime', async ({
     node,
     crashIn,
   }) => {
@@ -94,7 +102,7 @@ describe('told the host pid', () => {
   })
 
   test.skipIf(!canMountSilentFiles())(
-    'is not kept by a process whose memory never comes',
+    'does not wait for memory of the process that never comes',
     async ({ node, dir }) => {
       const root = join(dir, 'proc')
       await dumpingProcess(root, PID, IN_POD, [PID, 1])
@@ -102,7 +110,7 @@ describe('told the host pid', () => {
       try {
         const env = { OVERRIDE_PROC_FOLDER_PATH: root, INCLUDE_PROC_INFO: 'true' }
         const { code, signal } = await node.start(env, [...ARGS, '-p=1']).ended
-        // a thread of it is in that read for ever
+        // one of its threads never returns from that read
         expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' })
       } finally {
         await release()
@@ -120,7 +128,7 @@ describe('told the host pid', () => {
     },
   )
 
-  test('says host of a process in no container, and that is no failure', async ({
+  test('has the status host for a process in no container, and exits with 0', async ({
     node,
     crashIn,
   }) => {
@@ -130,7 +138,7 @@ describe('told the host pid', () => {
     expect(entries).toEqual(['-dump-info.json', '.core', '-pod-info.json', '-manifest.json'])
   })
 
-  test('leaves a host process alone under a selector, with a record', async ({ node, crashIn }) => {
+  test('records a host process under a selector, without its core', async ({ node, crashIn }) => {
     expect(await crashIn(IN_NO_POD, { POD_SELECTOR_LABEL: 'app' })).toBe(0)
     const { manifest } = await onlyBundle(node.cores)
     expect(manifest.core).toEqual({

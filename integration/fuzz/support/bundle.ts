@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
-import { violations } from '../../../apps/composer/src/test-support/validate.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
 import { assertJson, assertOneLine, promised } from './promises.ts'
 
 const ENTRY =

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { bundleComposer } from '../../../apps/composer/bundle.ts'
+import { bundleComposer } from '../../../apps/composer/build/bundle.ts'
 import { promised } from './promises.ts'
 
 export interface ComposerRun {

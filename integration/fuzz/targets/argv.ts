@@ -39,7 +39,7 @@ export const argv: Target = {
         promised(stderr === '', () => `stderr: ${JSON.stringify(stderr)}`)
         node.check()
         if (args.some((each) => /^(--(help|version|self-test)|-V)/.test(String(each)))) return
-        promised(code === 0, () => `exit code ${code}`)
+        promised(code === (core.length === 0 ? 1 : 0), () => `exit code ${code}`)
         const [path = '', ...others] = node.bundles()
         promised(others.length === 0, () => `${others.length + 1} bundles of one crash`)
         const { manifest } = await checkBundle(path, core)

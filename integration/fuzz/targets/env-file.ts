@@ -6,7 +6,7 @@ import {
   COMPOSER_SETTINGS,
   formatComposerEnv,
   type ComposerSettingName,
-} from '@core-dump-handler/composer'
+} from '@core-dump-handler/capture/settings'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 import { text } from '../generate/text.ts'

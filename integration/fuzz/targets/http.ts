@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { portOf } from '@core-dump-handler/testing/network/free-ports'
-import { Canaries } from '../../../apps/agent/src/answer/canaries.ts'
-import { Metrics } from '../../../apps/agent/src/answer/metrics.ts'
-import { Readiness } from '../../../apps/agent/src/answer/readiness.ts'
-import { serve } from '../../../apps/agent/src/answer/serve.ts'
+import { DeliveredCanaries } from '@core-dump-handler/agent/internal/canary/delivered-canaries'
+import { Metrics } from '@core-dump-handler/agent/internal/monitoring/metrics'
+import { Readiness } from '@core-dump-handler/agent/internal/monitoring/readiness'
+import { serve } from '@core-dump-handler/agent/internal/monitoring/serve'
 import { mutate } from '../generate/mutate.ts'
 import type { Random } from '../generate/random.ts'
 import { text } from '../generate/text.ts'
@@ -31,7 +31,7 @@ export const http: Target = {
     const served = {
       metrics: new Metrics(),
       readiness: new Readiness({ usesDestination: true }),
-      canaries: new Canaries(),
+      canaries: new DeliveredCanaries(),
     }
     const server = serve(0, served, LOG)
     await once(server, 'listening')

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
+import { bundleName, Warnings } from '@core-dump-handler/capture'
 import * as v from 'valibot'
 import { isIngestError, ZipWriter } from '@core-dump-handler/ingest'
 import JSZip from 'jszip'
-import { bundleName } from '../../../apps/composer/src/bundle/name.ts'
-import { Problems } from '../../../apps/composer/src/log/problems.ts'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { MemorySink } from '../support/memory-sink.ts'
@@ -53,7 +52,7 @@ async function assertSafeName(random: Random): Promise<void> {
   const template = templateOf(random)
   const words = Object.fromEntries(FIELDS.map((field) => [field, word(random).toString()]))
   const fields = { ...v.parse(NAME_FIELDS, words), uuid: UUID }
-  const name = bundleName(template, fields, new Problems(() => {}))
+  const name = bundleName(template, fields, new Warnings())
   const describe = (): string => `${JSON.stringify(template)} gave ${JSON.stringify(name)}`
   promised(name !== '' && Buffer.byteLength(name) <= 200, describe)
   promised(!/^[.-]|[\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]/u.test(name) && name.trim() === name, describe)

@@ -20,7 +20,7 @@ export interface ApiCall {
   readonly signal?: AbortSignal
 }
 
-/** Where the API server is and who asks. */
+/** Address of the API server, and the service account of the caller. */
 export interface ApiServer {
   readonly host: string
   readonly port: string
@@ -37,8 +37,8 @@ export function apiServer(env: Readonly<NodeJS.ProcessEnv>): ApiServer | undefin
 }
 
 /**
- * One call, within 5 s. The client library of Kubernetes takes 84 MB of memory to load; two
- * objects are all that is ever asked for. Tokens are renewed on disk, so they are read each time.
+ * One call, within 5 s. The client library of Kubernetes takes 84 MB of memory to load, for two
+ * kinds of calls. Tokens are renewed on disk, so they are read each time.
  * @throws NodeJS.ErrnoException `ENOENT` without a token; the error of the connection
  */
 export async function callApiServer(

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { fakeApiServer } from '../test-support/api-server.ts'
-import { ORIGINAL, test } from '../test-support/scratch-node.ts'
+import { fakeApiServer } from '@core-dump-handler/testing/agent/api-server'
+import { ORIGINAL, test } from '@core-dump-handler/testing/agent/scratch-node'
 import { apiServer } from './api-server.ts'
 import { isUninstalling } from './is-uninstalling.ts'
 
@@ -29,7 +29,7 @@ test.for([
   ])
 })
 
-test('a server that cannot be reached means an update; no token, or no pod, the end', async () => {
+test('no answer of the API server means an update; no token or no pod means an uninstall', async () => {
   const env = await fakeApiServer(() => undefined)
   const gone = { ...env, KUBERNETES_SERVICE_PORT: '1' }
   expect((await isUninstalling(apiServer(gone), gone)).uninstalling).toBe(false)
@@ -38,7 +38,7 @@ test('a server that cannot be reached means an update; no token, or no pod, the 
   expect((await isUninstalling(apiServer({}), {})).uninstalling).toBe(true)
 })
 
-test('a preStop during an update leaves all, the one of an uninstall gives all back', async ({
+test('a preStop during an update changes nothing, a preStop of an uninstall restores the node', async ({
   node,
 }) => {
   await (await node.daemon()).kill('SIGTERM')

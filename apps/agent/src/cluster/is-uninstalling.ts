@@ -1,15 +1,15 @@
+import { codeOf } from '../error.ts'
 import { callApiServer, type ApiServer } from './api-server.ts'
 
-/** Whether the DaemonSet of this pod goes for good, and how that is known. */
+/** Whether the DaemonSet of this pod is being uninstalled, and how that is known. */
 export interface Verdict {
   readonly uninstalling: boolean
   readonly because: string
 }
 
 /**
- * Update or uninstall? Ask for the DaemonSet that owns this pod. What cannot be asked at all
- * counts as an update; what may not be asked any more as an uninstall, because helm deletes the
- * roles along with the DaemonSet.
+ * Update or uninstall? Reads the DaemonSet that owns this pod. No answer counts as an update; a
+ * refusal counts as an uninstall, because helm deletes the roles along with the DaemonSet.
  */
 export async function isUninstalling(
   server: ApiServer | undefined,
@@ -17,20 +17,21 @@ export async function isUninstalling(
 ): Promise<Verdict> {
   const { POD_NAMESPACE: namespace, DAEMONSET_NAME: name } = env
   if (server === undefined || !namespace || !name) {
-    return verdict(true, 'this is no pod of a DaemonSet: there is nobody to come after it')
+    return verdict(true, 'this is no pod of a DaemonSet: no other pod will replace it')
   }
   const names = [namespace, name].map(encodeURIComponent)
   const path = `/apis/apps/v1/namespaces/${names[0]}/daemonsets/${names[1]}`
   try {
     const { status, body } = await callApiServer(server, { method: 'GET', path })
     if (status === 404) return verdict(true, 'the DaemonSet is gone')
-    if (status === 401 || status === 403) return verdict(true, `may not ask any more (${status})`)
+    if (status === 401 || status === 403)
+      return verdict(true, `this pod may not read it any more (${status})`)
     if (status !== 200) return verdict(false, `the API server answered ${status}`)
     return isBeingDeleted(body)
       ? verdict(true, 'the DaemonSet is being deleted')
-      : verdict(false, 'the DaemonSet is there: another pod will come')
+      : verdict(false, 'the DaemonSet exists: another pod will replace this one')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+    if (codeOf(error) === 'ENOENT') {
       return verdict(true, 'this pod has no token any more')
     }
     return verdict(false, `the API server did not answer: ${String(error)}`)

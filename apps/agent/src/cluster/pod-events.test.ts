@@ -1,11 +1,13 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import type { Delivery } from '../answer/bundle-book.ts'
+import type { Delivery } from '../monitoring/manifest-cache.ts'
 import type { Log } from '../log/open-log.ts'
-import { fakeApiServer } from '../test-support/api-server.ts'
-import { apiServer, type ApiServer } from './api-server.ts'
-import { podEvent } from './pod-event.ts'
-import { PodEvents } from './pod-events.ts'
+import { fakeApiServer } from '@core-dump-handler/testing/agent/api-server'
+import { apiServer } from './api-server.ts'
+import { podEvent, PodEvents } from './pod-events.ts'
+
+const ignore = (): void => undefined
+const QUIET: Log = { debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore }
 
 const DELIVERY: Delivery = {
   manifest: {
@@ -36,7 +38,7 @@ const DELIVERY: Delivery = {
 }
 const { manifest } = DELIVERY
 
-test('the owners of a pod are told where its core is', () => {
+test('the Event on a pod has the address of its core', () => {
   expect(podEvent(DELIVERY, 'node-1')).toMatchObject({
     namespace: 'web',
     event: {
@@ -50,38 +52,43 @@ test('the owners of a pod are told where its core is', () => {
   })
 })
 
-test.for(['unverified', 'host'] as const)('a crash that is %s lands on no pod', (status) => {
-  const guess = { ...manifest, identity: { ...manifest.identity, status } }
-  expect(podEvent({ ...DELIVERY, manifest: guess }, undefined)).toBeUndefined()
-})
+test.for(['unverified', 'host'] as const)(
+  'no Event is created for a crash that is %s',
+  (status) => {
+    const guess = { ...manifest, identity: { ...manifest.identity, status } }
+    expect(podEvent({ ...DELIVERY, manifest: guess }, undefined)).toBeUndefined()
+  },
+)
 
-test('a program’s name of its own choosing stays one bounded line', () => {
+test('a name that a program chose stays one bounded line', () => {
   const crash = { ...manifest.crash, exe: `/a\nFAKE \u202E${'x'.repeat(5000)}` }
   const made = podEvent({ ...DELIVERY, manifest: { ...manifest, crash } }, undefined)
-  const { message } = (made?.event ?? {}) as { message: string }
+  const message = made?.event.message ?? ''
   expect(message.length).toBeLessThanOrEqual(1024)
-  expect(message).toMatch(/^\/a\?FAKE \?x+ crashed by SIGSEGV: .*a\.zip$/)
+  expect(message).toMatch(/^\/a\\u000aFAKE \\u202ex+ crashed by SIGSEGV: .*a\.zip$/)
 })
 
-test('Events are created one by one; one that is refused or fails costs only itself', async () => {
+test('Events are created one after the other; a refused or failed one does not stop the next', async () => {
   const statuses = [201, 409, 403, 201]
   const taken: unknown[] = []
   const env = await fakeApiServer((request, response) => {
     void text(request).then((body) => {
-      taken.push([request.method, request.url, (JSON.parse(body) as { kind: string }).kind])
+      taken.push([request.method, request.url, /"kind":"(\w+)"/.exec(body)?.[1]])
       response.writeHead(statuses[taken.length - 1] ?? 500).end('{}')
     })
   })
   const warned: unknown[] = []
-  const log = { warn: (facts: object | string) => void warned.push(facts) } as unknown as Log
-  const events = new PodEvents(apiServer(env) as ApiServer, 'node-1', log)
+  const log: Log = { ...QUIET, warn: (facts: object | string) => void warned.push(facts) }
+  const server = apiServer(env)
+  if (server === undefined) throw new Error('These are not the variables of a pod')
+  const events = new PodEvents(server, 'node-1', log)
   for (const _ of statuses) events.note(DELIVERY)
 
   await expect.poll(() => taken).toHaveLength(4)
   expect(taken[0]).toEqual(['POST', '/api/v1/namespaces/web/events', 'Event'])
   expect(warned).toEqual([{ namespace: 'web', status: 403 }])
 
-  const nowhere = new PodEvents({ ...(apiServer(env) as ApiServer), port: '1' }, undefined, log)
+  const nowhere = new PodEvents({ ...server, port: '1' }, undefined, log)
   nowhere.note(DELIVERY)
   await expect.poll(() => warned).toHaveLength(2)
 })

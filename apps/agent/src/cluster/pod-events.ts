@@ -1,9 +1,9 @@
-import type { Delivery } from '../answer/bundle-book.ts'
+import { visible } from '../log/redact.ts'
 import type { Log } from '../log/open-log.ts'
-import { callApiServer, type ApiServer } from './api-server.ts'
-import { podEvent } from './pod-event.ts'
+import type { Delivery } from '../monitoring/manifest-cache.ts'
+import { type ApiServer, callApiServer } from './api-server.ts'
 
-/** In a storm the bundles matter, not the Events: what more are waiting is left out. */
+/** In a storm the bundles matter, not the Events: more waiting Events are not created. */
 const MAX_WAITING = 100
 
 /** Creates an Event on the pod of each delivery, one at a time; what fails is logged and costs only itself. */
@@ -29,16 +29,71 @@ export class PodEvents {
       .finally(() => this.#waiting--)
   }
 
-  async #create(namespace: string, event: object): Promise<void> {
+  async #create(namespace: string, event: PodEvent): Promise<void> {
     const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
     try {
       const call = { method: 'POST', path, body: event } as const
       const { status } = await callApiServer(this.#server, call)
       // 409: created already, before a restart
       if (status < 300 || status === 409) return
-      this.#log.warn({ namespace, status }, 'the API server did not take the Event of a crash')
+      this.#log.warn({ namespace, status }, 'the API server refused the Event of a crash')
     } catch (err) {
       this.#log.warn({ namespace, err }, 'cannot create the Event of a crash')
     }
   }
 }
+
+// limit of the API
+const MAX_MESSAGE = 1024
+const MAX_NAME = 256
+
+/** The fields of the Event that tests and callers read; the API server has the type of all. */
+export interface PodEvent {
+  readonly message: string
+}
+
+/**
+ * The Event on the crashed pod with the address of its bundle; `undefined` where the pod is not
+ * proven: a guess must not appear on another pod. Its name makes a second attempt harmless.
+ */
+export function podEvent(
+  { manifest, stored }: Delivery,
+  nodeName: string | undefined,
+): { readonly namespace: string; readonly event: PodEvent } | undefined {
+  const { identity, crash, core, uuid } = manifest
+  const { status, pod, namespace, podUid, container } = identity
+  if (status !== 'verified' || pod === undefined || namespace === undefined) return undefined
+
+  const program = printable(crash.exe ?? crash.comm ?? 'A process')
+  const what = core.bytes === 0 ? 'no core' : `${core.complete ? 'a' : 'an incomplete'} core`
+  const message = `${program} crashed${crash.signalName ? ` by ${printable(crash.signalName)}` : ''}: ${what} (${core.bytes} bytes) is in ${stored.url}`
+  const event = {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `core-dump-${uuid}`, namespace },
+    type: 'Warning',
+    reason: 'CoreDump',
+    message: message.slice(0, MAX_MESSAGE).toWellFormed(),
+    involvedObject: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      name: pod,
+      namespace,
+      uid: podUid,
+      fieldPath: container && `spec.containers{${container}}`,
+    },
+    source: { component: 'core-dump-handler', host: nodeName },
+    reportingComponent: 'core-dump-handler',
+    reportingInstance: nodeName ?? '',
+    firstTimestamp: seconds(crash.time),
+    lastTimestamp: seconds(crash.time),
+    count: 1,
+  }
+  return { namespace, event }
+}
+
+/** A process chooses its own name. */
+const printable = (text: string): string => visible(text).slice(0, MAX_NAME)
+
+/** `metav1.Time` has no fraction of a second. */
+const seconds = (time: string): string => time.replace(/\.\d+/, '')

@@ -69,7 +69,7 @@ const countLibraries = (): number =>
 const readelf = (...args: string[]): string =>
   execFileSync('readelf', [...args, join(hostDir, 'cdc')], { encoding: 'utf8', stdio: 'pipe' })
 
-test('the executable looks for loader and libraries where it was put', async () => {
+test('the executable finds loader and libraries in its directory', async () => {
   await deployExecutable(artefact('one'), hostDir)
   const [libraries = ''] = readdirSync(hostDir).filter((name) => name.startsWith('lib-'))
   expect(readelf('-lW')).toContain(
@@ -79,7 +79,7 @@ test('the executable looks for loader and libraries where it was put', async () 
   expect(statSync(join(hostDir, 'cdc')).mode & 0o777).toBe(0o700)
 })
 
-test('what was replaced keeps its libraries until the deployment after', async () => {
+test('a replaced executable keeps its libraries until the next installation', async () => {
   for (const [name, count] of [
     ['one', 1],
     ['two', 2],
@@ -91,7 +91,7 @@ test('what was replaced keeps its libraries until the deployment after', async (
   }
 })
 
-test('a running executable is replaced, not disturbed [B3]', async () => {
+test('a running executable is replaced without being disturbed [B3]', async () => {
   const running = join(hostDir, 'cdc')
   copyFileSync('/bin/sleep', running)
   const child = spawn(running, ['30'])
@@ -101,14 +101,14 @@ test('a running executable is replaced, not disturbed [B3]', async () => {
   child.kill()
 })
 
-test('a directory too long for the executable is refused with both lengths, and nothing is left', async () => {
+test('a directory too long for the executable is refused with both lengths, and no file is left', async () => {
   await expect(deployExecutable(artefact('small', 20), hostDir)).rejects.toThrow(
     /has \d+ bytes, the executable has room for 21: use a shorter HOST_DIR/,
   )
   expect(readdirSync(hostDir).filter((name) => !name.startsWith('lib-'))).toEqual([])
 })
 
-test('an executable that is none is refused', async () => {
+test('a file that is no executable is refused', async () => {
   const source = artefact('script')
   writeFileSync(source, '#!/bin/sh\n'.repeat(20))
   await expect(deployExecutable(source, hostDir)).rejects.toThrow(/64-bit little-endian ELF/)

@@ -1,13 +1,14 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from '../error.ts'
 
 const LOOK_MS = 500
 const MAX_BYTES = 4 * 1024 * 1024
-// whatever has got the name: no link is followed, no FIFO waited for
+// whatever has the name: no link is followed, no FIFO blocks
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-/** A log that is appended to by whole lines and, when it is long, renamed to `<path>.1` and begun anew. */
+/** A log that is appended to by whole lines and, when it is long, renamed to `<path>.1` and replaced by a new file. */
 export class LogFile {
   readonly #path: string
   #file: FileHandle | undefined
@@ -33,7 +34,7 @@ export class LogFile {
     return count === 0 ? [] : lines.slice(-count)
   }
 
-  /** Lines that are added from now on, until the signal; across renames and files begun anew. */
+  /** Lines that are added from now on, until the signal; across renames and new files. */
   async *follow(signal: AbortSignal): AsyncGenerator<string[]> {
     while (!signal.aborted) {
       yield await this.#added()
@@ -71,7 +72,7 @@ async function openLog(path: string): Promise<FileHandle | undefined> {
   try {
     file = await open(path, FLAGS)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
   if ((await file.stat()).isFile()) return file
@@ -79,7 +80,7 @@ async function openLog(path: string): Promise<FileHandle | undefined> {
   throw new TypeError(`\`${path}\` is not a regular file`)
 }
 
-/** What is behind `start`, or its last 4 MiB, which may begin within a line. */
+/** The text after `start`, or its last 4 MiB, which may begin within a line. */
 async function textFrom(file: FileHandle, start: number): Promise<{ text: string; end: number }> {
   const { size } = await file.stat()
   const from = Math.max(start, size - MAX_BYTES)

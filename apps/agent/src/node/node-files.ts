@@ -1,6 +1,7 @@
+import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import writeFileAtomic from 'write-file-atomic'
 import { LIBRARY_DIRECTORY } from '../deploy/deploy-executable.ts'
-import { exists } from './exists.ts'
 
 /** What the agent puts into HOST_DIR besides the backups of the sysctls. */
 export interface NodeFiles {
@@ -8,11 +9,15 @@ export interface NodeFiles {
   readonly composerEnv: string
   readonly crictl: string
   readonly crictlConfig: string
-  /** A line per crash; beyond its size it goes on in a new file, and the old one ends in `.1`. */
+  /** A line per crash; when it is long, it is renamed to end in `.1` and a new file begins. */
   readonly composerLog: string
-  /** What of these is ours; there from before the first file until `remove` has given the node back. */
+  /** List of the files that are ours; exists from before the first file until `remove` has restored the node. */
   readonly deployed: string
-  /** There while `remove` is at work: whoever guards the sysctls must not put them back. */
+  /** The time up to which bundles were counted. */
+  readonly counted: string
+  /** Names of canaries whose bundles may still exist. */
+  readonly canaries: string
+  /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
   readonly removing: string
 }
 
@@ -24,39 +29,41 @@ export function nodeFiles(hostDir: string): NodeFiles {
     crictlConfig: join(hostDir, 'crictl.yaml'),
     composerLog: join(hostDir, 'composer.log'),
     deployed: join(hostDir, '.deployed'),
+    counted: join(hostDir, '.counted'),
+    canaries: join(hostDir, '.canary'),
     removing: join(hostDir, '.removing'),
   }
 }
 
 /**
- * Our `remove` says so before it changes anything, and forgets what was deployed before it takes
- * that back. That of version 9 deletes cdc and .env and knows of neither.
+ * Whether `remove` was run: ours creates `.removing` before it changes anything, and deletes
+ * `.deployed` at its end. That of version 9 deletes cdc and .env and neither of these.
  */
 export async function wasRemoved(hostDir: string): Promise<boolean> {
   const { deployed, removing } = nodeFiles(hostDir)
   return (await exists(removing)) || !(await exists(deployed))
 }
 
-/** What a crash needs and somebody deleted. */
+/** What a crash needs and another program deleted. */
 export async function missingFiles(hostDir: string): Promise<string[]> {
   const missing: string[] = []
   for (const name of NEEDED) if (!(await exists(join(hostDir, name)))) missing.push(name)
   return missing
 }
 
-/** What a crash needs; always written by us, whoever had it before. */
+/** What a crash needs; always written by us, also where another program's file has the name. */
 export const NEEDED = ['cdc', '.env'] as const
 
-/** Directories in which composers keep who takes turns and whose crashes were counted. */
+/** Directories of the composers: for their concurrency limiter and for counted crashes. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
 const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
-const LOG_FILE = /^(composer\.log|composer\.log\.1)$/
+const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
 // the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|\.env|\.deployed|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(
@@ -65,5 +72,43 @@ export function isDeployed(
 ): boolean {
   // a crash needs these for as long as the kernel runs them
   if (RUN_BY_THE_KERNEL.test(name) || LIBRARY_DIRECTORY.test(name)) return !patternIsOurs
-  return LOG_FILE.test(name) || SOCKET.test(name) || UNFINISHED.test(name) || deployed.has(name)
+  return STATE_FILE.test(name) || SOCKET.test(name) || UNFINISHED.test(name) || deployed.has(name)
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+const MAX_NAMES = 100
+
+/**
+ * Names of the files in `hostDir` that came from us; `undefined`: nothing is set up. Other programs
+ * may use the directory too, such as GKE for its own crictl.
+ */
+export async function readDeployed(hostDir: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    const names = (await readFile(nodeFiles(hostDir).deployed, 'utf8')).split('\n', MAX_NAMES)
+    return new Set(names.filter((name) => name !== ''))
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Lists files of these names as ours, before they are written. One of `ifFree` that exists already
+ * and is not ours stays another program's. Resolves with the names that may be written.
+ */
+export async function registerFiles(
+  hostDir: string,
+  always: readonly string[],
+  ifFree: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const ours = new Set([...((await readDeployed(hostDir)) ?? []), ...always])
+  for (const name of ifFree) if (!(await exists(join(hostDir, name)))) ours.add(name)
+  const text = `${[...ours].toSorted().join('\n')}\n`
+  await writeFileAtomic(nodeFiles(hostDir).deployed, text, { mode: 0o600 })
+  return ours
 }

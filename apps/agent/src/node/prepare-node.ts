@@ -2,23 +2,22 @@ import { rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
-import { AgentError } from '../error.ts'
+import { selfTest } from '../canary/self-test.ts'
+import { tryCanary } from '../canary/try-canary.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
+import { deployCrictl } from '../deploy/deploy-crictl.ts'
+import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
-import type { AgentSettings } from '../settings/settings.ts'
-import { deployCrictl } from './crictl.ts'
-import { giveBackSysctls } from './give-back-sysctls.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
-import { selfTest } from './self-test.ts'
-import { tryCanary } from './try-canary.ts'
+import { restoreSysctls } from './restore-sysctls.ts'
 import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
-import { whyNotWritten } from './why-not-written.ts'
 
 /** What the kernel now does with a crash. */
 export interface PreparedNode {
   readonly sysctls: Readonly<Record<string, string>>
-  /** What `remove` will give back, as far as anything foreign was ever found. */
+  /** What `remove` will restore: values of ours are never a backup. */
   readonly backups: Readonly<Record<string, string>>
 }
 
@@ -29,9 +28,9 @@ export interface Attempt {
 }
 
 /**
- * Make the kernel of this node run the composer: every file first, each by rename, and only a
- * composer that runs gets the sysctls; then a canary tries the whole way. Where one of these fails
- * the sysctls are as before.
+ * Makes the kernel of this node run the composer: every file first, each by rename; the sysctls only
+ * after its self-test; then a canary tries the whole path. Where one of these fails the sysctls are as
+ * before.
  */
 export async function prepareNode(
   settings: AgentSettings,
@@ -43,24 +42,24 @@ export async function prepareNode(
   if (dropped.length > 0) {
     log.warn(
       { hostDir, dropped },
-      'the directory is long: the kernel will not tell these of a crash',
+      'HOST_DIR is long: the composer will not know these facts of a crash',
     )
   }
   await makeDirectories(settings)
   try {
     await deployFiles(settings, log)
   } catch (error) {
-    throw whyNotWritten(hostDir, error)
+    throw explainWriteError(hostDir, error)
   }
-  await selfTest(hostDir)
+  await selfTest(settings)
 
   const sysctls = sysctlValues(settings, pattern)
   const backups = await takeOverSysctls(settings, sysctls, log)
   if (await wasRemoved(hostDir)) {
-    await giveBackSysctls(settings, log)
-    throw new AgentError('REMOVED', '`remove` gave this node back while it was being prepared')
+    await restoreSysctls(settings, log)
+    throw new AgentError('REMOVED', '`remove` restored this node while it was being prepared')
   }
-  if (settings.canary) await letCanaryTry(settings, pattern, log, attempt)
+  if (settings.canary) await tryCanaryOrRestore(settings, pattern, log, attempt)
   return { sysctls, backups }
 }
 
@@ -72,7 +71,7 @@ async function deployFiles(settings: AgentSettings, log: Log): Promise<void> {
   await writeFileAtomic(nodeFiles(hostDir).composerEnv, composerEnv, { mode: 0o600 })
 }
 
-async function letCanaryTry(
+async function tryCanaryOrRestore(
   settings: AgentSettings,
   pattern: string,
   log: Log,
@@ -82,7 +81,7 @@ async function letCanaryTry(
     const tried = await tryCanary(settings, pattern, signal, isDelivered)
     if (tried) log.info('a process that crashed for a test became a bundle')
   } catch (error) {
-    await giveBackSysctls(settings, log)
+    await restoreSysctls(settings, log)
     throw error
   }
 }
@@ -92,7 +91,7 @@ async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<voi
     try {
       await makeDirectory(dir)
     } catch (error) {
-      throw whyNotWritten(dir, error)
+      throw explainWriteError(dir, error)
     }
   }
 }
@@ -103,7 +102,7 @@ async function takeOverSysctls(
   log: Log,
 ): Promise<PreparedNode['backups']> {
   const earlier = hostDirOf(await readSysctl(CORE_PATTERN, { root }))
-  // an agent sets all three: where it set the pattern, none of them is the node's own
+  // an agent sets all three sysctls: where it set the pattern, none of them is the node's own
   const isOurs = (): boolean => earlier !== undefined
   const earlierBackupDirs = earlier === undefined || earlier === hostDir ? [] : [earlier]
   const taken = await takeOver(values, { root, backupDir: hostDir, isOurs, earlierBackupDirs })
@@ -113,10 +112,33 @@ async function takeOverSysctls(
   if (earlierBackupDirs.length > 0) {
     log.warn(
       { earlierHostDir: earlier },
-      'took over from a set-up in another directory: `core-dump-agent remove` with that HOST_DIR deletes its files',
+      'took over from an agent with another HOST_DIR: `core-dump-agent remove` with that HOST_DIR deletes its files',
     )
   }
   return Object.fromEntries(
     taken.flatMap(({ key, backup }) => (backup === undefined ? [] : [[key, backup]])),
   )
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  EROFS: 'is on a read-only file system; choose a directory that can be written',
+  ENOSPC: 'is on a file system that is full; make room there, or choose another directory',
+  EDQUOT: 'is on a file system whose quota is used up; choose another directory',
+  EACCES: 'may not be written: SELinux, AppArmor or the owner of the directory denies it',
+  EPERM: 'may not be written: SELinux, AppArmor or an attribute of the directory denies it',
+  ENOTDIR: 'is below a file that is no directory',
+  EEXIST: 'is no directory',
+}
+
+/** The error of a write below `dir` in words; what has words already stays as it is. */
+function explainWriteError(dir: string, cause: unknown): Error {
+  const root = rootOf(cause)
+  const words = WORDS[codeOf(root) ?? '']
+  if (words === undefined) return cause instanceof Error ? cause : root
+  return new AgentError('DEPLOY', `The directory \`${dir}\` ${words} (${root.message})`, { cause })
+}
+
+function rootOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error))
+  return error.cause instanceof Error ? rootOf(error.cause) : error
 }

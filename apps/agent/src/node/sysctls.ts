@@ -1,10 +1,10 @@
 import { dirname } from 'node:path'
-import type { AgentSettings } from '../settings/settings.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 
 export const CORE_PATTERN = 'kernel.core_pattern'
 
 /**
- * In the order they are set, and given back from the end: a crash must find the limit with the
+ * In the order they are set, and restored from the end: a crash must find the limit together with the
  * pattern, and the kernel calls suid_dumpable 2 unsafe without a pipe in the pattern.
  */
 export const SYSCTLS = ['kernel.core_pipe_limit', CORE_PATTERN, 'fs.suid_dumpable'] as const
@@ -22,7 +22,7 @@ export function sysctlValues(
   }
 }
 
-/** HOST_DIR of the agent, of any version, that set this pattern; `undefined`: a stranger's. */
+/** HOST_DIR of the agent, of any version, that set this pattern; `undefined`: another program set it. */
 export function hostDirOf(pattern: string): string | undefined {
   const program = /^\|(\/\S*\/cdc)(?=\s|$)/.exec(pattern)?.[1]
   return program === undefined ? undefined : dirname(program)

@@ -3,9 +3,9 @@ import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { isSea } from 'node:sea'
 import { text } from 'node:stream/consumers'
-import { setIdlePriority } from './idle-priority.ts'
-import { lockExclusively } from './lock-exclusively.ts'
-import type { Report } from './recompress-now.ts'
+import { execa } from 'execa'
+import * as v from 'valibot'
+import { flock } from '../node/flock.ts'
 import type { Stored } from './stored-in-haste.ts'
 
 // no link is followed, no FIFO waited for
@@ -14,6 +14,15 @@ const ENVIRONMENT = {
   // half of its memory would be garbage otherwise
   NODE_OPTIONS: '--max-semi-space-size=1',
 }
+
+/** What the child writes to its standard output, as one line of JSON. */
+const REPORT = v.variant('outcome', [
+  v.object({ outcome: v.literal('replaced'), fromBytes: v.number(), bytes: v.number() }),
+  v.object({ outcome: v.literal('kept'), fromBytes: v.number() }),
+  v.object({ outcome: v.literal('failed'), code: v.string(), message: v.string() }),
+])
+
+export type Report = v.InferOutput<typeof REPORT>
 
 /** What became of a bundle; `busy`: it is being sent, `stopped`: its time was up. */
 export type Result = Report | { readonly outcome: 'busy' | 'stopped' }
@@ -26,16 +35,17 @@ export async function recompressBundle(
   signal: AbortSignal,
 ): Promise<Result> {
   await using bundle = await open(path, FLAGS)
-  const lock = await lockExclusively(bundle.fd)
-  if (lock === 'busy') return { outcome: 'busy' }
-  if (lock === 'unavailable') {
-    throw new Error('Cannot lock a bundle, so that it might be sent meanwhile: `flock` is missing')
+  const lock = await flock(bundle.fd)
+  if (lock.outcome === 'taken') return { outcome: 'busy' }
+  if (lock.outcome === 'unknown') {
+    throw new Error(`Cannot lock a bundle, so that it might be sent meanwhile: ${lock.reason}`)
   }
   if (signal.aborted) return { outcome: 'stopped' }
   const script = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
   const args = ['recompress-now', path, entryName, manifestName, String(minFreeBytes)]
+  // not by execa: its `stdio` does not accept an open file as descriptor 3
   const child = spawn(process.execPath, [...script, ...args], {
-    // one executable serves several programs: the name says which
+    // one executable serves several programs: the name selects it
     ...(isSea() && { argv0: 'core-dump-agent' }),
     env: ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'ignore', bundle.fd],
@@ -53,10 +63,23 @@ export async function recompressBundle(
     if (child.pid !== undefined) await setIdlePriority(child.pid)
     child.stdin?.write('go\n')
     const [said, end] = await Promise.all([child.stdout ? text(child.stdout) : '', ended])
-    if (said !== '') return JSON.parse(said) as Report
+    if (said !== '') return v.parse(REPORT, JSON.parse(said))
     if (signal.aborted) return { outcome: 'stopped' }
     return { outcome: 'failed', code: 'KILLED', message: `The child ended with ${end}` }
   } finally {
     signal.removeEventListener('abort', stop)
   }
+}
+
+/**
+ * CPU and disk only where no other process wants them, SCHED_IDLE and the idle class of
+ * ioprio_set(2), by util-linux; without its programs the process has its own nice value. Never rejects.
+ */
+async function setIdlePriority(pid: number): Promise<void> {
+  const options = { stdio: 'ignore', reject: false } as const
+  await Promise.all([
+    // all threads: later ones inherit it
+    execa('chrt', ['--all-tasks', '--idle', '--pid', '0', String(pid)], options),
+    execa('ionice', ['-c', '3', '-p', String(pid)], options),
+  ])
 }

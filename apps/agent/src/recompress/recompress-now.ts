@@ -1,11 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import {
-  isIngestError,
-  type RecompressedEntry,
-  recompressZip,
-  type RecompressedZip,
-} from '@core-dump-handler/ingest'
+import { isIngestError, type RecompressedEntry, recompressZip } from '@core-dump-handler/ingest'
+import { messageOf } from '../error.ts'
+import type { Report } from './recompress-bundle.ts'
 
 /** The bundle, held open and locked by whoever started us. */
 const BUNDLE_FD = 3
@@ -14,11 +11,6 @@ const LEVEL = 3
 const NICE = 19
 /** The first to go when memory runs out: nothing is lost with it; proc(5). */
 const OOM_SCORE_ADJ = 1000
-
-/** What the child writes to its standard output, as one line of JSON. */
-export type Report =
-  | RecompressedZip
-  | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
 /**
  * The child: compresses one bundle in full and reports. Begins when it is told to on its standard
@@ -50,7 +42,7 @@ export async function recompressNow([
     report = {
       outcome: 'failed',
       code,
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
     }
   }
   writeFileSync(1, `${JSON.stringify(report)}\n`)
@@ -60,10 +52,16 @@ export async function recompressNow([
 
 /** The manifest with what the core takes since, and what it took before. */
 function tellManifest(data: Buffer, { fromBytes, storedBytes }: RecompressedEntry): string {
-  const manifest = JSON.parse(data.toString()) as { core: object }
-  const core = { ...manifest.core, storedBytes, recompressed: { fromBytes, level: LEVEL } }
+  const manifest: unknown = JSON.parse(data.toString())
+  if (!isObject(manifest) || !isObject(manifest['core'])) {
+    throw new TypeError('Expected a manifest with a core')
+  }
+  const core = { ...manifest['core'], storedBytes, recompressed: { fromBytes, level: LEVEL } }
   return `${JSON.stringify({ ...manifest, core }, null, 2)}\n`
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null
 
 function quietly(step: () => void): void {
   try {

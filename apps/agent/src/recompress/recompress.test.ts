@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
+import { type BundleManifest, parseManifest } from '@core-dump-handler/bundle'
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 import { expect, vi } from 'vitest'
-import { violations } from '../../../composer/src/test-support/validate.ts'
-import { freePort } from '../test-support/free-port.ts'
-import { type ScratchNode, test } from '../test-support/scratch-node.ts'
+import { violations } from '@core-dump-handler/testing/composer/validate'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
+import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
 
 const ON = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '500000', CANARY: 'false' }
 
@@ -69,12 +70,12 @@ async function bundle(
 const unzip = (path: string, entry: string): Buffer =>
   execFileSync('unzip', ['-p', path, entry], { maxBuffer: 1 << 28 })
 
-interface Manifest {
-  readonly core: Record<string, unknown>
+function manifestOf(path: string, name: string): { manifest: BundleManifest; json: unknown } {
+  const json: unknown = JSON.parse(unzip(path, `${name}-manifest.json`).toString())
+  const manifest = parseManifest(json)
+  if (manifest === undefined) throw new Error(`\`${path}\` has no manifest`)
+  return { manifest, json }
 }
-
-const manifestOf = (path: string, name: string): Manifest =>
-  JSON.parse(unzip(path, `${name}-manifest.json`).toString()) as Manifest
 
 /** Pids of the children that compress for the agent `parent`. */
 function childrenOf(parent: number): number[] {
@@ -98,7 +99,7 @@ const delivered = async (node: ScratchNode, names: readonly string[]): Promise<v
   await vi.waitFor(async () => expect(await there()).toEqual(names), { timeout: 40_000 })
 }
 
-test('a core that was stored in haste is compressed before it is sent; others do not wait for it', async ({
+test('a core that was stored uncompressed is recompressed before its upload; others do not wait for it', async ({
   node,
 }) => {
   const core = coreOf(20_000_000)
@@ -108,46 +109,41 @@ test('a core that was stored in haste is compressed before it is sent; others do
   const before = await stat(join(node.coreDir, 'hasty.zip'))
   const port = await freePort()
   const agent = await node.daemon({ ...ON, HEALTH_PORT: String(port) })
-  const said = JSON.parse(await agent.line(/bundle compressed in full/)) as Record<string, unknown>
-  expect(said).toMatchObject({ file: 'hasty.zip', fromBytes: before.size })
+  const line: unknown = JSON.parse(await agent.line(/bundle compressed in full/))
   await delivered(node, ['done.zip', 'hasty.zip', 'small.zip'])
   await agent.line(/hasty\.zip.*stored and verified/)
 
   const path = join(node.destination, 'hasty.zip')
-  expect((await stat(path)).size).toBe(said['bytes'])
-  expect((await stat(path)).size).toBeLessThan(before.size * 0.6)
+  const { size } = await stat(path)
+  expect(line).toMatchObject({ file: 'hasty.zip', fromBytes: before.size, bytes: size })
+  expect(size).toBeLessThan(before.size * 0.6)
   expect(core.equals(unzip(path, 'hasty.core'))).toBe(true)
-  const manifest = manifestOf(path, 'hasty')
-  const { storedBytes, recompressed } = manifest.core as {
-    storedBytes: number
-    recompressed: { fromBytes: number }
-  }
+  const { manifest, json } = manifestOf(path, 'hasty')
+  const { storedBytes = 0, recompressed } = manifest.core
   expect(recompressed).toEqual({ fromBytes: expect.any(Number), level: 3 })
-  expect(recompressed.fromBytes - storedBytes).toBeGreaterThan(before.size * 0.4)
-  expect(violations(schema, manifest)).toEqual([])
+  expect((recompressed?.fromBytes ?? 0) - storedBytes).toBeGreaterThan(before.size * 0.4)
+  expect(violations(schema, json)).toEqual([])
   for (const name of ['done', 'small']) {
-    expect(manifestOf(join(node.destination, `${name}.zip`), name).core['recompressed']).toBe(
+    expect(manifestOf(join(node.destination, `${name}.zip`), name).manifest.core.recompressed).toBe(
       undefined,
     )
   }
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   expect(metrics).toContain('core_dump_recompressions_total{outcome="replaced"} 1')
-  expect(metrics).toContain(
-    `core_dump_recompressed_saved_bytes_total ${before.size - Number(said['bytes'])}`,
-  )
+  expect(metrics).toContain(`core_dump_recompressed_saved_bytes_total ${before.size - size}`)
   expect(await readdir(node.coreDir)).toEqual([])
 })
 
-test('without the setting it is sent as it is', async ({ node }) => {
+test('without RECOMPRESS a bundle is uploaded unchanged', async ({ node }) => {
   await bundle(node, 'hasty', coreOf(2_000_000))
   await node.daemon({ CANARY: 'false' })
   await delivered(node, ['hasty.zip'])
-  expect(manifestOf(join(node.destination, 'hasty.zip'), 'hasty').core['recompressed']).toBe(
+  expect(manifestOf(join(node.destination, 'hasty.zip'), 'hasty').manifest.core.recompressed).toBe(
     undefined,
   )
 })
 
-test('one that is damaged, and one that is no zip, are said and sent as they are [recompress-4]', async ({
+test('a damaged bundle and a file that is no zip are logged and uploaded unchanged [recompress-4]', async ({
   node,
 }) => {
   const path = await bundle(node, 'damaged', coreOf(2_000_000))
@@ -165,7 +161,9 @@ test('one that is damaged, and one that is no zip, are said and sent as they are
   expect(damaged.equals(readFileSync(join(node.destination, 'damaged.zip')))).toBe(true)
 })
 
-test('no upload waits beyond its time, and nothing is left [recompress-3]', async ({ node }) => {
+test('no upload waits longer than its limit, and no file is left [recompress-3]', async ({
+  node,
+}) => {
   const { size } = await stat(await bundle(node, 'huge', HUGE))
   const agent = await node.daemon({ ...ON, RECOMPRESS_MAX_DELAY_SECONDS: '1' })
   await agent.line(/compressing a bundle in full was stopped/)
@@ -204,7 +202,7 @@ test('at idle priority, first to go when memory runs out, without the keys of th
   expect(readFileSync(`/proc/${child}/environ`, 'utf8')).not.toMatch(/S3_|DESTINATION/)
 })
 
-test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one goes on [recompress-2]', async ({
+test('SIGTERM and kill -9 of the agent end the recompression; the next agent repeats it [recompress-2]', async ({
   node,
 }) => {
   const { size, ino } = await stat(await bundle(node, 'huge', HUGE))
@@ -223,7 +221,7 @@ test('SIGTERM ends it in time, kill -9 of the agent ends it too; the next one go
     expect([now.size, now.ino]).toEqual([size, ino])
     expect(await begun()).toBe(signal === 'SIGKILL')
   }
-  // off now: what was left goes all the same, and becomes no second bundle
+  // off now: what was left goes anyway, and becomes no second bundle
   const last = await node.daemon({ CANARY: 'false' })
   await delivered(node, ['huge.zip'])
   await sleep(200)

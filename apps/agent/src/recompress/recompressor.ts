@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { removeRecompressLeftOvers } from '@core-dump-handler/ingest'
 import type { QueueEvent, WaitingFile } from '@core-dump-handler/upload'
+import { messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
-import type { RecompressSettings } from '../settings/settings.ts'
+import type { RecompressSettings } from '../settings/read-settings.ts'
 import { recompressBundle, type Result } from './recompress-bundle.ts'
 import { storedInHaste } from './stored-in-haste.ts'
 
@@ -40,7 +41,7 @@ export class Recompressor {
   }
 
   /** For the queue: how long this bundle is to be left alone. */
-  readonly holdBack = ({ name, bytes }: WaitingFile): number => {
+  readonly defer = ({ name, bytes }: WaitingFile): number => {
     const { minBytes, maxDelayMs, signal } = this.#options
     if (bytes < minBytes || this.#done.has(name) || signal.aborted) return 0
     const now = performance.now()
@@ -87,8 +88,7 @@ export class Recompressor {
       const until = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(leftMs))])
       result = await recompressBundle(path, stored, minFreeBytes, until)
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      result = { outcome: 'failed', code: 'IO', message }
+      result = { outcome: 'failed', code: 'IO', message: messageOf(error) }
     }
     const durationMs = Math.round(performance.now() - started)
     if (result.outcome === 'stopped' || result.outcome === 'failed') await this.#tidy()
@@ -115,7 +115,7 @@ function tell(log: Log, file: string, durationMs: number, result: Result): void 
     case 'kept':
       return log.info(facts, 'bundle not compressed any further: it would save too little')
     case 'busy':
-      return log.info(facts, 'bundle not compressed any further: somebody holds it')
+      return log.info(facts, 'bundle not compressed any further: another process has locked it')
     case 'stopped':
       return log.info(facts, 'compressing a bundle in full was stopped: it stays as it was')
     case 'failed': {

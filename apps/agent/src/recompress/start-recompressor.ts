@@ -1,6 +1,6 @@
 import { removeRecompressLeftOvers } from '@core-dump-handler/ingest'
-import type { Metrics } from '../answer/metrics.ts'
-import type { CommandContext } from '../command.ts'
+import type { Metrics } from '../monitoring/metrics.ts'
+import type { CommandContext } from '../context.ts'
 import type { SpoolKeeper } from '../spool/keep-spool.ts'
 import { Recompressor } from './recompressor.ts'
 

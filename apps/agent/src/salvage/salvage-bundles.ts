@@ -1,17 +1,16 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CommandContext } from '../command.ts'
-import { breather } from './breather.ts'
+import type { CommandContext } from '../context.ts'
 import { Salvager, type SalvagerOptions } from './salvager.ts'
 
 const RESCAN_MS = 30_000
 /** While there are files that may soon have no writer. */
 const SOON_MS = 5000
 const QUIET_MS = 10_000
-// what a composer is given to end after its time limit, and as much again for a slow disk
+// the time for a composer to end after its time limit, and as much again for a slow disk
 const MARGIN_MS = 60_000
 
-/** Makes bundles of what dead composers have left: now, and on a clock, until the signal is aborted. */
+/** Makes bundles of the files of dead composers: at once, and regularly until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
   onSalvaged: SalvagerOptions['onSalvaged'],
@@ -25,7 +24,7 @@ export async function salvageBundles(
       maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
       quietMs: QUIET_MS,
     },
-    onProgress: breather(signal),
+    onProgress: throttle(signal),
     onSalvaged,
   })
   while (!signal.aborted) {
@@ -33,5 +32,17 @@ export async function salvageBundles(
     await sleep(left > 0 ? SOON_MS : RESCAN_MS, undefined, { signal, ref: false }).catch(
       () => undefined,
     )
+  }
+}
+
+const MAX_PAUSE_MS = 1000
+
+/** Await it regularly in long work: it pauses for as long as the work took, so that half of a CPU stays free. */
+export function throttle(signal: AbortSignal): () => Promise<void> {
+  let sinceMs = performance.now()
+  return async () => {
+    const workedMs = Math.min(performance.now() - sinceMs, MAX_PAUSE_MS)
+    await sleep(workedMs, undefined, { signal })
+    sinceMs = performance.now()
   }
 }

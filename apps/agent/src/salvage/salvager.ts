@@ -1,8 +1,10 @@
 import type { BigIntStats } from 'node:fs'
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { Log } from '../log/open-log.ts'
-import { listParts } from './list-parts.ts'
-import { salvagePart, type SalvagedPart, type SalvagePartOptions } from './salvage-part.ts'
+import { type SalvagedPart, salvagePart, type SalvagePartOptions } from './salvage-part.ts'
 import { WriterWatch, type WriterWatchOptions } from './writer-watch.ts'
 
 export type Outcome = SalvagedPart['outcome'] | 'failed'
@@ -10,15 +12,15 @@ export type Outcome = SalvagedPart['outcome'] | 'failed'
 export interface SalvagerOptions extends SalvagePartOptions {
   readonly watch: WriterWatchOptions
   readonly log: Log
-  /** Told of each file, once for each try. */
+  /** Called for each file, once for each attempt. */
   readonly onSalvaged: (outcome: Outcome) => void
 }
 
 const TEXTS: Readonly<Record<SalvagedPart['outcome'], string>> = {
-  whole: 'a composer died with its bundle done: it has its name now',
-  closed: 'a composer died: what it had written is a bundle now',
-  replaced: 'a composer died and nothing it wrote can be used: a record says so',
-  published: 'a composer died with its bundle published: its unfinished name is gone',
+  whole: 'a composer died after it had finished a bundle: the bundle is published now',
+  closed: 'a composer died: what it had written is published as a bundle',
+  replaced: 'a composer died and nothing it wrote can be used: a record of the crash is published',
+  published: 'a composer died after it had published its bundle: the unfinished name is deleted',
 }
 /** After n failures in a row a file waits for so many scans, doubled each time. */
 const MAX_WAIT_SCANS = 120
@@ -37,7 +39,7 @@ export class Salvager {
     this.#watch = new WriterWatch(options.watch)
   }
 
-  /** Looks once, and does what there is to do; tells how many files are left. Never rejects. */
+  /** Looks once and salvages what it can; resolves with how many files are left. Never rejects. */
   async scan(): Promise<number> {
     try {
       const parts = await listParts(this.#directory)
@@ -69,7 +71,7 @@ export class Salvager {
       onSalvaged(outcome)
     } catch (err) {
       if (signal.aborted) return
-      // somebody writes to it, or took it away: not ours to tell
+      // another process writes to it, or deleted it
       if (isIngestError(err) && ['CHANGED', 'NOT_FOUND'].includes(err.code)) return
       const count = (this.#failures.get(file)?.count ?? 0) + 1
       this.#failures.set(file, { count, waitScans: Math.min(2 ** count, MAX_WAIT_SCANS) })
@@ -83,4 +85,21 @@ export class Salvager {
     if (failure === undefined || --failure.waitScans <= 0) return true
     return false
   }
+}
+
+/** The unfinished files of a directory: regular ones, no links, pipes and the like; oldest first. */
+export async function listParts(directory: string): Promise<ReadonlyMap<string, BigIntStats>> {
+  const found: [string, BigIntStats][] = []
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    // a name that is not UTF-8 is not a composer's, and cannot be opened by this one
+    if (
+      !entry.isFile() ||
+      nameOfPartFile(entry.name) === undefined ||
+      entry.name.includes('\uFFFD')
+    )
+      continue
+    const stats = await lstat(join(directory, entry.name), { bigint: true }).catch(() => undefined)
+    if (stats?.isFile()) found.push([entry.name, stats])
+  }
+  return new Map(found.toSorted(([, a], [, b]) => (a.mtimeNs < b.mtimeNs ? -1 : 1)))
 }

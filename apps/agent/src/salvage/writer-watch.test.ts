@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
-import { test } from '../test-support/scratch-node.ts'
-import { listParts } from './list-parts.ts'
-import { livingComposers } from './living-composers.ts'
+import { test } from '@core-dump-handler/testing/agent/scratch-node'
+import { listParts } from './salvager.ts'
+import { runningComposers } from './running-composers.ts'
 import { WriterWatch } from './writer-watch.ts'
 
 /** A process that calls itself `name` and does nothing. */
@@ -22,16 +22,16 @@ function sleeper(name: string, wrap: readonly string[] = []): number {
 }
 
 const pids = async (): Promise<number[]> =>
-  [...(await livingComposers('/proc'))].map((id) => Number(id.split(':')[0]))
+  [...(await runningComposers('/proc'))].map((id) => Number(id.split(':')[0]))
 
-test('a composer is known by its name, whoever runs it, and without any capability', async () => {
+test('a composer is recognised by its name under any user and without any capability', async () => {
   const [deployed, other] = [sleeper('/opt/host/cdc'), sleeper('/opt/host/other')]
   await expect.poll(pids).toContain(deployed)
   expect(await pids()).not.toContain(other)
 
-  const module = JSON.stringify(join(import.meta.dirname, 'living-composers.ts'))
-  const script = `const { livingComposers } = await import(${module})
-    console.log(JSON.stringify([...(await livingComposers('/proc'))]))`
+  const module = JSON.stringify(join(import.meta.dirname, 'running-composers.ts'))
+  const script = `const { runningComposers } = await import(${module})
+    console.log(JSON.stringify([...(await runningComposers('/proc'))]))`
   const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', process.execPath]
   const seen = execFileSync('setpriv', [...bare, '--input-type=module', '-e', script])
   expect(JSON.parse(seen.toString())).toContainEqual(
@@ -56,18 +56,18 @@ test.for([
   await writeFile(join(process, 'status'), 'NSpid:\t4711\n')
   await writeFile(join(process, 'cmdline'), words.replaceAll(' ', '\0'))
   await writeFile(join(process, 'stat'), `4711 (x) S ${'0 '.repeat(18)}77 0`)
-  expect([...(await livingComposers(join(node.dir, 'proc')))]).toEqual(isOne ? ['4711:77'] : [])
+  expect([...(await runningComposers(join(node.dir, 'proc')))]).toEqual(isOne ? ['4711:77'] : [])
 })
 
-test('the title that a program gave itself is no command line', async ({ node }) => {
+test('a title that a program chose is no command line', async ({ node }) => {
   const process = join(node.dir, 'proc/4711')
   await mkdir(process, { recursive: true })
   await writeFile(join(process, 'status'), 'NSpid:\t4711\n')
   await writeFile(join(process, 'cmdline'), 'npm exec vitest run apps/composer\0\0')
-  expect((await livingComposers(join(node.dir, 'proc'))).size).toBe(0)
+  expect((await runningComposers(join(node.dir, 'proc'))).size).toBe(0)
 })
 
-test('a process in a container that calls itself a composer keeps nothing from being salvaged [left-over-7]', async () => {
+test('a process in a container with the name of a composer does not prevent a salvage [left-over-7]', async () => {
   const outside = sleeper('/x/cdc', ['unshare', '--pid', '--fork', '--kill-child'])
   const inside = async (): Promise<string> =>
     execFileSync('ps', ['-o', 'args=', '--ppid', String(outside)]).toString()
@@ -87,7 +87,7 @@ test.skipIf(!canMountSilentFiles())(
     await writeFile(join(procRoot, '4711/cmdline'), '')
     const { release } = await mountSilentFile(join(procRoot, '4711/cmdline'))
     try {
-      expect((await livingComposers(procRoot)).size).toBe(0)
+      expect((await runningComposers(procRoot)).size).toBe(0)
     } finally {
       // before the fixture removes what it is mounted on
       await release()
@@ -95,7 +95,7 @@ test.skipIf(!canMountSilentFiles())(
   },
 )
 
-test('the writer is among those that lived when the file was first seen; later ones do not count', async ({
+test('only composers that ran when the file was first seen count as its writer', async ({
   node,
 }) => {
   const path = join(node.coreDir, '.a.zip.part')
@@ -125,7 +125,7 @@ test('the writer is among those that lived when the file was first seen; later o
   expect(await look()).toEqual([])
 })
 
-test('where processes cannot be seen, only a file older than any composer is given up', async ({
+test('where processes cannot be seen, only a file older than any composer is salvaged', async ({
   node,
 }) => {
   const maxLifeMs = 1500
@@ -142,7 +142,7 @@ test('where processes cannot be seen, only a file older than any composer is giv
   expect(performance.now() - writtenMs).toBeGreaterThan(maxLifeMs)
 })
 
-test('a file written to a moment ago waits', async ({ node }) => {
+test('a file that was written a moment ago is not salvaged yet', async ({ node }) => {
   const path = join(node.coreDir, '.a.zip.part')
   await writeFile(path, 'a')
   const watch = new WriterWatch({ procRoot: '/proc', maxLifeMs: 1e9, quietMs: 60_000 })

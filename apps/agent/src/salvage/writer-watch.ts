@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs'
-import { type ProcessId, livingComposers, seesAllProcesses } from './living-composers.ts'
+import { type ProcessId, runningComposers, seesAllProcesses } from './running-composers.ts'
 
 export interface WriterWatchOptions {
   /** Where the node's `/proc` is. */
@@ -14,15 +14,15 @@ interface Sight {
   /** What changes with each write. */
   readonly state: string
   readonly sinceMs: number
-  /** The composers that lived when it was seen so: its writer is among them, if it lives. */
+  /** The composers that ran when it was seen so: its writer is among them, if it runs. */
   readonly suspects: readonly ProcessId[]
 }
 
 /**
- * Tells whether the writer of an unfinished file is dead. Whoever writes it has started before the
- * file was seen: once every composer that lived then has ended, nobody can write it any more. No
- * clock of the machine is trusted for that, nor is anything asked of the composer. Where processes
- * cannot be seen, the file must have stayed as it is for longer than a composer may live.
+ * Finds unfinished files whose writer is dead. Their writer has started before the file was seen:
+ * once every composer that ran then has ended, no process can write it any more. This trusts no
+ * clock of the machine and asks nothing of the composer. Where processes cannot be seen, the file
+ * must have stayed unchanged for longer than a composer may run.
  */
 export class WriterWatch {
   readonly #options: WriterWatchOptions
@@ -37,7 +37,7 @@ export class WriterWatch {
     const { procRoot, maxLifeMs, quietMs } = this.#options
     const seesAll = await seesAllProcesses(procRoot)
     // after the files were listed: the writer of each is among these
-    const living = files.size > 0 ? await livingComposers(procRoot) : new Set<ProcessId>()
+    const running = files.size > 0 ? await runningComposers(procRoot) : new Set<ProcessId>()
     const now = performance.now()
     const sights = new Map<string, Sight>()
     const abandoned: string[] = []
@@ -45,11 +45,11 @@ export class WriterWatch {
       const state = stateOf(stats)
       const before = this.#sights.get(name)
       const sight =
-        before?.state === state ? before : { state, sinceMs: now, suspects: [...living] }
+        before?.state === state ? before : { state, sinceMs: now, suspects: [...running] }
       sights.set(name, sight)
       const unchangedMs = now - sight.sinceMs
       const isDead = seesAll
-        ? !sight.suspects.some((suspect) => living.has(suspect))
+        ? !sight.suspects.some((suspect) => running.has(suspect))
         : unchangedMs > maxLifeMs
       const isQuiet = unchangedMs >= quietMs || Date.now() - Number(stats.mtimeMs) >= quietMs
       if (isDead && isQuiet) abandoned.push(name)

@@ -4,8 +4,8 @@ import {
   parseComposerSettings,
   type ComposerSettingName,
   type ComposerSettings,
-} from '@core-dump-handler/composer'
-import type { SettingProblem } from './problem.ts'
+} from '@core-dump-handler/capture/settings'
+import type { SettingProblem } from './parse-variables.ts'
 
 // of version 9; the others may be set for the agent with or without `COMP_`
 const ONLY_WITH_PREFIX: ReadonlySet<string> = new Set(
@@ -24,27 +24,22 @@ export function composerEnv(
   const values: Partial<Record<ComposerSettingName, string>> = {}
   const sources: Partial<Record<ComposerSettingName, string>> = {}
   for (const { name } of COMPOSER_SETTINGS) {
-    const source = candidates(name).find((candidate) => env[candidate]?.trim())
+    const source = variablesOf(name).find((variable) => env[variable]?.trim())
     if (source !== undefined) sources[name] = source
     const value = own[name] ?? (source === undefined ? undefined : env[source]?.trim())
     if (value !== undefined) values[name] = value
   }
 
-  const problems = parseComposerSettings(values).bad.map(
-    ({ name, value, expected, defaultValue }): SettingProblem => {
-      delete values[name]
-      const message = `${expected}; ${defaultValue === '' ? 'the default' : `\`${defaultValue}\``} is used`
-      return { variable: sources[name] ?? name, got: value, message }
-    },
-  )
-  return {
-    text: formatComposerEnv(values),
-    settings: parseComposerSettings(values).settings,
-    problems,
-  }
+  const { settings, bad } = parseComposerSettings(values)
+  const problems = bad.map(({ name, value, expected, defaultValue }): SettingProblem => {
+    delete values[name]
+    const message = `${expected}; ${defaultValue === '' ? 'the default' : `\`${defaultValue}\``} is used`
+    return { variable: sources[name] ?? name, got: value, message }
+  })
+  return { text: formatComposerEnv(values), settings, problems }
 }
 
-function candidates(name: ComposerSettingName): readonly string[] {
+function variablesOf(name: ComposerSettingName): readonly string[] {
   if (name === 'EVENT_DIRECTORY') return ['COMP_CORE_EVENT_DIR', 'COMP_EVENT_DIRECTORY']
   return ONLY_WITH_PREFIX.has(name) ? [`COMP_${name}`] : [`COMP_${name}`, name]
 }

@@ -1,11 +1,11 @@
-import type { SettingProblem } from './problem.ts'
+import type { SettingProblem } from './parse-variables.ts'
 
 const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [
   name,
   name.toLowerCase(),
 ])
 
-/** Proxies for the way to the store, by the variables that everybody knows; lower case wins, as in curl(1). */
+/** Proxies for the way to the store, by the usual variables; lower case wins, as in curl(1). */
 export function proxySettings(env: Readonly<NodeJS.ProcessEnv>): {
   readonly proxyEnv?: Readonly<Record<string, string>>
   /** Passwords in the URLs. */

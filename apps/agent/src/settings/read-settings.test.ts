@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { S3Credentials } from '@core-dump-handler/upload'
 import { expect, test } from 'vitest'
 import { redactor } from '../log/redact.ts'
 import { readSettings } from './read-settings.ts'
+import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
   readSettings(env).problems.map(({ variable }) => variable)
@@ -104,7 +104,7 @@ test.for([
   ['SCHEDULE', '0 0 0 30 2 *'],
   ['SCHEDULE', 'hourly'],
   ['USE_INOTIFY', 'yes'],
-])('B15: %s=%s is refused in words and bundles are carried all the same', ([name, value]) => {
+])('B15: %s=%s is refused in words and bundles are uploaded anyway', ([name, value]) => {
   const { settings, problems } = readSettings({ [name!]: value, DESTINATION: 'file:/d' })
   expect(settings.trigger).toEqual({ kind: 'interval', intervalMs: 60_000 })
   expect(problems).toEqual([
@@ -178,13 +178,36 @@ test('the S3 variables of version 9 name a destination', () => {
   expect(settings.secrets).toEqual(['key-with-blanks-around', 'secret-1'])
 })
 
+test('S3_PREFIX beside DESTINATION is reported, because it has no effect', () => {
+  const { settings, problems } = readSettings({ DESTINATION: 's3://cores/a', S3_PREFIX: 'b' })
+  expect(settings.destination?.url).toBe('s3://cores/a')
+  expect(problems).toEqual([
+    {
+      variable: 'S3_PREFIX',
+      got: 'b',
+      message: 'has no effect beside DESTINATION: write the prefix into that URL',
+    },
+  ])
+})
+
+test('each variable has a row with what it accepts and its default', () => {
+  const rows = new Map(VARIABLE_ROWS.map((row) => [row.name, row]))
+  expect(rows.get('TAMPER')).toEqual({
+    name: 'TAMPER',
+    defaultValue: 'restore',
+    accepts: 'one of restore, report',
+  })
+  expect(rows.get('INTERVAL')?.defaultValue).toBeUndefined()
+  expect(VARIABLE_ROWS.filter(({ accepts }) => accepts === '')).toEqual([])
+})
+
 test('a region that is a host name is the endpoint, as in version 9', () => {
   const { settings } = readSettings({ S3_BUCKET_NAME: 'b', S3_REGION: 's3.rook.svc:80' })
   expect(settings.destination?.s3.endpoint).toBe('https://s3.rook.svc:80')
   expect(settings.destination?.s3.region).toBeUndefined()
 })
 
-test('the placeholder XXX counts as unset and is said so, so that a role is used [B12]', () => {
+test('the placeholder XXX is reported and counts as not set, so that a role is used [B12]', () => {
   const { settings, problems } = readSettings({
     S3_ACCESS_KEY: 'XXX',
     S3_SECRET: 'XXX',
@@ -216,7 +239,8 @@ test('keys come from files too, trimmed; a file that cannot be used is named, no
     await writeFile(broken!, 'torn\nsecret-of-file')
     const env = { S3_BUCKET_NAME: 'b', S3_ACCESS_KEY_FILE: access, S3_SECRET_FILE: secret }
     const read = readSettings(env).settings
-    const keys = read.destination?.s3.credentials as () => Promise<S3Credentials>
+    const keys = read.destination?.s3.credentials
+    if (typeof keys !== 'function') throw new Error('The keys of files are not read again')
     expect(await keys()).toEqual({
       accessKeyId: 'access-of-file',
       secretAccessKey: 'secret-of-file',
@@ -257,7 +281,7 @@ test('B27: no complaint repeats a secret', () => {
   expect(settings.secrets).toContain('canary\nsecret')
 })
 
-test('proxies are those everybody knows; one that makes no sense is told without its password', () => {
+test('the usual proxy variables are used; an invalid one is reported without its password', () => {
   const { settings, problems } = readSettings({
     DESTINATION: 's3://b',
     INTERVAL: '1000',

@@ -1,19 +1,34 @@
 import type { S3Options } from '@core-dump-handler/upload'
 import { composerEnv } from './composer-env.ts'
-import { destinationSettings } from './destination.ts'
-import { parseVariables } from './parse-variables.ts'
-import type { SettingProblem } from './problem.ts'
+import { parseVariables, type SettingProblem } from './parse-variables.ts'
 import { proxySettings } from './proxy-env.ts'
-import { type S3Keys, s3Keys } from './s3-keys.ts'
-import type { AgentSettings, Trigger } from './settings.ts'
+import {
+  type DestinationSettings,
+  destinationSettings,
+  type S3Keys,
+  s3Keys,
+} from './s3-settings.ts'
 import type { Variables } from './variables.ts'
 
-/** A trigger that was asked for but cannot be read still means: carry. */
+/** When bundles are uploaded; `none`: CORE_DIR is left to another program. */
+export type Trigger =
+  | { readonly kind: 'interval'; readonly intervalMs: number }
+  | { readonly kind: 'schedule'; readonly pattern: string }
+  | { readonly kind: 'watch' }
+  | { readonly kind: 'none' }
+
+/** A trigger that was asked for but cannot be read still means: upload. */
 const FALLBACK_INTERVAL_MS = 60_000
 const HOUR_MS = 3_600_000
 
 /** Uploads from the composer without the disk were removed. */
 const REMOVED = ['STRAIGHT_TO_STORE', 'STRAIGHT_HOLD_MS'] as const
+
+/** The typed settings of an agent. */
+export type AgentSettings = Readonly<ReturnType<typeof toSettings>>
+
+/** Which bundles are compressed in full before they are sent, and for how long they wait for that. */
+export type RecompressSettings = NonNullable<AgentSettings['recompress']>
 
 /** Typed settings from variables; never throws: what cannot be used falls back and is listed. */
 export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
@@ -22,17 +37,16 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
 } {
   const { variables, problems } = parseVariables(env)
   const keys = s3Keys(variables)
-  const { HOST_DIR: hostDir, CORE_DIR: coreDir } = variables
   const proxy = proxySettings(env)
   const all = [...problems, ...keys.problems, ...proxy.problems]
   const trigger = chooseTrigger(variables, all)
   all.push(...removedSettings(env))
   const composer = composerEnv(env, {
     USE_CRIO_CONF: String(variables.DEPLOY_CRIO_CONFIG),
-    CORE_DIR: coreDir,
+    CORE_DIR: variables.CORE_DIR,
     // left alone, the composer looks in the usual places itself
     ...(env['CRIO_ENDPOINT']?.trim() && { CRI_ENDPOINT: variables.CRIO_ENDPOINT }),
-    ...(!env['COMP_CORE_EVENT_DIR']?.trim() && { EVENT_DIRECTORY: `${hostDir}/events` }),
+    ...(!env['COMP_CORE_EVENT_DIR']?.trim() && { EVENT_DIRECTORY: `${variables.HOST_DIR}/events` }),
   })
   all.push(...composer.problems)
   const secrets = secretsOf(env, variables, [
@@ -46,10 +60,30 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
       message: 'is not set, nor is S3_BUCKET_NAME: bundles stay on the node until one of them is',
     })
   }
-  const settings: AgentSettings = {
-    hostDir,
-    coreDir,
+  if (variables.DESTINATION !== undefined && variables.S3_PREFIX !== '') {
+    all.push({
+      variable: 'S3_PREFIX',
+      got: variables.S3_PREFIX,
+      message: 'has no effect beside DESTINATION: write the prefix into that URL',
+    })
+  }
+  const settings = toSettings(variables, { composer, trigger, destination, secrets })
+  return { settings, problems: all }
+}
+
+interface Derived {
+  readonly composer: ReturnType<typeof composerEnv>
+  readonly trigger: Trigger
+  readonly destination: DestinationSettings | undefined
+  readonly secrets: readonly string[]
+}
+
+function toSettings(variables: Variables, { composer, trigger, destination, secrets }: Derived) {
+  return {
+    hostDir: variables.HOST_DIR,
+    coreDir: variables.CORE_DIR,
     eventDir: composer.settings.eventDirectory,
+    /** Whether the composer writes event files there. */
     coreEvents: composer.settings.coreEvents,
     suidDumpable: variables.SUID_DUMPABLE,
     sysctlRoot: variables.SYSCTL_ROOT,
@@ -57,11 +91,17 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     deployCrictl: variables.DEPLOY_CRIO_EXE,
     crioEndpoint: variables.CRIO_ENDPOINT,
     trigger,
+    /** Absent: no setting says where bundles go. */
     ...(destination && { destination }),
+    /** Text of the composer's `.env`. */
     composerEnv: composer.text,
+    /** The composer writes no core where less than this would be left free in CORE_DIR. */
     minFreeBytes: composer.settings.minFreeBytes,
+    /** After so long a composer ends, done or not. */
     composerTimeoutMs: composer.settings.timeoutMs,
+    /** Where composer and agent find the processes of the node. */
     procRoot: composer.settings.procRoot,
+    /** What may wait in CORE_DIR; 0: no limit. */
     spool: {
       maxBytes: variables.SPOOL_MAX_BYTES,
       maxFiles: variables.SPOOL_MAX_FILES,
@@ -73,24 +113,26 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
         maxDelayMs: variables.RECOMPRESS_MAX_DELAY_SECONDS * 1000,
       },
     }),
+    /** 0: no HTTP server. */
     healthPort: variables.HEALTH_PORT,
-    // with a selector the canary's own pod may not be one whose crashes are kept
+    /** Whether a process is made to crash after the set-up. With a selector its own pod may not be one whose crashes are kept. */
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',
     podEvents: variables.POD_EVENTS,
+    /** What is done when another program changes one of our sysctls. */
     tamper: variables.TAMPER,
+    /** Values that must never be written anywhere; more are added when key files change. */
     secrets,
   }
-  return { settings, problems: all }
 }
 
-/** Keys of files are read when they are asked for, and from then on never told either. */
+/** Keys of files are read when they are asked for, and are secrets from then on. */
 function credentialsOf(
-  { credentials, again }: S3Keys,
+  { credentials, readAgain }: S3Keys,
   secrets: string[],
 ): S3Options['credentials'] {
-  if (again === undefined) return credentials
+  if (readAgain === undefined) return credentials
   return async () => {
-    const keys = again()
+    const keys = readAgain()
     secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
     return keys
   }
@@ -116,7 +158,7 @@ function chooseTrigger(variables: Variables, problems: SettingProblem[]): Trigge
   if (asked === undefined) return { kind: 'none' }
   problems.push({
     variable: asked.variable,
-    message: `says that bundles are to be carried, so they are, each ${FALLBACK_INTERVAL_MS} ms`,
+    message: `asks for uploads, so bundles are uploaded each ${FALLBACK_INTERVAL_MS} ms`,
   })
   return { kind: 'interval', intervalMs: FALLBACK_INTERVAL_MS }
 }
@@ -124,7 +166,7 @@ function chooseTrigger(variables: Variables, problems: SettingProblem[]): Trigge
 function secretsOf(
   env: Readonly<NodeJS.ProcessEnv>,
   { S3_ACCESS_KEY, S3_SECRET }: Variables,
-  more: readonly string[] = [],
+  more: readonly string[],
 ): string[] {
   const aws = [env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY'], env['AWS_SESSION_TOKEN']]
   // also those that could not be used: a broken secret is a secret

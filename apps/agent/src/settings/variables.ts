@@ -4,41 +4,54 @@ import * as v from 'valibot'
 export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 const MAX_TIMER_MS = 2 ** 31 - 1
 
-const oneOf = <const T extends string>(...values: T[]) =>
-  v.pipe(v.string(), v.toLowerCase(), v.picklist(values, `expected one of ${values.join(', ')}`))
+function matching(accepts: string, pattern: RegExp) {
+  return v.pipe(v.string(), v.regex(pattern, `expected ${accepts}`), v.description(accepts))
+}
+
+function oneOf<const T extends string>(...values: T[]) {
+  const accepts = `one of ${values.join(', ')}`
+  return v.pipe(
+    v.string(),
+    v.toLowerCase(),
+    v.picklist(values, `expected ${accepts}`),
+    v.description(accepts),
+  )
+}
 
 const bool = v.pipe(
   v.string(),
   v.toLowerCase(),
   v.picklist(['true', 'false'], 'expected `true` or `false`'),
   v.transform((value) => value === 'true'),
+  v.description('`true` or `false`'),
 )
 
 function integer(min: number, max: number, unit = '') {
-  const expected = `expected a whole number${unit} from ${min} to ${max}`
+  const accepts = `a whole number${unit} from ${min} to ${max}`
   return v.pipe(
     v.string(),
-    v.regex(/^\d{1,16}$/, expected),
+    v.regex(/^\d{1,16}$/, `expected ${accepts}`),
     v.transform(Number),
-    v.minValue(min, expected),
-    v.maxValue(max, expected),
+    v.minValue(min, `expected ${accepts}`),
+    v.maxValue(max, `expected ${accepts}`),
+    v.description(accepts),
   )
 }
 
 const path = v.pipe(
-  v.string(),
-  v.regex(/^\/\P{Cc}*$/u, 'expected an absolute path'),
+  matching('an absolute path', /^\/\P{Cc}*$/u),
   v.transform((value) => value.replace(/(?<=.)\/+$/, '')),
+  v.description('an absolute path'),
 )
-const text = v.pipe(v.string(), v.regex(/^\P{Cc}*$/u, 'expected one line of text'))
+const text = matching('one line of text', /^\P{Cc}*$/u)
 // what is signed must be sendable: a line break inside a key is a broken Secret, not a key
-const key = v.pipe(v.string(), v.regex(/^[!-~]+$/, 'expected printable ASCII without blanks'))
+const key = matching('printable ASCII without blanks', /^[!-~]+$/)
 
-const url = (expected: string, pattern: RegExp) =>
+const url = (accepts: string, pattern: RegExp) =>
   v.pipe(
-    v.string(),
-    v.regex(pattern, expected),
+    matching(accepts, pattern),
     v.regex(/^[^@]*$|^[^/]*\/\/[^/@]*\/.*$/, 'expected no user and password in the URL'),
+    v.description(accepts),
   )
 
 /** Six fields, seconds first (a seventh is the year), weekdays 1 = Sunday to 7: as version 9 read them. */
@@ -57,8 +70,14 @@ function isSchedule(value: string): boolean {
   }
 }
 
-/** Every variable of the agent but the `COMP_*` ones; empty counts as unset. */
+const SCHEDULE = 'a cron expression of six fields, seconds first, that comes due'
+
+/**
+ * Every variable of the agent except the `COMP_*` ones: its default as text, what it accepts, and
+ * the type of its value. An empty variable counts as not set.
+ */
 export const VARIABLES = {
+  /** `cdc`, `.env`, `crictl`, `crictl.yaml`, `*.bak` and `composer.log` are in this directory. */
   HOST_DIR: v.optional(path, DEFAULT_HOST_DIR),
   CORE_DIR: v.optional(path, `${DEFAULT_HOST_DIR}/cores`),
   SUID_DUMPABLE: v.optional(oneOf('0', '1', '2'), '2'),
@@ -69,18 +88,12 @@ export const VARIABLES = {
   CRIO_ENDPOINT: v.optional(text, 'unix:///run/containerd/containerd.sock'),
   INTERVAL: v.optional(integer(1000, MAX_TIMER_MS, ' of milliseconds')),
   SCHEDULE: v.optional(
-    v.pipe(
-      v.string(),
-      v.check(
-        isSchedule,
-        'expected a cron expression of six fields, seconds first, that comes due',
-      ),
-    ),
+    v.pipe(v.string(), v.check(isSchedule, `expected ${SCHEDULE}`), v.description(SCHEDULE)),
   ),
   USE_INOTIFY: v.optional(bool, 'false'),
   DESTINATION: v.optional(
     url(
-      'expected a URL such as `s3://bucket/prefix` or `file:/directory`',
+      'a URL such as `s3://bucket/prefix` or `file:/directory`',
       /^(s3:\/\/[^/]|file:\/)\P{Cc}*$/u,
     ),
   ),
@@ -88,20 +101,19 @@ export const VARIABLES = {
   S3_SECRET: v.optional(key),
   S3_ACCESS_KEY_FILE: v.optional(path),
   S3_SECRET_FILE: v.optional(path),
-  S3_BUCKET_NAME: v.optional(
-    v.pipe(v.string(), v.regex(/^[\w.-]+$/, 'expected the name of a bucket')),
-  ),
+  S3_BUCKET_NAME: v.optional(matching('the name of a bucket', /^[\w.-]+$/)),
   S3_PREFIX: v.optional(text, ''),
-  S3_REGION: v.optional(
-    v.pipe(v.string(), v.regex(/^[\w.:/-]+$/, 'expected the name of a region')),
-  ),
-  S3_ENDPOINT: v.optional(url('expected a URL or a host name', /^(https?:\/\/)?[^\s/]+(\/\S*)?$/i)),
+  S3_REGION: v.optional(matching('the name of a region', /^[\w.:/-]+$/)),
+  S3_ENDPOINT: v.optional(url('a URL or a host name', /^(https?:\/\/)?[^\s/]+(\/\S*)?$/i)),
   S3_PATH_STYLE: v.optional(bool),
   S3_CA_FILE: v.optional(path),
   S3_SSE: v.optional(
-    v.picklist(
-      ['AES256', 'aws:kms', 'aws:kms:dsse'],
-      'expected `AES256`, `aws:kms` or `aws:kms:dsse`',
+    v.pipe(
+      v.picklist(
+        ['AES256', 'aws:kms', 'aws:kms:dsse'],
+        'expected `AES256`, `aws:kms` or `aws:kms:dsse`',
+      ),
+      v.description('`AES256`, `aws:kms` or `aws:kms:dsse`'),
     ),
   ),
   S3_KMS_KEY_ID: v.optional(text),
@@ -130,3 +142,20 @@ export const VARIABLES = {
 export const SCHEMA: v.ObjectSchema<typeof VARIABLES, undefined> = v.object(VARIABLES)
 export type Variables = v.InferOutput<typeof SCHEMA>
 export type VariableName = keyof Variables
+
+/** One row of the table of settings. */
+export interface VariableRow {
+  readonly name: string
+  /** As it would be written; `undefined`: not set. */
+  readonly defaultValue: string | undefined
+  readonly accepts: string
+}
+
+/** All variables of the agent except the `COMP_*` ones, for documents. */
+export const VARIABLE_ROWS: readonly VariableRow[] = Object.entries(VARIABLES).map(
+  ([name, schema]) => ({
+    name,
+    defaultValue: schema.default,
+    accepts: v.getDescription(schema.wrapped) ?? '',
+  }),
+)

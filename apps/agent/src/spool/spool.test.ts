@@ -16,7 +16,7 @@ import { ZipWriter, createPartFile } from '@core-dump-handler/ingest'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readBundle } from '@core-dump-handler/bundle'
-import { closeWindows } from './close-windows.ts'
+import { recordSuppressed } from './record-suppressed.ts'
 import { Spool } from './spool.ts'
 
 let dir: string
@@ -62,7 +62,7 @@ function open(limits: { maxBytes?: number; maxFiles?: number; maxAgeMs?: number 
 const openFiles = (): number => readdirSync('/proc/self/fd').length
 const list = async (): Promise<string[]> => (await readdir(dir)).toSorted()
 
-test('what is dropped is told by one record for each workload, and counted', async () => {
+test('evicted bundles are recorded once per workload, and counted', async () => {
   for (let i = 1; i <= 4; i++) await bundle(`a${i}`, 'a', 100 - i)
   await bundle('b1', 'b', 99)
   await open({ maxAgeMs: 1000 }).look()
@@ -82,7 +82,7 @@ test('what is dropped is told by one record for each workload, and counted', asy
   ])
 })
 
-test('records of earlier drops become one that tells all of them', async () => {
+test('records of earlier evictions become one record of all', async () => {
   await bundle('a1', 'a', 500)
   const spool = open({ maxFiles: 2 })
   for (let i = 2; i <= 8; i++) {
@@ -99,7 +99,7 @@ test('records of earlier drops become one that tells all of them', async () => {
   expect(dropped).toHaveLength(gone.length)
 })
 
-test('what is on its way, and what is no bundle, is left alone', async () => {
+test('bundles that are being uploaded and other files are not evicted', async () => {
   for (let i = 1; i <= 3; i++) await bundle(`a${i}`, 'a', 100 - i)
   await writeFile(join(dir, '.a9.zip.part'), 'x')
   await mkdir(join(dir, 'd.zip'))
@@ -120,7 +120,7 @@ test('what is on its way, and what is no bundle, is left alone', async () => {
   expect(await list()).not.toContain('a2.zip')
 })
 
-test('what is held stays, and counts as it is once it is released', async () => {
+test('a held bundle stays, and counts with its new size after the release', async () => {
   for (let i = 1; i <= 3; i++) await bundle(`a${i}`, 'a', 100 - i)
   const { size } = await stat(join(dir, 'a2.zip'))
   const spool = open({ maxBytes: 2.5 * size })
@@ -137,7 +137,7 @@ test('what is held stays, and counts as it is once it is released', async () => 
   expect(await list()).toEqual(['a1.zip', 'a2.zip', 'a3.zip'])
 })
 
-test('a file that cannot be read is dropped with a record that says so', async () => {
+test('an unreadable file is evicted with a record that reports it', async () => {
   for (const name of ['x1.zip', 'x2.zip']) await writeFile(join(dir, name), Buffer.alloc(9000))
   await utimes(join(dir, 'x1.zip'), 1, 1)
   await open({ maxBytes: 10_000 }).look()
@@ -146,7 +146,7 @@ test('a file that cannot be read is dropped with a record that says so', async (
   expect(manifest?.identity).toMatchObject({ status: 'unverified', reason: expect.any(String) })
 })
 
-test('crashes that a composer suppressed are told when their window is over', async () => {
+test('crashes that a composer suppressed are recorded when their window is over', async () => {
   const hostDir = join(dir, 'host')
   const coreDir = join(dir, 'cores')
   await mkdir(join(hostDir, 'rate'), { recursive: true })
@@ -172,7 +172,7 @@ test('crashes that a composer suppressed are told when their window is over', as
   await write(now, 1000, facts)
   let suppressed = 0
   const onSuppressed = (crashes: number): void => void (suppressed += crashes)
-  await closeWindows({ hostDir, coreDir, nodeName: 'n', onSuppressed })
+  await recordSuppressed({ hostDir, coreDir, nodeName: 'n', onSuppressed })
   expect(suppressed).toBe(996)
   expect((await readdir(join(hostDir, 'rate'))).toSorted()).toEqual([now, `${now}.json`])
   const [record = '', ...others] = await readdir(coreDir)
@@ -182,11 +182,11 @@ test('crashes that a composer suppressed are told when their window is over', as
     crash: { exe: '/bin/x', signal: 11 },
     core: { bytes: 0, reason: expect.stringMatching(/^996 more crashes of this workload/) },
   })
-  await closeWindows({ hostDir, coreDir, nodeName: 'n', all: true, onSuppressed })
+  await recordSuppressed({ hostDir, coreDir, nodeName: 'n', all: true, onSuppressed })
   expect(await readdir(join(hostDir, 'rate'))).toEqual([])
 })
 
-test('many bundles that go at once are read one after the other', async () => {
+test('many bundles that are evicted at once are read one after the other', async () => {
   for (let i = 0; i < 300; i++) await bundle(`a${i}`, 'a', 400 - i)
   const before = openFiles()
   let most = 0

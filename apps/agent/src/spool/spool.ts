@@ -3,25 +3,26 @@ import { basename, join } from 'node:path'
 import { readBundle, writeRecord } from '@core-dump-handler/bundle'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { QueueEvent } from '@core-dump-handler/upload'
+import { codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import {
-  chooseDrops,
-  type DropReason,
+  chooseEvictions,
+  type EvictionReason,
   type SpoolFile,
   type SpoolLimits,
   workloadOf,
-} from './choose-drops.ts'
-import { type DroppedFacts, recordOfDrops } from './record-drops.ts'
+} from './choose-evictions.ts'
+import { type EvictedBundle, recordOfEvictions } from './record-evictions.ts'
 
 type Size = Pick<SpoolFile, 'bytes' | 'mtimeMs'>
 
 export interface SpoolOptions {
   readonly limits: SpoolLimits
   readonly log: Log
-  readonly onDropped: (reason: DropReason) => void
+  readonly onDropped: (reason: EvictionReason) => void
 }
 
-/** Keeps CORE_DIR within limits. A bundle's size is asked once, its content only when something must go. */
+/** Keeps CORE_DIR within limits. The size of a bundle is read once, its content only when bundles must be evicted. */
 export class Spool {
   readonly #directory: string
   readonly #options: SpoolOptions
@@ -34,39 +35,39 @@ export class Spool {
     this.#options = options
   }
 
-  /** Told of all that the queue does: what is on its way is never dropped. */
+  /** Call it with each event of the queue: a bundle that is being uploaded is never evicted. */
   note(event: QueueEvent): void {
     if (event.type === 'started') this.#busy.add(basename(event.file))
     else if ('file' in event && event.type !== 'progress') this.#busy.delete(basename(event.file))
   }
 
-  /** Not dropped until it is released: somebody is at it. */
+  /** The bundle is not evicted until its release. */
   hold(name: string): void {
     this.#busy.add(name)
   }
 
-  /** It may be another one of another size now. */
+  /** The file may have another size now. */
   release(name: string): void {
     this.#busy.delete(name)
     this.#sizes.delete(name)
   }
 
-  /** Looks once, and drops what must go. Rejects when the directory cannot be read. */
+  /** Looks once and evicts bundles over the limits. Rejects when the directory cannot be read. */
   async look(): Promise<void> {
     await this.#measure()
     if (!this.#isOver()) return
     const files: SpoolFile[] = []
     for (const [name, size] of this.#sizes) {
-      files.push({ name, ...size, ...(await this.#know(name)), busy: this.#busy.has(name) })
+      files.push({ name, ...size, ...(await this.#classify(name)), busy: this.#busy.has(name) })
     }
-    const drops = chooseDrops(files, this.#options.limits, Date.now())
-    for (const group of Map.groupBy(drops, ({ file }) => file.workload).values()) {
-      // one by one: a tenth of all that waits may be thousands
-      const told: DroppedFacts[] = []
-      for (const drop of group) {
-        told.push({ ...drop, facts: await readBundle(this.#path(drop.file.name)) })
+    const evictions = chooseEvictions(files, this.#options.limits, Date.now())
+    for (const group of Map.groupBy(evictions, ({ file }) => file.workload).values()) {
+      // one after the other: a tenth of all waiting bundles may be thousands
+      const evicted: EvictedBundle[] = []
+      for (const eviction of group) {
+        evicted.push({ ...eviction, facts: await readBundle(this.#path(eviction.file.name)) })
       }
-      await this.#drop(told)
+      await this.#evict(evicted)
     }
   }
 
@@ -85,7 +86,7 @@ export class Spool {
     )
   }
 
-  /** A published bundle does not change unless it is held: only new names are asked for. */
+  /** A published bundle does not change unless it is held: only the sizes of new names are read. */
   async #measure(): Promise<void> {
     const sizes = new Map<string, Size>()
     for (const name of await readdir(this.#directory)) {
@@ -99,37 +100,40 @@ export class Spool {
     this.#sizes = sizes
   }
 
-  async #know(name: string): Promise<Pick<SpoolFile, 'workload' | 'hasCore'>> {
+  async #classify(name: string): Promise<Pick<SpoolFile, 'workload' | 'hasCore'>> {
     const known = this.#known.get(name)
     if (known !== undefined) return known
     const facts = await readBundle(this.#path(name))
-    const told = { workload: workloadOf(facts.manifest), hasCore: facts.manifest?.core.bytes !== 0 }
-    this.#known.set(name, told)
-    return told
+    const kind = { workload: workloadOf(facts.manifest), hasCore: facts.manifest?.core.bytes !== 0 }
+    this.#known.set(name, kind)
+    return kind
   }
 
-  /** First the record, then what it stands for; the other way round only where the disk is full. */
-  async #drop(drops: readonly DroppedFacts[]): Promise<void> {
+  /** Writes the record before it deletes the bundles; where the disk is full, deletes one bundle first. */
+  async #evict(evicted: readonly EvictedBundle[]): Promise<void> {
     const { log, onDropped } = this.#options
-    const record = recordOfDrops(drops)
+    const record = recordOfEvictions(evicted)
     if (record === undefined) return
     const write = async (): Promise<string> => writeRecord(this.#directory, record)
     const file = await write().catch(async (error: unknown) => {
       if (!isIngestError(error) || error.code !== 'NO_SPACE') throw error
-      await this.#unlink(drops[0])
+      await this.#unlink(evicted[0])
       return write()
     })
-    for (const drop of drops) {
-      await this.#unlink(drop)
-      if (drop.file.hasCore) onDropped(drop.reason)
+    for (const bundle of evicted) {
+      await this.#unlink(bundle)
+      if (bundle.file.hasCore) onDropped(bundle.reason)
     }
-    log.warn({ record: file, bundles: drops.length, reason: drops[0]?.reason }, 'bundles dropped')
+    log.warn(
+      { record: file, bundles: evicted.length, reason: evicted[0]?.reason },
+      'bundles deleted to keep CORE_DIR within its limits; a record lists them',
+    )
   }
 
-  async #unlink(drop: DroppedFacts | undefined): Promise<void> {
-    if (drop === undefined) return
-    await unlink(this.#path(drop.file.name)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
+  async #unlink(bundle: EvictedBundle | undefined): Promise<void> {
+    if (bundle === undefined) return
+    await unlink(this.#path(bundle.file.name)).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error
     })
   }
 

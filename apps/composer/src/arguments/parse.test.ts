@@ -2,8 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { FLAGS } from './flags.ts'
-import { type Arguments, parseArguments as parseBytes } from './parse.ts'
+import { type Arguments, FLAGS, parseArguments as parseBytes } from './parse.ts'
 import { rawArguments } from './raw.ts'
 
 const parseArguments = (words: string[]): Arguments =>
@@ -19,9 +18,9 @@ test.for(SHORT)('takes --%s and -%s in every form', ([name, short]) => {
     [`--${name}=v=1`],
     [`--${name}`, 'v=1'],
   ]) {
-    const { values, problems } = parseArguments(words)
+    const { values, warnings } = parseArguments(words)
     expect(values, words.join(' ')).toEqual({ [name]: 'v=1' })
-    expect(problems).toEqual([])
+    expect(warnings).toEqual([])
   }
 })
 
@@ -41,8 +40,8 @@ test('takes a value that looks like a flag as the value it is', () => {
   })
 })
 
-test('records what it does not know, never fails', () => {
-  const { values, problems } = parseArguments([
+test('records unknown words and does not fail', () => {
+  const { values, warnings } = parseArguments([
     '-e=Web',
     'Content',
     '--wat',
@@ -53,16 +52,16 @@ test('records what it does not know, never fails', () => {
     '-s',
   ])
   expect(values).toEqual({ 'exe-name': 'Web', pid: '7' })
-  expect(problems.map(({ code }) => code)).toEqual([
+  expect(warnings.map(({ code }) => code)).toEqual([
     ...Array.from({ length: 5 }, () => 'UNKNOWN_ARGUMENT'),
     'MISSING_VALUE',
   ])
 })
 
-test('lets the last of a repeated flag win and says so', () => {
-  const { values, problems } = parseArguments(['-P=1', '-P=2'])
+test('takes the last of a repeated flag, with a warning', () => {
+  const { values, warnings } = parseArguments(['-P=1', '-P=2'])
   expect(values['host-pid']).toBe('2')
-  expect(problems).toMatchObject([{ code: 'REPEATED_ARGUMENT' }])
+  expect(warnings).toMatchObject([{ code: 'REPEATED_ARGUMENT' }])
 })
 
 test('takes switches, also with a value', () => {
@@ -76,10 +75,10 @@ test('takes switches, also with a value', () => {
 
 test('keeps the bytes of a name cut inside a character beside its text', () => {
   const comm = Buffer.from('-e=caf\xc3', 'latin1')
-  const { values, undecoded, problems } = parseBytes([comm, Buffer.from('-h=é')])
+  const { values, undecoded, warnings } = parseBytes([comm, Buffer.from('-h=é')])
   expect(values).toEqual({ 'exe-name': 'caf\uFFFD', hostname: 'é' })
   expect(undecoded).toEqual({ 'exe-name': Buffer.from('caf\xc3', 'latin1') })
-  expect(problems).toEqual([])
+  expect(warnings).toEqual([])
 })
 
 test('gets the bytes of words that are not UTF-8 from the command line', async () => {

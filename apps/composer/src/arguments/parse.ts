@@ -1,6 +1,35 @@
 import { isUtf8 } from 'node:buffer'
 import type { Warning } from '@core-dump-handler/bundle'
-import { FLAGS, type FlagName, SWITCHES, type SwitchName, flagsByToken } from './flags.ts'
+
+// every flag that has a value, by its long name; core(5) has the template characters of the kernel
+export const FLAGS = {
+  'limit-size': 'c',
+  'exe-name': 'e',
+  pid: 'p',
+  signal: 's',
+  timestamp: 't',
+  dir: 'd',
+  hostname: 'h',
+  pathname: 'E',
+  timeout: 'T',
+  'test-threads': '',
+  'host-pid': 'P',
+  'host-tid': 'I',
+  uid: 'u',
+  gid: 'g',
+  'dump-mode': 'M',
+  pidfd: 'F',
+} as const
+
+const SWITCHES = {
+  'disable-compression': 'D',
+  help: '',
+  version: 'V',
+  'self-test': '',
+} as const
+
+export type FlagName = keyof typeof FLAGS
+export type SwitchName = keyof typeof SWITCHES
 
 export interface Arguments {
   /** Bytes that are not UTF-8 are U+FFFD. */
@@ -9,22 +38,32 @@ export interface Arguments {
   readonly undecoded: Readonly<Partial<Record<FlagName, Buffer>>>
   readonly switches: ReadonlySet<SwitchName>
   /** Unknown, surplus and repeated words; never a reason to lose a dump. */
-  readonly problems: readonly Warning[]
+  readonly warnings: readonly Warning[]
 }
 
-const VALUED = flagsByToken(FLAGS)
-const SWITCHED = flagsByToken(SWITCHES)
+const VALUED = byToken(FLAGS)
+const SWITCHED = byToken(SWITCHES)
+
+/** `-x` and `--long` to the long name. */
+function byToken<T extends string>(flags: Readonly<Record<T, string>>): Map<string, T> {
+  const tokens = new Map<string, T>()
+  for (const name in flags) {
+    tokens.set(`--${name}`, name)
+    if (flags[name] !== '') tokens.set(`-${flags[name]}`, name)
+  }
+  return tokens
+}
 
 /**
- * The command line in all forms of version 9: `-x=v`, `-x v`, `-xv`, `--long=v`, `--long v`.
+ * The command line in all forms of v9: `-x=v`, `-x v`, `-xv`, `--long=v`, `--long v`.
  * Of a repeated flag the last one counts: before Linux 5.3 a program's name could bring
- * flags of its own, and what the kernel says itself comes last in our pattern.
+ * flags of its own, and what the kernel itself reports comes last in our pattern.
  */
 export function parseArguments(raw: readonly Buffer[]): Arguments {
   const values: Partial<Record<FlagName, string>> = {}
   const undecoded: Partial<Record<FlagName, Buffer>> = {}
   const switches = new Set<SwitchName>()
-  const problems: Warning[] = []
+  const warnings: Warning[] = []
   // latin1 maps bytes to characters one to one: nothing is lost until a value is decoded
   const words = raw.map((word) => word.toString('latin1'))
   for (let at = 0; at < words.length; at++) {
@@ -35,15 +74,15 @@ export function parseArguments(raw: readonly Buffer[]): Arguments {
     if (toggle !== undefined) {
       if (attached !== 'false') switches.add(toggle)
     } else if (flag === undefined) {
-      problems.push({ code: 'UNKNOWN_ARGUMENT', message: `Ignored the argument \`${word}\`` })
+      warnings.push({ code: 'UNKNOWN_ARGUMENT', message: `Ignored the argument \`${word}\`` })
     } else {
       const bytes = attached === undefined ? raw[++at] : Buffer.from(attached, 'latin1')
       if (bytes === undefined) {
-        problems.push({ code: 'MISSING_VALUE', message: `Expected a value after \`${word}\`` })
+        warnings.push({ code: 'MISSING_VALUE', message: `Expected a value after \`${word}\`` })
         continue
       }
       if (values[flag] !== undefined) {
-        problems.push({
+        warnings.push({
           code: 'REPEATED_ARGUMENT',
           message: `Took the last of several \`--${flag}\`; an earlier one was \`${values[flag]}\``,
         })
@@ -52,7 +91,7 @@ export function parseArguments(raw: readonly Buffer[]): Arguments {
       if (!isUtf8(bytes)) undecoded[flag] = bytes
     }
   }
-  return { values, undecoded, switches, problems }
+  return { values, undecoded, switches, warnings }
 }
 
 function split(word: string): [token: string, attached?: string] {

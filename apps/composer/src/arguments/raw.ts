@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Arguments as the kernel gave them. Node decodes argv as UTF-8 and puts U+FFFD where it
- * is none, but a comm is bytes: then they are taken from `/proc/self/cmdline`, the last
- * `words.length` of it. Without /proc the decoded words serve.
+ * Arguments as the kernel passed them. Node decodes argv as UTF-8 and puts U+FFFD where it
+ * is not, but a comm is bytes: then they come from `/proc/self/cmdline`, the last
+ * `words.length` of it. Without /proc the decoded words are used.
  */
 export function rawArguments(
   words: readonly string[],
@@ -14,7 +14,7 @@ export function rawArguments(
       const all = splitAtNul(readFileSync(cmdlinePath))
       if (all.length > words.length) return all.slice(-words.length)
     } catch {
-      // a root without /proc: what Node decoded is all there is
+      // a root without /proc: only the decoded words are known
     }
   }
   return words.map((word) => Buffer.from(word))

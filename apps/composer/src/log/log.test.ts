@@ -1,8 +1,10 @@
-import { readFile, readdir, stat } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { Log } from './log.ts'
-import { test } from '../test-support/run-composer.ts'
+import { test } from '@core-dump-handler/testing/composer/run-composer'
 
 test('keeps two files at most, for the owner only [B29]', async ({ dir }) => {
   const path = join(dir, 'composer.log')
@@ -20,7 +22,7 @@ test('keeps two files at most, for the owner only [B29]', async ({ dir }) => {
   expect(await readFile(path, 'utf8')).toContain('run 199 ')
 })
 
-test("writes in version 9's pattern, down to the level, nothing before the process is free", async ({
+test("writes in v9's pattern, down to the level, and nothing before the process is released", async ({
   dir,
 }) => {
   const path = join(dir, 'composer.log')
@@ -35,4 +37,29 @@ test("writes in version 9's pattern, down to the level, nothing before the proce
   expect(await readFile(path, 'utf8')).toMatch(
     /^ERROR - [\dT:.-]+Z - bad\\x0athing\\x1b\[0m\nWARN - [\dT:.-]+Z - later\n$/,
   )
+})
+
+test('C12: loses no line when several composers rotate it at once', async ({ dir }) => {
+  const [rounds, composers] = [3, 6]
+  const module = new URL('./log.ts', import.meta.url).href
+  for (let round = 0; round < rounds; round++) {
+    const path = join(dir, `${round}.log`)
+    await writeFile(path, `INFO - oldest\n${'x'.repeat(5000)}\n`)
+    const at = Date.now() + 1000
+    const write = (name: number): string => `
+      const { Log } = await import(${JSON.stringify(module)})
+      const log = new Log({ path: ${JSON.stringify(path)}, maxBytes: 4000 })
+      log.write('error', 'line of ${name}')
+      while (Date.now() < ${at});
+      log.flush()`
+    const flags = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e']
+    await Promise.all(
+      Array.from({ length: composers }, (_, name) =>
+        promisify(execFile)(process.execPath, [...flags, write(name)]),
+      ),
+    )
+    const text = (await readFile(`${path}.1`, 'utf8')) + (await readFile(path, 'utf8'))
+    expect(text.match(/ - line of \d$/gm)).toHaveLength(composers)
+    expect(text).toContain('oldest')
+  }
 })

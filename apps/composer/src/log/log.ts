@@ -1,6 +1,16 @@
-import { closeSync, constants, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
-import { escapeControls } from './escape-controls.ts'
-import type { LogLevel } from '../settings/settings.ts'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { type CaptureLog, errorCode, escapeControls } from '@core-dump-handler/capture'
+import type { ComposerSettings } from '@core-dump-handler/capture/settings'
+
+type LogLevel = ComposerSettings['logLevel']
 
 const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug', 'trace']
 const MAX_BYTES = 1024 * 1024
@@ -13,10 +23,10 @@ export interface LogOptions {
 }
 
 /**
- * composer.log in version 9's pattern `{l} - {d} - {m}`, 0600, never above two files.
+ * composer.log in v9's pattern `{l} - {d} - {m}`, 0600, never above two files.
  * Lines are kept in memory until the first `flush`, so that no crash is held for them.
  */
-export class Log {
+export class Log implements CaptureLog {
   #level = 4
   #waiting: { readonly level: LogLevel; readonly line: string }[] | undefined = []
   readonly #path: string | undefined
@@ -41,7 +51,7 @@ export class Log {
     else if (this.#wants(level)) this.#append(line)
   }
 
-  /** Write what has gathered, by the level set last; from now on lines go straight out. */
+  /** Writes the lines so far, by the level set last; later lines are written at once. */
   flush(): void {
     const lines = this.#waiting?.filter(({ level }) => this.#wants(level)) ?? []
     this.#waiting = undefined
@@ -68,13 +78,23 @@ function appendBounded(path: string, text: string, maxBytes: number): void {
     openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
   let fd = open()
   try {
-    if (fstatSync(fd).size > maxBytes) {
-      renameSync(path, `${path}.1`)
+    const { size, ino } = fstatSync(fd)
+    if (size > maxBytes) {
+      rotate(path, ino)
       closeSync(fd)
       fd = open()
     }
     writeSync(fd, text)
   } finally {
     closeSync(fd)
+  }
+}
+
+/** Renames the file, unless another composer has done so: its new file is not the one that is full. */
+function rotate(path: string, ino: number): void {
+  try {
+    if (lstatSync(path).ino === ino) renameSync(path, `${path}.1`)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
   }
 }

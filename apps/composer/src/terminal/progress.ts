@@ -1,5 +1,5 @@
 import { fstatSync } from 'node:fs'
-import { say } from './say.ts'
+import { print } from './print.ts'
 
 const MIB = 1024 * 1024
 
@@ -10,7 +10,7 @@ export interface Progress {
 
 /** One line on stderr that counts up, where that is a terminal; undefined elsewhere. */
 export async function openProgress(): Promise<Progress | undefined> {
-  // a look at the file type first: the kernel's way does not pay for the tty module
+  // the file type first: started by the kernel, the tty module is not loaded
   if (!fstatSync(2).isCharacterDevice()) return undefined
   const { isatty } = await import('node:tty')
   if (!isatty(2)) return undefined
@@ -18,11 +18,11 @@ export async function openProgress(): Promise<Progress | undefined> {
   return {
     update(bytes) {
       shown = true
-      say(2, `\rreading the core: ${(bytes / MIB).toFixed(0)} MiB`)
+      print(2, `\rreading the core: ${(bytes / MIB).toFixed(0)} MiB`)
     },
     end() {
       // back to the first column, and erase the line
-      if (shown) say(2, '\r\u001b[K')
+      if (shown) print(2, '\r\u001b[K')
     },
   }
 }

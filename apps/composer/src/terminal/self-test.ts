@@ -1,20 +1,23 @@
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { ZipWriter, createPartFile, drain } from '@core-dump-handler/ingest'
-import { makeDirectory } from '../make-directory.ts'
-import { messageOf } from '../log/message-of.ts'
-import { Problems } from '../log/problems.ts'
-import { say } from './say.ts'
+import {
+  errorMessage,
+  loadLookup,
+  makeDirectory,
+  randomUuid,
+  Warnings,
+} from '@core-dump-handler/capture'
 import { loadSettings } from '../settings/load.ts'
-import { randomUuid } from '../uuid.ts'
-import { composerVersion } from '../version.ts'
+import { composerVersion } from '../system/version.ts'
+import { print } from './print.ts'
 
 type Check = readonly [what: string, run: () => Promise<string> | string]
 
 /** Whether a crash on this machine would end in a bundle: one line per check, 0 when all passed. */
 export async function selfTest(home: string | undefined): Promise<number> {
-  const problems = new Problems(() => {})
-  const settings = loadSettings(home, process.env, problems)
+  const warnings = new Warnings()
+  const settings = loadSettings(home, process.env, warnings)
   const directory = settings.coreDir === '' ? process.cwd() : settings.coreDir
   const checks: Check[] = [
     [
@@ -23,36 +26,36 @@ export async function selfTest(home: string | undefined): Promise<number> {
     ],
     [
       'settings',
-      () => noProblems(problems) ?? (home === undefined ? 'defaults' : join(home, '.env')),
+      () => warningText(warnings) ?? (home === undefined ? 'defaults' : join(home, '.env')),
     ],
-    ['directory', () => directoryThere(directory)],
-    ['bundle', () => packSomething(directory)],
-    ['look-up', () => import('../look-up/look-up.ts').then(() => settings.criClient)],
+    ['directory', () => makeOutputDirectory(directory)],
+    ['bundle', () => packTestCore(directory)],
+    ['look-up', () => loadLookup().then(() => settings.criClient)],
   ]
   let failed = 0
   for (const [what, run] of checks) {
     try {
-      say(1, `ok      ${what}: ${await run()}\n`)
+      print(1, `ok      ${what}: ${await run()}\n`)
     } catch (error) {
       failed++
-      say(1, `not ok  ${what}: ${messageOf(error)}\n`)
+      print(1, `not ok  ${what}: ${errorMessage(error)}\n`)
     }
   }
   return failed === 0 ? 0 : 1
 }
 
-/** Bad settings stop no capture, so they fail no test; they are shown. */
-function noProblems({ list }: Problems): string | undefined {
+/** Bad settings stop no capture, so they fail no check; they are shown. */
+function warningText({ list }: Warnings): string | undefined {
   return list.length === 0 ? undefined : list.map(({ message }) => message).join('; ')
 }
 
-function directoryThere(directory: string): string {
+function makeOutputDirectory(directory: string): string {
   makeDirectory(directory)
   return directory
 }
 
-/** All but the last step: it is never published, so that nobody takes it for a crash. */
-async function packSomething(directory: string): Promise<string> {
+/** All but the last step: it is never published, so that it cannot be taken for a crash. */
+async function packTestCore(directory: string): Promise<string> {
   const part = createPartFile(join(directory, `self-test-${await randomUuid()}.zip`))
   try {
     const zip = new ZipWriter(part)

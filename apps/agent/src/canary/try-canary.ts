@@ -1,0 +1,78 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import { readManifest } from '@core-dump-handler/bundle'
+import { AgentError } from '../error.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
+import { forgetCanaries, rememberCanary } from './left-over-canaries.ts'
+import { letCrash, newCanary } from './let-crash.ts'
+import { exists } from '../node/node-files.ts'
+import { KernelLog } from '../kernel-log/kernel-log.ts'
+import { CORE_PATTERN } from '../node/sysctls.ts'
+import { explainCanary } from './explain-denial.ts'
+
+const TIMEOUT_MS = 30_000
+const LOOK_MS = 100
+
+/**
+ * Lets a tiny process of our own crash and waits for its bundle, which is deleted: this is the only
+ * way to see what keeps the kernel, and only the kernel, from running the composer. Does nothing
+ * where the sysctls are not those of this kernel. Resolves with whether it was tried.
+ * @throws AgentError `CANARY` with what the kernel's log contains about it
+ */
+export async function tryCanary(
+  { hostDir, coreDir, eventDir, coreEvents }: AgentSettings,
+  pattern: string,
+  signal: AbortSignal,
+  isDelivered: (canary: string) => boolean,
+): Promise<boolean> {
+  if ((await readSysctl(CORE_PATTERN).catch(() => undefined)) !== pattern) return false
+
+  const log = new KernelLog()
+  try {
+    const there = new Set(await readdir(coreDir))
+    const canary = newCanary()
+    await rememberCanary(hostDir, canary)
+    await letCrash(canary)
+    const lines: string[] = []
+    for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
+      if (isDelivered(canary)) {
+        await forgetCanaries(hostDir)
+        return true // the upload queue was faster, if it runs already
+      }
+      lines.push(...log.read())
+      if (lines.some((line) => line.includes(`(${canary})`) && / failed/.test(line))) break
+      for (const name of await readdir(coreDir)) {
+        if (there.has(name) || name.startsWith('.') || !name.endsWith('.zip')) continue
+        there.add(name)
+        const uuid = await uuidOf(join(coreDir, name), canary)
+        if (uuid === undefined) continue
+        await rm(join(coreDir, name), { force: true })
+        if (coreEvents) await removeSoon(join(eventDir, `${uuid}-event.json`))
+        await forgetCanaries(hostDir)
+        return true
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
+    }
+    if (signal.aborted) return false
+    throw new AgentError(
+      'CANARY',
+      explainCanary({ hostDir, coreDir }, { lines, unreadable: log.unreadable }),
+    )
+  } finally {
+    log.close()
+  }
+}
+
+/** The composer writes it right after the bundle is published. */
+async function removeSoon(path: string): Promise<void> {
+  for (let tries = 0; tries < 20 && !(await exists(path)); tries++) await sleep(LOOK_MS)
+  await rm(path, { force: true })
+}
+
+/** Of the bundle, if it is there and the canary's. */
+async function uuidOf(path: string, canary: string): Promise<string | undefined> {
+  const manifest = await readManifest(path)
+  return manifest?.crash.comm === canary ? manifest.uuid : undefined
+}

@@ -1,0 +1,138 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import {
+  type BundleManifest,
+  CORE_REASON_CODES,
+  type CoreReasonCode,
+} from '@core-dump-handler/bundle'
+
+/** Codes come from files: at most so many become labels, the rest are `OTHER`. */
+const MAX_CODES = 100
+
+/** Codes of the warnings in the agent's own records. */
+const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
+
+/** One of a known set; in a bundle of a composer without `reasonCode` it is the code of a warning. */
+function reasonOf({ core, problems }: BundleManifest): CoreReasonCode | 'OTHER' {
+  const code = CORE_REASON_CODES.find((known) => problems.some((problem) => problem.code === known))
+  return core.reasonCode ?? code ?? 'OTHER'
+}
+
+/** The metrics of `/metrics`; names begin with `core_dump_`. */
+export class Metrics {
+  readonly registry: Registry = new Registry()
+  readonly #codes = new Set<string>()
+
+  readonly #crashes = this.#counter(
+    'crashes_total',
+    'Crashes whose bundle was found on this node, by completeness of the core, reason and whether the pod is proven.',
+    ['outcome', 'reason', 'identity'],
+  )
+  readonly #coreBytes = this.#counter(
+    'core_bytes_total',
+    'Bytes of core dumps, uncompressed, in the bundles found on this node.',
+  )
+  readonly #drops = this.#counter('drops_total', 'Crashes whose core was not kept, by reason.', [
+    'reason',
+  ])
+  readonly #problems = this.#counter(
+    'composer_problems_total',
+    'Warnings that composers wrote into bundles, by code.',
+    ['code'],
+  )
+  readonly #held = new Histogram({
+    name: 'core_dump_held_seconds',
+    help: 'Seconds for which the kernel kept a crashed process until its memory was copied.',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers: [this.registry],
+  })
+  readonly uploads: Counter = this.#counter(
+    'uploads_total',
+    'Bundles that were uploaded and verified.',
+  )
+  readonly uploadedBytes: Counter = this.#counter(
+    'uploaded_bytes_total',
+    'Bytes of the bundles that were uploaded and verified.',
+  )
+  readonly uploadFailures: Counter = this.#counter(
+    'upload_failures_total',
+    'Failed attempts to upload a bundle, by code of the error.',
+    ['code'],
+  )
+  readonly drift: Counter = this.#counter(
+    'sysctl_tampering_total',
+    'Changes of the sysctls for core dumps by another program, by sysctl.',
+    ['sysctl'],
+  )
+
+  readonly salvages: Counter = this.#counter(
+    'salvages_total',
+    'Unfinished bundles of composers that died, by outcome of the salvage.',
+    ['outcome'],
+  )
+
+  readonly recompressions: Counter = this.#counter(
+    'recompressions_total',
+    'Bundles that the agent recompressed before their upload, by outcome.',
+    ['outcome'],
+  )
+  readonly recompressedBytes: Counter = this.#counter(
+    'recompressed_saved_bytes_total',
+    'Bytes by which recompression before the upload made bundles smaller.',
+  )
+
+  readonly kernelLogReadable: Gauge = new Gauge({
+    name: 'core_dump_kernel_log_readable',
+    help: '1: the log of the kernel can be read, so core_dump_drops_total includes the cores that the kernel itself dropped; 0: it does not.',
+    registers: [this.registry],
+  })
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry })
+  }
+
+  /** Counts a bundle that was found for the first time. */
+  countBundle(manifest: BundleManifest | undefined): void {
+    if (manifest === undefined) {
+      this.#crashes.inc({ outcome: 'unreadable', reason: '', identity: '' })
+      return
+    }
+    const { core, identity, problems, timings } = manifest
+    const codes = problems.map(({ code }) => this.#bounded(code))
+    // its crashes were counted when they were dropped
+    if (codes.some((code) => OWN_RECORDS.has(code))) return
+    const outcome = core.complete ? 'complete' : core.bytes > 0 ? 'incomplete' : 'no_core'
+    const reason = core.complete ? '' : reasonOf(manifest)
+    this.#crashes.inc({ outcome, reason, identity: identity.status })
+    if (outcome === 'no_core') this.#drops.inc({ reason })
+    this.#coreBytes.inc(core.bytes)
+    this.#held.observe(timings.heldMs / 1000)
+    for (const code of codes) this.#problems.inc({ code })
+  }
+
+  /** Counts crashes without a bundle of their own. */
+  countDrop(reason: string, crashes = 1): void {
+    this.#drops.inc({ reason }, crashes)
+  }
+
+  /** Adds a value that is read at each request. */
+  gauge(name: string, help: string, read: () => number): void {
+    const gauge = new Gauge({
+      name: `core_dump_${name}`,
+      help,
+      registers: [],
+      collect() {
+        this.set(read())
+      },
+    })
+    this.registry.registerMetric(gauge)
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name: `core_dump_${name}`, help, labelNames, registers: [this.registry] })
+  }
+
+  #bounded(code: string): string {
+    if (this.#codes.size < MAX_CODES) this.#codes.add(code)
+    return this.#codes.has(code) ? code : 'OTHER'
+  }
+}

@@ -1,0 +1,54 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { UploadError, type QueueEvent, type Stored } from '@core-dump-handler/upload'
+import { describe, expect } from 'vitest'
+import { test } from '@core-dump-handler/testing/agent/scratch-node'
+import { Metrics } from './metrics.ts'
+import { queueObserver } from './observe-queue.ts'
+import { Readiness } from './readiness.ts'
+
+const STORED: Stored = {
+  url: 's3://b/x.zip',
+  key: 'x.zip',
+  bytes: 1,
+  outcome: 'stored',
+  parts: 0,
+  keptParts: 0,
+}
+
+/** A readiness that sees the events of a queue with one bundle. */
+async function observed(coreDir: string) {
+  const file = join(coreDir, 'x.zip')
+  await writeFile(file, 'x')
+  const readiness = new Readiness({ usesDestination: true })
+  const observe = queueObserver(new Metrics(), readiness, { add: () => undefined }, () => undefined)
+  const fail = (code: 'DENIED' | 'CHANGED'): void =>
+    observe({ type: 'failed', file, error: new UploadError(code, `it is ${code}`), attempt: 1 })
+  return { file, readiness, observe, fail, isOk: () => readiness.checks()[1]?.ok ?? false }
+}
+
+describe('Readiness', () => {
+  test('is not ready while a store answers and refuses bundles', async ({ node }) => {
+    const { file, readiness, observe, fail, isOk } = await observed(node.coreDir)
+    readiness.destinationAnswered()
+    expect(isOk()).toBe(true)
+    fail('CHANGED')
+    expect(isOk()).toBe(true)
+    fail('DENIED')
+    const progress: QueueEvent = { type: 'progress', file, progress: { bytes: 1, totalBytes: 2 } }
+    observe(progress)
+    readiness.destinationAnswered() // by the request for the bucket
+    expect(readiness.checks()[1]).toMatchObject({ ok: false, detail: 'it is DENIED' })
+    observe({ type: 'stored', file, stored: STORED, durationMs: 1, ageMs: 1, deleted: true })
+    expect(isOk()).toBe(true)
+  })
+
+  test('D10: a refusal ends when its bundle is deleted', async ({ node }) => {
+    const { file, readiness, fail, isOk } = await observed(node.coreDir)
+    readiness.destinationAnswered()
+    fail('DENIED')
+    expect(isOk()).toBe(false)
+    await rm(file)
+    expect(isOk()).toBe(true)
+  })
+})

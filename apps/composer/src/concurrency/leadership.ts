@@ -1,0 +1,99 @@
+import { rmSync } from 'node:fs'
+import type { Server, Socket } from 'node:net'
+import { monotonicMs, type Scheduler, type Stage, type Ticket } from '@core-dump-handler/capture'
+
+const SETTLE_MS = 500
+const REPORT = /^(queued|draining|drained|writing) (\d+) (.*)$/
+
+/** What the leader does: it decides for itself and for the followers on its socket. */
+export class Leadership {
+  readonly #server: Server
+  readonly #path: string
+  readonly #scheduler: Scheduler
+  readonly #connections = new Set<Socket>()
+  readonly #timer: NodeJS.Timeout
+  #decidesFromMs: number
+
+  /** `path` is the name of the server; nothing is decided in the first `waitMs`. */
+  constructor(server: Server, path: string, scheduler: Scheduler, waitMs = 0) {
+    this.#server = server
+    this.#path = path
+    this.#scheduler = scheduler
+    this.#decidesFromMs = monotonicMs() + waitMs
+    this.#timer = setInterval(() => this.#settle(), SETTLE_MS).unref()
+    if (waitMs > 0) setTimeout(() => this.#settle(), waitMs + 1).unref()
+    server.on('connection', (socket) => this.#serve(socket))
+  }
+
+  get followers(): number {
+    return this.#connections.size
+  }
+
+  add(ticket: Ticket): void {
+    this.#scheduler.add(ticket)
+    this.#settle()
+  }
+
+  move(ticket: Ticket, stage: Stage): void {
+    this.#scheduler.move(ticket, stage)
+    this.#settle()
+  }
+
+  /** Ends its term: the followers elect another leader. Idempotent. */
+  close(): void {
+    if (!this.#server.listening) return
+    clearInterval(this.#timer)
+    // the name first: a composer that finds it must find a leader
+    rmSync(this.#path, { force: true })
+    this.#server.close()
+    for (const socket of this.#connections) socket.destroy()
+  }
+
+  #serve(socket: Socket): void {
+    this.#connections.add(socket)
+    let ticket: Ticket | undefined
+    let text = ''
+    socket.on('data', (bytes) => {
+      text += bytes.toString()
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+        const report = parseReport(text.slice(0, end))
+        text = text.slice(end + 1)
+        if (report === undefined) {
+          socket.destroy()
+          return
+        }
+        if (ticket !== undefined) this.#scheduler.move(ticket, report.stage)
+        else {
+          const onTurn = (stage: Stage): void => void socket.write(stage === 'draining' ? 'd' : 'w')
+          this.#scheduler.add((ticket = { ...report, onTurn }))
+        }
+        this.#settle()
+      }
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.#connections.delete(socket)
+      if (ticket !== undefined) this.#scheduler.remove(ticket)
+      this.#settle()
+    })
+  }
+
+  #settle(): void {
+    if (this.#server.listening && monotonicMs() >= this.#decidesFromMs) this.#scheduler.settle()
+  }
+}
+
+/** What a follower sends when it connects and at each change of its stage. */
+export function formatReport({ stage, arrivedMs, scope }: Ticket): string {
+  return `${stage} ${arrivedMs} ${scope}\n`
+}
+
+function parseReport(line: string): Omit<Ticket, 'onTurn'> | undefined {
+  const [, stage, arrivedMs, scope] = REPORT.exec(line) ?? []
+  if (scope === undefined || !isStage(stage)) return undefined
+  return { stage, arrivedMs: Number(arrivedMs), scope }
+}
+
+function isStage(text: string | undefined): text is Stage {
+  return text === 'queued' || text === 'draining' || text === 'drained' || text === 'writing'
+}

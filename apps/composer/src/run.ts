@@ -1,0 +1,119 @@
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import {
+  captureCrash,
+  type CaptureResult,
+  createLimiter,
+  DescriptorSource,
+  Warnings,
+} from '@core-dump-handler/capture'
+import type { ComposerSettings } from '@core-dump-handler/capture/settings'
+import { crashOfArguments, numberAfter } from './arguments/crash.ts'
+import type { Arguments } from './arguments/parse.ts'
+import { ProcessLimiter } from './concurrency/process-limiter.ts'
+import { Log } from './log/log.ts'
+import { loadSettings } from './settings/load.ts'
+import { exit } from './shutdown/exit.ts'
+import { Stop } from './shutdown/stop.ts'
+import { lowerPriority, offerToOomKiller } from './system/priority.ts'
+import { composerVersion } from './system/version.ts'
+import { print } from './terminal/print.ts'
+import { openProgress } from './terminal/progress.ts'
+
+// what is in progress when the time is up must end soon: then the process ends without it
+const GRACE_MS = 10_000
+// the kernel starts handlers as children of kthreadd
+const KTHREADD = 2
+
+/** Captures the crash whose core is on fd 0; resolves with the exit code. */
+export async function run(args: Arguments, home: string | undefined): Promise<number> {
+  const stop = new Stop()
+  stop.onSignals()
+  stop.onFaults()
+  // libuv reads it once, before its first use: a thread per compressor, and one for the file
+  process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 1)
+  const log = new Log({ path: home === undefined ? undefined : join(home, 'composer.log') })
+  const warnings = new Warnings(({ code, message }) => log.write('warn', `${code}: ${message}`))
+  for (const { code, message } of args.warnings) warnings.add(code, message)
+  const settings = settingsOf(args, home, warnings)
+  // a person at a terminal reads warnings only; the log file has everything
+  log.setLevel(home === undefined && !process.env['LOG_LEVEL'] ? 'warn' : settings.logLevel)
+  stop.onTimeout(settings.timeoutMs)
+  stop.signal.addEventListener('abort', () => {
+    log.write('error', stop.cause?.message ?? '')
+    setTimeout(() => {
+      log.flush()
+      void exit(stop.cause?.exitCode ?? 1)
+    }, GRACE_MS)
+  })
+  const byKernel = process.ppid === KTHREADD
+  if (byKernel) offerToOomKiller()
+  const progress = home === undefined ? await openProgress() : undefined
+  const source = new DescriptorSource(0, {
+    elapsedMs: () => process.uptime() * 1000,
+    onRelease: () => {
+      progress?.end()
+      log.flush()
+    },
+  })
+  const onDrainedAlone = (): void => void (byKernel && lowerPriority())
+  const { concurrentDrains, timeoutMs } = settings
+  try {
+    const result = await captureCrash(crashOfArguments(args, warnings), source, {
+      settings,
+      home,
+      directory: outputDirectory(args, settings, byKernel, warnings),
+      version: composerVersion(),
+      warnings,
+      log,
+      stop,
+      limiter:
+        home === undefined
+          ? createLimiter()
+          : new ProcessLimiter({ home, concurrentDrains, timeoutMs, onDrainedAlone }),
+      onProgress: progress?.update,
+      onPublished: () => stop.disarm(),
+    })
+    if (result.path !== undefined) print(1, `${result.path}\n`)
+    return exitCodeOf(result, stop)
+  } catch {
+    // the reason is in the log
+    return stop.cause?.exitCode ?? 1
+  }
+}
+
+/** 0, or what v9 has: 1 for a failure, 32 for its time limit; 128 + n for a signal. */
+function exitCodeOf({ coreFailed, podMissing }: CaptureResult, { cause }: Stop): number {
+  return cause?.exitCode ?? (coreFailed || podMissing ? 1 : 0)
+}
+
+/** The settings of this run: `-T` and `-D` come before the environment and `.env`. */
+function settingsOf(
+  args: Arguments,
+  home: string | undefined,
+  warnings: Warnings,
+): ComposerSettings {
+  const settings = loadSettings(home, process.env, warnings)
+  const seconds = numberAfter('timeout', args, warnings, /^[1-9]\d{0,5}$/)
+  return {
+    ...settings,
+    ...(seconds !== undefined && { timeoutMs: seconds * 1000 }),
+    ...(args.switches.has('disable-compression') && { compressionMode: 'store' }),
+  }
+}
+
+/** Where the bundle goes: `-d`, else CORE_DIR, else the working directory. */
+export function outputDirectory(
+  { values: { dir } }: Arguments,
+  { coreDir }: ComposerSettings,
+  byKernel: boolean,
+  warnings: Warnings,
+): string {
+  if (dir === undefined || dir === '') return resolve(coreDir)
+  // our pattern has no -d; before Linux 5.3 a program's name could bring one
+  if (byKernel && coreDir !== '' && resolve(dir) !== resolve(coreDir)) {
+    warnings.add('IGNORED_DIRECTORY', `Kept to CORE_DIR, the command line has \`${dir}\``)
+    return resolve(coreDir)
+  }
+  return resolve(dir)
+}

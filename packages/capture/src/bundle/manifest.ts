@@ -1,0 +1,41 @@
+import {
+  type BundleManifest,
+  crashTime,
+  createManifest,
+  formatManifest,
+  type ManifestCrash,
+} from '@core-dump-handler/bundle'
+import type { ProcessSnapshot } from '@core-dump-handler/cri'
+import { type Crash, executableOf } from '../crash.ts'
+
+export type ManifestParts = Pick<
+  BundleManifest,
+  'uuid' | 'composer' | 'identity' | 'core' | 'timings' | 'problems'
+> & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
+
+/** The text of `<name>-manifest.json`. */
+export function manifestText({ crash, snapshot, ...rest }: ManifestParts): string {
+  return formatManifest(createManifest({ ...rest, crash: manifestCrash(crash, snapshot) }))
+}
+
+function manifestCrash(crash: Crash, snapshot: ProcessSnapshot | undefined): ManifestCrash {
+  const exe = executableOf(crash, snapshot)
+  const signal = /^\d{1,3}$/.test(crash.signal) ? Number(crash.signal) : undefined
+  const uid = crash.uid ?? snapshot?.status?.uid
+  const gid = crash.gid ?? snapshot?.status?.gid
+  return {
+    time: crashTime(crash.timestamp),
+    ...(signal !== undefined && { signal }),
+    ...(crash.signalName !== '' && { signalName: crash.signalName }),
+    ...(crash.exeName !== '' && { comm: crash.exeName }),
+    ...(crash.commBytes !== undefined && { commHex: crash.commBytes.toString('hex') }),
+    ...(exe !== '' && { exe }),
+    ...(crash.hostPid !== undefined && { hostPid: crash.hostPid }),
+    ...(crash.innerPid !== undefined && { pid: crash.innerPid }),
+    ...(crash.hostTid !== undefined && { tid: crash.hostTid }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    ...(crash.dumpMode !== undefined && { dumpMode: crash.dumpMode }),
+    ...(crash.limitSize !== '' && { coreLimit: crash.limitSize }),
+  }
+}

@@ -1,0 +1,83 @@
+import { hostname as nodeHostname } from 'node:os'
+import { createBundleFile, ENTRY, formatDumpInfo } from '@core-dump-handler/bundle'
+import type { Identity } from '@core-dump-handler/cri'
+import { type PartFile, ZipWriter } from '@core-dump-handler/ingest'
+import type { CaptureContext } from '../context.ts'
+import type { Crash } from '../crash.ts'
+import { makeDirectory } from '../system/make-directory.ts'
+import { reserveSpace } from './disk-limits.ts'
+import { bundleName, type NameFields } from './name.ts'
+
+/** A bundle being written. */
+export interface Bundle {
+  readonly uuid: string
+  /** Of the zip without `.zip`, and the beginning of every entry. */
+  readonly name: string
+  readonly part: PartFile
+  readonly zip: ZipWriter
+  /** Frees the space that was reserved for the manifest and the central directory. */
+  readonly freeReserve: () => void
+}
+
+/** Makes the directory where it is missing, chooses a free name, and writes the first entry. */
+export async function openBundle(
+  crash: Crash,
+  uuid: string,
+  identity: Identity | undefined,
+  { settings, directory, home, warnings }: CaptureContext,
+): Promise<Bundle> {
+  makeDirectory(directory)
+  const fields = nameFields(directory, crash, uuid, identity)
+  const wanted = bundleName(settings.filenameTemplate, fields, warnings)
+  const tidied = home === undefined ? withoutTail(wanted) : wanted
+  const { name, part } = createBundleFile(directory, tidied, uuid)
+  const dumpInfo = formatDumpInfo({
+    uuid,
+    dump_file: `${name}${ENTRY.core}`,
+    timestamp: crash.timestamp,
+    hostname: crash.hostname,
+    exe: crash.exeName,
+    real_pid: crash.pid,
+    signal: crash.signal,
+    node_hostname: nodeHostname(),
+    path: crash.pathname,
+  })
+  const zip = new ZipWriter(part)
+  // a write that fails once must not cost the core
+  await warnings.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}${ENTRY.dumpInfo}`, dumpInfo))
+  return { uuid, name, part, zip, freeReserve: reserveSpace(directory) }
+}
+
+function nameFields(
+  directory: string,
+  crash: Crash,
+  uuid: string,
+  identity: Identity | undefined,
+): NameFields {
+  return {
+    limit_size: crash.limitSize,
+    exe_name: crash.exeName,
+    pid: crash.pid,
+    signal: crash.signal,
+    timestamp: crash.timestamp,
+    directory,
+    hostname: crash.hostname,
+    pathname: crash.pathname,
+    namespace: identity?.namespace ?? 'unknown',
+    podname: identity?.pod ?? 'unknown',
+    uuid,
+    podUid: identity?.podUid ?? 'unknown',
+    container: identity?.container ?? 'unknown',
+    containerId: identity?.containerId ?? 'unknown',
+    nodeHostname: nodeHostname(),
+    signalName: crash.signalName,
+    hostPid: String(crash.hostPid ?? ''),
+    uid: String(crash.uid ?? ''),
+    gid: String(crash.gid ?? ''),
+  }
+}
+
+/** Started by a person most fields are empty: no separators at the end. */
+function withoutTail(name: string): string {
+  return name.replace(/(?<=.)-+$/, '')
+}

@@ -1,0 +1,80 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { bundleFileName } from '@core-dump-handler/bundle'
+import type { JsonObject, JsonValue, LookupResult } from '@core-dump-handler/cri'
+import type { CaptureContext } from '../context.ts'
+import type { CoreSource } from '../core-source.ts'
+import type { Crash } from '../crash.ts'
+import { makeDirectory } from '../system/make-directory.ts'
+import { errorMessage } from '../text.ts'
+import type { Bundle } from './open-bundle.ts'
+
+const LABEL_PREFIX = 'info.coredump'
+
+/** Puts the bundle on the disk under its final name, then writes the event; resolves with its path. */
+export async function publish(
+  { zip, part, uuid, name }: Bundle,
+  crash: Crash,
+  found: LookupResult,
+  source: CoreSource,
+  { settings, home, log, onPublished }: CaptureContext,
+): Promise<string> {
+  const { bytes } = await zip.finish()
+  await part.publish()
+  const path = part.finalPath
+  onPublished?.(path)
+  if (settings.coreEvents) {
+    const directory = settings.eventDirectory || join(home ?? dirname(part.path), 'events')
+    try {
+      writeEvent(directory, uuid, formatEvent(crash, uuid, name, found))
+    } catch (error) {
+      log.write('error', `Cannot write the event to \`${directory}\`: ${errorMessage(error)}`)
+    }
+  }
+  const { status } = found.identity
+  log.write('info', `Wrote ${path}: ${bytes} bytes, held ${source.heldMs} ms, ${status}`)
+  return path
+}
+
+/** The text of `<uuid>-event.json`: the fields of v9 in its order. */
+function formatEvent(crash: Crash, uuid: string, name: string, found: LookupResult): string {
+  const labels = found.podInfo?.['labels']
+  const entries = isObject(labels) ? Object.entries(labels) : []
+  return JSON.stringify({
+    image_list: found.containers.map(({ imageInfo }) => firstDigest(imageInfo)),
+    key: bundleFileName(name),
+    exe_path: crash.pathname,
+    labels: Object.fromEntries(entries.filter(([key]) => key.startsWith(LABEL_PREFIX))),
+    limit_size: crash.limitSize,
+    exe_name: crash.exeName,
+    pid: crash.pid,
+    signal: crash.signal,
+    timestamp: crash.timestamp,
+    hostname: crash.hostname,
+    namespace: found.identity.namespace ?? 'unknown',
+    uuid,
+  })
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function firstDigest(imageInfo: JsonObject | undefined): string {
+  const digests = imageInfo?.['repoDigests']
+  const first = Array.isArray(digests) ? digests[0] : undefined
+  return typeof first === 'string' ? first : ''
+}
+
+/** Writes `<directory>/<uuid>-event.json` by rename, 0600; the directory is made if missing. */
+function writeEvent(directory: string, uuid: string, text: string): void {
+  makeDirectory(directory)
+  const part = join(directory, `.${uuid}-event.json.part`)
+  try {
+    writeFileSync(part, text, { mode: 0o600, flag: 'wx' })
+    renameSync(part, join(directory, `${uuid}-event.json`))
+  } catch (error) {
+    rmSync(part, { force: true })
+    throw error
+  }
+}

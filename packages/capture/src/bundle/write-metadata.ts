@@ -1,0 +1,111 @@
+import { containerEntry, ENTRY, type ManifestCore, processEntry } from '@core-dump-handler/bundle'
+import type { ContainerDetails, LookupResult, ProcessSnapshot } from '@core-dump-handler/cri'
+import type { CaptureContext } from '../context.ts'
+import type { CoreSource } from '../core-source.ts'
+import type { Crash } from '../crash.ts'
+import type { DeferredLookup } from '../lookup/deferred-lookup.ts'
+import { errorMessage } from '../text.ts'
+import { within } from '../within.ts'
+import { manifestText } from './manifest.ts'
+import type { Bundle } from './open-bundle.ts'
+
+export interface Metadata {
+  readonly crash: Crash
+  readonly snapshot: ProcessSnapshot | undefined
+  readonly found: LookupResult
+  readonly lookup: DeferredLookup
+  readonly core: ManifestCore
+  readonly source: CoreSource
+}
+
+/**
+ * The entries of v9 in its order, the files of the crashed process, the manifest last. An entry
+ * that fails costs only itself; rejects when it is the manifest.
+ */
+export async function writeMetadata(
+  bundle: Bundle,
+  metadata: Metadata,
+  context: CaptureContext,
+): Promise<void> {
+  const { crash, found, snapshot, lookup, core, source } = metadata
+  const { settings, warnings, stop, version } = context
+  const { uuid, name, zip } = bundle
+  const add = async (suffix: string, data: Uint8Array | string): Promise<void> => {
+    await warnings.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}${suffix}`, data))
+  }
+  for (const { code, message } of [...(snapshot?.warnings ?? []), ...found.warnings]) {
+    warnings.add(code, message)
+  }
+
+  if (lookup.wanted && !settings.ignoreCrio) {
+    await add(ENTRY.podInfo, json(found.podInfo))
+    if (found.podInfo !== undefined) {
+      await add(ENTRY.runtimeInfo, json(found.runtimeInfo))
+      await add(ENTRY.psInfo, json(found.psInfo))
+    }
+    for (const [index, container] of found.containers.entries()) {
+      const entry = containerEntry(index)
+      await add(entry.log, await readLog(container, context))
+      await add(entry.imageInfo, json(container.imageInfo))
+      for (const [file, bytes] of initFiles(container, snapshot)) {
+        await add(entry.processFile(file), bytes)
+      }
+    }
+  }
+  for (const [file, bytes] of snapshot?.files ?? []) await add(processEntry(file), bytes)
+
+  if (stop.cause) warnings.add(stop.cause.code, stop.cause.message)
+  bundle.freeReserve()
+  const manifest = manifestText({
+    uuid,
+    composer: version,
+    crash,
+    snapshot,
+    identity: found.identity,
+    core,
+    timings: { heldMs: source.heldMs, lookupMs: lookup.tookMs, totalMs: source.elapsedMs },
+    problems: warnings.list,
+  })
+  // without it a whole core cannot be told from a cut one: the unfinished file is left to be salvaged
+  await zip.add(`${name}${ENTRY.manifest}`, manifest)
+}
+
+function json(value: object | undefined): string {
+  return JSON.stringify(value ?? {})
+}
+
+/** The log tail of a container; as in v9, '' where there is none. */
+async function readLog(
+  container: ContainerDetails,
+  { settings, stop, warnings }: CaptureContext,
+): Promise<Uint8Array | string> {
+  if (stop.cause) return ''
+  const name = container.name ?? container.id
+  try {
+    const tail = await within(container.readLog(), settings.criCallTimeoutMs, stop.signal)
+    if (tail === undefined) {
+      if (!stop.cause) {
+        const limit = `not done within ${settings.criCallTimeoutMs} ms`
+        warnings.add('LOG_UNREADABLE', `Cannot read the log of \`${name}\`: ${limit}`)
+      }
+      return ''
+    }
+    if (tail.truncated) {
+      warnings.add('LOG_TRUNCATED', `The log of \`${name}\` is longer than the tail that is kept`)
+    }
+    return tail.bytes
+  } catch (error) {
+    warnings.add('LOG_UNREADABLE', errorMessage(error))
+    return ''
+  }
+}
+
+/** Of the container's first process; when that is the one that crashed, its own snapshot serves. */
+function initFiles(
+  { crashed, initFiles: files, initPid }: ContainerDetails,
+  snapshot: ProcessSnapshot | undefined,
+): ReadonlyMap<string, Buffer> {
+  if (files.size > 0 || !crashed || snapshot === undefined) return files
+  const isInit = initPid === snapshot.pid || snapshot.status?.nspid.at(-1) === 1
+  return isInit ? snapshot.files : files
+}

@@ -1,0 +1,87 @@
+import { DeferredLookup } from './lookup/deferred-lookup.ts'
+import type { Slot } from './concurrency/limiter.ts'
+import type { CaptureContext, CaptureResult } from './context.ts'
+import type { CoreSource } from './core-source.ts'
+import { type Crash, describeCrash, lookupSubject, snapshotCrash } from './crash.ts'
+import { limitRate } from './decide/rate-limit.ts'
+import { applyPolicy } from './decide/select.ts'
+import { fairnessScope, workloadOf } from './decide/workload.ts'
+import { randomUuid } from './system/uuid.ts'
+import { errorMessage } from './text.ts'
+
+/**
+ * One crash, from its core to a bundle under its final name. Rejects when no bundle could be
+ * written; the error is in the log by then, and the process released.
+ */
+export async function captureCrash(
+  crash: Crash,
+  source: CoreSource,
+  context: CaptureContext,
+): Promise<CaptureResult> {
+  const { limiter, log } = context
+  let slot: Slot | undefined
+  let lookup: DeferredLookup | undefined
+  try {
+    // snapshot: what vanishes with the process is read before the first byte of its core
+    const snapshot = await snapshotCrash(crash, context.settings)
+    const workload = workloadOf(crash, snapshot)
+
+    // decide: a crash that is only recorded is released at once
+    const limited = limitRate(crash, workload, context)
+    if (limited.take === 'nothing') return ignore(limited.reason, source, context)
+    const wanted = limited.take === 'core' ? applyPolicy(crash, context) : limited
+    const released = wanted.take !== 'core'
+    if (released) source.release()
+
+    // wait for a slot before anything more is loaded, then read what a small core has
+    slot = await limiter.acquire({ ...context, scope: fairnessScope(workload, crash), released })
+    if (!released) await source.open()
+    const steps = await import('./capture-steps.ts')
+
+    // look up: the runtime is waited for only where the selector or the file name needs it
+    lookup = new DeferredLookup(lookupSubject(crash, snapshot), context)
+    const early = await lookup.resolveEarly()
+    const selected = limited.take === 'core' ? steps.selectByLabel(crash, early, context) : limited
+    if (selected.take === 'nothing') return ignore(selected.reason, source, context)
+    const rejected = [selected, wanted].find((decision) => decision.take === 'record')
+    // the disk may have filled up meanwhile
+    const decision = rejected ?? steps.applyPolicy(crash, context)
+
+    // drain: the process is held until this is done
+    const bundle = await steps.openBundle(crash, await randomUuid(), early?.identity, context)
+    const writing =
+      decision.take === 'core'
+        ? steps.writeCore(bundle, source, context)
+        : steps.rejectCore(decision, source, context)
+    const turn = writing.then(() => slot?.drained())
+    lookup.start(turn)
+    const { core, failed } = await writing
+
+    // write metadata: no process is held any more
+    await turn
+    const found = await lookup.result()
+    await steps.writeMetadata(bundle, { crash, snapshot, found, lookup, core, source }, context)
+
+    // publish
+    const path = await steps.publish(bundle, crash, found, source, context)
+    const { podInfo, psInfo, identity } = found
+    const hasOwner =
+      context.settings.ignoreCrio || crash.hostname === '' || identity.status === 'host'
+    const podMissing = !hasOwner && (podInfo === undefined || psInfo === undefined)
+    return { path, coreFailed: failed, podMissing }
+  } catch (error) {
+    // before anything is waited for: this is the only record of the crash
+    source.release()
+    log.write('error', `Could not make a bundle${describeCrash(crash)}: ${errorMessage(error)}`)
+    throw error
+  } finally {
+    await lookup?.close()
+    slot?.release()
+  }
+}
+
+function ignore(reason: string, source: CoreSource, { log }: CaptureContext): CaptureResult {
+  source.release()
+  log.write('info', `Ignored: ${reason}`)
+  return { coreFailed: false, podMissing: false }
+}

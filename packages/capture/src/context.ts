@@ -1,0 +1,51 @@
+import type { Limiter } from './concurrency/limiter.ts'
+import type { ComposerSettings } from './settings/schema.ts'
+import type { Warnings } from './warnings.ts'
+
+/** Why a capture has to end before it is done. */
+export interface StopCause {
+  readonly code: 'TIMEOUT' | 'INTERRUPTED' | 'FAULT'
+  readonly message: string
+}
+
+/** Ends a capture early: the bundle is completed with what there is. */
+export interface StopSignal {
+  readonly signal: AbortSignal
+  /** Set once `signal` is aborted. */
+  readonly cause: StopCause | undefined
+}
+
+/** Where a capture writes what an operator should read. */
+export interface CaptureLog {
+  write(level: 'error' | 'warn' | 'info' | 'debug', message: string): void
+}
+
+/** Everything that one capture needs beside the crash and its core. */
+export interface CaptureContext {
+  readonly settings: ComposerSettings
+  /** Directory of `crictl`, `crictl.yaml`, `rate/` and `events/`; undefined: there is none. */
+  readonly home: string | undefined
+  /** Where the bundle goes, absolute; it is created where it is missing. */
+  readonly directory: string
+  /** Version of the program, for the manifest. */
+  readonly version: string
+  /** Of this crash alone: they become `problems` in its manifest. */
+  readonly warnings: Warnings
+  readonly log: CaptureLog
+  readonly stop: StopSignal
+  readonly limiter: Limiter
+  /** Called at most ten times a second with the bytes read of the core. */
+  readonly onProgress?: ((bytes: number) => void) | undefined
+  /** Called once the bundle has its final name and is on the disk. */
+  readonly onPublished?: (path: string) => void
+}
+
+/** How a capture ended. */
+export interface CaptureResult {
+  /** The bundle, where one was written. */
+  readonly path?: string
+  /** There is no core, or it could not be read or written whole. */
+  readonly coreFailed: boolean
+  /** A host name was given, and the runtime has no pod or no container list for it. */
+  readonly podMissing: boolean
+}

@@ -1,0 +1,80 @@
+import { closeSync } from 'node:fs'
+import { readAhead, type DrainSource, type ReadAhead } from '@core-dump-handler/ingest'
+import { monotonicMs } from './system/monotonic-ms.ts'
+
+/** Where a core comes from. While it is open, the kernel holds the crashed process. */
+export interface CoreSource {
+  /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. */
+  open(): Promise<void>
+  /** What `drain` reads; owned by it from then on. */
+  readonly drainable: DrainSource
+  /** To be called by the owner of `drainable` when it has closed it. */
+  markReleased(): void
+  /** Releases the process without reading on. Idempotent. */
+  release(): void
+  /** Milliseconds from the crash's arrival to the release of the process; so far, while it is held. */
+  readonly heldMs: number
+  /** Milliseconds since the crash's arrival. */
+  readonly elapsedMs: number
+}
+
+export interface DescriptorSourceOptions {
+  /** Called once, when the process is released. */
+  readonly onRelease?: () => void
+  /** Milliseconds since the crash arrived. @default since the source was created */
+  readonly elapsedMs?: () => number
+}
+
+/** The core on a pipe, a socket or a file that this process has open. */
+export class DescriptorSource implements CoreSource {
+  readonly #fd: number
+  readonly #onRelease: () => void
+  readonly #elapsedMs: () => number
+  #ahead: ReadAhead | undefined
+  #heldMs: number | undefined
+
+  constructor(fd: number, { onRelease = () => {}, elapsedMs }: DescriptorSourceOptions = {}) {
+    const startedMs = monotonicMs()
+    this.#fd = fd
+    this.#onRelease = onRelease
+    this.#elapsedMs = elapsedMs ?? (() => monotonicMs() - startedMs)
+  }
+
+  async open(): Promise<void> {
+    try {
+      this.#ahead = readAhead(this.#fd, () => this.markReleased())
+    } catch {
+      // the descriptor was never open: `drain` reports it
+    }
+    await this.#ahead?.enough
+  }
+
+  get drainable(): DrainSource {
+    return this.#ahead ?? this.#fd
+  }
+
+  get elapsedMs(): number {
+    return Math.round(this.#elapsedMs())
+  }
+
+  get heldMs(): number {
+    return this.#heldMs ?? this.elapsedMs
+  }
+
+  markReleased(): void {
+    if (this.#heldMs !== undefined) return
+    this.#heldMs = this.elapsedMs
+    this.#onRelease()
+  }
+
+  release(): void {
+    if (this.#heldMs !== undefined) return
+    if (this.#ahead !== undefined) return this.#ahead.close()
+    try {
+      closeSync(this.#fd)
+    } catch {
+      // it was never open: no process is held
+    }
+    this.markReleased()
+  }
+}

@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { countCrash } from './rate-limit.ts'
+
+function scratch(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'rate-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+describe('countCrash', () => {
+  it('C5: gives each of several processes that count at once a place of its own', async () => {
+    const home = scratch()
+    const [processes, rounds] = [4, 300]
+    const module = new URL('./rate-limit.ts', import.meta.url).href
+    const code = `
+      const { countCrash } = await import(${JSON.stringify(module)})
+      while (Date.now() < ${Date.now() + 1500});
+      const places = []
+      for (let i = 0; i < ${rounds}; i++) {
+        places.push(countCrash(${JSON.stringify(home)}, ['pod-11-00000000'], 86400).ordinal)
+      }
+      console.log(places.join(' '))`
+    const flags = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e', code]
+    const outputs = await Promise.all(
+      Array.from({ length: processes }, () => {
+        const { stdout } = spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] })
+        return text(stdout)
+      }),
+    )
+    const places = outputs.flatMap((output) => output.trim().split(' ').map(Number))
+    const all = Array.from({ length: processes * rounds }, (_, index) => index + 1)
+    expect(places.toSorted((a, b) => a - b)).toEqual(all)
+  })
+
+  it('C5: makes no more files than its bound, and counts the workloads beyond together', () => {
+    const home = scratch()
+    const count = (exe: number): number =>
+      countCrash(home, [`pod-11-${exe}`, 'pod-11-any', 'any-x-any'], 86_400).ordinal
+    for (let exe = 0; exe < 4096; exe++) expect(count(exe)).toBe(1)
+    const beyond = Array.from({ length: 50 }, (_, index) => [
+      count(5000 + index),
+      count(5000 + index),
+    ])
+    expect(beyond.flat()).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+    // one that has a file keeps it
+    expect(count(0)).toBe(2)
+    expect(readdirSync(join(home, 'rate'))).toHaveLength(4097)
+  })
+
+  it('names a window by its length and its number since 1970', () => {
+    const { file } = countCrash(scratch(), ['host-11-0000abcd'], 60)
+    expect(file).toMatch(/\/rate\/host-11-0000abcd-60-\d+$/)
+    expect(readFileSync(file, 'utf8')).toBe('.')
+  })
+
+  it('fails where the counters cannot be written', () => {
+    const home = scratch()
+    writeFileSync(join(home, 'rate'), '')
+    expect(() => countCrash(home, ['host-11-0000abcd'], 60)).toThrow(/ENOTDIR/)
+  })
+})

@@ -1,0 +1,9 @@
+export { formatComposerEnv } from './env.ts'
+export { COMPOSER_SETTINGS, parseComposerSettings } from './schema.ts'
+export type {
+  BadSetting,
+  ComposerSetting,
+  ComposerSettingName,
+  ComposerSettings,
+  ParsedSettings,
+} from './schema.ts'
