@@ -1,19 +1,7 @@
 import type { Limiter } from './concurrency/limiter.ts'
 import type { ComposerSettings } from './settings/schema.ts'
+import type { StopSignal } from './stop-signal.ts'
 import type { Warnings } from './warnings.ts'
-
-/** Why a capture has to end before it is done. */
-export interface StopCause {
-  readonly code: 'TIMEOUT' | 'INTERRUPTED' | 'FAULT'
-  readonly message: string
-}
-
-/** Ends a capture early: the bundle is completed with what there is. */
-export interface StopSignal {
-  readonly signal: AbortSignal
-  /** Set once `signal` is aborted. */
-  readonly cause: StopCause | undefined
-}
 
 /** Where a capture writes what an operator should read. */
 export interface CaptureLog {

@@ -1,4 +1,4 @@
-import type { StopSignal } from '../context.ts'
+import type { StopSignal } from '../stop-signal.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import type { Warnings } from '../warnings.ts'
 import { within } from '../within.ts'
