@@ -40,6 +40,7 @@
 {{- include "cdh.env" (list "COMP_COMPRESSION" .compression) }}
 {{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
 {{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
+{{- include "cdh.env" (list "COMP_COMPRESSION_ENGINE" .compressionEngine) }}
 {{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" .holdBudgetMs) }}
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}

@@ -30,6 +30,7 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['composer.compression=false', 'COMP_COMPRESSION', 'false'],
   ['composer.coreEvents=true', 'COMP_CORE_EVENTS', 'true'],
   ['composer.compressionMode=store', 'COMP_COMPRESSION_MODE', 'store'],
+  ['composer.compressionEngine=zlib', 'COMP_COMPRESSION_ENGINE', 'zlib'],
   ['composer.holdBudgetMs=100', 'COMP_HOLD_BUDGET_MS', '100'],
   ['composer.holdBudgetMs=0', 'COMP_HOLD_BUDGET_MS', '0'],
   ['composer.criClient=grpc', 'COMP_CRI_CLIENT', 'grpc'],

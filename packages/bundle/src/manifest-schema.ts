@@ -50,6 +50,7 @@ const core = v.looseObject({
   crc32: optionalText,
   method: knownOnly(['deflate', 'zstd']),
   mode: knownOnly(['deflate', 'store', 'adaptive', 'zstd']),
+  engine: knownOnly(['isal', 'zlib']),
   holdBudgetMs: optionalCount,
   treated: v.exactOptional(
     v.looseObject({ zeroBytes: count, storedBytes: count, compressedBytes: count }),

@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { koffiModule } from '@core-dump-handler/testing/koffi-module'
 import { bundle, compile, installComposer } from './compile.ts'
 import { Cores } from './cores.ts'
 import type { BenchOptions } from './options.ts'
@@ -42,7 +42,7 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
       out,
       feeder: compile(dir, 'feeder'),
       drainProcess: await bundle(dir),
-      koffi: nativeKoffi(),
+      koffi: koffiModule(),
       composer: installComposer(dir),
       cores: new Cores(dir, options),
       [Symbol.dispose]: remove,
@@ -51,10 +51,4 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
     remove()
     throw error
   }
-}
-
-function nativeKoffi(): string {
-  const { resolve } = createRequire(import.meta.url)
-  const name = `@koromix/koffi-linux-${process.arch}`
-  return join(dirname(resolve(name)), `linux_${process.arch}`, 'koffi.node')
 }

@@ -16,20 +16,19 @@ export interface NativeFunction {
 }
 
 /**
- * The native module of koffi at `path`, or by that name beside the executable's libraries;
- * without `path` that of the npm package. Throws where it cannot be loaded.
+ * The native module of koffi: the file `path`, where a name without a directory means one beside the
+ * libraries of the executable; without `path` that of the npm package. Throws where it cannot be loaded.
  */
 export function loadKoffi(path: string | undefined): Koffi {
   const loaded: { exports: unknown } = { exports: {} }
-  if (path === undefined) loaded.exports = fromPackage()
-  // unlike `require`, it takes a file name, as dlopen(3) does
-  else process.dlopen(loaded, path, constants.dlopen.RTLD_NOW)
+  if (path === undefined) {
+    loaded.exports = createRequire(import.meta.url)(`@koromix/koffi-linux-${process.arch}`)
+  } else {
+    // unlike `require`, it takes a name without a directory; dlopen(3)
+    process.dlopen(loaded, path, constants.dlopen.RTLD_NOW)
+  }
   if (isKoffi(loaded.exports)) return loaded.exports
-  throw new TypeError(`\`${path ?? 'the npm package'}\` is no native module of koffi 3`)
-}
-
-function fromPackage(): unknown {
-  return createRequire(import.meta.url)(`@koromix/koffi-linux-${process.arch}`)
+  throw new TypeError(`\`${path ?? 'the npm package'}\` is not a native module of koffi 3`)
 }
 
 function isKoffi(value: unknown): value is Koffi {
