@@ -43,10 +43,11 @@ export async function drain(
     }
     return isReadAhead(source) ? source.begun.blocks : new IterableSource(source, pool)
   }
+  const isReading = (): boolean => blocks.closedAt === undefined
   const engine = new EngineChoice({
     ...settings,
     koffiPath: options.koffiPath,
-    isReading: () => blocks.closedAt === undefined,
+    isReading,
   })
   const codec = codecFor(mode, level, engine)
   const entry = await openEntry(zip, codec.method, options, open)
@@ -56,6 +57,7 @@ export async function drain(
   const encoder = new Encoder(entry, codec, pool, {
     ...settings,
     engine,
+    writesOnPool: isReading,
     stores: storingPolicy(settings, started, engine),
     storesAfterMs: budgetLeft(settings, started),
     onError: (error) => {

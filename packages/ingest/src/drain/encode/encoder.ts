@@ -10,6 +10,7 @@ import { type Job, Lanes } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
+  readonly writesOnPool: () => boolean
   readonly engine: EngineChoice
   readonly lanes: number
   readonly laneNice: number
@@ -26,6 +27,8 @@ export interface EncoderOptions {
 const MAX_ZEROS = 64 * 1024 * 1024
 /** With more queued parts, blocks are retained until they are written, and the reading waits. */
 const MAX_QUEUED = 64
+/** Blocks more for data that is stored: they are in use until they are written. */
+const STORED_BLOCKS = 16
 
 /** Turns blocks into the compressed data of one entry; zeros, random bytes and the rest each in their own way. */
 export class Encoder {
@@ -38,6 +41,7 @@ export class Encoder {
   /** Data that is in a lane or waits for one, by its piece. */
   readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block; job: Job }>()
   #zeros = 0
+  #stored = false
   readonly #budgetTimer: NodeJS.Timeout | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, pool: BlockPool, options: EncoderOptions) {
@@ -49,6 +53,7 @@ export class Encoder {
     this.#lanes = new Lanes(codec, { ...options, onError: failed })
     this.#output = new OrderedOutput(entry, codec, {
       spareBytes: options.spareBytes,
+      writesOnPool: options.writesOnPool,
       onWritten: () => this.#settle(),
       onError: options.onError,
     })
@@ -119,6 +124,8 @@ export class Encoder {
   }
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
+    if (!this.#stored) this.#pool.grow(STORED_BLOCKS)
+    this.#stored = true
     block.retain()
     piece.block = block
     piece.chunks = this.#codec.stored?.(bytes) ?? []
