@@ -30,6 +30,22 @@ export const PACKAGES = {
       provides: ['/usr/include/stdio.h'],
       purpose: 'compiling programs that crash',
     },
+    { name: 'g++', provides: 'g++', purpose: 'reports of C++ crashes' },
+    { name: 'rustc', provides: 'rustc', purpose: 'reports of Rust crashes' },
+    { name: 'golang-go', provides: 'go', purpose: 'reports of Go crashes' },
+    { name: 'default-jdk-headless', provides: 'javac', purpose: 'reports of Java crashes' },
+    { name: 'musl-tools', provides: 'musl-gcc', purpose: 'reports of musl programs' },
+    { name: 'elfutils', provides: 'eu-stack', purpose: 'comparing stacks with elfutils' },
+    {
+      name: 'gcc-aarch64-linux-gnu',
+      provides: 'aarch64-linux-gnu-gcc',
+      purpose: 'reports of arm64 programs',
+    },
+    {
+      name: 'libc6-dev-arm64-cross',
+      provides: ['/usr/aarch64-linux-gnu/include/stdio.h'],
+      purpose: 'reports of arm64 programs',
+    },
     { name: 'patchelf', provides: 'patchelf', purpose: 'building the self-contained composer' },
     { name: 'binutils', provides: 'strip', purpose: 'building the self-contained composer' },
     {

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { access, chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { execa } from 'execa'
+import { execa, ExecaError } from 'execa'
 import type { Tool } from './tool.ts'
 
 /**
@@ -38,14 +38,20 @@ export async function unpackReadyBuilt(
     return true
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT'))
-      say(`not using ${from}: ${String(error)}`)
+      say(`not using ${from}: ${reasonOf(error)}`)
     return false
   }
 }
 
+/** Without the output of the program, which may be binary. */
+function reasonOf(error: unknown): string {
+  return error instanceof ExecaError ? error.shortMessage : String(error)
+}
+
 async function unpack(archive: string, path: string): Promise<void> {
   await access(archive)
-  await execa('xz', ['-dc', archive], { stdout: { file: path } })
+  // a tool may have more bytes than execa keeps of an output
+  await execa('xz', ['-dc', archive], { stdout: { file: path }, buffer: false })
 }
 
 async function sha256(path: string): Promise<string> {
