@@ -111,10 +111,6 @@
 {{- include "cdh.env" (list "HEALTH_PORT" .Values.metrics.port) }}
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
-{{- if .Values.agent.recompress }}
-{{- include "cdh.env" (list "RECOMPRESS" "true") }}
-{{- include "cdh.env" (list "RECOMPRESS_MIN_BYTES" (include "cdh.bytes" .Values.agent.recompressMinBytes)) }}
-{{- end }}
 {{- end -}}
 
 {{/* `daemonset.extraEnvVars`, a list or the text of one, rendered as a template; as YAML. */}}

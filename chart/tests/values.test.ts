@@ -59,8 +59,6 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['daemonset.deployCrioConfig=true', 'DEPLOY_CRIO_CONFIG', 'true'],
   ['daemonset.includeCrioExe=true', 'DEPLOY_CRIO_EXE', 'true'],
   ['agent.logLevel=debug', 'LOG_LEVEL', 'debug'],
-  ['agent.recompress=true', 'RECOMPRESS', 'true'],
-  ['agent.recompress=true,agent.recompressMinBytes=1Gi', 'RECOMPRESS_MIN_BYTES', '1073741824'],
   ['agent.onTampering=report', 'TAMPER', 'report'],
   ['metrics.port=8080', 'HEALTH_PORT', '8080'],
   ['events.enabled=false', 'POD_EVENTS', 'false'],

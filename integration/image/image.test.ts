@@ -33,7 +33,7 @@ realParts('the image', () => {
     const { root } = image
     expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
     expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
-    for (const program of ['flock', 'chrt', 'ionice']) {
+    for (const program of ['flock']) {
       expect(await runIn(root, `/usr/bin/${program}`, '--version')).toMatch(/util-linux/)
     }
   })

@@ -55,7 +55,6 @@ const core = v.looseObject({
   treated: v.exactOptional(
     v.looseObject({ zeroBytes: count, storedBytes: count, compressedBytes: count }),
   ),
-  recompressed: v.exactOptional(v.looseObject({ fromBytes: count, level: v.number() })),
 })
 
 const manifest = v.looseObject({

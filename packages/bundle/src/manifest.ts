@@ -97,12 +97,6 @@ export interface ManifestCore {
     readonly storedBytes: number
     readonly compressedBytes: number
   }
-  /** Set when the agent recompressed the entry later; `storedBytes` is its new size. */
-  readonly recompressed?: {
-    /** Size of the entry before. */
-    readonly fromBytes: number
-    readonly level: number
-  }
 }
 
 /** In whole milliseconds. */

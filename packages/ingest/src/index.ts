@@ -14,14 +14,6 @@ export { readAhead } from './drain/source/drain-source.ts'
 export type { DrainSource, ReadAhead } from './drain/source/drain-source.ts'
 export type { DrainCut, DrainResult } from './drain/result.ts'
 export type { ElfFacts } from './elf/elf-meter.ts'
-export { recompressZip } from './recompress/recompress-zip.ts'
-export { removeRecompressLeftOvers } from './recompress/left-overs.ts'
-export type {
-  RecompressedEntry,
-  RecompressedZip,
-  RecompressOptions,
-  RewriteEntry,
-} from './recompress/options.ts'
 export { salvageZip } from './salvage/salvage-zip.ts'
 export type {
   SalvageAddition,
