@@ -130,7 +130,7 @@ function writeSbom(
   const document = spdxDocument({
     node: install.node,
     debian: [...install.libraries, ...tools],
-    npm,
+    npm: [install.koffi, ...npm],
   })
   writeFileSync(
     join(folder, 'core-dump-handler.spdx.json'),

@@ -65,7 +65,10 @@ export class ZipEntryWriter {
    * Appends compressed bytes; their memory can be reused once this returns or resolves. `onPool`: by
    * `writeOnPool` of the sink, if it has that.
    */
-  write(chunks: readonly Uint8Array[], { onPool = false } = {}): void | Promise<void> {
+  write(
+    chunks: readonly Uint8Array[],
+    { onPool = false }: { readonly onPool?: boolean } = {},
+  ): void | Promise<void> {
     this.#assertOpen('write')
     return this.#output.write(chunks, this.name, onPool)
   }
