@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { koffiModule } from '@core-dump-handler/testing/koffi-module'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { bundle, compile, installComposer } from './compile.ts'
 import { Cores } from './cores.ts'
 import type { BenchOptions } from './options.ts'
@@ -42,7 +42,7 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
       out,
       feeder: compile(dir, 'feeder'),
       drainProcess: await bundle(dir),
-      koffi: koffiModule(),
+      koffi: koffiModule() ?? '',
       composer: installComposer(dir),
       cores: new Cores(dir, options),
       [Symbol.dispose]: remove,

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
-import { koffiModule } from '../koffi-module.ts'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { afterAll, test as base } from 'vitest'
 
 // the program as it is deployed, made once for each test file
@@ -18,7 +18,7 @@ const build: unknown = await import(
 )
 if (!hasBundleComposer(build)) throw new Error('the build of the composer has no `bundleComposer`')
 await build.bundleComposer(MAIN)
-await copyFile(koffiModule(), join(built, 'koffi.node'))
+await copyFile(koffiModule() ?? '', join(built, 'koffi.node'))
 
 function hasBundleComposer(
   module: unknown,

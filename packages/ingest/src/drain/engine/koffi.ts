@@ -31,6 +31,19 @@ export function loadKoffi(path: string | undefined): Koffi {
   throw new TypeError(`\`${path ?? 'the npm package'}\` is not a native module of koffi 3`)
 }
 
+/**
+ * koffi's native module for glibc in the npm package, to be copied beside a program that is one
+ * file (`koffiPath` of `drain`); undefined where the package is not installed.
+ */
+export function koffiModule(): string | undefined {
+  const file = `@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`
+  try {
+    return createRequire(import.meta.url).resolve(file)
+  } catch {
+    return undefined
+  }
+}
+
 function isKoffi(value: unknown): value is Koffi {
   const functions = ['load', 'address', 'config']
   return (
