@@ -95,7 +95,8 @@ export class IsalStream {
   readonly #koffi: Koffi
   readonly #functions: Functions
   readonly #level: number
-  readonly #stream = Buffer.allocUnsafeSlow(STREAM.bytes)
+  // zeros: the initialisation of stateless streams leaves fields, such as the size of the window
+  readonly #stream = Buffer.alloc(STREAM.bytes)
   readonly #levelBuffer: Buffer
   readonly #levelAddress: bigint
 
