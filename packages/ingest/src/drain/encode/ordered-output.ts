@@ -17,7 +17,7 @@ export interface Piece {
 
 const WRITE_BYTES = 256 * 1024
 /** A write on another thread costs two switches of threads: it grows to this, an eighth of what is written. */
-const POOL_WRITE_BYTES = 1024 * 1024
+const POOL_WRITE_BYTES = 512 * 1024
 /** The first write is small and the next ones double: a disk that is soon full still gets a beginning. */
 const FIRST_WRITE_BYTES = 32 * 1024
 const WRITE_CHUNKS = 512
