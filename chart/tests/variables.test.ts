@@ -7,7 +7,7 @@ import { CHART } from '../scripts/presets.ts'
 import { agentEnvironment } from './objects.ts'
 
 /** Read by the agent before or beside its settings. */
-const OTHERS = ['LOG_LEVEL', 'DAEMONSET_NAME', 'POD_NAMESPACE', 'POD_NAME', 'NODE_NAME']
+const OTHERS = ['LOG_LEVEL', 'DAEMONSET_NAME', 'POD_NAMESPACE', 'POD_NAME', 'POD_UID', 'NODE_NAME']
 
 test('every variable the chart sets is one that the programs read', async () => {
   const read = new Set([

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
+import { manifestOf } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import jszip from 'jszip'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
@@ -75,7 +75,7 @@ export class Catcher {
       const path = join(this.agent.coreDir, name)
       const zip = await jszip.loadAsync(readFileSync(path))
       const text = await zip.file(/-manifest\.json$/)[0]?.async('string')
-      manifests.push(parseManifest(text ?? ''))
+      manifests.push(manifestOf(text ?? ''))
       rmSync(path)
     }
     return manifests

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
+import { manifestOf } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
@@ -17,7 +17,7 @@ export async function showObject(path: string, keep: boolean): Promise<void> {
   )
   const last = entries.at(-1)?.name ?? ''
   if (!last.endsWith('-manifest.json')) throw new DemoError(`${path} does not end with a manifest`)
-  const manifest = parseManifest((await zip.file(last)?.async('string')) ?? '')
+  const manifest = manifestOf((await zip.file(last)?.async('string')) ?? '')
 
   const prefix = last.slice(0, -'-manifest.json'.length)
   const short = (name: string): string => name.replace(prefix, '…')

@@ -2,14 +2,9 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { PROCESS_FILES } from '@core-dump-handler/capture'
-import {
-  CONTAINER,
-  DIGEST,
-  crictlCalls,
-  installCrictl,
-} from '@core-dump-handler/testing/composer/installed-crictl'
+import { crictlOfPod, DIGEST } from '@core-dump-handler/testing/cri/crictl-pod'
 import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
-import { test } from '@core-dump-handler/testing/composer/scratch-node'
+import { test, WEB_POD } from '@core-dump-handler/testing/composer/scratch-node'
 import { scratchProc } from '@core-dump-handler/testing/composer/scratch-proc'
 
 const SEVEN = [
@@ -33,7 +28,7 @@ describe('the contract of v9, with crictl answering', () => {
       metadata: { name: 'web-1' },
     })
     expect(JSON.parse(await bundle.text('-ps-info.json'))).toMatchObject({
-      containers: [{ id: CONTAINER }],
+      containers: [{ id: WEB_POD.containerId }],
     })
     expect(JSON.parse(await bundle.text('-0-image-info.json'))).toMatchObject({
       repoDigests: [DIGEST],
@@ -84,13 +79,13 @@ describe('the contract of v9, with crictl answering', () => {
       '.core',
       '-manifest.json',
     ])
-    expect(await crictlCalls(node.home)).toEqual([])
+    expect(node.crictl.calls()).toEqual([])
   })
 
   test('passes crictl its configuration, command and log length', async ({ node }) => {
-    await installCrictl(node.home, { images: '{"images":[]}' })
+    crictlOfPod(node.home, WEB_POD, { images: '{"images":[]}' })
     await node.run({ USE_CRIO_CONF: 'true', CRIO_IMAGE_CMD: 'images', LOG_LENGTH: '7' })
-    const calls = await crictlCalls(node.home)
+    const calls = node.crictl.calls()
     expect(calls.every((call) => call.startsWith(`-c ${node.home}/crictl.yaml `))).toBe(true)
     expect(calls.join('\n')).toMatch(
       / images -o json\n?[^]* logs --tail=7 | logs --tail=7 [^]* images -o json/,

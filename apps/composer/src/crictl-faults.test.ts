@@ -1,16 +1,15 @@
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
-import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { crictlOfPod } from '@core-dump-handler/testing/cri/crictl-pod'
 import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
 import { startComposer } from '@core-dump-handler/testing/composer/run-composer'
-import { CORE, test } from '@core-dump-handler/testing/composer/scratch-node'
+import { CORE, test, WEB_POD } from '@core-dump-handler/testing/composer/scratch-node'
 
 describe('composer, with a runtime that fails or hangs', () => {
   test('exits with 1 and keeps everything when no pod has the host name', async ({ node }) => {
-    await installCrictl(node.home, { pods: '{"items":[]}' })
+    crictlOfPod(node.home, WEB_POD, { pods: '{"items":[]}' })
     const { code } = await node.run({ CORE_EVENTS: 'true' })
     const bundle = await onlyBundle(node.cores)
     expect(code).toBe(1)
@@ -24,7 +23,7 @@ describe('composer, with a runtime that fails or hangs', () => {
   })
 
   test('exits with 1 and keeps the rest when crictl ps fails', async ({ node }) => {
-    await installCrictl(node.home, { ps: 'nonsense' })
+    crictlOfPod(node.home, WEB_POD, { ps: 'nonsense' })
     const { code } = await node.run()
     const bundle = await onlyBundle(node.cores)
     expect(code).toBe(1)
@@ -38,7 +37,7 @@ describe('composer, with a runtime that fails or hangs', () => {
   })
 
   test('reports once a log that cannot be read', async ({ node }) => {
-    await rm(join(node.home, 'answers/logs'))
+    crictlOfPod(node.home, WEB_POD, { logs: undefined })
     await node.run()
     const { entries, manifest } = await onlyBundle(node.cores)
     expect(entries).toContain('-0.log')
@@ -50,7 +49,7 @@ describe('composer, with a runtime that fails or hangs', () => {
     const env = { COMPOSER_HOME: node.home, CORE_DIR: node.cores, CRI_CLIENT: 'crictl' }
     const run = startComposer({ args, env })
     run.stdin.write(CORE.subarray(0, 100_000))
-    while (!(await crictlCalls(node.home)).some((call) => call.startsWith('logs'))) await delay(50)
+    while (!node.crictl.calls().some((call) => call.startsWith('logs'))) await delay(50)
     await delay(2500)
     run.stdin.end(CORE.subarray(100_000))
     expect(await run.ended).toMatchObject({ code: 0 })
@@ -82,7 +81,7 @@ describe('composer, with a runtime that fails or hangs', () => {
   })
 
   test('keeps a crash whose pod is not known, also with a selector [B10]', async ({ node }) => {
-    await installCrictl(node.home, { pods: 'nonsense' })
+    crictlOfPod(node.home, WEB_POD, { pods: 'nonsense' })
     expect(await node.run({ POD_SELECTOR_LABEL: 'app' })).toMatchObject({ code: 1, signal: null })
     const { manifest } = await onlyBundle(node.cores)
     expect(manifest.core.complete).toBe(true)
@@ -104,14 +103,15 @@ describe('composer, with a runtime that fails or hangs', () => {
   test.for(['pods', 'inspectp', 'ps', 'logs'])(
     'keeps the whole core when crictl %s hangs: 32 in time, no child left [B7]',
     async (verb, { node }) => {
-      await writeFile(join(node.home, `hang-${verb}`), '')
+      node.crictl.hang(verb)
       const { code } = await node.run({ TIMEOUT: '1' })
       const bundle = await onlyBundle(node.cores)
       expect(code).toBe(32)
       expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
       expect(bundle.manifest.problems.map((problem) => problem.code)).toContain('TIMEOUT')
-      const pids = (await readFile(join(node.home, 'pids'), 'utf8')).trim().split('\n')
-      for (const pid of pids) expect(() => process.kill(Number(pid), 0)).toThrow('ESRCH')
+      const pids = node.crictl.pids()
+      expect(pids.length).toBeGreaterThan(0)
+      for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
     },
   )
 
@@ -121,13 +121,13 @@ describe('composer, with a runtime that fails or hangs', () => {
   ] as const)(
     'has the whole core when the %s comes while the file name needs the pod [composer-9]',
     async ([cause, exitCode], { node }) => {
-      await writeFile(join(node.home, 'hang-pods'), '')
+      node.crictl.hang('pods')
       const run = node.start({
         FILENAME_TEMPLATE: '{podname}-{uuid}',
         TIMEOUT: cause === 'SIGTERM' ? '600' : '1',
       })
       if (cause === 'SIGTERM') {
-        while (!existsSync(join(node.home, 'pids'))) await delay(20)
+        while (node.crictl.pids().length === 0) await delay(20)
         run.kill('SIGTERM')
       }
       expect((await run.ended).code).toBe(exitCode)
@@ -142,7 +142,7 @@ describe('composer, with a runtime that fails or hangs', () => {
   test('releases the process when its core is read, however long crictl hangs [B20]', async ({
     node,
   }) => {
-    await writeFile(join(node.home, 'hang-pods'), '')
+    node.crictl.hang('pods')
     await node.run({ TIMEOUT: '2' })
     const { totalMs, heldMs } = (await onlyBundle(node.cores)).manifest.timings
     expect(totalMs - heldMs).toBeGreaterThan(1000)

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { bundleComposer } from '../build/bundle.ts'
 import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
-import { crictlCalls, installCrictl } from '@core-dump-handler/testing/composer/installed-crictl'
+import { crictlOfPod } from '@core-dump-handler/testing/cri/crictl-pod'
 import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
 import { test as base } from '@core-dump-handler/testing/composer/run-composer'
+import { WEB_POD } from '@core-dump-handler/testing/composer/scratch-node'
 
 const CORE = elfCore(200_000)
 
@@ -44,14 +45,14 @@ const test = base.extend<{ node: Node }>({
 
 describe('installed as cdc', () => {
   test('reads the .env beside it, started as by the kernel', async ({ node }) => {
-    await installCrictl(node.home)
+    const crictl = crictlOfPod(node.home, WEB_POD)
     node.crash("-c=0 '-e=web' -p=1 -s=11 -t=1700000000 -h=web-1 -E=!bin!web")
     const bundle = await onlyBundle(node.cores)
     expect((await bundle.bytes('.core')).equals(CORE)).toBe(true)
     expect(bundle.entries).toHaveLength(8)
     expect(await readdir(join(node.home, 'events'))).toHaveLength(1)
     expect(await readFile(join(node.home, 'composer.log'), 'utf8')).toMatch(/^INFO - .* - Wrote /m)
-    expect((await crictlCalls(node.home)).length).toBeGreaterThan(3)
+    expect(crictl.calls().length).toBeGreaterThan(3)
   })
 
   test('reads a small core before it loads the code of look-up and compression', async ({

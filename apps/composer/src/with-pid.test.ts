@@ -2,20 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { PROCESS_FILES } from '@core-dump-handler/capture'
-import {
-  CONTAINER,
-  POD_UID,
-  crictlCalls,
-  installCrictl,
-} from '@core-dump-handler/testing/composer/installed-crictl'
+import { crictlOfPod } from '@core-dump-handler/testing/cri/crictl-pod'
 import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
 import { runComposer } from '@core-dump-handler/testing/composer/run-composer'
-import { CORE, test as base } from '@core-dump-handler/testing/composer/scratch-node'
+import { CORE, test as base, WEB_POD } from '@core-dump-handler/testing/composer/scratch-node'
 import { dumpingProcess } from '@core-dump-handler/testing/composer/scratch-proc'
 import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 
 const PID = 4711
 const ARGS = [`-P=${PID}`, `-I=${PID}`, '-u=1000', '-g=1000', '-M=1']
+const { uid: POD_UID, containerId: CONTAINER } = WEB_POD
 const IN_NO_POD = '/system.slice/sshd.service'
 const IN_POD = `/kubepods/burstable/pod${POD_UID}/${CONTAINER}`
 
@@ -54,7 +50,7 @@ describe('composer, with a host pid', () => {
     expect(manifest.crash).toMatchObject({ exe: '/usr/bin/web', hostPid: PID, pid: 1, uid: 1000 })
     expect(manifest.problems.filter(({ code }) => code !== 'REPEATED_ARGUMENT')).toEqual([])
     // by id: a process can choose its host name
-    expect((await crictlCalls(node.home)).filter((call) => call.startsWith('pods'))).toEqual([])
+    expect(node.crictl.calls().filter((call) => call.startsWith('pods'))).toEqual([])
   })
 
   test("keeps the files of the process, also as those of its container's first process", async ({
@@ -154,7 +150,7 @@ describe('composer, with a host pid', () => {
     node,
     crashIn,
   }) => {
-    await installCrictl(node.home, { inspect: 'nonsense' })
+    crictlOfPod(node.home, WEB_POD, { inspect: 'nonsense' })
     expect(await crashIn(IN_POD, { POD_SELECTOR_LABEL: 'absent' })).toBe(1)
     const { core, problems } = (await onlyBundle(node.cores)).manifest
     expect(core.complete).toBe(true)
@@ -166,6 +162,6 @@ describe('composer, with a host pid', () => {
     const { manifest, entries } = await onlyBundle(node.cores)
     expect(entries).toEqual(['-dump-info.json', '.core', '-manifest.json'])
     expect(manifest.identity).toMatchObject({ status: 'unverified', podUid: POD_UID })
-    expect(await crictlCalls(node.home)).toEqual([])
+    expect(node.crictl.calls()).toEqual([])
   })
 })

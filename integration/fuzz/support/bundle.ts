@@ -1,9 +1,9 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { crc32 } from 'node:zlib'
-import * as v from 'valibot'
-import { parseManifest } from '@core-dump-handler/testing/bundle/bundle'
+import { manifestOf } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
+import schema from '@core-dump-handler/bundle/bundle-manifest.schema.json' with { type: 'json' }
 import JSZip from 'jszip'
 import { violations } from '@core-dump-handler/testing/composer/validate'
 import { assertJson, assertOneLine, promised } from './promises.ts'
@@ -11,8 +11,6 @@ import { assertJson, assertOneLine, promised } from './promises.ts'
 const ENTRY =
   /^-(dump-info\.json|pod-info\.json|runtime-info\.json|ps-info\.json|manifest\.json|\d+\.log|\d+-image-info\.json|(\d+-proc|process)\/(auxv|cmdline|environ|maps|status))$|^\.core$/
 const NAME = /^(?![.-])[^\p{C}\p{Zl}\p{Zp}/\\:*?"<>|`$]{1,200}$/u
-const SCHEMA = new URL('../../../apps/composer/schema/bundle-manifest.schema.json', import.meta.url)
-const SCHEMA_TEXT = v.parse(v.looseObject({}), JSON.parse(readFileSync(SCHEMA, 'utf8')))
 
 export interface Checked {
   readonly manifest: BundleManifest
@@ -44,8 +42,8 @@ export async function checkBundle(
     if (suffix.endsWith('.json')) texts.set(suffix, await file.async('string'))
   }
   for (const [entry, text] of texts) assertJson(text, entry)
-  const manifest = parseManifest(texts.get('-manifest.json') ?? '')
-  const wrong = violations(SCHEMA_TEXT, manifest)
+  const manifest = manifestOf(texts.get('-manifest.json') ?? '')
+  const wrong = violations(schema, manifest)
   promised(wrong.length === 0, () => `the manifest breaks its schema: ${wrong.join('; ')}`)
   for (const { code, message } of manifest.problems) {
     assertOneLine(code, 'a code')

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
-import { isSysctlError, restore, takeOver } from '@core-dump-handler/sysctl'
+import { isSysctlError, renewBackup, restore, takeOver } from '@core-dump-handler/sysctl'
 import type { Random } from '../generate/random.ts'
 import { text, word } from '../generate/text.ts'
 import { promised } from '../support/promises.ts'
@@ -31,19 +31,27 @@ export const backups: Target = {
           if (random.once(2)) leaveBackup(random, join(directory, dir), directory)
         }
         const before = treeOf(directory)
-        const options = { root, backupDir, isOurs }
-        if (random.once(2)) {
-          const earlierBackupDirs = [join(directory, 'earlier')]
-          await takeOver(VALUES, { ...options, earlierBackupDirs }).catch((error: unknown) => {
-            if (!isSysctlError(error)) throw error
-          })
-        }
-        const fallbacks = { 'kernel.core_pattern': 'core' }
+        const options = { root, backupDir, isOurs, isBackup }
+        let expected: string | undefined
+        const earlierBackupDirs = [join(directory, 'earlier')]
+        if (random.once(2)) expected = await taken({ ...options, earlierBackupDirs })
+        if (random.once(3)) expected = (await renewed(word(random, 200), options)) ?? expected
+
+        const fallbacks = { 'kernel.core_pattern': 'core', 'fs.suid_dumpable': '0' }
         const results = await restore(KEYS, { ...options, fallbacks })
         promised(results.length === KEYS.length, () => `${results.length} outcomes`)
         const pattern = readFileSync(path)
         const fit = pattern.length <= 128 && !/\n./s.test(String(pattern))
         promised(pattern.equals(found) || fit, () => `core_pattern is ${String(pattern)}`)
+        for (const result of results) {
+          if (result.outcome !== 'restored' && result.outcome !== 'fallback') continue
+          promised(isBackup(result.key, result.value), () => `${result.key} is ours again`)
+          if (result.key !== 'kernel.core_pattern') continue
+          promised(
+            expected === undefined || result.value === expected,
+            () => `restored ${result.value}, expected ${String(expected)}`,
+          )
+        }
 
         const strange = changes(before, treeOf(directory)).filter(
           (each) => !/^(sys\/|backups\/(core_pattern|suid_dumpable)\.bak$)/.test(each),
@@ -52,6 +60,49 @@ export const backups: Target = {
       },
     }
   },
+}
+
+/** The backup of the pattern after a take-over; `undefined` where it fails or there is none. */
+async function taken(options: Parameters<typeof takeOver>[1]): Promise<string | undefined> {
+  try {
+    const results = await takeOver(VALUES, options)
+    for (const { key, found, backup } of results) {
+      const saved = isOurs(key, found) || backup === found || whyNotSaved(found)
+      promised(saved, () => `found ${found} of ${key}, saved ${String(backup)}`)
+    }
+    return results.find(({ key }) => key === 'kernel.core_pattern')?.backup
+  } catch (error) {
+    if (!isSysctlError(error)) throw error
+    return undefined
+  }
+}
+
+/** `value` where it became the backup of the pattern. */
+async function renewed(
+  value: string | Buffer,
+  options: Parameters<typeof renewBackup>[2],
+): Promise<string | undefined> {
+  try {
+    const pattern = String(value)
+    return (await renewBackup('kernel.core_pattern', pattern, options)) ? pattern : undefined
+  } catch (error) {
+    if (!isSysctlError(error)) throw error
+    return undefined
+  }
+}
+
+/** What cannot be a backup: no text, no number, or half a specifier. */
+function whyNotSaved(found: string): boolean {
+  return (
+    found.trim() === '' ||
+    found === 'x' ||
+    /[\p{Cc}\u{fffd}]|^[|@]+\s*$|%$/u.test(found) ||
+    Buffer.byteLength(found) > 127
+  )
+}
+
+function isBackup(key: string, value: string): boolean {
+  return !isOurs(key, value)
 }
 
 function isOurs(_key: string, value: string): boolean {

@@ -3,6 +3,8 @@ import { agent } from './agent.ts'
 import { argv } from './argv.ts'
 import { backups } from './backups.ts'
 import { bundle } from './bundle.ts'
+import { cgroups } from './cgroups.ts'
+import { containerLogs } from './container-logs.ts'
 import { coreDir } from './core-dir.ts'
 import { criGrpc } from './cri-grpc.ts'
 import { crictl } from './crictl.ts'
@@ -22,10 +24,12 @@ export const TARGETS: readonly Target[] = [
   argv,
   envFile,
   proc,
+  cgroups,
   owners,
   identity,
   criGrpc,
   crictl,
+  containerLogs,
   bundle,
   elf,
   names,

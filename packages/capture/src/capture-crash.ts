@@ -55,6 +55,7 @@ export async function captureCrash(
         : steps.rejectCore(decision, source, context)
     const turn = writing.then(() => slot?.drained())
     lookup.start(turn)
+    steps.syncNameLater(context.directory, writing)
     const { core, failed } = await writing
 
     // write metadata: no process is held any more

@@ -6,7 +6,7 @@ import { before, within } from './time-limit.ts'
  * run one at a time, and none starts while one hangs.
  */
 export interface BlockingCalls {
-  /** Rejects when the call does not return within its limit, or when an earlier one still hangs. */
+  /** Rejects when the call does not return within its limit; `NotTriedError` when an earlier one hangs. */
   run<T>(name: string, call: () => Promise<T>, limit: CallLimit): Promise<T>
 }
 
@@ -14,6 +14,16 @@ export interface CallLimit {
   readonly limitMs: number
   /** Its reason is the rejection. */
   readonly signal?: AbortSignal
+}
+
+/** The call was not made, because an earlier one hangs. */
+class NotTriedError extends Error {
+  override readonly name = 'NotTriedError'
+}
+
+/** Unlike `instanceof`, holds for all copies of this module. */
+export function isNotTried(error: unknown): boolean {
+  return error instanceof Error && error.name === 'NotTriedError'
 }
 
 export function createBlockingCalls(): BlockingCalls {
@@ -25,7 +35,9 @@ export function createBlockingCalls(): BlockingCalls {
     call: () => Promise<T>,
     { limitMs, signal }: CallLimit,
   ): Promise<T> {
-    if (hanging !== undefined) throw new Error(`not tried, because \`${hanging}\` does not answer`)
+    if (hanging !== undefined) {
+      throw new NotTriedError(`not tried, because \`${hanging}\` does not answer`)
+    }
     signal?.throwIfAborted()
     hanging = name
     const running = call()
@@ -46,5 +58,14 @@ export function createBlockingCalls(): BlockingCalls {
   }
 }
 
-/** Those of this process: the pool is the process's, too. */
-export const blockingCalls: BlockingCalls = createBlockingCalls()
+declare global {
+  // oxlint-disable-next-line no-var -- only `var` declares a property of globalThis
+  var coreDumpHandlerBlockingCalls: BlockingCalls | undefined
+}
+
+/**
+ * Those of this process, as the pool is the process's, too: one for all copies of this module. The
+ * composer has a copy in each of its parts.
+ */
+export const blockingCalls: BlockingCalls = (globalThis.coreDumpHandlerBlockingCalls ??=
+  createBlockingCalls())

@@ -1,3 +1,5 @@
+export { blockingCalls } from './blocking-calls.ts'
+export type { BlockingCalls, CallLimit } from './blocking-calls.ts'
 export { CriError, isCriError } from './error.ts'
 export type { CriErrorCode } from './error.ts'
 export type { JsonObject, JsonValue } from './json.ts'
@@ -16,7 +18,8 @@ export type {
   LookupSubject,
 } from './lookup/types.ts'
 export type { Warning, WarningCode } from './warning.ts'
-export { containerIds, podUid } from './process/cgroup.ts'
+export { cgroupLayers, containerIds, podUid } from './process/cgroup.ts'
+export type { CgroupLayer } from './process/cgroup.ts'
 export { snapshotProcess } from './process/snapshot-process.ts'
 export { snapshotProcessWithin } from './process/snapshot-process-within.ts'
 export type {
@@ -29,4 +32,4 @@ export type {
 export { openRuntime } from './runtime/open-runtime.ts'
 export type { RuntimeOptions } from './runtime/options.ts'
 export type { CallOptions, Inspection, PodFilter, Runtime } from './runtime/runtime.ts'
-export { RUNTIME_SOCKETS } from './runtime/find-sockets.ts'
+export { findSockets, RUNTIME_SOCKETS } from './runtime/find-sockets.ts'

@@ -3,10 +3,18 @@ import { mkdir, open, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import { reasonOf, SysctlError } from './error.ts'
+import { whyImpossible } from './possible-value.ts'
 import type { SysctlOptions } from './sysctl.ts'
 
 /** Whether `value`, in force for `key`, was set by the caller, in this run or an earlier one. */
 export type IsOurs = (key: string, value: string) => boolean
+
+/** What is saved for one key; `{}`: there is no backup. */
+export interface Backup {
+  readonly value?: string
+  /** Why the backup that there is cannot be restored: it counts as none. */
+  readonly unusable?: string
+}
 
 export interface BackupOptions extends SysctlOptions {
   /**
@@ -14,6 +22,11 @@ export interface BackupOptions extends SysctlOptions {
    * the value found before the caller's, without a newline, mode 0600. Created (0700) if missing.
    */
   readonly backupDir: string
+  /**
+   * Whether `value` may be a backup: such as no value that any version of the caller sets.
+   * @default every value that the kernel can have had
+   */
+  readonly isBackup?: (key: string, value: string) => boolean
 }
 
 // no link is followed, and a FIFO does not block
@@ -26,16 +39,46 @@ export function backupPath(key: string, backupDir: string): string {
   return join(backupDir, `${key.split(/[./]/).at(-1)}.bak`)
 }
 
-/** The backup of `key`; undefined where there is none. */
-export async function readBackup(key: string, backupDir: string): Promise<string | undefined> {
-  const path = backupPath(key, backupDir)
+/** The backup of `key`. One that is empty, cut, or can never have been in force is unusable. */
+export async function readBackup(key: string, options: BackupOptions): Promise<Backup> {
+  const path = backupPath(key, options.backupDir)
+  let value: string
   try {
     // a backup written by a shell's `echo` ends with a newline
-    return (await readText(path)).split('\n', 1)[0]
+    value = (await readText(path)).split('\n', 1)[0] ?? ''
   } catch (cause) {
-    if (/^(ENOENT|ENOTDIR)$/.test(reasonOf(cause))) return undefined
+    if (/^(ENOENT|ENOTDIR)$/.test(reasonOf(cause))) return {}
     throw backupError('read', key, path, cause)
   }
+  const unusable = whyNoBackup(key, value, options)
+  return unusable === undefined ? { value } : { unusable: `\`${path}\`: ${unusable}` }
+}
+
+/** Why `value` cannot be a backup of `key`; `undefined`: it can. */
+export function whyNoBackup(
+  key: string,
+  value: string,
+  { isBackup = () => true }: BackupOptions,
+): string | undefined {
+  const impossible = whyImpossible(key, value)
+  if (impossible !== undefined) return impossible
+  return isBackup(key, value) ? undefined : 'it is a value of the caller itself'
+}
+
+/**
+ * Make `value`, which another program has set, the value that `restore` will set. Durable when it
+ * resolves; it resolves with `false`, and changes nothing, where `value` cannot be a backup.
+ * @throws SysctlError `BACKUP`
+ */
+export async function renewBackup(
+  key: string,
+  value: string,
+  options: BackupOptions,
+): Promise<boolean> {
+  if (whyNoBackup(key, value, options) !== undefined) return false
+  if ((await readBackup(key, options)).value === value) return true
+  await writeBackup(key, value, options.backupDir)
+  return true
 }
 
 async function readText(path: string): Promise<string> {

@@ -1,6 +1,7 @@
 export { SysctlError, isSysctlError } from './error.ts'
 export type { SysctlErrorCode } from './error.ts'
-export type { BackupOptions, IsOurs } from './backup.ts'
+export { readBackup, renewBackup } from './backup.ts'
+export type { Backup, BackupOptions, IsOurs } from './backup.ts'
 export { restore } from './restore.ts'
 export type { RestoreOptions, RestoreResult } from './restore.ts'
 export { readSysctl, sysctlPath, writeSysctl } from './sysctl.ts'

@@ -1,5 +1,5 @@
 import { type BackupOptions, type IsOurs, readBackup, removeBackup } from './backup.ts'
-import { isSysctlError, type SysctlError } from './error.ts'
+import { isSysctlError, SysctlError } from './error.ts'
 import { readSysctl, writeSysctl } from './sysctl.ts'
 
 export interface RestoreOptions extends BackupOptions {
@@ -9,7 +9,8 @@ export interface RestoreOptions extends BackupOptions {
    */
   readonly isOurs?: IsOurs
   /**
-   * Values to set where `isOurs` recognises the value in force and there is no backup.
+   * Values to set where `isOurs` recognises the value in force and there is no backup, or one that
+   * cannot be used: such as the defaults of the kernel.
    * @default {}
    */
   readonly fallbacks?: Readonly<Record<string, string>>
@@ -17,7 +18,14 @@ export interface RestoreOptions extends BackupOptions {
 
 /** The outcome for one key; `value` is the value in force afterwards. */
 export type RestoreResult =
-  | { readonly key: string; readonly outcome: 'restored' | 'fallback'; readonly value: string }
+  | { readonly key: string; readonly outcome: 'restored'; readonly value: string }
+  /** Set from `fallbacks`; `unusable`: why the backup that was there could not be restored. */
+  | {
+      readonly key: string
+      readonly outcome: 'fallback'
+      readonly value: string
+      readonly unusable?: string
+    }
   /** `unchanged`: already restored, or never taken over; `not-ours`: another program's value is kept. */
   | { readonly key: string; readonly outcome: 'unchanged' | 'not-ours'; readonly value: string }
   | { readonly key: string; readonly outcome: 'failed'; readonly error: SysctlError }
@@ -46,14 +54,24 @@ async function restoreOne(
   key: string,
   { isOurs, fallbacks = {}, ...options }: RestoreOptions,
 ): Promise<RestoreResult> {
-  const backup = await readBackup(key, options.backupDir)
+  const { value: backup, unusable } = await readBackup(key, options)
   const found = await readSysctl(key, options)
   const ours = isOurs?.(key, found)
-  const value = ours === false ? found : (backup ?? (ours && fallbacks[key]) ?? found)
+  const needsFallback =
+    backup === undefined && (ours === true || (unusable !== undefined && ours !== false))
+  const fallback = needsFallback ? fallbacks[key] : undefined
+  if (needsFallback && fallback === undefined && unusable !== undefined) {
+    const message = `Cannot restore sysctl \`${key}\` from ${unusable}; set it yourself, then delete that file`
+    throw new SysctlError('BACKUP', key, message)
+  }
+  const value = ours === false ? found : (backup ?? fallback ?? found)
 
   if (found !== value) await writeSysctl(key, value, options)
   await removeBackup(key, options.backupDir)
 
+  if (unusable !== undefined && fallback !== undefined) {
+    return { key, outcome: 'fallback', value, unusable }
+  }
   if (found !== value) {
     return { key, outcome: backup === undefined ? 'fallback' : 'restored', value }
   }

@@ -13,7 +13,7 @@ export interface SysctlOptions {
 
 const KEY = /^[\w-]+([./][\w-]+)*$/
 // CORENAME_MAX_SIZE (128) minus the NUL, fs/coredump.c; some kernels cut without an error
-const MAX_BYTES: Readonly<Record<string, number>> = { 'kernel.core_pattern': 127 }
+export const MAX_VALUE_BYTES: Readonly<Record<string, number>> = { 'kernel.core_pattern': 127 }
 
 /**
  * The file of `key`; accepts `kernel.core_pattern` and `kernel/core_pattern`.
@@ -83,7 +83,7 @@ function checkValue(key: string, value: string): void {
       `Expected one line for sysctl \`${key}\`, got ${JSON.stringify(value)}`,
     )
   }
-  const maxBytes = MAX_BYTES[key.replaceAll('/', '.')]
+  const maxBytes = MAX_VALUE_BYTES[key.replaceAll('/', '.')]
   if (maxBytes !== undefined && Buffer.byteLength(value) > maxBytes) {
     throw tooLong(key, value, maxBytes)
   }

@@ -42,6 +42,41 @@ test('saves the value found, sets the new one, and restores', async ({ root, bac
   expect(await readSysctl('kernel.core_pattern', { root })).toBe('core')
 })
 
+test('D9: a newer value of another program is what restore sets', async ({ root, backupDir }) => {
+  const options = { root, backupDir, isOurs }
+  await takeOver(values('|/ours/a'), options)
+  await writeFile(join(root, 'kernel/core_pattern'), '|/usr/lib/newer\n')
+  const [, taken] = await takeOver(values('|/ours/b'), options)
+  expect(taken).toMatchObject({ found: '|/usr/lib/newer', backup: '|/usr/lib/newer' })
+  await takeOver(values('|/ours/c'), options)
+  await restore(KEYS, options)
+  expect(await readSysctl('kernel.core_pattern', { root })).toBe('|/usr/lib/newer')
+})
+
+test('D9: a take-over that fails leaves the backups as they were', async ({ root, backupDir }) => {
+  const options = { root, backupDir, isOurs }
+  await takeOver(values('|/ours/a'), options)
+  await writeFile(join(root, 'kernel/core_pattern'), '|/usr/lib/newer\n')
+  const attempt = takeOver({ ...values('|/ours/b'), 'fs.absent': '1' }, options)
+  await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  expect(await readSysctl('kernel.core_pattern', { root })).toBe('|/usr/lib/newer')
+  expect(await readFile(join(backupDir, 'core_pattern.bak'), 'utf8')).toBe('core')
+})
+
+test('D9: the directory of the last run is adopted before an older one', async ({
+  dir,
+  root,
+  backupDir,
+}) => {
+  await takeOver(values('|/ours/a'), { root, backupDir, isOurs })
+  await writeFile(join(root, 'kernel/core_pattern'), '|/usr/lib/newer\n')
+  const last = join(dir, 'last')
+  await takeOver(values('|/ours/b'), { root, backupDir: last, isOurs })
+  await takeOver(values('|/ours/a'), { root, backupDir, isOurs, earlierBackupDirs: [last] })
+  await restore(KEYS, { root, backupDir, isOurs })
+  expect(await readSysctl('kernel.core_pattern', { root })).toBe('|/usr/lib/newer')
+})
+
 test('the first value of another program survives restarts and changes of our own value', async ({
   root,
   backupDir,

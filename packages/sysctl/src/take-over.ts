@@ -1,4 +1,11 @@
-import { type BackupOptions, type IsOurs, readBackup, removeBackup, writeBackup } from './backup.ts'
+import {
+  type BackupOptions,
+  type IsOurs,
+  readBackup,
+  removeBackup,
+  whyNoBackup,
+  writeBackup,
+} from './backup.ts'
 import { readSysctl, writeSysctl } from './sysctl.ts'
 
 export interface TakeOverOptions extends BackupOptions {
@@ -8,8 +15,8 @@ export interface TakeOverOptions extends BackupOptions {
    */
   readonly isOurs?: IsOurs
   /**
-   * `backupDir` of earlier runs of the caller; where the value found is ours, the first backup in
-   * them is adopted.
+   * `backupDir` of earlier runs of the caller, the last one first; where the value found is ours, the
+   * first backup in them is adopted.
    * @default []
    */
   readonly earlierBackupDirs?: readonly string[]
@@ -22,12 +29,14 @@ export interface TakeOverResult {
   readonly changed: boolean
   /** The value that `restore` will set; absent where only values of the caller were found. */
   readonly backup?: string
+  /** Why a backup that was there counts as none, and was not replaced. */
+  readonly unusable?: string
 }
 
 /**
- * Set every sysctl in `values`, in order. The first value of another program is saved on disk before
- * it is replaced. Where one key fails, the keys already changed are restored, their new backups
- * deleted, and the call rejects.
+ * Set every sysctl in `values`, in order. A value of another program is saved on disk before it is
+ * replaced, in place of an earlier backup; a value of the caller is never saved. Where one key fails,
+ * the keys already changed and their backups are restored, and the call rejects.
  * @throws SysctlError any code; AggregateError where undoing fails, too
  */
 export async function takeOver(
@@ -40,12 +49,12 @@ export async function takeOver(
     for (const [key, value] of Object.entries(values)) {
       const found = await readSysctl(key, options)
       const changed = found !== value
-      const backup = await keepBackup(key, found, value, options, undo)
+      const kept = await keepBackup(key, found, value, options, undo)
       if (changed) {
         await writeSysctl(key, value, options)
         undo.push(() => writeSysctl(key, found, options))
       }
-      done.push({ key, found, changed, ...(backup !== undefined && { backup }) })
+      done.push({ key, found, changed, ...kept })
     }
   } catch (error) {
     await undoAll(undo, error)
@@ -58,19 +67,28 @@ async function keepBackup(
   key: string,
   found: string,
   wanted: string,
-  { backupDir, earlierBackupDirs = [], isOurs = (_, value) => value === wanted }: TakeOverOptions,
+  options: TakeOverOptions,
   undo: (() => Promise<void>)[],
-): Promise<string | undefined> {
-  const kept = await readBackup(key, backupDir)
-  if (kept !== undefined) return kept
+): Promise<Pick<TakeOverResult, 'backup' | 'unusable'>> {
+  const { backupDir, earlierBackupDirs = [], isOurs = (_, value) => value === wanted } = options
+  const kept = await readBackup(key, options)
+  let backup: string | undefined
+  if (isOurs(key, found)) {
+    for (const dir of earlierBackupDirs) {
+      backup ??= (await readBackup(key, { ...options, backupDir: dir })).value
+    }
+  } else if (whyNoBackup(key, found, options) === undefined) backup = found
+  backup ??= kept.value
+  if (backup === undefined) return kept.unusable === undefined ? {} : { unusable: kept.unusable }
 
-  let backup = isOurs(key, found) ? undefined : found
-  for (const dir of earlierBackupDirs) backup ??= await readBackup(key, dir)
-  if (backup === undefined) return undefined
-
-  await writeBackup(key, backup, backupDir)
-  undo.push(() => removeBackup(key, backupDir))
-  return backup
+  if (backup !== kept.value) {
+    await writeBackup(key, backup, backupDir)
+    const { value: earlier } = kept
+    undo.push(async () =>
+      earlier === undefined ? removeBackup(key, backupDir) : writeBackup(key, earlier, backupDir),
+    )
+  }
+  return { backup }
 }
 
 async function undoAll(undo: (() => Promise<void>)[], error: unknown): Promise<void> {

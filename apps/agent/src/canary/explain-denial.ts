@@ -33,6 +33,11 @@ export function explainDenial(directories: Directories, report: KernelReport): s
   return `${remedy(denial, directories, 'the composer')}; ${quote(about, report)}`
 }
 
+/** In words: where a denial would be found that the kernel's log does not show. */
+export function whereDenialsAre(report: KernelReport): string {
+  return quote([], report)
+}
+
 function canaryCause(about: readonly KernelLine[], directories: Directories): string {
   const denial = firstDenial(about)
   if (denial !== undefined) return remedy(denial, directories, 'the helper that the kernel starts')

@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeRecord } from '@core-dump-handler/bundle'
 import { describe, expect } from 'vitest'
+import { freePort } from '@core-dump-handler/testing/agent/free-port'
 import { test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
 import { rememberCanary } from './left-over-canaries.ts'
 
@@ -36,6 +37,26 @@ describe('removeLeftOverCanaries', () => {
     expect(await node.list(node.destination)).toEqual(['crash.zip'])
     expect(await node.list(node.coreDir)).toEqual([])
     expect(await node.list()).not.toContain('.canary')
+  })
+
+  test('G2: a bundle of a canary that comes late is neither uploaded nor counted', async ({
+    node,
+  }) => {
+    await (await node.daemon({ USE_INOTIFY: 'false' })).kill('SIGKILL')
+    await rememberCanary(node.hostDir, 'canary-0123abcd')
+    await rememberCanary(node.hostDir, 'canary-89abcdef')
+    const port = await freePort()
+    const agent = await node.daemon({ HEALTH_PORT: String(port) })
+    await agent.line(/uploading bundles/)
+    await bundle(node, 'late', 'canary-0123abcd')
+    await bundle(node, 'crash', 'web')
+    await agent.line(/late\.zip.*deleted the late bundle/)
+    await agent.line(/crash\.zip.*stored and verified/)
+    expect(await node.list(node.destination)).toEqual(['crash.zip'])
+    expect(await node.list(node.coreDir)).toEqual([])
+    expect(await readFile(join(node.hostDir, '.canary'), 'utf8')).toBe('canary-89abcdef\n')
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(metrics).toMatch(/core_dump_crashes_total\{outcome="no_core",[^}]*\} 1\n/)
   })
 
   test('G2: `remove` deletes the list of canaries', async ({ node }) => {

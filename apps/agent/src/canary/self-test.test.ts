@@ -32,7 +32,14 @@ test.for([
   ['dies', '#!/bin/sh\nkill -9 $$', 0o700, /with SIGKILL/],
   ['has no interpreter', '#!/nowhere/node\n', 0o700, /loader or interpreter is missing/],
   ['is for another machine', '\x7fELF\x02\x01\x01', 0o700, /another architecture/],
-  ['may not be executed', '#!/bin/sh\n', 0o600, /EACCES: SELinux, AppArmor/],
+  ['may not be executed', '#!/bin/sh\n', 0o600, /EACCES: SELinux, AppArmor.*ausearch -m AVC/],
+  [
+    'may not write [G4, G8]',
+    '#!/bin/sh\necho "not ok  output: EACCES: permission denied"; exit 1',
+    0o700,
+    /EACCES: permission denied; the kernel's log .*audit log.*ausearch -m AVC/,
+  ],
+  ['has no executable memory [G8]', '#!/bin/sh\nkill -TRAP $$', 0o700, /SIGTRAP: .*ausearch/],
 ] as const)('one that %s does not, with the cause', async ([, content, mode, message]) => {
   const attempt = selfTest(directories(await composer(content, mode)))
   await expect(attempt).rejects.toMatchObject({ name: 'AgentError', code: 'SELF_TEST' })

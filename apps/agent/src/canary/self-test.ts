@@ -4,7 +4,7 @@ import { AgentError } from '../error.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
 import { nodeFiles } from '../node/node-files.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { explainDenial } from './explain-denial.ts'
+import { explainDenial, type KernelReport, whereDenialsAre } from './explain-denial.ts'
 
 const TIMEOUT_MS = 20_000
 
@@ -34,16 +34,25 @@ export async function selfTest(directories: Directories): Promise<void> {
       reject: false,
     })
     if (result.exitCode === 0) return
-    const denial = explainDenial(directories, { lines: log.read(), unreadable: log.unreadable })
+    const report = { lines: log.read(), unreadable: log.unreadable }
     const why = result.timedOut
       ? `it did not end within ${TIMEOUT_MS / 1000} s`
       : result.exitCode === undefined && result.signal === undefined
         ? await explainStartError(directories.hostDir, result.code ?? String(result.cause))
         : `it ended with ${result.exitCode ?? result.signal}: ${failedChecks(result.all)}`
-    throw failure(composer, denial === undefined ? why : `${why}; ${denial}`, result.cause)
+    throw failure(composer, [why, ...policyOf(why, directories, report)].join('; '), result.cause)
   } finally {
     log.close()
   }
+}
+
+/** The policy that denied something, by the kernel's log; else, where a policy is likely, where to look. */
+function policyOf(why: string, directories: Directories, report: KernelReport): readonly string[] {
+  const denial = explainDenial(directories, report)
+  if (denial !== undefined) return [denial]
+  // SIGTRAP: Node has no executable memory
+  const isLikely = /\b(EACCES|EPERM|SIGTRAP|permission denied)\b/i.test(why)
+  return isLikely ? [whereDenialsAre(report)] : []
 }
 
 function failedChecks(output: string): string {
@@ -61,7 +70,7 @@ async function explainStartError(hostDir: string, code: string): Promise<string>
   if (code !== 'EACCES' && code !== 'EPERM') return code
   return (await mountOptions(hostDir))?.includes('noexec')
     ? `\`${hostDir}\` is on a file system mounted noexec; choose another HOST_DIR`
-    : `${code}: SELinux, AppArmor or another policy denies it; see the audit log of the node`
+    : `${code}: SELinux, AppArmor or another policy denies it`
 }
 
 /** Whether `path` is an ELF file for another machine than this very process, elf(5). */

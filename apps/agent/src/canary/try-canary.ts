@@ -5,7 +5,7 @@ import { readSysctl } from '@core-dump-handler/sysctl'
 import { readManifest } from '@core-dump-handler/bundle'
 import { AgentError } from '../error.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { forgetCanaries, rememberCanary } from './left-over-canaries.ts'
+import { forgetCanary, rememberCanary } from './left-over-canaries.ts'
 import { letCrash, newCanary } from './let-crash.ts'
 import { exists } from '../node/node-files.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
@@ -38,7 +38,7 @@ export async function tryCanary(
     const lines: string[] = []
     for (let waited = 0; waited < TIMEOUT_MS && !signal.aborted; waited += LOOK_MS) {
       if (isDelivered(canary)) {
-        await forgetCanaries(hostDir)
+        await forgetCanary(hostDir, canary)
         return true // the upload queue was faster, if it runs already
       }
       lines.push(...log.read())
@@ -50,7 +50,7 @@ export async function tryCanary(
         if (uuid === undefined) continue
         await rm(join(coreDir, name), { force: true })
         if (coreEvents) await removeSoon(join(eventDir, `${uuid}-event.json`))
-        await forgetCanaries(hostDir)
+        await forgetCanary(hostDir, canary)
         return true
       }
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)

@@ -1,7 +1,8 @@
 import { visible } from '../log/redact.ts'
 import type { Log } from '../log/open-log.ts'
 import type { Delivery } from '../monitoring/manifest-cache.ts'
-import { type ApiServer, callApiServer } from './api-server.ts'
+import type { ApiServer } from './api-server.ts'
+import { createEvent, MAX_MESSAGE, seconds } from './create-event.ts'
 
 /** In a storm the bundles matter, not the Events: more waiting Events are not created. */
 const MAX_WAITING = 100
@@ -25,26 +26,11 @@ export class PodEvents {
     if (made === undefined || this.#waiting >= MAX_WAITING) return
     this.#waiting++
     this.#chain = this.#chain
-      .then(() => this.#create(made.namespace, made.event))
+      .then(async () => createEvent(this.#server, made.namespace, made.event, this.#log))
       .finally(() => this.#waiting--)
-  }
-
-  async #create(namespace: string, event: PodEvent): Promise<void> {
-    const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
-    try {
-      const call = { method: 'POST', path, body: event } as const
-      const { status } = await callApiServer(this.#server, call)
-      // 409: created already, before a restart
-      if (status < 300 || status === 409) return
-      this.#log.warn({ namespace, status }, 'the API server refused the Event of a crash')
-    } catch (err) {
-      this.#log.warn({ namespace, err }, 'cannot create the Event of a crash')
-    }
   }
 }
 
-// limit of the API
-const MAX_MESSAGE = 1024
 const MAX_NAME = 256
 
 /** The fields of the Event that tests and callers read; the API server has the type of all. */
@@ -94,6 +80,3 @@ export function podEvent(
 
 /** A process chooses its own name. */
 const printable = (text: string): string => visible(text).slice(0, MAX_NAME)
-
-/** `metav1.Time` has no fraction of a second. */
-const seconds = (time: string): string => time.replace(/\.\d+/, '')

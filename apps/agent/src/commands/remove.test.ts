@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { ORIGINAL, test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
@@ -78,7 +78,8 @@ test('a pattern that cannot be restored keeps its composer, so that no core is l
   node,
 }) => {
   await prepared(node)
-  await writeFile(join(node.hostDir, 'core_pattern.bak'), 'x'.repeat(128))
+  await rm(join(node.hostDir, 'core_pattern.bak'))
+  await mkdir(join(node.hostDir, 'core_pattern.bak'))
 
   const agent = node.agent(['remove'])
   expect(await agent.ended).toBe(1)

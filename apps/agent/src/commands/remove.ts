@@ -20,13 +20,14 @@ import type { AgentSettings } from '../settings/read-settings.ts'
 import { recordSuppressed } from '../spool/record-suppressed.ts'
 
 /**
- * Restores the node as it was found: sysctls first, then the files. CORE_DIR and events stay.
+ * Restores the node: sysctls first, then the files. CORE_DIR and events stay.
  * Safe to repeat; a step that fails does not stop the next ones. Resolves with the exit code: 1 when one failed.
  */
 export async function remove({ settings, env, log }: CommandContext): Promise<number> {
   const { hostDir } = settings
   const { removing } = nodeFiles(hostDir)
   const failed: string[] = []
+  let isNewer = false
   const step = async (name: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work()
@@ -40,7 +41,9 @@ export async function remove({ settings, env, log }: CommandContext): Promise<nu
     if (await exists(hostDir)) await writeFile(removing, '', { mode: 0o600 })
   })
   await step('sysctls', async () => {
-    failed.push(...(await restoreSysctls(settings, log)))
+    const restored = await restoreSysctls(settings, log)
+    failed.push(...restored.failed)
+    isNewer = restored.isNewer
   })
   await step('rate', async () => {
     const { coreDir } = settings
@@ -68,8 +71,13 @@ export async function remove({ settings, env, log }: CommandContext): Promise<nu
   })
   await step('.removing', async () => rm(removing, { force: true }))
 
-  if (failed.length === 0) log.info('the node is restored as it was found; bundles and events stay')
-  else
+  if (failed.length === 0) {
+    log.info(
+      isNewer
+        ? 'the node is restored, with the values that other programs set since the installation; bundles and events stay'
+        : 'the node is restored as it was found; bundles and events stay',
+    )
+  } else
     log.error(
       { failed },
       'steps of `remove` failed: remove the causes logged above, then run `remove` again',

@@ -99,8 +99,9 @@ async function prepare(
   release: () => void,
 ): Promise<void> {
   const { settings, log, signal } = context
-  const { readiness, metrics, canaries } = monitoring
-  const isDelivered = (canary: string): boolean => canaries.find(canary) !== undefined
+  const { readiness, metrics, canaries, lateCanaries } = monitoring
+  const isDelivered = (canary: string): boolean =>
+    canaries.find(canary) !== undefined || lateCanaries.hasDeleted(canary)
   const node = await prepareNode(settings, log, { signal, isDelivered })
   readiness.nodePrepared()
   log.info({ hostDir: settings.hostDir }, 'this node is prepared: crashes become bundles')
@@ -135,7 +136,7 @@ async function prepare(
 
 async function runUploads(context: CommandContext, monitoring: Monitoring): Promise<void> {
   const { settings, log, signal } = context
-  const { metrics } = monitoring
+  const { metrics, lateCanaries } = monitoring
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
   const uploader = openUploader(settings, log, {
@@ -143,6 +144,7 @@ async function runUploads(context: CommandContext, monitoring: Monitoring): Prom
       spool.onQueueEvent(event)
       monitoring.onQueueEvent(event)
     },
+    defer: (file) => lateCanaries.defer(file),
     onUnusable: (reason) => monitoring.readiness.destinationFailed(reason),
   })
   if (uploader !== undefined) monitoring.watch(uploader)

@@ -6,11 +6,15 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { registerFiles, exists, NEEDED, nodeFiles, STATE_DIRECTORIES } from '../node/node-files.ts'
 
-/** The text of version 9's crictl.yaml, byte for byte: no newline at its end. */
-function crictlConfig(endpoint: string): string {
+/**
+ * The text of version 9's crictl.yaml, byte for byte: no newline at its end. Without an endpoint
+ * crictl tries the sockets that it knows itself.
+ */
+export function crictlConfig(endpoint: string | undefined): string {
   return [
-    `runtime-endpoint: ${endpoint}`,
-    `image-endpoint: ${endpoint}`,
+    ...(endpoint === undefined
+      ? []
+      : [`runtime-endpoint: ${endpoint}`, `image-endpoint: ${endpoint}`]),
     'timeout: 2',
     'debug: false',
     'pull-image-on-create: false',
@@ -19,8 +23,18 @@ function crictlConfig(endpoint: string): string {
 
 /** Whether an agent of any version wrote `text`. */
 function isOurConfig(text: string): boolean {
-  const endpoint = /^runtime-endpoint: (.*)$/m.exec(text)?.[1]
-  return endpoint !== undefined && text === crictlConfig(endpoint)
+  return text === crictlConfig(/^runtime-endpoint: (.*)$/m.exec(text)?.[1])
+}
+
+/** The endpoint of the runtime's socket that is seen below one of these roots, the first one first. */
+export async function findEndpoint(roots: readonly string[]): Promise<string | undefined> {
+  // loaded only here: the client of the runtime costs memory
+  const { findSockets } = await import('@core-dump-handler/cri')
+  for (const root of roots) {
+    const [socket] = await findSockets(root)
+    if (socket !== undefined) return `unix://${socket.slice(root.replace(/\/+$/, '').length)}`
+  }
+  return undefined
 }
 
 /** The crictl that came with the agent: in the working directory, or beside the program. */
@@ -35,7 +49,7 @@ async function findCrictl(): Promise<string | undefined> {
  * there. Lists all of our files of HOST_DIR.
  */
 export async function deployCrictl(settings: AgentSettings, log: Log): Promise<void> {
-  const { hostDir, crioEndpoint } = settings
+  const { hostDir, crioEndpoint, hasCrioEndpoint, procRoot } = settings
   const files = nodeFiles(hostDir)
   const source = settings.deployCrictl ? await findCrictl() : undefined
   if (settings.deployCrictl && source === undefined) {
@@ -57,7 +71,16 @@ export async function deployCrictl(settings: AgentSettings, log: Log): Promise<v
     )
   }
   if (settings.deployCrictlConfig && ours.has('crictl.yaml')) {
-    await writeFileAtomic(files.crictlConfig, crictlConfig(crioEndpoint), { mode: 0o600 })
+    // in a pod that may look, the first process of the node sees the sockets
+    const endpoint = hasCrioEndpoint
+      ? crioEndpoint
+      : await findEndpoint(['/', join(procRoot, '1/root')])
+    if (endpoint === undefined) {
+      log.info(
+        'DEPLOY_CRIO_CONFIG: no socket of a container runtime is seen here; crictl looks for it itself, or set CRIO_ENDPOINT',
+      )
+    }
+    await writeFileAtomic(files.crictlConfig, crictlConfig(endpoint), { mode: 0o600 })
   }
   if (source !== undefined && ours.has('crictl')) await installFile(source, files.crictl, 0o700)
 }

@@ -21,6 +21,11 @@ test.for([
     'run',
   ],
   [
+    'audit: type=1400 audit(1700000000.250:43): avc:  denied  { execmem } for  pid=9 comm="MainThread" scontext=system_u:system_r:container_t:s0:c1,c2 tcontext=system_u:system_r:container_t:s0:c1,c2 tclass=process permissive=0',
+    'execmem',
+    'executable memory',
+  ],
+  [
     'audit: type=1400 audit(1700000000.200:43): avc:  denied  { execmod } for  pid=9 comm="cdc" path="/usr/lib/ld.so" dev="sda1" ino=9 scontext=system_u:system_r:init_t:s0 tcontext=x tclass=file permissive=0',
     'execmod',
     'executable memory',

@@ -77,6 +77,8 @@ export function isAbout(line: KernelLine, directories: readonly string[]): boole
     directories.some((directory) => line.text.includes(directory)) ||
     /\b(?:comm|name|path|target)="(?:[^"]*\/)?cdc"/.test(line.text) ||
     // SELinux logs the last part of a path only; the helper is a thread of the kernel
-    (line.policy === 'SELinux' && /\bscontext=\S*:kernel_t:/.test(line.text))
+    (line.policy === 'SELinux' && /\bscontext=\S*:kernel_t:/.test(line.text)) ||
+    // once it runs, its comm is that of Node's main thread, in whatever domain
+    (line.action === 'executable memory' && /\bcomm="MainThread"/.test(line.text))
   )
 }

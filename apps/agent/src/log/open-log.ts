@@ -1,6 +1,7 @@
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
 import { codeOf } from '../error.ts'
 import { redactor, visible } from './redact.ts'
+import { StderrStream } from './stderr-stream.ts'
 
 /** `facts` are written as fields (an error as `err`); the text is constant, never a value. */
 interface Write {
@@ -18,9 +19,7 @@ export interface LogOptions {
 /** One line per event on stderr: JSON, or made for reading when stderr is a terminal. */
 export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
   const redact = redactor(secrets)
-  const destination = process.stderr.isTTY
-    ? await readable()
-    : pino.destination({ dest: 2, sync: true })
+  const destination = process.stderr.isTTY ? await readable() : new StderrStream(lostLine)
   const log: Log = pino(
     {
       level,
@@ -34,6 +33,12 @@ export async function openLog({ level, secrets }: LogOptions): Promise<Log> {
     destination,
   )
   return log
+}
+
+function lostLine(lost: number): string {
+  const time = new Date().toISOString()
+  const msg = 'lines of this log were lost, because no one read it'
+  return `${JSON.stringify({ level: 'warn', time, lost, msg })}\n`
 }
 
 async function readable(): Promise<DestinationStream> {

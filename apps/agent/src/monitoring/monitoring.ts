@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Destination, isUploadError, type QueueEvent } from '@core-dump-handler/upload'
+import type { QueueEvent } from '@core-dump-handler/upload'
 import { DeliveredCanaries } from '../canary/delivered-canaries.ts'
+import { LateCanaries } from '../canary/late-canaries.ts'
 import { apiServer } from '../cluster/api-server.ts'
+import { OwnPodEvents } from '../cluster/own-pod-events.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
 import type { CommandContext } from '../context.ts'
 import { nodeFiles, wasRemoved } from '../node/node-files.ts'
@@ -10,7 +11,8 @@ import { CrashCounter } from './crash-counter.ts'
 import type { Delivery } from './manifest-cache.ts'
 import { Metrics } from './metrics.ts'
 import { queueObserver } from './observe-queue.ts'
-import { Readiness } from './readiness.ts'
+import { probeDestination } from './probe-destination.ts'
+import { type Check, Readiness } from './readiness.ts'
 import { serve } from './serve.ts'
 
 /** Health, readiness and metrics of this agent. */
@@ -18,36 +20,48 @@ export interface Monitoring {
   readonly readiness: Readiness
   readonly metrics: Metrics
   readonly canaries: DeliveredCanaries
+  readonly lateCanaries: LateCanaries
   readonly onQueueEvent: (event: QueueEvent) => void
   /** Counts crashes from now on. */
   countCrashes(): void
-  /** Adds the figures of the queue, and checks the destination regularly. */
+  /** Adds the figures of the queue, and checks the destination where no transfer does. */
   watch(uploader: Uploader): void
 }
 
-const PROBE_MS = 60_000
-const RETRY_MS = 5000
+const GAUGES: Readonly<Record<Check['name'], string>> = {
+  node: '1: this node is prepared, so crashes become bundles; 0: it is not.',
+  destination: '1: the destination answers and refused no bundle that waits; 0: it fails.',
+}
 
 /** Keeps health, readiness and metrics until the signal is aborted; serves them on HEALTH_PORT, if set. */
 export function startMonitoring({ settings, env, log, signal }: CommandContext): Monitoring {
   const { coreDir, destination, healthPort, hostDir, trigger } = settings
+  const server = settings.podEvents ? apiServer(env) : undefined
+  const { secrets } = settings
+  const ownEvents = server && new OwnPodEvents({ server, env, secrets, log })
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
+    onDestination: (check) => {
+      if (check.ok) log.info('the destination works again')
+      else log.warn({ reason: check.detail }, 'the destination fails: bundles wait on this node')
+      ownEvents?.note(check)
+    },
   })
   const metrics = new Metrics()
   const canaries = new DeliveredCanaries()
+  const lateCanaries = new LateCanaries(settings, log)
   const crashes = new CrashCounter({
     coreDir,
     stateFile: nodeFiles(hostDir).counted,
     keepsState: async () => !(await wasRemoved(hostDir)),
-    onFound: (manifest) => metrics.countBundle(manifest),
+    onFound: (manifest) => {
+      if (!lateCanaries.isCanary(manifest)) metrics.countBundle(manifest)
+    },
   })
-  const server = settings.podEvents ? apiServer(env) : undefined
   const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
   for (const { name } of readiness.checks()) {
     const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
-    const help = `1: the check \`${name}\` of /readyz passes; 0: it fails.`
-    metrics.gauge(`${name}_ready`, help, () => Number(ok()))
+    metrics.gauge(`${name}_ready`, GAUGES[name], () => Number(ok()))
   }
   if (healthPort > 0) {
     const http = serve(healthPort, { metrics, readiness, canaries }, log)
@@ -61,6 +75,7 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
     readiness,
     metrics,
     canaries,
+    lateCanaries,
     onQueueEvent: queueObserver(metrics, readiness, crashes, onDelivery),
     countCrashes: () => crashes.start(signal),
     watch({ queue, destination: where }) {
@@ -82,26 +97,9 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
         ],
       ]
       for (const gauge of gauges) metrics.gauge(...gauge)
-      if (healthPort > 0) void probeDestination(where, readiness, signal)
+      if (healthPort > 0) {
+        void probeDestination(where, readiness, () => queue.stats().paused, signal)
+      }
     },
-  }
-}
-
-/** Checks the destination regularly, so that a failure shows before the first crash. Resolves once aborted. */
-async function probeDestination(
-  destination: Destination,
-  readiness: Readiness,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    let waitMs = PROBE_MS
-    try {
-      await destination.check({ signal })
-      readiness.destinationAnswered()
-    } catch (error) {
-      if (isUploadError(error)) readiness.destinationFailed(error.message)
-      waitMs = RETRY_MS
-    }
-    await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined)
   }
 }

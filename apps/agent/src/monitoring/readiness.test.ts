@@ -28,7 +28,9 @@ async function observed(coreDir: string) {
 }
 
 describe('Readiness', () => {
-  test('is not ready while a store answers and refuses bundles', async ({ node }) => {
+  test('its check of the destination fails while a store answers and refuses bundles', async ({
+    node,
+  }) => {
     const { file, readiness, observe, fail, isOk } = await observed(node.coreDir)
     readiness.destinationAnswered()
     expect(isOk()).toBe(true)
@@ -50,5 +52,60 @@ describe('Readiness', () => {
     expect(isOk()).toBe(false)
     await rm(file)
     expect(isOk()).toBe(true)
+  })
+
+  test('waits for the first answer of the store, for a minute at most', () => {
+    let now = 0
+    const readiness = new Readiness({ usesDestination: true, now: () => now })
+    readiness.destinationFailed('no route')
+    now = 3_600_000 // the node may not be prepared for long
+    expect(readiness.isReady).toBe(false)
+    readiness.nodePrepared()
+    now += 59_000
+    expect(readiness.isReady).toBe(false)
+    now += 1000
+    expect(readiness.isReady).toBe(true)
+    expect(readiness.checks()).toMatchObject([{ ok: true }, { ok: false, detail: 'no route' }])
+    readiness.nodeUnprepared('changed by another program')
+    expect(readiness.isReady).toBe(false)
+    readiness.nodePrepared()
+    expect(readiness.isReady, 'it does not wait again').toBe(true)
+  })
+
+  test('stays ready once the store has answered, whatever the store does', () => {
+    const readiness = new Readiness({ usesDestination: true })
+    readiness.nodePrepared()
+    expect(readiness.isReady).toBe(false)
+    readiness.destinationAnswered()
+    expect(readiness.isReady).toBe(true)
+    readiness.destinationFailed('HTTP 503')
+    readiness.uploadRefused('/a', 'AccessDenied')
+    expect(readiness.isReady).toBe(true)
+  })
+
+  test('reports each change of the destination, and no first answer', async ({ node }) => {
+    const changes: unknown[] = []
+    const readiness = new Readiness({
+      usesDestination: true,
+      onDestination: ({ ok, detail }) => changes.push([ok, detail]),
+    })
+    readiness.destinationAnswered()
+    expect(changes).toEqual([])
+    readiness.destinationFailed('one')
+    readiness.destinationFailed('two')
+    readiness.destinationAnswered()
+    readiness.destinationAnswered()
+    const file = join(node.coreDir, 'x.zip')
+    await writeFile(file, 'x')
+    readiness.uploadRefused(file, 'AccessDenied')
+    readiness.destinationAnswered()
+    await rm(file)
+    readiness.checks()
+    expect(changes).toEqual([
+      [false, 'one'],
+      [true, 'reachable'],
+      [false, 'AccessDenied'],
+      [true, 'reachable'],
+    ])
   })
 })

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 
-/** A destination that answered within this time counts as reachable. */
-const RECENT_MS = 150_000
+/** How long a prepared node waits for the first answer of the destination before it is ready anyway. */
+const FIRST_ANSWER_MS = 60_000
 
-/** One condition of readiness. */
+/** One part of the agent's state. */
 export interface Check {
   readonly name: 'node' | 'destination'
   readonly ok: boolean
@@ -11,19 +11,39 @@ export interface Check {
   readonly detail: string
 }
 
-/** Ready: this node is prepared, and the destination, where one is used, has answered recently. */
+export interface ReadinessOptions {
+  readonly usesDestination: boolean
+  /** Called each time the destination begins to fail, or works again. */
+  readonly onDestination?: (check: Check) => void
+  /** Monotonic clock in ms. @default performance.now */
+  readonly now?: () => number
+}
+
+/**
+ * Ready: this node is prepared. At the start also: the destination has answered, so that wrong
+ * credentials show when the agent is installed; for a minute at most, because an outage of the store
+ * must not stop an update of the agents.
+ */
 export class Readiness {
+  readonly #usesDestination: boolean
+  readonly #onDestination: (check: Check) => void
+  readonly #now: () => number
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
-  #answeredMs: number | undefined
+  #preparedMs: number | undefined
+  #heardMs = -Infinity
+  #hasAnswered = false
   #failure: string | undefined
   #refusal: { readonly file: string; readonly reason: string } | undefined
-  readonly #usesDestination: boolean
+  #reported: boolean | undefined
 
-  constructor({ usesDestination }: { readonly usesDestination: boolean }) {
+  constructor({ usesDestination, onDestination, now }: ReadinessOptions) {
     this.#usesDestination = usesDestination
+    this.#onDestination = onDestination ?? (() => undefined)
+    this.#now = now ?? (() => performance.now())
   }
 
   nodePrepared(): void {
+    this.#preparedMs ??= this.#now()
     this.#node = { name: 'node', ok: true, detail: 'crashes become bundles' }
   }
 
@@ -32,8 +52,10 @@ export class Readiness {
   }
 
   destinationAnswered(): void {
-    this.#answeredMs = performance.now()
+    this.#heardMs = this.#now()
+    this.#hasAnswered = true
     this.#failure = undefined
+    this.#report()
   }
 
   uploadStored(): void {
@@ -43,23 +65,50 @@ export class Readiness {
 
   /** The store answers, but refused this bundle; holds until one is stored or the bundle is deleted. */
   uploadRefused(file: string, reason: string): void {
+    this.#heardMs = this.#now()
     this.#refusal = { file, reason }
+    this.#report()
   }
 
   destinationFailed(reason: string): void {
+    this.#heardMs = this.#now()
     this.#failure = reason
+    this.#report()
+  }
+
+  /** Milliseconds since the destination answered, failed or refused something. */
+  get silentMs(): number {
+    return this.#now() - this.#heardMs
+  }
+
+  /** Whether this pod is ready; the destination counts only at the start. */
+  get isReady(): boolean {
+    if (!this.#node.ok) return false
+    if (!this.#usesDestination || this.#hasAnswered) return true
+    return this.#now() - (this.#preparedMs ?? Infinity) >= FIRST_ANSWER_MS
   }
 
   checks(): readonly Check[] {
-    return this.#usesDestination ? [this.#node, this.#destination()] : [this.#node]
+    if (!this.#usesDestination) return [this.#node]
+    this.#report() // a refusal ends with its file, which no event reports
+    return [this.#node, this.#destination()]
   }
 
   #destination(): Check {
     const name = 'destination'
     if (this.#refusal && !existsSync(this.#refusal.file)) this.#refusal = undefined
-    if (this.#refusal) return { name, ok: false, detail: this.#refusal.reason }
-    const agoMs = this.#answeredMs === undefined ? Infinity : performance.now() - this.#answeredMs
-    if (agoMs <= RECENT_MS) return { name, ok: true, detail: 'reachable' }
-    return { name, ok: false, detail: this.#failure ?? 'has not answered yet' }
+    const reason = this.#refusal?.reason ?? this.#failure
+    if (reason !== undefined) return { name, ok: false, detail: reason }
+    const detail = this.#hasAnswered ? 'reachable' : 'has not answered yet'
+    return { name, ok: this.#hasAnswered, detail }
+  }
+
+  #report(): void {
+    const isKnown = this.#hasAnswered || this.#failure !== undefined || this.#refusal !== undefined
+    const check = this.#destination()
+    if (!isKnown || check.ok === this.#reported) return
+    const isFirstAnswer = this.#reported === undefined && check.ok
+    this.#reported = check.ok
+    if (!isFirstAnswer) this.#onDestination(check)
   }
 }

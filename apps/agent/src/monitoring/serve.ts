@@ -34,7 +34,7 @@ export function serve(port: number, { metrics, readiness, canaries }: Served, lo
 function answerReady(response: ServerResponse, readiness: Readiness): void {
   const checks = readiness.checks()
   const text = checks.map(({ name, ok, detail }) => `${ok ? 'ok' : 'not ok'} ${name}: ${detail}\n`)
-  reply(response, checks.every(({ ok }) => ok) ? 200 : 503, text.join(''))
+  reply(response, readiness.isReady ? 200 : 503, text.join(''))
 }
 
 function answerDelivered(response: ServerResponse, url: string | undefined): void {

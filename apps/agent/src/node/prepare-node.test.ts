@@ -128,7 +128,11 @@ test('all settings invalid at once are all reported, and the node is prepared an
 })
 
 test('crictl.yaml is as in version 9, and a missing crictl is logged', async ({ node }) => {
-  const agent = await node.daemon({ DEPLOY_CRIO_CONFIG: 'true', DEPLOY_CRIO_EXE: 'true' })
+  const agent = await node.daemon({
+    DEPLOY_CRIO_CONFIG: 'true',
+    DEPLOY_CRIO_EXE: 'true',
+    CRIO_ENDPOINT: 'unix:///run/containerd/containerd.sock',
+  })
   expect(await readFile(join(node.hostDir, 'crictl.yaml'), 'utf8')).toBe(
     'runtime-endpoint: unix:///run/containerd/containerd.sock\nimage-endpoint: unix:///run/containerd/containerd.sock\ntimeout: 2\ndebug: false\npull-image-on-create: false',
   )

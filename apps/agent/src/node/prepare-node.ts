@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { corePattern } from '@core-dump-handler/composer'
-import { readSysctl, takeOver } from '@core-dump-handler/sysctl'
+import { takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
 import { selfTest } from '../canary/self-test.ts'
 import { tryCanary } from '../canary/try-canary.ts'
@@ -12,11 +12,19 @@ import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
 import { restoreSysctls } from './restore-sysctls.ts'
-import { CORE_PATTERN, hostDirOf, sysctlValues } from './sysctls.ts'
+import { ownership, readSysctlRecord, recordSysctls } from './sysctl-record.ts'
+import {
+  CORE_PATTERN,
+  hostDirOf,
+  isBackup,
+  readSysctls,
+  sysctlValues,
+  type SysctlValues,
+} from './sysctls.ts'
 
 /** What the kernel now does with a crash. */
 export interface PreparedNode {
-  readonly sysctls: Readonly<Record<string, string>>
+  readonly sysctls: SysctlValues
   /** What `remove` will restore: values of ours are never a backup. */
   readonly backups: Readonly<Record<string, string>>
 }
@@ -98,26 +106,38 @@ async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<voi
 
 async function takeOverSysctls(
   { hostDir, sysctlRoot: root }: AgentSettings,
-  values: Readonly<Record<string, string>>,
+  wanted: SysctlValues,
   log: Log,
 ): Promise<PreparedNode['backups']> {
-  const earlier = hostDirOf(await readSysctl(CORE_PATTERN, { root }))
-  // an agent sets all three sysctls: where it set the pattern, none of them is the node's own
-  const isOurs = (): boolean => earlier !== undefined
-  const earlierBackupDirs = earlier === undefined || earlier === hostDir ? [] : [earlier]
-  const taken = await takeOver(values, { root, backupDir: hostDir, isOurs, earlierBackupDirs })
-  for (const { key, found, changed, backup } of taken) {
-    if (changed) log.info({ sysctl: key, from: found, to: values[key], backup }, 'sysctl set')
+  const found = await readSysctls(root)
+  const earlierHostDir = hostDirOf(found[CORE_PATTERN]) ?? hostDir
+  const earlier = await readSysctlRecord(earlierHostDir)
+  await recordSysctls(hostDir, { found, wanted, earlier })
+  const taken = await takeOver(wanted, {
+    root,
+    backupDir: hostDir,
+    isBackup,
+    isOurs: ownership(found, earlier),
+    earlierBackupDirs: earlierHostDir === hostDir ? [] : [earlierHostDir],
+  })
+  const backups: Record<string, string> = {}
+  const values = new Map(Object.entries(wanted))
+  for (const { key, found: from, changed, backup, unusable } of taken) {
+    if (changed) log.info({ sysctl: key, from, to: values.get(key), backup }, 'sysctl set')
+    if (backup !== undefined) backups[key] = backup
+    if (unusable === undefined) continue
+    log.error(
+      { sysctl: key, unusable },
+      'the backup of a sysctl cannot be used: `remove` will set the default of the kernel',
+    )
   }
-  if (earlierBackupDirs.length > 0) {
+  if (earlierHostDir !== hostDir) {
     log.warn(
-      { earlierHostDir: earlier },
+      { earlierHostDir },
       'took over from an agent with another HOST_DIR: `core-dump-agent remove` with that HOST_DIR deletes its files',
     )
   }
-  return Object.fromEntries(
-    taken.flatMap(({ key, backup }) => (backup === undefined ? [] : [[key, backup]])),
-  )
+  return backups
 }
 
 const WORDS: Readonly<Record<string, string>> = {

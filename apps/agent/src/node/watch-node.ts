@@ -1,12 +1,20 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readSysctl, writeSysctl } from '@core-dump-handler/sysctl'
-import writeFileAtomic from 'write-file-atomic'
+import { renewBackup, writeSysctl } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { exists, missingFiles, wasRemoved } from './node-files.ts'
+import { missingFiles, wasRemoved } from './node-files.ts'
 import type { PreparedNode } from './prepare-node.ts'
-import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
+import { ownership } from './sysctl-record.ts'
+import {
+  CORE_PATTERN,
+  CORE_PIPE_LIMIT,
+  hostDirOf,
+  isBackup,
+  readSysctls,
+  SYSCTLS,
+  type SysctlName,
+  type SysctlValues,
+} from './sysctls.ts'
 
 const LOOK_MS = 2000
 
@@ -17,91 +25,150 @@ export interface NodeListeners {
   onChanged(names: readonly string[]): void
 }
 
+export type WatchEnd = 'aborted' | 'removed' | 'deleted'
+
 /**
  * Notices that another program changed one of our sysctls or deleted our files: logs and counts it,
- * and restores ours where the settings ask for that. Resolves when aborted, when `remove` has
- * restored the node, or with `deleted` when the node must be prepared again: the preStop of version
- * 9 may run after our start.
+ * keeps the value that it set for `remove`, and restores ours where the settings ask for that.
+ * Resolves when aborted, when `remove` has restored the node, or with `deleted` when the node must be
+ * prepared again: the preStop of version 9 may run after our start.
  */
 export async function watchNode(
   settings: AgentSettings,
-  { sysctls, backups }: PreparedNode,
+  node: PreparedNode,
   log: Log,
   signal: AbortSignal,
   listeners: NodeListeners,
-): Promise<'aborted' | 'removed' | 'deleted'> {
-  const { hostDir, sysctlRoot: root, tamper } = settings
-  const known = new Map<string, string>(Object.entries(sysctls))
-  let missing: readonly string[] = []
-  const reportChanged = (): void => {
-    const changed = [...known.keys()].filter((key) => known.get(key) !== sysctls[key])
-    listeners.onChanged([...changed, ...missing])
-  }
+): Promise<WatchEnd> {
+  const watch = new NodeWatch(settings, node, log, listeners)
   while (!signal.aborted) {
     await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    if (signal.aborted) break
     // before the sysctls: a pattern that points to nothing is worse than another program's
-    const gone = await missingFiles(hostDir)
-    if (!signal.aborted && gone.join() !== missing.join()) {
-      if (gone.length > 0 && (await isRemoved(hostDir, log))) return 'removed'
-      missing = gone
-      reportChanged()
-      if (gone.length > 0) {
-        log.warn({ hostDir, missing: gone }, 'another program deleted files of this agent')
-        if (tamper === 'restore') {
-          await keepBackups(hostDir, backups)
-          return 'deleted'
-        }
-      }
-    }
-    for (const [key, expected] of Object.entries(sysctls)) {
-      const found = await readSysctl(key, { root }).catch(() => undefined)
-      if (signal.aborted || found === undefined || found === known.get(key)) continue
-      known.set(key, found)
-      if (found !== expected) {
-        if (await isRemoved(hostDir, log)) return 'removed'
-        // two agents that restore their own pattern would never end
-        const otherAgent = key === CORE_PATTERN ? hostDirOf(found) : undefined
-        const restored =
-          tamper === 'restore' &&
-          otherAgent === undefined &&
-          (await restore(key, expected, settings, backups, log))
-        if (restored) known.set(key, expected)
-        log.warn({ sysctl: key, found, expected, restored }, 'sysctl changed by another program')
-        listeners.onDrift(key)
-      }
-      reportChanged()
-    }
+    const end = (await watch.lookAtFiles()) ?? (await watch.lookAtSysctls(signal))
+    if (end !== undefined) return end
   }
   return 'aborted'
 }
 
-async function isRemoved(hostDir: string, log: Log): Promise<boolean> {
-  const removed = await wasRemoved(hostDir)
-  if (removed) log.info('`remove` has restored this node')
-  return removed
-}
+class NodeWatch {
+  readonly #settings: AgentSettings
+  readonly #expected: SysctlValues
+  readonly #log: Log
+  readonly #listeners: NodeListeners
+  /** What `remove` will restore. */
+  readonly #backups: Map<string, string>
+  readonly #known: Map<SysctlName, string>
+  #missing: readonly string[] = []
 
-async function restore(
-  key: string,
-  value: string,
-  { hostDir, sysctlRoot: root }: AgentSettings,
-  backups: PreparedNode['backups'],
-  log: Log,
-): Promise<boolean> {
-  try {
-    await keepBackups(hostDir, backups)
-    await writeSysctl(key, value, { root })
-    return true
-  } catch (err) {
-    log.error({ sysctl: key, err }, 'cannot restore our value of a sysctl')
-    return false
+  constructor(
+    settings: AgentSettings,
+    { sysctls, backups }: PreparedNode,
+    log: Log,
+    listeners: NodeListeners,
+  ) {
+    this.#settings = settings
+    this.#expected = sysctls
+    this.#log = log
+    this.#listeners = listeners
+    this.#backups = new Map(Object.entries(backups))
+    this.#known = new Map(SYSCTLS.map((key) => [key, sysctls[key]]))
   }
-}
 
-/** What the node had before us, where the other program deleted that too. */
-async function keepBackups(hostDir: string, backups: PreparedNode['backups']): Promise<void> {
-  for (const [key, value] of Object.entries(backups)) {
-    const path = join(hostDir, `${key.split('.').at(-1)}.bak`)
-    if (!(await exists(path))) await writeFileAtomic(path, value, { mode: 0o600 })
+  async lookAtFiles(): Promise<WatchEnd | undefined> {
+    const { hostDir, tamper } = this.#settings
+    const gone = await missingFiles(hostDir)
+    if (gone.join() === this.#missing.join()) return undefined
+    if (gone.length > 0 && (await this.#isRemoved())) return 'removed'
+    this.#missing = gone
+    this.#reportChanged()
+    if (gone.length === 0) return undefined
+    this.#log.warn({ hostDir, missing: gone }, 'another program deleted files of this agent')
+    if (tamper !== 'restore') return undefined
+    await this.#keepBackups()
+    return 'deleted'
+  }
+
+  async lookAtSysctls(signal: AbortSignal): Promise<WatchEnd | undefined> {
+    const found = await readSysctls(this.#settings.sysctlRoot).catch(() => undefined)
+    if (found === undefined || signal.aborted) return undefined
+    const changed = SYSCTLS.filter((key) => found[key] !== this.#known.get(key))
+    if (changed.length === 0) return undefined
+    const drifted = changed.filter((key) => found[key] !== this.#expected[key])
+    if (drifted.length > 0 && (await this.#isRemoved())) return 'removed'
+    await this.#renewBackups(found, drifted)
+    for (const key of changed) {
+      this.#known.set(key, found[key])
+      if (drifted.includes(key)) await this.#onDrift(key, found[key])
+    }
+    this.#reportChanged()
+    return undefined
+  }
+
+  /** The values that another program has set are what `remove` restores, and not those of before. */
+  async #renewBackups(found: SysctlValues, drifted: readonly SysctlName[]): Promise<void> {
+    if (hostDirOf(found[CORE_PATTERN]) !== undefined && drifted.includes(CORE_PATTERN)) return
+    const set = new Map(SYSCTLS.map((key) => [key, new Set([this.#expected[key]])]))
+    const isOurs = ownership(found, { set, first: this.#backups })
+    // both changed at once: so has that program set the third, also where it is the same as ours
+    const all =
+      ([CORE_PATTERN, CORE_PIPE_LIMIT] as const).every((key) => drifted.includes(key)) &&
+      !SYSCTLS.some((key) => isOurs(key))
+    for (const key of all ? SYSCTLS : drifted) {
+      const { hostDir } = this.#settings
+      try {
+        if (await renewBackup(key, found[key], { backupDir: hostDir, isBackup })) {
+          this.#backups.set(key, found[key])
+        }
+      } catch (err) {
+        this.#log.error({ sysctl: key, err }, 'cannot keep the value of another program')
+      }
+    }
+  }
+
+  async #onDrift(key: SysctlName, found: string): Promise<void> {
+    const expected = this.#expected[key]
+    // two agents that restore their own pattern would never end
+    const otherAgent = key === CORE_PATTERN ? hostDirOf(found) : undefined
+    const restored =
+      this.#settings.tamper === 'restore' &&
+      otherAgent === undefined &&
+      (await this.#restore(key, expected))
+    if (restored) this.#known.set(key, expected)
+    const backup = this.#backups.get(key)
+    this.#log.warn(
+      { sysctl: key, found, expected, restored, backup },
+      'sysctl changed by another program',
+    )
+    this.#listeners.onDrift(key)
+  }
+
+  async #restore(key: SysctlName, value: string): Promise<boolean> {
+    try {
+      await this.#keepBackups()
+      await writeSysctl(key, value, { root: this.#settings.sysctlRoot })
+      return true
+    } catch (err) {
+      this.#log.error({ sysctl: key, err }, 'cannot restore our value of a sysctl')
+      return false
+    }
+  }
+
+  /** Also where another program deleted them. */
+  async #keepBackups(): Promise<void> {
+    for (const [key, value] of this.#backups) {
+      await renewBackup(key, value, { backupDir: this.#settings.hostDir, isBackup })
+    }
+  }
+
+  #reportChanged(): void {
+    const changed = SYSCTLS.filter((key) => this.#known.get(key) !== this.#expected[key])
+    this.#listeners.onChanged([...changed, ...this.#missing])
+  }
+
+  async #isRemoved(): Promise<boolean> {
+    const removed = await wasRemoved(this.#settings.hostDir)
+    if (removed) this.#log.info('`remove` has restored this node')
+    return removed
   }
 }

@@ -173,13 +173,22 @@ test('files that running composers write are never salvaged [B17]', async ({ nod
   }
 }, 60_000)
 
-test('an unusable file becomes a record with the reason before it is deleted [left-over-4]', async ({
+test('G7: an unusable file becomes a record with the reason before it is deleted [left-over-4]', async ({
   node,
 }) => {
+  // as a power-off leaves it: a name without content, or only zeros
   await writeFile(join(node.coreDir, '.empty.zip.part'), '')
+  await writeFile(join(node.coreDir, '.zeros.zip.part'), Buffer.alloc(8192))
   await writeFile(join(node.coreDir, '.garbage.zip.part'), 'x'.repeat(5000))
-  expect(await scanOnce(node)).toEqual(['replaced', 'replaced'])
-  expect(await node.list(node.coreDir)).toEqual(['empty.zip', 'garbage.zip'])
+  expect(await scanOnce(node)).toEqual(['replaced', 'replaced', 'replaced'])
+  expect(await node.list(node.coreDir)).toEqual(['empty.zip', 'garbage.zip', 'zeros.zip'])
+  for (const name of ['empty', 'zeros']) {
+    const record = open(join(node.coreDir, `${name}.zip`)).manifest
+    expect(record).toMatchObject({
+      core: { bytes: 0, complete: false },
+      problems: [{ code: 'COMPOSER_DIED' }],
+    })
+  }
   const { manifest } = open(join(node.coreDir, 'garbage.zip'))
   expect(manifest).toMatchObject({
     node: { hostname: 'node-1' },

@@ -73,7 +73,14 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
       message: 'has no effect beside DESTINATION: write the prefix into that URL',
     })
   }
-  const settings = toSettings(variables, { composer, trigger, destination, secrets })
+  const hasCrioEndpoint = Boolean(env['CRIO_ENDPOINT']?.trim())
+  const settings = toSettings(variables, {
+    composer,
+    trigger,
+    destination,
+    secrets,
+    hasCrioEndpoint,
+  })
   return { settings, problems: all }
 }
 
@@ -82,9 +89,13 @@ interface Derived {
   readonly trigger: Trigger
   readonly destination: DestinationSettings | undefined
   readonly secrets: readonly string[]
+  readonly hasCrioEndpoint: boolean
 }
 
-function toSettings(variables: Variables, { composer, trigger, destination, secrets }: Derived) {
+function toSettings(
+  variables: Variables,
+  { composer, trigger, destination, secrets, hasCrioEndpoint }: Derived,
+) {
   return {
     hostDir: variables.HOST_DIR,
     coreDir: variables.CORE_DIR,
@@ -96,6 +107,8 @@ function toSettings(variables: Variables, { composer, trigger, destination, secr
     deployCrictlConfig: variables.DEPLOY_CRIO_CONFIG,
     deployCrictl: variables.DEPLOY_CRIO_EXE,
     crioEndpoint: variables.CRIO_ENDPOINT,
+    /** Otherwise the socket of the runtime is looked for, and `crioEndpoint` is the default of version 9. */
+    hasCrioEndpoint,
     trigger,
     /** Absent: no setting says where bundles go. */
     ...(destination && { destination }),

@@ -3,6 +3,7 @@ import {
   openDestination,
   type Destination,
   type QueueEvent,
+  type QueueOptions,
 } from '@core-dump-handler/upload'
 import { messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
@@ -17,6 +18,7 @@ export interface Uploader {
 
 export interface UploaderListeners {
   readonly onEvent?: (event: QueueEvent) => void
+  readonly defer?: QueueOptions['defer']
   /** Called when the destination of the settings is unusable. */
   readonly onUnusable?: (reason: string) => void
 }
@@ -25,7 +27,7 @@ export interface UploaderListeners {
 export function openUploader(
   { destination: where, coreDir }: AgentSettings,
   log: Log,
-  { onEvent, onUnusable }: UploaderListeners = {},
+  { onEvent, defer, onUnusable }: UploaderListeners = {},
 ): Uploader | undefined {
   if (where === undefined) return undefined
   try {
@@ -35,6 +37,7 @@ export function openUploader(
         logQueueEvent(log, event)
         onEvent?.(event)
       },
+      ...(defer && { defer }),
     })
     return { destination, queue }
   } catch (err) {

@@ -1,42 +1,42 @@
 import { tmpdir } from 'node:os'
-import { expect, test } from 'vitest'
+import { expect, it } from 'vitest'
 import { freeBytes } from '../decide/select.ts'
 import { parseComposerSettings } from '../settings/index.ts'
-import { watchCore } from './disk-limits.ts'
+import { SpaceWatch } from './disk-limits.ts'
 
 const TiB = 2 ** 40
 
-function watched(
+async function watched(
   minFreeBytes: string,
   storedBytes: readonly number[],
   directory: string = tmpdir(),
-): string[] {
+): Promise<string[]> {
   const { settings } = parseComposerSettings({ MIN_FREE_BYTES: minFreeBytes })
   const reasons: string[] = []
-  const watch = watchCore(directory, settings, (reason) => reasons.push(reason))
-  for (const bytes of storedBytes) watch({ bytes, storedBytes: bytes })
+  const watch = new SpaceWatch(directory, settings, (reason) => reasons.push(reason))
+  for (const bytes of storedBytes) await watch.update({ bytes, storedBytes: bytes })
   return reasons
 }
 
-test('cuts a core that would fill the disk before the next look, and reports it once', () => {
+it('cuts a core that would fill the disk before the next look, and reports it once', async () => {
   const pace = freeBytes(tmpdir()) + TiB
-  const [reason, ...others] = watched('1', [1000, 1000 + pace, 1000 + 2 * pace])
+  const [reason, ...others] = await watched('1', [1000, 1000 + pace, 1000 + 2 * pace])
   expect(reason).toMatch(/came down to \d+ bytes free, the core took \d+ since the last look$/)
   expect(others).toEqual([])
 })
 
-test('does not cut a large core that comes slowly', () => {
-  expect(watched('1', [1000, 2000, 3000])).toEqual([])
+it('does not cut a large core that comes slowly', async () => {
+  expect(await watched('1', [1000, 2000, 3000])).toEqual([])
 })
 
-test('cuts below MIN_FREE_BYTES, and never without it', () => {
+it('cuts below MIN_FREE_BYTES, and never without it', async () => {
   const all = String(Number.MAX_SAFE_INTEGER)
-  expect(watched(all, [1000])).toEqual([
+  expect(await watched(all, [1000])).toEqual([
     expect.stringMatching(/bytes free, MIN_FREE_BYTES is 9007199254740991$/),
   ])
-  expect(watched('0', [1000, 1000 * TiB])).toEqual([])
+  expect(await watched('0', [1000, 1000 * TiB])).toEqual([])
 })
 
-test('does not cut a core when the directory is gone', () => {
-  expect(watched('1', [1000, 2000], '/nowhere')).toEqual([])
+it('does not cut a core when the directory is gone', async () => {
+  expect(await watched('1', [1000, 2000], '/nowhere')).toEqual([])
 })

@@ -1,78 +1,91 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, statfs, writeSync } from 'node:fs'
 import type { DrainProgress } from '@core-dump-handler/ingest'
-import { freeBytes } from '../decide/select.ts'
 import type { ComposerSettings } from '../settings/schema.ts'
 
 /** Thrown while draining: the core is not wanted, and what was written of it is taken back. */
 export class CoreRejected extends Error {}
 
 /**
- * Watches a core being written: rejects one whose ELF headers announce too much, as soon as they are
- * read and before anything else is kept; calls `onFull` when the disk comes down to MIN_FREE_BYTES, or
- * would be full before the next look: other programs on this disk need not see it full.
+ * Rejects a core whose ELF headers announce too much, as soon as they are read and before anything
+ * else is kept.
  */
-export function watchCore(
-  directory: string,
-  { maxCoreBytes, oversizedCore, minFreeBytes }: ComposerSettings,
-  onFull: (reason: string) => void,
-): (progress: DrainProgress) => void {
-  let full = false
-  let seenBytes = 0
-  return ({ expectedBytes = 0, storedBytes }) => {
-    if (oversizedCore === 'refuse' && maxCoreBytes > 0 && expectedBytes > maxCoreBytes) {
-      throw new CoreRejected(
-        `The core has ${expectedBytes} bytes, MAX_CORE_BYTES is ${maxCoreBytes} and OVERSIZED_CORE is \`refuse\``,
-      )
-    }
-    if (minFreeBytes === 0 || full) return
-    const free = freeOrInfinite(directory)
-    const pace = storedBytes - seenBytes
-    seenBytes = storedBytes
-    if (free >= Math.max(minFreeBytes, pace)) return
-    full = true
-    const limit =
-      free < minFreeBytes
-        ? `MIN_FREE_BYTES is ${minFreeBytes}`
-        : `the core took ${pace} since the last look`
-    onFull(`\`${directory}\` came down to ${free} bytes free, ${limit}`)
+export function checkSize(
+  { expectedBytes = 0 }: DrainProgress,
+  { maxCoreBytes, oversizedCore }: ComposerSettings,
+): void {
+  if (oversizedCore === 'refuse' && maxCoreBytes > 0 && expectedBytes > maxCoreBytes) {
+    throw new CoreRejected(
+      `The core has ${expectedBytes} bytes, MAX_CORE_BYTES is ${maxCoreBytes} and OVERSIZED_CORE is \`refuse\``,
+    )
   }
 }
 
 /**
- * Whether the rest of a core has room on the disk without compression, by its ELF headers. Where it
- * may not have, all of it is compressed, however long that holds the process: a lost core is worse.
+ * Watches the disk while a core is written. One statfs(2) at a time, in a thread of the pool: on a
+ * disk that hangs it hangs as the writes do, and a timeout or a signal must still work.
  */
 export class SpaceWatch {
   readonly #directory: string
   readonly #settings: Pick<ComposerSettings, 'maxCoreBytes' | 'minFreeBytes'>
+  readonly #onFull: (reason: string) => void
+  #looking = false
+  #full = false
   #hasSpace = true
+  #seenBytes = 0
 
+  /**
+   * `onFull` is called once, when the disk comes down to MIN_FREE_BYTES, or would be full before the
+   * next look: other programs on this disk need not see it full.
+   */
   constructor(
     directory: string,
     settings: Pick<ComposerSettings, 'maxCoreBytes' | 'minFreeBytes'>,
+    onFull: (reason: string) => void,
   ) {
     this.#directory = directory
     this.#settings = settings
+    this.#onFull = onFull
   }
 
+  /**
+   * Whether the rest of a core has room on the disk without compression, by its ELF headers. Where it
+   * may not have, all of it is compressed, however long that holds the process: a lost core is worse.
+   */
   get hasSpace(): boolean {
     return this.#hasSpace
   }
 
-  update({ bytes, expectedBytes = 0 }: DrainProgress): void {
+  /** Resolves when the disk was looked at; at once where an earlier look has not ended. */
+  async update(progress: DrainProgress): Promise<void> {
+    if (this.#looking) return
+    this.#looking = true
+    const free = await freeOrInfinite(this.#directory)
+    this.#looking = false
+    this.#check(progress, free)
+  }
+
+  #check({ bytes, storedBytes, expectedBytes = 0 }: DrainProgress, free: number): void {
     const { maxCoreBytes, minFreeBytes } = this.#settings
     const wanted = maxCoreBytes > 0 ? Math.min(expectedBytes, maxCoreBytes) : expectedBytes
-    this.#hasSpace = freeOrInfinite(this.#directory) - minFreeBytes >= wanted - bytes
+    this.#hasSpace = free - minFreeBytes >= wanted - bytes
+    if (minFreeBytes === 0 || this.#full) return
+    const pace = storedBytes - this.#seenBytes
+    this.#seenBytes = storedBytes
+    if (free >= Math.max(minFreeBytes, pace)) return
+    this.#full = true
+    const limit =
+      free < minFreeBytes
+        ? `MIN_FREE_BYTES is ${minFreeBytes}`
+        : `the core took ${pace} since the last look`
+    this.#onFull(`\`${this.#directory}\` came down to ${free} bytes free, ${limit}`)
   }
 }
 
 /** An unknown figure is no reason to lose a core: a write on a full disk fails by itself. */
-function freeOrInfinite(directory: string): number {
-  try {
-    return freeBytes(directory)
-  } catch {
-    return Infinity
-  }
+function freeOrInfinite(directory: string): Promise<number> {
+  return new Promise((resolve) => {
+    statfs(directory, (error, stats) => resolve(error ? Infinity : stats.bavail * stats.bsize))
+  })
 }
 
 // open(2); Node does not name it: a file without a name, which is gone with its descriptor

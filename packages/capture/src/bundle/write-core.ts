@@ -11,7 +11,7 @@ import type { CoreSource } from '../core-source.ts'
 import type { RecordDecision } from '../decide/select.ts'
 import type { ComposerSettings } from '../settings/schema.ts'
 import { errorMessage } from '../text.ts'
-import { CoreRejected, SpaceWatch, watchCore } from './disk-limits.ts'
+import { checkSize, CoreRejected, SpaceWatch } from './disk-limits.ts'
 import type { Bundle } from './open-bundle.ts'
 
 // so that the kernel's writing and our reading come first: a seventh of the time, measured
@@ -41,12 +41,10 @@ export async function writeCore(
 ): Promise<WrittenCore> {
   const { settings, stop, warnings, koffiPath, onProgress } = context
   const full = new AbortController()
-  const space = new SpaceWatch(dirname(part.path), settings)
   const packing = packingOf(settings)
-  const watch = watchCore(dirname(part.path), settings, (reason) => {
-    warnings.add('CORE_CUT', reason)
-    full.abort(new Error(reason))
-  })
+  const space = new SpaceWatch(dirname(part.path), settings, (reason) =>
+    full.abort(new Error(reason)),
+  )
   try {
     const result = await drain(source.drainable, zip, {
       entryName: `${name}${ENTRY.core}`,
@@ -59,17 +57,20 @@ export async function writeCore(
       onRelease: () => source.markReleased(),
       ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
       onProgress: (progress) => {
-        watch(progress)
-        if (packing.holdBudgetMs !== undefined) space.update(progress)
+        checkSize(progress, settings)
+        void space.update(progress)
         onProgress?.(progress.bytes)
       },
     })
     source.markReleased()
     reportEngine(result, context)
     const { cut, reason = 'The core was cut' } = result
+    // full only after the last byte: nothing was cut
+    const isCut = cut === 'aborted' && full.signal.aborted
+    if (isCut) warnings.add('CORE_CUT', errorMessage(full.signal.reason))
     if (cut === 'no-space') warnings.add('DISK_FULL', reason)
     if (cut === 'limit' || cut === 'write-error') warnings.add('CORE_CUT', reason)
-    const abortedBy = full.signal.aborted ? 'CORE_CUT' : stop.cause?.code
+    const abortedBy = isCut ? 'CORE_CUT' : stop.cause?.code
     const core = coreOf(result, abortedBy, packing.holdBudgetMs, context)
     return { core, failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {

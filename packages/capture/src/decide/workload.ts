@@ -1,20 +1,35 @@
-import { type ProcessSnapshot, containerIds, podUid } from '@core-dump-handler/cri'
+import { cgroupLayers, containerIds, type ProcessSnapshot } from '@core-dump-handler/cri'
 import { type Crash, executableOf } from '../crash.ts'
 
 /** What is known of a workload before the runtime is asked. */
 export interface Workload {
-  /** The uid of its pod, else the id of its container, else `host`. */
+  /** The uid of its pod, else the id of its container, else `host`; letters, digits, `-` and `_`. */
   readonly scope: string
   readonly exe: string
   readonly signal: string
 }
 
+// the kubelet's cgroups at the root of a hierarchy belong to root: no other user can make one there
+const KUBELET = /^\/kubepods(\.slice)?\//
+
 /** The crashes that are counted together: those of a pod (or of the host), by executable and signal. */
 export function workloadOf(crash: Crash, snapshot: ProcessSnapshot | undefined): Workload {
-  const cgroup = snapshot?.cgroup?.toString() ?? ''
   const signal = /^\d{1,3}$/.test(crash.signal) ? crash.signal : 'x'
-  const scope = podUid(cgroup) ?? containerIds(cgroup)[0] ?? 'host'
+  const scope = scopeOf(snapshot?.cgroup?.toString() ?? '')
   return { scope, exe: executableOf(crash, snapshot), signal }
+}
+
+/**
+ * The pod of the outermost layer of the cgroup that names one. Where that layer is not the kubelet's
+ * own (a node in a container, but also a cgroup that a user made and named after a pod), where it
+ * lies is part of the scope: the crashes of such a process must not count for that pod.
+ */
+function scopeOf(cgroup: string): string {
+  for (const { podUid, path } of cgroupLayers(cgroup).flat()) {
+    if (podUid === undefined) continue
+    return KUBELET.test(path) ? podUid : `${podUid.replaceAll('-', '')}_${checksum(path)}`
+  }
+  return containerIds(cgroup)[0] ?? 'host'
 }
 
 /** The crashes that share slots fairly: those of a pod, of a container, or of one host program. */

@@ -7,6 +7,8 @@ import { within } from '../within.ts'
 
 // a core that takes longer than this is drained while the runtime is asked
 const HEAD_START_MS = 150
+/** Times the limits of a lookup that is repeated: no process is held any more. */
+const PATIENCE = 3
 
 const NOTHING: LookupResult = {
   identity: { status: 'unverified', reason: 'neither a host pid nor a host name was given' },
@@ -29,8 +31,7 @@ export class DeferredLookup {
   readonly wanted: boolean
   readonly #subject: LookupSubject
   readonly #context: CaptureContext
-  #lookup: Promise<Lookup> | undefined
-  #result: Promise<LookupResult> = Promise.resolve(NOTHING)
+  readonly #lookups: Promise<Lookup>[] = []
   #tookMs = 0
 
   constructor(subject: LookupSubject, context: CaptureContext) {
@@ -65,34 +66,60 @@ export class DeferredLookup {
     released.then(run, run)
   }
 
-  /** Everything that the runtime answered. Does not reject. */
+  /**
+   * Everything that the runtime answered. It is asked once more where a limit cut the lookup short,
+   * as on an overloaded node. To be called when the process is released. Does not reject.
+   */
   async result(): Promise<LookupResult> {
     if (!this.wanted) return NOTHING
+    const { settings, stop, warnings } = this.#context
+    const first = await this.#report(this.#run())
+    const late = timeoutOf(first)
+    if (late === undefined || stop.signal.aborted) return first
+    const limits = `${settings.criCallTimeoutMs * PATIENCE} ms a call`
+    warnings.add('LOOK_UP_REPEATED', `Asked the runtime once more, within ${limits}: ${late}`)
+    const second = await this.#report(this.#start(PATIENCE))
+    return timeoutOf(second) === undefined || isProven(second) ? second : first
+  }
+
+  async close(): Promise<void> {
+    const closing = this.#lookups.map(async (lookup) => (await lookup).close())
+    const closed = Promise.allSettled(closing)
+    await within(closed, this.#context.settings.criCallTimeoutMs)
+  }
+
+  #run(): Promise<Lookup> {
+    return this.#lookups[0] ?? this.#start()
+  }
+
+  #start(factor = 1): Promise<Lookup> {
+    const startedMs = monotonicMs()
+    const lookup = loadLookup().then(({ runLookup }) =>
+      runLookup(this.#subject, this.#context, factor),
+    )
+    this.#lookups.push(lookup)
+    const ended = (): void => void (this.#tookMs += monotonicMs() - startedMs)
+    lookup.then(({ result }) => result).then(ended, ended)
+    return lookup
+  }
+
+  async #report(lookup: Promise<Lookup>): Promise<LookupResult> {
     try {
-      void this.#run()
-      return await this.#result
+      return await (
+        await lookup
+      ).result
     } catch (error) {
       this.#context.warnings.add('LOOK_UP_FAILED', errorMessage(error))
       return { ...NOTHING, identity: { status: 'unverified', reason: 'the look-up failed' } }
     }
   }
+}
 
-  async close(): Promise<void> {
-    const closing = this.#lookup?.then((lookup) => lookup.close())
-    if (closing === undefined) return
-    await within(closing, this.#context.settings.criCallTimeoutMs).catch(() => {})
-  }
+/** The limit of the runtime that cut the lookup short; undefined where none did. */
+function timeoutOf({ warnings }: LookupResult): string | undefined {
+  return warnings.find(({ code }) => code === 'CRI_TIMEOUT')?.message
+}
 
-  #run(): Promise<Lookup> {
-    if (!this.#lookup) {
-      const startedMs = monotonicMs()
-      this.#lookup = loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context))
-      this.#result = this.#lookup
-        .then(({ result }) => result)
-        .finally(() => (this.#tookMs = monotonicMs() - startedMs))
-      // `result()` reports a failure
-      this.#result.catch(() => {})
-    }
-    return this.#lookup
-  }
+function isProven({ identity }: LookupResult): boolean {
+  return identity.status === 'verified'
 }

@@ -12,14 +12,18 @@ import { PROCESS_FILES } from '../crash.ts'
 // v9 looked for crictl here, and last in its own directory
 const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'
 
-/** Asks this node's runtime about `subject`; with IGNORE_CRIO only the process itself counts. */
+/**
+ * Asks this node's runtime about `subject`, within `factor` times its limits; with IGNORE_CRIO
+ * only the process itself counts.
+ */
 export function runLookup(
   subject: LookupSubject,
   { settings, home, stop }: CaptureContext,
+  factor = 1,
 ): Lookup {
   const runtime = settings.ignoreCrio ? undefined : open()
   const lookup = startLookup(subject, runtime, {
-    totalTimeoutMs: settings.criTotalTimeoutMs,
+    totalTimeoutMs: settings.criTotalTimeoutMs * factor,
     logLines: settings.logLength,
     includeProcessFiles: settings.includeProcInfo ? PROCESS_FILES : [],
     procRoot: settings.procRoot,
@@ -37,7 +41,7 @@ export function runLookup(
   function open(): Promise<Runtime> {
     return openRuntime({
       client: settings.criClient,
-      callTimeoutMs: settings.criCallTimeoutMs,
+      callTimeoutMs: settings.criCallTimeoutMs * factor,
       crictlImageCommand: settings.crioImageCmd,
       crictlEnv: { PATH: home === undefined ? PATH : `${PATH}${delimiter}${home}` },
       signal: stop.signal,

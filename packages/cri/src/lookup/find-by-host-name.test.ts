@@ -58,7 +58,7 @@ describe('through crictl', () => {
     expect(String((await result.containers[0]?.readLog())?.bytes)).toBe('last words\n')
     await search.close()
     ;(await runtime).close()
-    expect((await crictl.calls()).toSorted()).toEqual(VERSION_9_COMMANDS.toSorted())
+    expect(crictl.calls().toSorted()).toEqual(VERSION_9_COMMANDS.toSorted())
   })
 
   test('reads includeProcessFiles of each container’s first process', async ({ dir }) => {
@@ -70,7 +70,7 @@ describe('through crictl', () => {
     const options = { includeProcessFiles: names, procRoot: join(dir, 'proc') }
     const { containers } = await startLookup({ hostname: 'web-1' }, runtime, options).result
     expect([...(containers[0]?.initFiles.keys() ?? [])]).toEqual(names)
-    expect(await crictl.calls()).toContain('inspect c1')
+    expect(crictl.calls()).toContain('inspect c1')
   })
 
   test('keeps the rest when a command fails', async ({ dir }) => {

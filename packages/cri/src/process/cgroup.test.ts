@@ -104,6 +104,52 @@ const SHAPES: readonly Shape[] = [
     ids: [A],
     uid: UID,
   },
+  {
+    name: 'docker behind cri-dockerd with the cgroupfs driver',
+    text: `0::/kubepods/besteffort/pod${UID}/${A}`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'docker behind cri-dockerd with the systemd driver and cgroup v1',
+    text: `11:memory:/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${SLICE_UID}.slice/docker-${A}.scope\n1:name=systemd:/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod${SLICE_UID}.slice/docker-${A}.scope`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'docker alone with the cgroupfs driver and cgroup v1',
+    text: `11:memory:/docker/${A}\n1:name=systemd:/docker/${A}`,
+    ids: [A],
+  },
+  {
+    name: 'CRI-O with the cgroupfs driver',
+    text: `0::/kubepods/burstable/pod${UID}/crio-${A}`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'CRI-O with cgroup v1, where the container made a cgroup of its own',
+    text: `9:memory:/kubepods.slice/kubepods-pod${SLICE_UID}.slice/crio-${A}.scope\n1:name=systemd:/kubepods.slice/kubepods-pod${SLICE_UID}.slice/crio-${A}.scope/init.scope\n0::/`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'containerd with the systemd driver and cgroup v1',
+    text: `10:pids:/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${SLICE_UID}.slice/cri-containerd-${A}.scope\n0::/`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'containerd without the CRI prefix, in a slice of systemd',
+    text: `0::/system.slice/containerd.service/kubepods-burstable-pod${SLICE_UID}.slice:cri-containerd:${A}`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'k3s in a docker container (k3d)',
+    text: `0::/docker/${K}/kubepods/besteffort/pod${UID}/${A}`,
+    ids: [K, A],
+  },
   { name: 'docker alone', text: `0::/system.slice/docker-${A}.scope`, ids: [A] },
   {
     name: 'a static pod, whose uid is a hash',
@@ -135,6 +181,29 @@ const SHAPES: readonly Shape[] = [
     uid: UID,
   },
   {
+    name: 'gVisor with the systemd driver and cgroup v1',
+    text: `4:memory:/kubepods.slice/kubepods-pod${SLICE_UID}.slice\n1:name=systemd:/kubepods.slice/kubepods-pod${SLICE_UID}.slice`,
+    ids: [],
+    uid: UID,
+  },
+  {
+    name: 'gVisor in a container of its own cgroup',
+    text: `0::/kubepods/burstable/pod${UID}/${A}`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'a Kata hypervisor in the cgroup of its pod',
+    text: `0::/kubepods/burstable/pod${UID}/kata_${A}`,
+    ids: [A],
+    uid: UID,
+  },
+  {
+    name: 'a Kata hypervisor with cgroup v1',
+    text: `4:memory:/kata_overhead/${A}\n1:name=systemd:/kata_overhead/${A}`,
+    ids: [A],
+  },
+  {
     name: 'a Kata hypervisor',
     text: `0::/kata_overhead/${A}`,
     ids: [A],
@@ -150,6 +219,15 @@ describe('a /proc/<pid>/cgroup of', () => {
     expect(podUid(`${text}\n`)).toBe(uid)
   })
 })
+
+test.for(['\r', '\u2028', '\u2029', '\u0085', '\v'])(
+  'C11: a cgroup named %j that a process made below its own hides nothing',
+  (name) => {
+    const text = `0::/kubepods/pod${UID}/${A}/${name}\n`
+    expect(containerIds(text)).toEqual([A])
+    expect(podUid(text)).toBe(UID)
+  },
+)
 
 test('parses any number of lines and ids', () => {
   const id = 'a'.repeat(64)

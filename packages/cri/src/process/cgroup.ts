@@ -12,8 +12,8 @@ export interface CgroupLayer {
 const CONTAINER_ID = /(?<![0-9a-f]|crio-conmon-)[0-9a-f]{64}(?![0-9a-f])/g
 // systemd's slices have underscores for the dashes; a static pod's uid, a hash, has none
 const POD_UID = /pod([0-9a-f]{8}([-_]?)[0-9a-f]{4}(?:\2[0-9a-f]{4}){2}\2[0-9a-f]{12})(?![0-9a-f])/
-// `hierarchy:controllers:path`
-const PATH = /^(?:\d*:[^:]*:)?(.*)$/
+// `hierarchy:controllers:path`; a name may have any character but a newline
+const PATH = /^(?:\d*:[^:/]*:)?(.*)$/s
 
 /**
  * The layers of each line of a /proc/<pid>/cgroup text, outermost first. A process can make cgroups

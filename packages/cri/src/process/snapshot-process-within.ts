@@ -14,12 +14,15 @@ const statOf = promisify(fstat)
 const closeFile = promisify(close)
 
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
-// the kernel reads these from the memory of the process, all others from its own
+// the kernel reads these from its own memory and waits for no lock of the process
+const SAFE_FILES: ReadonlySet<string> = new Set(['auxv', 'status'])
+// these from the memory of the process
 const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
 
 /**
- * As `snapshotProcess`, with a limit for `cmdline` and `environ`: they are read from the memory of
- * the process, and where that is mapped from a FUSE file system of its own, the read never returns.
+ * As `snapshotProcess`, with a limit for `cmdline`, `environ` and `maps`, which may never be read:
+ * the first two are in the memory of the process, which can be mapped from a FUSE file system of its
+ * own; for `maps` Linux before 6.17 takes mmap_lock, which a process that shares the memory can keep.
  * Such a read keeps a thread of libuv's pool, and `process.exit` waits for it.
  */
 export async function snapshotProcessWithin(
@@ -27,14 +30,14 @@ export async function snapshotProcessWithin(
   { memoryTimeoutMs = 1000, ...options }: SnapshotWithinOptions = {},
 ): Promise<ProcessSnapshot> {
   const { root = '/proc', tid = pid, includeFiles = [], maxFileBytes = MAX_FILE_BYTES } = options
-  const memoryFiles = includeFiles.filter((name) => isMemoryFile(name))
-  const before = snapshotProcess(pid, without(memoryFiles, options))
-  if (!before.stable || memoryFiles.length === 0) return before
+  const unsafeFiles = unsafeOf(includeFiles)
+  const before = snapshotProcess(pid, without(unsafeFiles, options))
+  if (!before.stable || unsafeFiles.length === 0) return before
 
   const files = new Map(before.files)
   const warnings = [...before.warnings]
   const thread = threadDirectory(root, pid, tid)
-  for (const name of memoryFiles) {
+  for (const name of unsafeFiles) {
     const path = join(thread, basename(name))
     try {
       const limit = { limitMs: memoryTimeoutMs }
@@ -49,7 +52,7 @@ export async function snapshotProcessWithin(
   const after = snapshotProcess(pid, without(includeFiles, options))
   if (!after.stable || after.startTime !== before.startTime) {
     // what was read before is still of the process; what was read since may be another's
-    const message = `Process ${pid} ended while ${memoryFiles.join(' and ')} were read`
+    const message = `Process ${pid} ended while ${unsafeFiles.join(' and ')} were read`
     return { ...before, warnings: [...warnings, warning('PROCESS_CHANGED', message)] }
   }
   const inOrder = includeFiles.flatMap((name) => {
@@ -60,8 +63,13 @@ export async function snapshotProcessWithin(
   return { ...before, coreDumping, files: new Map(inOrder), warnings }
 }
 
-function isMemoryFile(name: string): boolean {
-  return MEMORY_FILES.has(basename(name))
+/** Those that may hang, the most likely ones last: after one that does no other is tried. */
+function unsafeOf(names: readonly string[]): readonly string[] {
+  const unsafe = names.filter((name) => !SAFE_FILES.has(basename(name)))
+  const { other = [], memory = [] } = Object.groupBy(unsafe, (name) =>
+    MEMORY_FILES.has(basename(name)) ? 'memory' : 'other',
+  )
+  return [...other, ...memory]
 }
 
 function without(names: readonly string[], options: SnapshotOptions): SnapshotOptions {

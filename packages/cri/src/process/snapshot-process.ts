@@ -22,8 +22,8 @@ export const MAX_FILE_BYTES = 2_097_152
 
 /**
  * Everything that is kept of a crashing process. Synchronous, because it has to be read before the
- * first byte of the core is taken; takes a few milliseconds and never throws. `cmdline` and
- * `environ` of a hostile process can block it: see `snapshotProcessWithin`.
+ * first byte of the core is taken; takes a few milliseconds and never throws. `cmdline`, `environ`
+ * and `maps` of a hostile process can block it: see `snapshotProcessWithin`.
  */
 export function snapshotProcess(pid: number, options: SnapshotOptions = {}): ProcessSnapshot {
   const {

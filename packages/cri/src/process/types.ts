@@ -41,7 +41,7 @@ export interface SnapshotOptions {
 
 export interface SnapshotWithinOptions extends SnapshotOptions {
   /**
-   * Limit for reading each of `cmdline` and `environ`; after one that hangs no other is tried.
+   * Limit for reading each of `cmdline`, `environ` and `maps`; after one that hangs no other is tried.
    * @default 1000
    */
   readonly memoryTimeoutMs?: number | undefined

@@ -1,7 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import JSZip from 'jszip'
-import { type BundleManifest, parseManifest } from '@core-dump-handler/bundle'
+import type { BundleManifest } from '@core-dump-handler/bundle'
+import { manifestOf } from '../bundle/bundle.ts'
 
 export interface ReadBundle {
   /** File name without `.zip`. */
@@ -30,17 +31,11 @@ export async function readBundle(path: string): Promise<ReadBundle> {
     name,
     path,
     entries: files.map((file) => (file.startsWith(name) ? file.slice(name.length) : `! ${file}`)),
-    manifest: manifestOf(JSON.parse(await text('-manifest.json'))),
+    manifest: manifestOf(await text('-manifest.json')),
     dumpInfo: stringsOf(JSON.parse(await text('-dump-info.json'))),
     bytes,
     text,
   }
-}
-
-function manifestOf(value: unknown): BundleManifest {
-  const manifest = parseManifest(value)
-  if (manifest === undefined) throw new Error(`not a manifest: ${JSON.stringify(value)}`)
-  return manifest
 }
 
 function stringsOf(value: unknown): Record<string, string> {

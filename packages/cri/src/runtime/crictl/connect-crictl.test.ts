@@ -48,7 +48,7 @@ test('runs the commands of IBM core-dump-handler 9', async ({ dir }) => {
   expect(log.split('\n').toSorted()).toEqual(['', 'to stderr', 'to stdout'])
   runtime.close()
 
-  const calls = await crictl.calls()
+  const calls = crictl.calls()
   expect(calls).toEqual(
     [
       'pods --name web-1 -o json',
@@ -108,6 +108,16 @@ test.for([
   ['an old runtime', 'echo "code = Unimplemented" >&2; exit 1', 'CRI_UNIMPLEMENTED'],
   ['any other failure', 'printf "bad\\nthing \\033[31m" >&2; exit 3', 'CRI_FAILED'],
   ['a script that does not find it', 'echo "crictl: not found" >&2; exit 127', 'CRI_UNAVAILABLE'],
+  [
+    'a wrapper that does not find its container tool',
+    'echo "sh: 1: /opt/container/crictl: not found" >&2; exit 1',
+    'CRI_FAILED',
+  ],
+  [
+    'an old CRI-O that does not know it',
+    "echo 'FATA[0000] getting the status: rpc error: code = Unknown desc = container with ID x not found' >&2; exit 1",
+    'CRI_NOT_FOUND',
+  ],
   ['words about no container', 'echo "file not found" >&2; exit 1', 'CRI_FAILED'],
   ['death by a signal', 'kill -9 $$', 'CRI_UNAVAILABLE'],
   ['text that is no JSON', 'echo hello', 'CRI_MALFORMED'],

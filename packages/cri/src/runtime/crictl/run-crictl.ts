@@ -17,6 +17,9 @@ export interface CrictlOptions {
 const OWN_WARNING =
   /^(?:(?:time="[^"\n]*" level=\w+ msg="|(?:WARN|ERRO)\[\d+\] )(?:Config |(?:runtime|image) connect using default|validate (?:service|CRI)|unable to determine (?:runtime|image) API|get server config)|[EW]\d{4} [^\]\n]*remote_(?:runtime|image)\.go:\d+\])[^\n]*\n/
 
+// of runtimes without a code for it. What a script around crictl does not find is no container
+const NO_SUCH = /no such (container|pod)|(container|pod|sandbox|image)\b.*not found/i
+
 /**
  * The stdout of `crictl <args>`; with `all` both streams, because `crictl logs` prints the stderr of
  * the container on its own, after its own warnings, which are left out. Only the exit code decides:
@@ -122,11 +125,7 @@ function withoutOwnWarnings(output: readonly Buffer[], stderr: readonly Buffer[]
 function codeOf(exitCode: number, message: string): CriErrorCode {
   // of a shell, where crictl is a script that does not find its program
   if (exitCode === 126 || exitCode === 127) return 'CRI_UNAVAILABLE'
-  if (
-    /code = NotFound|no such (container|pod)|(container|pod|sandbox|image)\b.*not found/i.test(
-      message,
-    )
-  ) {
+  if (/code = NotFound/i.test(message) || NO_SUCH.test(ownLastLine(message))) {
     return 'CRI_NOT_FOUND'
   }
   if (/code = Unavailable|connection refused|no such file or directory/i.test(message)) {
