@@ -22,15 +22,15 @@ import type { ShippedPackage } from './executable/debian-libraries.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 
-/** Locks of bundles; idle priority for what compresses them. */
-const UTIL_LINUX = ['flock', 'chrt', 'ionice']
+/** Locks of bundles. */
+const UTIL_LINUX = ['flock']
 
 /** Where the programs are in the image; v9's path, which manifests of its users contain. */
 export const APP = '/app'
 
 /**
  * Makes the root file system of the image in `dir`: one Node that is both agent and composer,
- * its libraries, util-linux `flock`, `chrt` and `ionice`, CA certificates, licences and SBOM; no shell.
+ * its libraries, util-linux `flock`, CA certificates, licences and SBOM; no shell.
  */
 export async function assembleRoot(
   architecture: Architecture,
@@ -130,7 +130,7 @@ function writeSbom(
   const document = spdxDocument({
     node: install.node,
     debian: [...install.libraries, ...tools],
-    npm,
+    npm: [install.koffi, ...npm],
   })
   writeFileSync(
     join(folder, 'core-dump-handler.spdx.json'),

@@ -13,7 +13,6 @@ const LEAST = { DESTINATION: 's3://bucket', S3_REGION: 'region' }
 /** Where a variable means something only with, or without, another. */
 const BESIDE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   S3_BUCKET_NAME: { DESTINATION: '' },
-  RECOMPRESS_MIN_BYTES: { RECOMPRESS: 'true' },
   S3_ACCESS_KEY_FILE: { S3_SECRET_FILE: READABLE },
   S3_SECRET_FILE: { S3_ACCESS_KEY_FILE: READABLE },
 }

@@ -42,6 +42,7 @@
 {{- include "cdh.env" (list "COMP_COMPRESSION" .compression) }}
 {{- include "cdh.env" (list "COMP_CORE_EVENTS" .coreEvents) }}
 {{- include "cdh.env" (list "COMP_COMPRESSION_MODE" .compressionMode) }}
+{{- include "cdh.env" (list "COMP_COMPRESSION_ENGINE" .compressionEngine) }}
 {{- include "cdh.env" (list "COMP_HOLD_BUDGET_MS" .holdBudgetMs) }}
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}
@@ -113,10 +114,6 @@
 {{- include "cdh.env" (list "HEALTH_PORT" .Values.metrics.port) }}
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
-{{- if .Values.agent.recompress }}
-{{- include "cdh.env" (list "RECOMPRESS" "true") }}
-{{- include "cdh.env" (list "RECOMPRESS_MIN_BYTES" (include "cdh.bytes" .Values.agent.recompressMinBytes)) }}
-{{- end }}
 {{- end -}}
 
 {{/* `daemonset.extraEnvVars`, a list or the text of one, rendered as a template; as YAML. */}}

@@ -60,7 +60,6 @@ Each message names the values and what to write.
 {{- include "cdh.validateBytes" (list "limits.minFreeBytes" .minFreeBytes 0 $safe) -}}
 {{- include "cdh.validateBytes" (list "limits.maxCoreBytes" .maxCoreBytes 0 $safe) -}}
 {{- end -}}
-{{- include "cdh.validateBytes" (list "agent.recompressMinBytes" .Values.agent.recompressMinBytes 0 $safe) -}}
 {{- if ne (include "cdh.bytes" .Values.s3.partBytes) "0" -}}
 {{- include "cdh.validateBytes" (list "s3.partBytes" .Values.s3.partBytes 5242880 1073741824) -}}
 {{- end -}}

@@ -21,6 +21,9 @@
 {{- if include "cdh.yes" .Values.composer.straightToStore }}
 - composer.straightToStore was removed and has no effect: bundles always go through daemonset.coreDirectory.
 {{- end -}}
+{{- if include "cdh.yes" .Values.agent.recompress }}
+- agent.recompress was removed and has no effect: cores are compressed in full at once.
+{{- end -}}
 {{- if ne (int .Values.replicaCount) 1 }}
 - replicaCount has no effect: a DaemonSet has one pod per node.
 {{- end -}}

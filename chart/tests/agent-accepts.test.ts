@@ -23,7 +23,6 @@ describe('D16f: integers of any size', () => {
     },
     composer: { logLength: 100000, timeout: 86400, holdBudgetMs: 86400000 },
     s3: { partBytes: 1073741824, workers: 64 },
-    agent: { recompress: true, recompressMinBytes: 9007199254740991 },
     daemonset: { interval: 2147483647 },
     helmTest: { timeoutSeconds: 86400 },
     podSecurityContext: { runAsUser: 0, fsGroup: 1000660000 },

@@ -2,7 +2,9 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bundleComposer } from '../../apps/composer/build/bundle.ts'
 import type { Architecture } from './architecture.ts'
+import type { BundledPackage } from '../licences.ts'
 import { fetchLibraries, type ShippedPackage } from './debian-libraries.ts'
+import { copyKoffi } from './koffi.ts'
 import { nodeBinary, type ShippedNode } from './node-binary.ts'
 import { singleExecutable } from './single-executable.ts'
 
@@ -13,6 +15,7 @@ export interface ComposerInstall {
   readonly dir: string
   readonly node: ShippedNode
   readonly libraries: readonly ShippedPackage[]
+  readonly koffi: BundledPackage
 }
 
 /** Builds the self-contained composer of one architecture into `dir`, replacing what was there. */
@@ -26,7 +29,9 @@ export async function buildComposer(
   await bundleComposer(join(work, 'main.cjs'), { entryPoint: join(here, 'main.ts') })
   const node = nodeBinary(architecture, cacheDir)
   renameSync(singleExecutable(architecture, node.binary, work), join(dir, 'cdc'))
-  const libraries = fetchLibraries(architecture, join(dir, 'lib'), join(dir, 'licences'))
+  const [outDir, licenceDir] = [join(dir, 'lib'), join(dir, 'licences')]
+  const libraries = fetchLibraries(architecture, outDir, licenceDir)
+  const koffi = copyKoffi(architecture, { outDir, licenceDir, cacheDir })
   rmSync(work, { recursive: true })
-  return { dir, node, libraries }
+  return { dir, node, libraries, koffi }
 }

@@ -11,19 +11,20 @@ export interface ShippedPackage {
   readonly files: readonly string[]
 }
 
-const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6'] as const
-/** What Node 24 is linked against (`patchelf --print-needed`), besides the loader. */
+const PACKAGES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libisal2'] as const
+/** What Node 24 is linked against (`patchelf --print-needed`), besides the loader, and ISA-L. */
 const LIBRARIES = [
   'libc.so.6',
   'libdl.so.2',
   'libgcc_s.so.1',
+  'libisal.so.2',
   'libm.so.6',
   'libpthread.so.0',
   'libstdc++.so.6',
 ]
 
 /**
- * Puts the dynamic loader and the libraries of Node into `outDir`, from the packages of the
+ * Puts the dynamic loader, the libraries of Node and ISA-L into `outDir`, from the packages of the
  * Debian or Ubuntu release this machine takes its own from; works for another architecture too.
  */
 export function fetchLibraries(

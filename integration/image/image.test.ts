@@ -33,7 +33,7 @@ realParts('the image', () => {
     const { root } = image
     expect(await runIn(root, '/app/core-dump-agent', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
     expect(await runIn(root, '/app/cdc', '--version')).toMatch(/^\d+\.\d+\.\d+$/)
-    for (const program of ['flock', 'chrt', 'ionice']) {
+    for (const program of ['flock']) {
       expect(await runIn(root, `/usr/bin/${program}`, '--version')).toMatch(/util-linux/)
     }
   })
@@ -47,6 +47,8 @@ realParts('the image', () => {
       expect.arrayContaining([
         `node-linux-${process.arch}`,
         'libc6',
+        'libisal2',
+        `@koromix/koffi-linux-${process.arch}`,
         'util-linux',
         'pino',
         '@aws-sdk/client-s3',
@@ -59,6 +61,8 @@ realParts('the image', () => {
       expect.arrayContaining([
         'core-dump-handler',
         'libc6.copyright',
+        'libisal2.copyright',
+        'koffi',
         'libstdc++6.copyright',
         'node',
         'npm',
@@ -136,6 +140,7 @@ realParts('the image', () => {
       cwd: scratch,
     })
     expect(stdout).toMatch(/Node 24\.\d+\.\d+, arm64/)
+    expect(stdout).toMatch(/by isal$/m)
     expect(stdout).not.toMatch(/^not ok/m)
   }, 300_000)
 

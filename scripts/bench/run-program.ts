@@ -16,7 +16,7 @@ export const PROGRAMS: ReadonlyMap<string, string> = new Map(
 
 /** What `npm run bench` runs, in less than five minutes on two CPUs: the most important figures. */
 export const WHOLE_SET: readonly string[] = [
-  'ingest --kinds half-zero,random,node-heap --modes deflate,store,adaptive,composer --peers cat,pigz,zstd',
+  'ingest --kinds half-zero,random,node-heap --modes deflate,deflate:engine=zlib,adaptive:engine=zlib,store,composer --peers cat,pigz,zstd',
   'held',
   'arrival',
   'storm --runs 32x100',

@@ -10,6 +10,10 @@ import { say, SetUpError } from './say.mjs'
  * @property {string} purpose what is not run without it
  */
 
+const ISAL = ['x86_64-linux-gnu/', 'aarch64-linux-gnu/', '../lib64/'].map(
+  (folder) => `/usr/lib/${folder}libisal.so.2`,
+)
+
 /** @type {Record<'test' | 'bench', readonly Package[]>} */
 export const PACKAGES = {
   test: [
@@ -17,6 +21,7 @@ export const PACKAGES = {
     { name: 'unzip', provides: 'unzip', purpose: 'reading bundles with Info-ZIP' },
     { name: 'libarchive-tools', provides: 'bsdtar', purpose: 'reading bundles with libarchive' },
     { name: 'p7zip-full', provides: '7z', purpose: 'reading bundles with 7-Zip' },
+    { name: 'libisal2', provides: ISAL, purpose: 'compressing with ISA-L' },
     { name: 'python3', provides: 'python3', purpose: "reading bundles with Python's zipfile" },
     { name: 'gdb', provides: 'gdb', purpose: 'opening cores' },
     { name: 'gcc', provides: 'gcc', purpose: 'compiling programs that crash' },
@@ -84,6 +89,7 @@ export const PACKAGES = {
       provides: ['/usr/include/stdio.h'],
       purpose: 'the feeder that plays the kernel',
     },
+    { name: 'libisal2', provides: ISAL, purpose: 'compressing with ISA-L' },
     { name: 'pigz', provides: 'pigz', purpose: 'comparing with pigz -1' },
     { name: 'zip', provides: 'zip', purpose: 'comparing with zip -6' },
   ],

@@ -37,7 +37,6 @@ test('status prints what is set up, with an exit code', async ({ node }) => {
   await after.ended
   expect(after.output()).toMatch(/ok {6}agent: running/)
   expect(after.output()).toMatch(/ok {6}waiting: 0 bundles/)
-  expect(after.output()).toMatch(/ok {6}recompression: off/)
   expect(after.output()).toMatch(/ok {6}disk: \d+ bytes free in /)
 
   const full = node.agent(['status'], { COMP_MIN_FREE_BYTES: String(2 ** 52) })

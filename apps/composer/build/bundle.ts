@@ -38,6 +38,6 @@ function composerOptions(): BuildOptions {
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
-    define: { COMPOSER_VERSION: JSON.stringify(manifest.version), 'import.meta.url': '""' },
+    define: { COMPOSER_VERSION: JSON.stringify(manifest.version), 'import.meta.url': '__filename' },
   }
 }

@@ -32,7 +32,8 @@ export function lazySource(options: BuildOptions): Plugin {
 
 function loader(source: string): string {
   return `const part = { exports: {} }
-new Function('require', 'module', 'exports', ${quote(source)})(require, part, part.exports)
+new Function('require', 'module', 'exports', '__filename', ${quote(source)})(
+  require, part, part.exports, __filename)
 module.exports = part.exports
 `
 }

@@ -190,9 +190,7 @@ describe('a disk that is full', () => {
 describe('adaptive compression', () => {
   const env = { COMPRESSION_MODE: 'adaptive', HOLD_BUDGET_MS: '0' }
 
-  test('compresses all of a core that has no room uncompressed [recompress-13]', async ({
-    dir,
-  }) => {
+  test('compresses all of a core that has no room uncompressed [composer-28]', async ({ dir }) => {
     const file = join(dir, 'core')
     const whole = elfCore(24_000_000)
     // nothing zero: text, which shrinks

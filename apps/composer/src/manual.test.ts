@@ -141,6 +141,8 @@ describe('composer, started by a person', () => {
 
   test.for([
     [{}, 'adaptive'],
+    [{ COMPRESSION_ENGINE: 'isal' }, 'deflate'],
+    [{ COMPRESSION_ENGINE: 'zlib' }, 'adaptive'],
     [{ HOLD_BUDGET_MS: '0' }, 'deflate'],
     [{ COMPRESSION_MODE: 'deflate' }, 'deflate'],
     [{ COMPRESSION_MODE: 'store' }, 'store'],

@@ -15,6 +15,7 @@ import { Log } from './log/log.ts'
 import { loadSettings } from './settings/load.ts'
 import { exit } from './shutdown/exit.ts'
 import { Stop } from './shutdown/stop.ts'
+import { koffiPath } from './system/koffi-path.ts'
 import { lowerPriority, offerToOomKiller } from './system/priority.ts'
 import { composerVersion } from './system/version.ts'
 import { print } from './terminal/print.ts'
@@ -30,8 +31,9 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   const stop = new Stop()
   stop.onSignals()
   stop.onFaults()
-  // libuv reads it once, before its first use: a thread per compressor, and one for the file
-  process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 1)
+  // libuv reads it once, before its first use: a thread per compressor, one for the file, and one for
+  // a call that can hang
+  process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 2)
   const log = new Log({ path: home === undefined ? undefined : join(home, 'composer.log') })
   const warnings = new Warnings(({ code, message }) => log.write('warn', `${code}: ${message}`))
   for (const { code, message } of args.warnings) warnings.add(code, message)
@@ -71,6 +73,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
         home === undefined
           ? createLimiter()
           : new ProcessLimiter({ home, concurrentDrains, timeoutMs, onDrainedAlone }),
+      koffiPath: koffiPath(process.argv[1]),
       onProgress: progress?.update,
       onPublished: () => stop.disarm(),
     })

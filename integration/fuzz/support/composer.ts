@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { bundleComposer } from '../../../apps/composer/build/bundle.ts'
 import { promised } from './promises.ts'
 
@@ -26,6 +28,7 @@ const EXEC = 'my @a = map { pack "H*", $_ } @ARGV; exec { $a[0] } @a or exit 127
 export async function buildComposer(directory: string): Promise<Composer> {
   const program = join(directory, 'cdc.cjs')
   await bundleComposer(program)
+  copyFileSync(koffiModule() ?? '', join(directory, 'koffi.node'))
   return (run) => runComposer(program, run)
 }
 

@@ -3,12 +3,15 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import { drain, ZipWriter, type DrainOptions } from '@core-dump-handler/ingest'
+import { enginesHere } from '@core-dump-handler/testing/engines'
 import JSZip from 'jszip'
 import type { Random } from '../generate/random.ts'
 import { MemorySink } from '../support/memory-sink.ts'
 import { promised } from '../support/promises.ts'
 import type { Target } from '../support/target.ts'
 import { coreOf } from './elf-image.ts'
+
+const ENGINES = enginesHere()
 
 export const elf: Target = {
   name: 'elf',
@@ -50,6 +53,7 @@ export const elf: Target = {
 function optionsOf(random: Random): Partial<DrainOptions> {
   return {
     mode: random.pick(['deflate', 'store', 'adaptive', 'zstd']),
+    engine: random.pick(ENGINES),
     lanes: random.pick([1, 2, 4]),
     blockBytes: random.pick([16_384, 65_536, 131_072]),
     ...(random.once(4) && { maxBytes: random.below(5000) + 1 }),

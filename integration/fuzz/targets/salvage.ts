@@ -2,6 +2,7 @@ import { lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { drain, isIngestError, ZipWriter } from '@core-dump-handler/ingest'
+import { enginesHere } from '@core-dump-handler/testing/engines'
 import JSZip from 'jszip'
 import { salvagePart } from '@core-dump-handler/agent/internal/salvage/salvage-part'
 import { distort } from '../generate/json.ts'
@@ -14,6 +15,7 @@ import { promised } from '../support/promises.ts'
 import type { Target } from '../support/target.ts'
 import { imageOf } from './elf-image.ts'
 
+const ENGINES = enginesHere()
 const PART = '.x.zip.part'
 const FORGED = 'forged-owner'
 const ENTRIES = /^x(-dump-info\.json|\.core|-0\.log|-manifest\.json)$/
@@ -93,6 +95,7 @@ async function leftOver(random: Random): Promise<Buffer> {
   await drain(Readable.from([core]), zip, {
     entryName: 'x.core',
     mode: random.pick(['deflate', 'store', 'adaptive']),
+    engine: random.pick(ENGINES),
     blockBytes: 16_384,
   })
   await zip.add('x-0.log', text(random))

@@ -50,11 +50,11 @@ const core = v.looseObject({
   crc32: optionalText,
   method: knownOnly(['deflate', 'zstd']),
   mode: knownOnly(['deflate', 'store', 'adaptive', 'zstd']),
+  engine: knownOnly(['isal', 'zlib']),
   holdBudgetMs: optionalCount,
   treated: v.exactOptional(
     v.looseObject({ zeroBytes: count, storedBytes: count, compressedBytes: count }),
   ),
-  recompressed: v.exactOptional(v.looseObject({ fromBytes: count, level: v.number() })),
 })
 
 const manifest = v.looseObject({

@@ -85,6 +85,8 @@ export interface ManifestCore {
   readonly crc32?: string
   /** Compression method of the entry, APPNOTE 4.4.5. */
   readonly method?: 'deflate' | 'zstd' | undefined
+  /** The library that compressed, Intel's ISA-L or zlib; absent for zstd. */
+  readonly engine?: 'isal' | 'zlib' | undefined
   /** COMPRESSION_MODE while the process was held. */
   readonly mode?: 'deflate' | 'store' | 'adaptive' | 'zstd' | undefined
   /** HOLD_BUDGET_MS in mode `adaptive`: everything was compressed for so many milliseconds. */
@@ -94,12 +96,6 @@ export interface ManifestCore {
     readonly zeroBytes: number
     readonly storedBytes: number
     readonly compressedBytes: number
-  }
-  /** Set when the agent recompressed the entry later; `storedBytes` is its new size. */
-  readonly recompressed?: {
-    /** Size of the entry before. */
-    readonly fromBytes: number
-    readonly level: number
   }
 }
 

@@ -22,6 +22,8 @@ export interface CaptureContext {
   readonly log: CaptureLog
   readonly stop: StopSignal
   readonly limiter: Limiter
+  /** koffi's native module, as `koffiPath` of `drain`. */
+  readonly koffiPath?: string | undefined
   /** Called at most ten times a second with the bytes read of the core. */
   readonly onProgress?: ((bytes: number) => void) | undefined
   /** Called once the bundle has its final name and is on the disk. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { build } from 'esbuild'
 
 const HERE = import.meta.dirname
@@ -33,6 +34,7 @@ export function installComposer(dir: string): string | undefined {
   if (!existsSync(COMPOSER)) return undefined
   const program = join(dir, 'cdc')
   const text = readFileSync(COMPOSER, 'utf8').replace(/^#!.*\n/, '')
+  copyFileSync(koffiModule() ?? '', join(dir, 'koffi.node'))
   writeFileSync(program, `#!${process.execPath}\n${text}`, { mode: 0o700 })
   return program
 }

@@ -22,11 +22,12 @@ instead. Each core is fed page by page into a pipe of 64 KiB, as the kernel does
                    crashed (as root): c-core, node-core, node-heap (the same without the half GiB
                    that V8 reserves for its code); or a path (default half-zero,random)
   --heap SIZE      of the Node process of node-core, node-heap (default 430MiB, whatever --sizes)
-  --modes LIST     of ours: deflate, store, adaptive, zstd; composer is the whole program as the
-                   agent installs it, with its default settings (default deflate,store,adaptive);
-                   options of one mode alone follow colons: adaptive:holdBudgetMs=250
+  --modes LIST     of ours: auto, deflate, store, adaptive, zstd; composer is the whole program as
+                   the agent installs it, with its default settings (default deflate,
+                   deflate:engine=zlib, store, adaptive:engine=zlib); options of one mode alone
+                   follow colons: adaptive:holdBudgetMs=250
   --peers LIST     cat, pigz, gzip, zip, zip-1, zstd, zstd-3, or none (default cat,pigz,zip-1,zstd)
-  --set NAME=N     passed to drain, such as lanes=2, blockBytes=262144 (repeatable)
+  --set NAME=VALUE passed to drain, such as lanes=2, blockBytes=262144 (repeatable)
   --setting N=V    of the composer, such as COMPRESSION_MODE=store (repeatable)
   --dir DIR        where cores and archives are written (default the system's temporary directory)
   --cores DIR      keep cores there, and take those that are there from an earlier run
@@ -60,7 +61,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       rounds: { type: 'string', default: '5' },
       'warm-up': { type: 'string', default: '1' },
       kinds: { type: 'string', default: 'half-zero,random' },
-      modes: { type: 'string', default: 'deflate,store,adaptive' },
+      modes: { type: 'string', default: 'deflate,deflate:engine=zlib,store,adaptive:engine=zlib' },
       peers: { type: 'string', default: 'cat,pigz,zip-1,zstd' },
       set: { type: 'string', multiple: true, default: [] },
       setting: { type: 'string', multiple: true, default: [] },

@@ -41,7 +41,7 @@ async function bench(mib: number, modes: readonly string[]): Promise<void> {
 }
 
 /** Leaves an archive as a writer does that is killed within an entry. */
-async function leave(path: string, mode: DrainMode): Promise<void> {
+async function leave(path: string, mode: DrainMode | 'auto'): Promise<void> {
   const part = createPartFile(path)
   await drain(0, new ZipWriter(part), { entryName: 'x.core', mode })
   part.truncate(part.bytes - 100_000)

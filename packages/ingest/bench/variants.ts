@@ -2,7 +2,7 @@ import type { BenchOptions, Variant } from './options.ts'
 import { peersNamed } from './peers.ts'
 import type { Workshop } from './workshop.ts'
 
-const MODES = ['deflate', 'store', 'adaptive', 'zstd', 'composer']
+const MODES = ['auto', 'deflate', 'store', 'adaptive', 'zstd', 'composer']
 /** Arguments as from the kernel, for the feeding process: so that its container is looked up. */
 const CRASH = '-c=unlimited -e=bench -p=1 -s=11 -t=1763900000 -E=!bench -P=$PPID'
 
@@ -28,7 +28,8 @@ export function variantsOf(
         variants.push({ name: 'composer', command })
       }
     } else {
-      const words = [process.execPath, workshop.drainProcess, '"$0"', mode, ...set, ...own]
+      const koffi = `koffiPath=${workshop.koffi}`
+      const words = [process.execPath, workshop.drainProcess, '"$0"', mode, koffi, ...set, ...own]
       variants.push({ name: `ingest ${spec}`, command: `exec ${words.join(' ')} > /dev/null` })
     }
   }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { bundle, compile, installComposer } from './compile.ts'
 import { Cores } from './cores.ts'
 import type { BenchOptions } from './options.ts'
@@ -13,6 +14,8 @@ export interface Workshop extends Disposable {
   readonly feeder: string
   /** The drain as a process. */
   readonly drainProcess: string
+  /** koffi's native module, which the composer has beside it. */
+  readonly koffi: string
   /** The installed composer; undefined where it is not built. */
   readonly composer: string | undefined
   readonly cores: Cores
@@ -39,6 +42,7 @@ export async function openWorkshop(options: BenchOptions): Promise<Workshop> {
       out,
       feeder: compile(dir, 'feeder'),
       drainProcess: await bundle(dir),
+      koffi: koffiModule() ?? '',
       composer: installComposer(dir),
       cores: new Cores(dir, options),
       [Symbol.dispose]: remove,

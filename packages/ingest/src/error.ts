@@ -12,8 +12,6 @@ export type IngestErrorCode =
   | 'NOT_FOUND'
   | 'DENIED'
   | 'NAME_TOO_LONG'
-  | 'UNSUPPORTED'
-  | 'DAMAGED'
   | 'NO_SPACE'
   | 'IO'
 

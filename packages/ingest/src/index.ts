@@ -9,19 +9,12 @@ export type { PlainSize, ZipEntry, ZipEntryOptions, ZipEntryWriter } from './zip
 export { streamSink } from './zip/sink.ts'
 export type { ZipSink } from './zip/sink.ts'
 export { drain } from './drain/drain.ts'
-export type { DrainMode, DrainOptions, DrainProgress } from './drain/options.ts'
+export type { CompressionEngine, DrainMode, DrainOptions, DrainProgress } from './drain/options.ts'
+export { koffiModule } from './drain/engine/koffi.ts'
 export { readAhead } from './drain/source/drain-source.ts'
 export type { DrainSource, ReadAhead } from './drain/source/drain-source.ts'
 export type { DrainCut, DrainResult } from './drain/result.ts'
 export type { ElfFacts } from './elf/elf-meter.ts'
-export { recompressZip } from './recompress/recompress-zip.ts'
-export { removeRecompressLeftOvers } from './recompress/left-overs.ts'
-export type {
-  RecompressedEntry,
-  RecompressedZip,
-  RecompressOptions,
-  RewriteEntry,
-} from './recompress/options.ts'
 export { salvageZip } from './salvage/salvage-zip.ts'
 export type {
   SalvageAddition,

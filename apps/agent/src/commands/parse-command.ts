@@ -96,7 +96,6 @@ Settings are environment variables; a .env beside the program is read first, and
   INTERVAL         look for bundles each so many milliseconds; wins over SCHEDULE
   SCHEDULE         a cron expression of six fields, seconds first, UTC; wins over USE_INOTIFY
   USE_INOTIFY      true: upload each bundle as soon as it is written
-  RECOMPRESS       true: recompress cores that were stored uncompressed before they are uploaded
   COMP_...         settings of the composer, such as COMP_TIMEOUT
 All of them are in the README of @core-dump-handler/agent.
 `

@@ -84,7 +84,7 @@ test('a pattern that cannot be restored keeps its composer, so that no core is l
   const agent = node.agent(['remove'])
   expect(await agent.ended).toBe(1)
   expect(agent.output()).toMatch(/"failed":\["kernel.core_pattern","cdc",".env"\]/)
-  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc', 'core_pattern.bak'])
+  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc', 'core_pattern.bak', 'koffi.node'])
   expect((await node.sysctls()).slice(1)).toEqual(ORIGINAL.slice(1))
 })
 

@@ -10,7 +10,6 @@ import { makeDirectory } from '../node/make-directory.ts'
 import { wasRemoved } from '../node/node-files.ts'
 import { prepareNode } from '../node/prepare-node.ts'
 import { watchNode } from '../node/watch-node.ts'
-import { startRecompressor } from '../recompress/start-recompressor.ts'
 import { salvageBundles } from '../salvage/salvage-bundles.ts'
 import { keepSpool } from '../spool/keep-spool.ts'
 import { openUploader } from '../upload/open-uploader.ts'
@@ -140,22 +139,18 @@ async function runUploads(context: CommandContext, monitoring: Monitoring): Prom
   const { metrics, lateCanaries } = monitoring
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
-  const recompressor = await startRecompressor(context, metrics, spool, (name) =>
-    uploader?.queue.refresh(name),
-  )
   const uploader = openUploader(settings, log, {
     onEvent: (event) => {
       spool.onQueueEvent(event)
       monitoring.onQueueEvent(event)
-      recompressor?.note(event)
     },
-    defer: (file) => lateCanaries.defer(file) || (recompressor?.defer(file) ?? 0),
+    defer: (file) => lateCanaries.defer(file),
     onUnusable: (reason) => monitoring.readiness.destinationFailed(reason),
   })
   if (uploader !== undefined) monitoring.watch(uploader)
   const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))
   await uploadBundles(settings, uploader, log, signal)
-  await Promise.all([salvaging, spool.ended, recompressor?.ended()])
+  await Promise.all([salvaging, spool.ended])
 }
 
 /**

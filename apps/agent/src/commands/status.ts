@@ -45,7 +45,6 @@ async function statusLines(
     kernelLine(settings.hostDir),
     await spoolLine(settings.coreDir),
     await diskLine(settings),
-    recompressLine(settings),
     ...readiness,
     ...(readiness.some(({ text }) => text.startsWith('readiness of destination'))
       ? []
@@ -153,14 +152,6 @@ async function diskLine({ coreDir, minFreeBytes }: AgentSettings): Promise<Statu
   } catch (error) {
     return { ok: false, text: `disk: ${messageOf(error)}` }
   }
-}
-
-function recompressLine({ recompress }: AgentSettings): StatusLine {
-  const text =
-    recompress === undefined
-      ? 'off'
-      : `bundles of ${recompress.minBytes} bytes and more, which wait ${recompress.maxDelayMs / 1000} s at most`
-  return { ok: true, text: `recompression: ${text}` }
 }
 
 async function destinationLine(

@@ -14,7 +14,7 @@ test('deployScript installs one executable script with an absolute Node in its f
   const dir = await scratch()
   await deployScript(process.execPath, dir)
   await deployScript(process.execPath, dir)
-  expect(await readdir(dir)).toEqual(['cdc'])
+  expect(await readdir(dir)).toEqual(['cdc', 'koffi.node'])
   expect((await stat(join(dir, 'cdc'))).mode & 0o777).toBe(0o700)
   const [first, second] = (await readFile(join(dir, 'cdc'), 'utf8')).split('\n', 2)
   expect(first).toBe(`#!${process.execPath}`)
@@ -36,5 +36,5 @@ test.for([
 test('253 bytes of path still fit', async () => {
   const dir = await scratch()
   await deployScript(`/${'n'.repeat(252)}`, dir)
-  expect(await readdir(dir)).toEqual(['cdc'])
+  expect(await readdir(dir)).toContain('cdc')
 })

@@ -1,11 +1,14 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isSea } from 'node:sea'
 import { fileURLToPath } from 'node:url'
 import { composerBundle } from '@core-dump-handler/composer'
+import { koffiModule } from '@core-dump-handler/ingest'
 import writeFileAtomic from 'write-file-atomic'
 import { AgentError } from '../error.ts'
 import { nodeFiles } from '../node/node-files.ts'
 import { deployExecutable } from './deploy-executable.ts'
+import { installFile } from './install-file.ts'
 
 /**
  * Installs the composer into `hostDir` as `cdc`, the program that the kernel will run: this
@@ -40,6 +43,9 @@ export async function deployScript(node: string, hostDir: string): Promise<void>
       `Cannot deploy the composer \`${path}\`: its \`#!\` line would take ${Buffer.byteLength(line)} bytes and the kernel reads ${MAX_INTERPRETER_LINE_BYTES}; move Node to a shorter path than \`${node}\``,
     )
   }
+  const koffi = koffiModule()
+  // with it the composer compresses by ISA-L where the machine has that
+  if (koffi !== undefined) await installFile(koffi, join(hostDir, 'koffi.node'), 0o700)
   await writeFileAtomic(path, `${line}\n${await readBundle()}`, { mode: 0o700 })
 }
 

@@ -70,16 +70,6 @@ export class Metrics {
     ['outcome'],
   )
 
-  readonly recompressions: Counter = this.#counter(
-    'recompressions_total',
-    'Bundles that the agent recompressed before their upload, by outcome.',
-    ['outcome'],
-  )
-  readonly recompressedBytes: Counter = this.#counter(
-    'recompressed_saved_bytes_total',
-    'Bytes by which recompression before the upload made bundles smaller.',
-  )
-
   readonly kernelLogReadable: Gauge = new Gauge({
     name: 'core_dump_kernel_log_readable',
     help: '1: the log of the kernel can be read, so core_dump_drops_total includes the cores that the kernel itself dropped; 0: it does not.',

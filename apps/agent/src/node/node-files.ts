@@ -57,13 +57,13 @@ export const NEEDED = ['cdc', '.env'] as const
 /** Directories of the composers: for their concurrency limiter and for counted crashes. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
-const RUN_BY_THE_KERNEL = /^(cdc|\.env|\.deployed)$/
+const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed)$/
 const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
 // the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(

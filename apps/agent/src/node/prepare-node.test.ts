@@ -14,6 +14,7 @@ test('the start installs private files and sets the sysctls of the contract', as
     'cdc',
     'core_pattern.bak',
     'core_pipe_limit.bak',
+    'koffi.node',
     'suid_dumpable.bak',
   ])
   expect(await node.sysctls()).toEqual([
@@ -40,7 +41,7 @@ test('every file exists before the pattern is set [B4]', async ({ node }) => {
   const agent = node.agent([], { SYSCTL_ROOT: await deafPattern(node.dir) })
   expect(await agent.ended).toBe(1)
   expect(agent.output()).toMatch(/"fatal".*kernel.core_pattern.*reads back/)
-  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc'])
+  expect(await node.list()).toEqual(['.deployed', '.env', 'cdc', 'koffi.node'])
   expect(await node.sysctl('kernel.core_pipe_limit'), 'put back').toBe('0')
 })
 

@@ -11,7 +11,6 @@ import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
   readSettings(env).problems.map(({ variable }) => variable)
-const recompress = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.recompress
 const trigger = (env: NodeJS.ProcessEnv): unknown => readSettings(env).settings.trigger
 const credentials = (env: NodeJS.ProcessEnv): unknown =>
   readSettings(env).settings.destination?.s3.credentials
@@ -42,20 +41,11 @@ test('a removed setting is reported once, and the agent goes on without it', () 
   ])
   expect(settings.composerEnv).not.toContain('STRAIGHT')
   expect(variablesOf({ STRAIGHT_TO_STORE: 'true' })).toEqual(['STRAIGHT_TO_STORE'])
-})
-
-test('RECOMPRESS is off unless it is asked for; bad numbers beside it cost themselves alone', () => {
-  expect(recompress({ RECOMPRESS_MIN_BYTES: '1' })).toBeUndefined()
-  const defaults = { minBytes: 64 * 2 ** 20, maxDelayMs: 300_000 }
-  expect(recompress({ RECOMPRESS: 'TRUE' })).toEqual(defaults)
-  const given = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '0', RECOMPRESS_MAX_DELAY_SECONDS: '9' }
-  expect(recompress(given)).toEqual({ minBytes: 0, maxDelayMs: 9000 })
-  const bad = { RECOMPRESS: 'true', RECOMPRESS_MIN_BYTES: '1G', RECOMPRESS_MAX_DELAY_SECONDS: '0' }
-  expect(recompress(bad)).toEqual(defaults)
-  expect(variablesOf({ ...bad, RECOMPRESS: 'yes' })).toEqual([
-    'RECOMPRESS',
-    'RECOMPRESS_MIN_BYTES',
-    'RECOMPRESS_MAX_DELAY_SECONDS',
+  expect(readSettings({ RECOMPRESS: 'true' }).problems).toEqual([
+    {
+      variable: 'RECOMPRESS',
+      message: 'was removed and has no effect: cores are compressed in full at once',
+    },
   ])
 })
 

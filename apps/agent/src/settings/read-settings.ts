@@ -22,14 +22,20 @@ export type Trigger =
 const FALLBACK_INTERVAL_MS = 60_000
 const HOUR_MS = 3_600_000
 
-/** Uploads from the composer without the disk were removed. */
-const REMOVED = ['STRAIGHT_TO_STORE', 'STRAIGHT_HOLD_MS'] as const
+const NO_STRAIGHT = 'bundles go through CORE_DIR'
+const NO_RECOMPRESSION = 'cores are compressed in full at once'
+
+/** Settings of features that were removed, and what is true instead. */
+const REMOVED: Readonly<Record<string, string>> = {
+  STRAIGHT_TO_STORE: NO_STRAIGHT,
+  STRAIGHT_HOLD_MS: NO_STRAIGHT,
+  RECOMPRESS: NO_RECOMPRESSION,
+  RECOMPRESS_MIN_BYTES: NO_RECOMPRESSION,
+  RECOMPRESS_MAX_DELAY_SECONDS: NO_RECOMPRESSION,
+}
 
 /** The typed settings of an agent. */
 export type AgentSettings = Readonly<ReturnType<typeof toSettings>>
-
-/** Which bundles are compressed in full before they are sent, and for how long they wait for that. */
-export type RecompressSettings = NonNullable<AgentSettings['recompress']>
 
 /** Typed settings from variables; never throws: what cannot be used falls back and is listed. */
 export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
@@ -126,12 +132,6 @@ function toSettings(
       maxFiles: variables.SPOOL_MAX_FILES,
       maxAgeMs: variables.SPOOL_MAX_AGE_HOURS * HOUR_MS,
     },
-    ...(variables.RECOMPRESS && {
-      recompress: {
-        minBytes: variables.RECOMPRESS_MIN_BYTES,
-        maxDelayMs: variables.RECOMPRESS_MAX_DELAY_SECONDS * 1000,
-      },
-    }),
     /** 0: no HTTP server. */
     healthPort: variables.HEALTH_PORT,
     /** Whether a process is made to crash after the set-up. With a selector its own pod may not be one whose crashes are kept. */
@@ -162,12 +162,12 @@ function credentialsOf(
 
 /** Settings that were removed, where the environment still sets them. */
 function removedSettings(env: Readonly<NodeJS.ProcessEnv>): SettingProblem[] {
-  return REMOVED.flatMap((name) => [`COMP_${name}`, name])
-    .filter((variable) => env[variable]?.trim())
-    .map((variable) => ({
-      variable,
-      message: 'was removed and has no effect: bundles go through CORE_DIR',
-    }))
+  return Object.entries(REMOVED)
+    .flatMap(([name, instead]) => [
+      { variable: `COMP_${name}`, message: `was removed and has no effect: ${instead}` },
+      { variable: name, message: `was removed and has no effect: ${instead}` },
+    ])
+    .filter(({ variable }) => env[variable]?.trim())
 }
 
 /** INTERVAL wins over SCHEDULE, which wins over USE_INOTIFY. */

@@ -128,12 +128,6 @@ export const VARIABLES = {
   SPOOL_MAX_BYTES: v.optional(integer(0, Number.MAX_SAFE_INTEGER, ' of bytes'), '0'),
   SPOOL_MAX_FILES: v.optional(integer(0, 1_000_000), '0'),
   SPOOL_MAX_AGE_HOURS: v.optional(integer(0, 1_000_000, ' of hours'), '0'),
-  RECOMPRESS: v.optional(bool, 'false'),
-  RECOMPRESS_MIN_BYTES: v.optional(
-    integer(0, Number.MAX_SAFE_INTEGER, ' of bytes'),
-    String(64 * 2 ** 20),
-  ),
-  RECOMPRESS_MAX_DELAY_SECONDS: v.optional(integer(1, 86_400, ' of seconds'), '300'),
   HEALTH_PORT: v.optional(integer(0, 65_535), '0'),
   POD_EVENTS: v.optional(bool, 'false'),
   CANARY: v.optional(bool, 'true'),

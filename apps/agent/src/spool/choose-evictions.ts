@@ -8,7 +8,7 @@ export interface SpoolFile {
   readonly workload: string
   /** False: a record, which costs little and is all there is of its crash. */
   readonly hasCore: boolean
-  /** It is being uploaded or recompressed. */
+  /** It is being uploaded. */
   readonly busy: boolean
 }
 

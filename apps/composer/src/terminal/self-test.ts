@@ -8,7 +8,9 @@ import {
   randomUuid,
   Warnings,
 } from '@core-dump-handler/capture'
+import type { ComposerSettings } from '@core-dump-handler/capture/settings'
 import { loadSettings } from '../settings/load.ts'
+import { koffiPath } from '../system/koffi-path.ts'
 import { composerVersion } from '../system/version.ts'
 import { print } from './print.ts'
 
@@ -29,7 +31,7 @@ export async function selfTest(home: string | undefined): Promise<number> {
       () => warningText(warnings) ?? (home === undefined ? 'defaults' : join(home, '.env')),
     ],
     ['directory', () => makeOutputDirectory(directory)],
-    ['bundle', () => packTestCore(directory)],
+    ['bundle', () => packTestCore(directory, settings)],
     ['look-up', () => loadLookup().then(() => settings.criClient)],
   ]
   let failed = 0
@@ -55,14 +57,24 @@ function makeOutputDirectory(directory: string): string {
 }
 
 /** All but the last step: it is never published, so that it cannot be taken for a crash. */
-async function packTestCore(directory: string): Promise<string> {
+async function packTestCore(
+  directory: string,
+  { compressionEngine: engine }: ComposerSettings,
+): Promise<string> {
   const part = createPartFile(join(directory, `self-test-${await randomUuid()}.zip`))
   try {
     const zip = new ZipWriter(part)
     const core = Readable.from([Buffer.alloc(1024 * 1024, 'core')])
-    const { bytes } = await drain(core, zip, { entryName: 'self-test.core' })
+    const koffi = koffiPath(process.argv[1])
+    const result = await drain(core, zip, {
+      entryName: 'self-test.core',
+      engine,
+      ...(koffi !== undefined && { koffiPath: koffi }),
+    })
     const { bytes: size } = await zip.finish()
-    return `${bytes} bytes became a zip of ${size}`
+    const { bytes, engine: used, engineFailure } = result
+    const why = engineFailure === undefined ? '' : `, because ${engineFailure}`
+    return `${bytes} bytes became a zip of ${size}, by ${used}${why}`
   } finally {
     await part.discard()
   }

@@ -1,6 +1,11 @@
 import { dirname } from 'node:path'
 import { ENTRY, type CoreReasonCode, type ManifestCore } from '@core-dump-handler/bundle'
-import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-dump-handler/ingest'
+import {
+  type DrainCut,
+  type DrainOptions,
+  type DrainResult,
+  drain,
+} from '@core-dump-handler/ingest'
 import type { CaptureContext } from '../context.ts'
 import type { CoreSource } from '../core-source.ts'
 import type { RecordDecision } from '../decide/select.ts'
@@ -34,7 +39,7 @@ export async function writeCore(
   source: CoreSource,
   context: CaptureContext,
 ): Promise<WrittenCore> {
-  const { settings, stop, warnings, onProgress } = context
+  const { settings, stop, warnings, koffiPath, onProgress } = context
   const full = new AbortController()
   const packing = packingOf(settings)
   const space = new SpaceWatch(dirname(part.path), settings, (reason) =>
@@ -45,6 +50,8 @@ export async function writeCore(
       entryName: `${name}${ENTRY.core}`,
       laneNice: LANE_NICE,
       ...packing,
+      engine: settings.compressionEngine,
+      ...(koffiPath !== undefined && { koffiPath }),
       mayStore: () => space.hasSpace,
       signal: AbortSignal.any([stop.signal, full.signal]),
       onRelease: () => source.markReleased(),
@@ -56,6 +63,7 @@ export async function writeCore(
       },
     })
     source.markReleased()
+    reportEngine(result, context)
     const { cut, reason = 'The core was cut' } = result
     // full only after the last byte: nothing was cut
     const isCut = cut === 'aborted' && full.signal.aborted
@@ -93,11 +101,22 @@ export async function rejectCore(
 }
 
 /** By default all is compressed, unless that holds the process for longer than its budget. */
-function packingOf(settings: ComposerSettings): { mode: DrainMode; holdBudgetMs?: number } {
+function packingOf(settings: ComposerSettings): Pick<DrainOptions, 'mode' | 'holdBudgetMs'> {
   const { compression, compressionMode, holdBudgetMs } = settings
   if (compressionMode === '' && !compression) return { mode: 'store' }
-  const mode = compressionMode || (holdBudgetMs > 0 ? 'adaptive' : 'deflate')
-  return mode === 'adaptive' ? { mode, holdBudgetMs } : { mode }
+  const mode = compressionMode || (holdBudgetMs > 0 ? 'auto' : 'deflate')
+  return mode === 'adaptive' || mode === 'auto' ? { mode, holdBudgetMs } : { mode }
+}
+
+/** A warning where ISA-L was asked for; where it is only preferred, a line in the log. */
+function reportEngine(
+  { engineFailure }: DrainResult,
+  { settings, warnings, log }: CaptureContext,
+): void {
+  if (engineFailure === undefined) return
+  const reason = `Compressed by zlib, because ISA-L cannot be loaded: ${engineFailure}`
+  if (settings.compressionEngine === 'isal') warnings.add('ENGINE_UNAVAILABLE', reason)
+  else log.write('info', reason)
 }
 
 function coreOf(
@@ -125,7 +144,8 @@ function coreOf(
     crc32: result.crc32.toString(16).padStart(8, '0'),
     method: result.method,
     mode: result.mode,
-    ...(holdBudgetMs !== undefined && { holdBudgetMs }),
+    ...(result.engine !== undefined && { engine: result.engine }),
+    ...(result.mode === 'adaptive' && holdBudgetMs !== undefined && { holdBudgetMs }),
     treated: result.treated,
   }
 }

@@ -83,12 +83,17 @@ const FIELDS = {
   criEndpoint: setting('CRI_ENDPOINT', '', socket),
   criCallTimeoutMs: setting('CRI_CALL_TIMEOUT_MS', '5000', integer(1, DAY_MS)),
   criTotalTimeoutMs: setting('CRI_TOTAL_TIMEOUT_MS', '15000', integer(1, DAY_MS)),
-  /** Empty: `adaptive`, with a hold budget of 0 `deflate`; `store` when `compression` is off. */
+  /**
+   * Empty: `deflate` with ISA-L, `adaptive` with zlib, with a hold budget of 0 `deflate`; `store`
+   * when `compression` is off.
+   */
   compressionMode: setting(
     'COMPRESSION_MODE',
     '',
     oneOf('', 'deflate', 'store', 'adaptive', 'zstd'),
   ),
+  /** `auto`: ISA-L where it can be loaded and the core is not small. */
+  compressionEngine: setting('COMPRESSION_ENGINE', 'auto', oneOf('auto', 'isal', 'zlib')),
   /** `adaptive`: so long everything is compressed, then what would wait for it is stored. */
   holdBudgetMs: setting('HOLD_BUDGET_MS', '1000', integer(0, DAY_MS)),
   /** A longer core is cut or rejected; 0: no limit. */

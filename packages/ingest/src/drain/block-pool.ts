@@ -25,10 +25,10 @@ export class Block {
   }
 }
 
-/** At most `capacity` blocks: a reader that is faster than the writer waits for one. */
+/** At most `capacity` blocks, until it grows: a reader that is faster than the writer waits for one. */
 export class BlockPool {
   readonly #blockBytes: number
-  readonly #capacity: number
+  #capacity: number
   readonly #free: Block[] = []
   #made = 0
   #waiting: (() => void) | undefined
@@ -65,6 +65,12 @@ export class BlockPool {
       if (block !== undefined || this.#closed) return block
       await new Promise<void>((resolve) => this.whenFree(resolve))
     }
+  }
+
+  /** Allows `count` blocks more. */
+  grow(count: number): void {
+    this.#capacity += count
+    this.#wake()
   }
 
   /** Ends the wait for a block that may never be given back. */

@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { mixedContent } from '@core-dump-handler/testing/content'
 import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
+import { type Compression, compressionsHere, enginesHere } from '@core-dump-handler/testing/engines'
 import { Random } from '@core-dump-handler/testing/random'
 import { readersHere } from '@core-dump-handler/testing/readers'
 import { test } from '@core-dump-handler/testing/scratch'
@@ -66,7 +67,7 @@ interface Kept {
 }
 
 /** Writes a bundle as a composer does: a failure costs only its own entry. */
-async function bundle(sink: ZipSink, mode: DrainMode = 'deflate'): Promise<Kept> {
+async function bundle(sink: ZipSink, compression: Compression): Promise<Kept> {
   const zip = new ZipWriter(sink)
   const names: string[] = []
   const attempt = async <T>(name: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -79,7 +80,7 @@ async function bundle(sink: ZipSink, mode: DrainMode = 'deflate'): Promise<Kept>
       return undefined
     }
   }
-  const options = { entryName: 'x.core', mode }
+  const options = { entryName: 'x.core', ...compression }
   await attempt('a.json', () => zip.add('a.json', ENTRIES['a.json']))
   const core = await attempt('x.core', () => drain(Readable.from([CONTENT]), zip, options))
   await attempt('b.log', () => zip.add('b.log', ENTRIES['b.log']))
@@ -112,57 +113,59 @@ async function expectReadable(
   expect(core.complete).toBe(core.bytes === CONTENT.length)
 }
 
-test('keeps a prefix of the core and no bytes of another entry, whichever write fails [composer-13, B33]', async ({
-  dir,
-}) => {
-  let cut = 0
-  // the number of writes depends on the lanes: until there is no k-th one
-  for (let k = 1; ; k++) {
-    const path = join(dir, `${k}.zip`)
-    await using file = createPartFile(path)
-    const { sink, calls } = failingAt(file, k)
-    const kept = await bundle(sink).catch((error: unknown) => {
-      expect(error, `write ${k}`).toMatchObject({ code: 'IO', subject: 'central directory' })
-      return undefined
-    })
-    if (kept === undefined) continue
-    if (calls() < k) {
-      expect(k).toBeGreaterThan(10)
-      expect(kept.core).toMatchObject({ complete: true })
-      break
-    }
-    await file.publish()
-    await expectReadable(path, kept)
-    if (kept.core?.complete === false) {
-      cut++
-      expect(kept.core).toMatchObject({
-        cut: 'write-error',
-        reason: expect.stringMatching(/^Cut after \d+ bytes: Cannot write .*EIO/),
+test.for(enginesHere())(
+  'keeps a prefix of the core and no bytes of another entry, whichever write fails (%s) [composer-13, B33]',
+  { timeout: 60_000 },
+  async (engine, { dir }) => {
+    let cut = 0
+    // the number of writes depends on the lanes: until there is no k-th one
+    for (let k = 1; ; k++) {
+      const path = join(dir, `${k}.zip`)
+      await using file = createPartFile(path)
+      const { sink, calls } = failingAt(file, k)
+      const kept = await bundle(sink, { mode: 'deflate', engine }).catch((error: unknown) => {
+        expect(error, `write ${k}`).toMatchObject({ code: 'IO', subject: 'central directory' })
+        return undefined
       })
+      if (kept === undefined) continue
+      if (calls() < k) {
+        expect(k).toBeGreaterThan(10)
+        expect(kept.core).toMatchObject({ complete: true })
+        break
+      }
+      await file.publish()
+      await expectReadable(path, kept)
+      if (kept.core?.complete === false) {
+        cut++
+        expect(kept.core).toMatchObject({
+          cut: 'write-error',
+          reason: expect.stringMatching(/^Cut after \d+ bytes: Cannot write .*EIO/),
+        })
+      }
+      // the entry whose write failed, and the core where nothing of it was written
+      if (kept.core?.complete !== false) expect(kept.names, `write ${k}`).toHaveLength(2)
+      else expect(kept.names, `write ${k}`).toHaveLength(3)
     }
-    // the entry whose write failed, and the core where nothing of it was written
-    if (kept.core?.complete !== false) expect(kept.names, `write ${k}`).toHaveLength(2)
-    else expect(kept.names, `write ${k}`).toHaveLength(3)
-  }
-  expect(cut).toBeGreaterThan(3)
-}, 60_000)
+    expect(cut).toBeGreaterThan(3)
+  },
+)
 
 describe('a full disk', () => {
-  test.for(['deflate', 'store', 'adaptive', 'zstd'] as const)(
-    'keeps a prefix of the core, wherever it is full (%s) [composer-12]',
+  test.for(compressionsHere())(
+    'keeps a prefix of the core, wherever it is full ($mode with $engine) [composer-12]',
     { timeout: 60_000 },
-    async (mode, { dir }) => {
+    async (compression, { dir }) => {
       const whole = createPartFile(join(dir, 'whole.zip'))
-      await bundle(whole, mode)
+      await bundle(whole, compression)
       const most = whole.bytes
       await whole.discard()
       let kept = 0
       for (let room = 1000; room < most; room += Math.ceil(most / 12)) {
         const path = join(dir, `${room}.zip`)
         await using file = createPartFile(path)
-        const result = await bundle(onDiskOf(file, room), mode)
+        const result = await bundle(onDiskOf(file, room), compression)
         await file.publish()
-        await expectReadable(path, result, mode)
+        await expectReadable(path, result, compression.mode)
         expect(result.names).toContain('b.log')
         if (result.core === undefined) continue
         kept++

@@ -9,6 +9,7 @@ import { crc32 } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { mixedContent } from '@core-dump-handler/testing/content'
 import { coreImage } from '@core-dump-handler/testing/core-image'
+import { compressionsHere } from '@core-dump-handler/testing/engines'
 import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
 import { Random } from '@core-dump-handler/testing/random'
 import { readersHere } from '@core-dump-handler/testing/readers'
@@ -16,7 +17,6 @@ import { test } from '@core-dump-handler/testing/scratch'
 import { createPartFile, drain, ZipWriter } from '../index.ts'
 import type { DrainMode, DrainOptions, DrainResult, DrainSource } from '../index.ts'
 
-const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
 const CORE = coreImage({ bits: 64, byteOrder: 'little', segments: [2048, 300_000, 5_000_000] })
 
 /** Drains into an archive of its own, published at `path`. */
@@ -48,18 +48,19 @@ async function expectEntry(
   }
 }
 
-describe.for(MODES)('in mode %s', (mode) => {
+describe.for(compressionsHere())('in mode $mode with $engine', ({ mode, engine }) => {
   test('every reader extracts the core that was written into a pipe', async ({ dir }) => {
     const content = Buffer.concat([CORE, mixedContent(new Random(1), 3_000_001)])
     await writeFile(join(dir, 'core'), content)
     const { fd } = pipeFrom(dir, `cat ${join(dir, 'core')}`)
     const path = join(dir, 'a.zip')
-    const result = await drainTo(path, fd, { mode })
+    const result = await drainTo(path, fd, { mode, engine })
     expect(result).toMatchObject({
       bytes: content.length,
       crc32: crc32(content),
       method: mode === 'zstd' ? 'zstd' : 'deflate',
       mode,
+      ...(mode !== 'zstd' && { engine }),
       elf: { isElf: true, isCore: true, bits: 64, byteOrder: 'little', expectedBytes: CORE.length },
       complete: true,
     })
@@ -72,7 +73,7 @@ describe.for(MODES)('in mode %s', (mode) => {
   test.for([0, 1, 4095, 4096, 4097, 131_072, 131_073])('%i bytes', async (length, { dir }) => {
     const content = mixedContent(new Random(length), length)
     const path = join(dir, 'a.zip')
-    const result = await drainTo(path, Readable.from([content]), { mode })
+    const result = await drainTo(path, Readable.from([content]), { mode, engine })
     expect(result).toMatchObject({ bytes: length, crc32: crc32(content), complete: length > 0 })
     await expectEntry(path, content, mode, /unzip|bsdtar/)
   })
@@ -258,6 +259,8 @@ describe('rejects before the source is touched', () => {
   test.for<[Partial<DrainOptions>, string]>([
     // @ts-expect-error -- as a caller in JavaScript can pass it
     [{ mode: 'lzma' }, 'INVALID_OPTION'],
+    // @ts-expect-error -- as a caller in JavaScript can pass it
+    [{ engine: 'igzip' }, 'INVALID_OPTION'],
     [{ level: 0 }, 'INVALID_OPTION'],
     [{ level: 10 }, 'INVALID_OPTION'],
     [{ lanes: 0 }, 'INVALID_OPTION'],

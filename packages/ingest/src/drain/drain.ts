@@ -3,12 +3,13 @@ import type { ElfMeter } from '../elf/elf-meter.ts'
 import type { ZipEntryWriter } from '../zip/entry-writer.ts'
 import type { ZipWriter } from '../zip/zip-writer.ts'
 import { BlockPool } from './block-pool.ts'
+import { EngineChoice } from './engine/engine.ts'
 import { codecFor } from './encode/codec.ts'
 import { Encoder } from './encode/encoder.ts'
 import type { DrainOptions, DrainProgress } from './options.ts'
 import { readAll } from './read-all.ts'
 import { completeness, cutShort, type DrainResult } from './result.ts'
-import { blocksFor, budgetLeft, settingsOf, storingPolicy } from './settings.ts'
+import { blocksFor, budgetLeft, modeWith, settingsOf, storingPolicy } from './settings.ts'
 import type { BlockSource } from './source/block-source.ts'
 import { type DrainSource, isReadAhead, kindOfSource } from './source/drain-source.ts'
 import { FileSource } from './source/file-source.ts'
@@ -35,7 +36,6 @@ export async function drain(
   const settings = settingsOf(options)
   const { entryName, mode, level, maxBytes, blockBytes } = settings
   const kind = kindOfSource(source)
-  const codec = codecFor(mode, level)
   const pool = begun?.pool ?? new BlockPool(blockBytes, blocksFor(settings))
   const open = (): BlockSource => {
     if (typeof source === 'number') {
@@ -43,13 +43,22 @@ export async function drain(
     }
     return isReadAhead(source) ? source.begun.blocks : new IterableSource(source, pool)
   }
+  const isReading = (): boolean => blocks.closedAt === undefined
+  const engine = new EngineChoice({
+    ...settings,
+    koffiPath: options.koffiPath,
+    isReading,
+  })
+  const codec = codecFor(mode, level, engine)
   const entry = await openEntry(zip, codec.method, options, open)
 
   const blocks = open()
   let failure: unknown
   const encoder = new Encoder(entry, codec, pool, {
     ...settings,
-    stores: storingPolicy(settings, started),
+    engine,
+    writesOnPool: isReading,
+    stores: storingPolicy(settings, started, engine),
     storesAfterMs: budgetLeft(settings, started),
     onError: (error) => {
       failure ??= error
@@ -75,7 +84,9 @@ export async function drain(
       storedBytes: compressedBytes,
       crc32,
       method: codec.name,
-      mode,
+      mode: modeWith(engine, mode),
+      ...(mode !== 'zstd' && { engine: engine.name }),
+      ...(engine.failure !== undefined && { engineFailure: engine.failure }),
       elf: ending.elf,
       ...completeness(ending),
       heldMs,

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { freezableDisk } from '@core-dump-handler/testing/freezable-disk'
 import { exited } from '@core-dump-handler/testing/pipe'
 import { test } from '@core-dump-handler/testing/scratch'
 
@@ -45,5 +48,51 @@ test('C1: closes the source after the hold budget although every thread of the p
   } finally {
     child.kill('SIGKILL')
     await exited(child)
+  }
+})
+
+/** Drains stdin into `$0` until SIGTERM; prints the megabytes drained, and `released`. */
+const DISK_HANGS = `
+  import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'
+  const stop = new AbortController()
+  process.on('SIGTERM', () => stop.abort(new Error('SIGTERM')))
+  const file = createPartFile(process.argv[1])
+  const zip = new ZipWriter(file)
+  const core = await drain(0, zip, {
+    entryName: 'x.core',
+    mode: 'store',
+    signal: stop.signal,
+    onProgress: ({ bytes }) => process.stdout.write(bytes + '\\n'),
+    onRelease: () => process.stdout.write('released\\n'),
+  })
+  await zip.finish()
+  await file.publish()
+  process.stdout.write(core.cut + '\\n')
+`
+
+test('C6: closes the source at a signal while the disk hangs', async ({ dir }) => {
+  await using disk = freezableDisk(dir, 64)
+  if (disk === undefined) return
+  const path = join(disk.path, 'a.zip')
+  const args = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e', DISK_HANGS]
+  const source = spawn('cat', ['/dev/urandom'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn(process.execPath, [...args, path], {
+    stdio: [source.stdout, 'pipe', 'inherit'],
+  })
+  source.stdout.destroy()
+  const lines = createInterface(child.stdout)
+  const limit = { signal: AbortSignal.timeout(10_000) }
+  try {
+    await once(lines, 'line', limit)
+    disk.freeze()
+    await sleep(200)
+    child.kill('SIGTERM')
+    for await (const [line] of on(lines, 'line', limit)) if (line === 'released') break
+    // its writer gets SIGPIPE: the read end is closed
+    await exited(source)
+    expect(child.exitCode).toBeNull()
+  } finally {
+    source.kill()
+    child.kill('SIGKILL')
   }
 })

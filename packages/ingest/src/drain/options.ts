@@ -7,6 +7,9 @@
  */
 export type DrainMode = 'deflate' | 'store' | 'adaptive' | 'zstd'
 
+/** The library that compresses: Intel's ISA-L (`libisal.so.2`), or Node's zlib. */
+export type CompressionEngine = 'isal' | 'zlib'
+
 /** How far a drain is. */
 export interface DrainProgress {
   /** Bytes read from the source. */
@@ -20,8 +23,19 @@ export interface DrainProgress {
 export interface DrainOptions {
   /** Name of the entry in the archive; validated by the archive writer. */
   readonly entryName: string
-  /** @default 'deflate' */
-  readonly mode?: DrainMode
+  /** `auto` is `deflate` where ISA-L compresses, `adaptive` where zlib does. @default 'deflate' */
+  readonly mode?: DrainMode | 'auto'
+  /**
+   * `auto` takes ISA-L at level 1, once the source has more than what is read ahead, where the
+   * library can be loaded; `isal` takes it at any level (above 3 as 3) and size, where it can.
+   * @default 'auto'
+   */
+  readonly engine?: CompressionEngine | 'auto'
+  /**
+   * koffi's native module, which calls ISA-L: a path, or a file name beside the libraries of the
+   * executable. @default that of the npm package
+   */
+  readonly koffiPath?: string
   /** Compression level of `deflate` and `adaptive` (1 to 9) or of `zstd` (1 to 19). @default 1 */
   readonly level?: number
   /**

@@ -1,7 +1,7 @@
 import type { ElfFacts } from '../elf/elf-meter.ts'
 import { isNoSpace, messageOf } from '../error.ts'
 import type { Treated } from './encode/checkpoints.ts'
-import type { DrainMode } from './options.ts'
+import type { CompressionEngine, DrainMode } from './options.ts'
 
 /**
  * Why an entry does not hold the whole source.
@@ -34,6 +34,10 @@ export interface DrainResult {
   /** Compression method recorded in the archive; `store` is deflate too, in stored blocks. */
   readonly method: 'deflate' | 'zstd'
   readonly mode: DrainMode
+  /** What compressed; absent for zstd. */
+  readonly engine?: CompressionEngine
+  /** Why ISA-L could not be loaded, where that was tried. */
+  readonly engineFailure?: string
   /** What its ELF headers contain. */
   readonly elf: ElfFacts
   /** The source was read to its end, and has the length its ELF headers promise. */

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { invalidOption } from '../error.ts'
-import type { DrainMode, DrainOptions } from './options.ts'
+import type { EngineChoice } from './engine/engine.ts'
+import type { CompressionEngine, DrainMode, DrainOptions } from './options.ts'
 
-const MODES: readonly DrainMode[] = ['deflate', 'store', 'adaptive', 'zstd']
+const MODES: readonly (DrainMode | 'auto')[] = ['auto', 'deflate', 'store', 'adaptive', 'zstd']
+const ENGINES: readonly (CompressionEngine | 'auto')[] = ['auto', 'isal', 'zlib']
 const PAGE = 4096
 const MAX_LANES = 8
 /** A longer timer would fire at once; setTimeout. */
@@ -19,6 +21,7 @@ export type DrainSettings = Required<
     DrainOptions,
     | 'entryName'
     | 'mode'
+    | 'engine'
     | 'level'
     | 'lanes'
     | 'laneNice'
@@ -35,6 +38,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   const {
     entryName,
     mode = 'deflate',
+    engine = 'auto',
     level = 1,
     lanes = defaultLanes(),
     laneNice = 0,
@@ -45,6 +49,9 @@ export function settingsOf(options: DrainOptions): DrainSettings {
     spareBytes = 256 * 1024,
   } = options
   if (!MODES.includes(mode)) throw invalidOption('mode', `one of ${MODES.join(', ')}`, mode)
+  if (!ENGINES.includes(engine)) {
+    throw invalidOption('engine', `one of ${ENGINES.join(', ')}`, engine)
+  }
   assertInteger('level', level, 1, mode === 'zstd' ? 19 : 9)
   assertInteger('lanes', lanes, 1, 64)
   assertInteger('laneNice', laneNice, 0, 19)
@@ -57,6 +64,7 @@ export function settingsOf(options: DrainOptions): DrainSettings {
   return {
     entryName,
     mode,
+    engine,
     level,
     lanes,
     laneNice,
@@ -78,23 +86,36 @@ function assertInteger(option: string, value: number, min: number, max: number):
   throw invalidOption(option, `an integer from ${min} to ${max}`, String(value))
 }
 
+/** What `auto` means with the engine that was chosen: ISA-L keeps pace with the reading, zlib does not. */
+export function modeWith(engine: EngineChoice, mode: DrainSettings['mode']): DrainMode {
+  if (mode !== 'auto') return mode
+  return engine.name === 'isal' ? 'deflate' : 'adaptive'
+}
+
 /** Whether data is stored instead of compressed while so many lanes are busy. */
 export type StoringPolicy = (busyLanes: number) => boolean
 
 /** `started`: the `performance.now()` since which the source is held. */
-export function storingPolicy(settings: DrainSettings, started: number): StoringPolicy {
+export function storingPolicy(
+  settings: DrainSettings,
+  started: number,
+  engine: EngineChoice,
+): StoringPolicy {
   const { mode, lanes, holdBudgetMs, mayStore } = settings
   if (mode === 'store') return () => true
-  if (mode !== 'adaptive') return () => false
+  if (mode === 'deflate' || mode === 'zstd') return () => false
   // compressing on all CPUs would take turns with the reading, and with the writer of the pipe
   const yielding = Math.max(1, Math.min(lanes, availableParallelism() - 1))
   return (busyLanes) =>
-    busyLanes >= yielding && performance.now() - started >= holdBudgetMs && mayStore()
+    modeWith(engine, mode) === 'adaptive' &&
+    busyLanes >= yielding &&
+    performance.now() - started >= holdBudgetMs &&
+    mayStore()
 }
 
 /** Milliseconds until the hold budget ends; undefined where there is none. */
 export function budgetLeft(settings: DrainSettings, started: number): number | undefined {
   const { mode, holdBudgetMs } = settings
-  if (mode !== 'adaptive' || holdBudgetMs > MAX_TIMER_MS) return undefined
+  if ((mode !== 'adaptive' && mode !== 'auto') || holdBudgetMs > MAX_TIMER_MS) return undefined
   return Math.max(0, Math.ceil(started + holdBudgetMs - performance.now()))
 }

@@ -1,9 +1,10 @@
-import { close, fsync, ftruncateSync, writeSync, writevSync } from 'node:fs'
+import { close, fsync, ftruncateSync, writeSync, writev, writevSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { fromSystemError, IngestError } from '../error.ts'
 import type { ZipSink } from '../zip/sink.ts'
 import { publish } from './publish.ts'
+import { ThreadPool } from './thread-pool.ts'
 
 const syncToDisk = promisify(fsync)
 const closeFile = promisify(close)
@@ -13,6 +14,7 @@ const MAX_VECTOR = 1024
 
 /** A file under an unfinished name, which other programs leave alone, until it is published. */
 export class PartFile implements Required<ZipSink> {
+  readonly #pool = new ThreadPool()
   /** `<dir>/.<name>.part`, its unfinished name. */
   readonly path: string
   /** Its name once it is published. */
@@ -35,6 +37,21 @@ export class PartFile implements Required<ZipSink> {
   /** Appends `chunks`. Throws the error of write(2). */
   write(chunks: readonly Uint8Array[]): void {
     this.#bytes += appendFully(this.#open('write'), chunks, this.#bytes)
+  }
+
+  /** The same on libuv's thread pool; nothing else may be written meanwhile. */
+  async writeOnPool(chunks: readonly Uint8Array[]): Promise<void> {
+    const fd = this.#open('write')
+    if (!(await this.#pool.answers())) return this.write(chunks)
+    for (let at = 0; at < chunks.length; at += MAX_VECTOR) {
+      let rest = chunks.length <= MAX_VECTOR ? chunks : chunks.slice(at, at + MAX_VECTOR)
+      while (rest.length > 0) {
+        const written = await writeVector(fd, rest, this.#bytes)
+        this.#bytes += written
+        rest = after(rest, written)
+      }
+    }
+    this.#pool.hasAnswered()
   }
 
   /** Overwrites bytes already written. */
@@ -109,6 +126,15 @@ function appendFully(fd: number, chunks: readonly Uint8Array[], position: number
     }
   }
   return done
+}
+
+function writeVector(fd: number, chunks: readonly Uint8Array[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(fd, chunks, position, (error, written) => {
+      if (error) reject(error)
+      else resolve(written)
+    })
+  })
 }
 
 function overwriteFully(fd: number, bytes: Uint8Array, position: number): void {

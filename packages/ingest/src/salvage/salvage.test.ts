@@ -16,6 +16,7 @@ import { Readable } from 'node:stream'
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { mixedContent } from '@core-dump-handler/testing/content'
+import { type Compression, compressionsHere, enginesHere } from '@core-dump-handler/testing/engines'
 import { Random } from '@core-dump-handler/testing/random'
 import { readersHere } from '@core-dump-handler/testing/readers'
 import { test } from '@core-dump-handler/testing/scratch'
@@ -24,7 +25,6 @@ import {
   createPartFile,
   drain,
   salvageZip,
-  type DrainMode,
   type SalvageAddition,
   type SalvagedZip,
   type SavedZip,
@@ -38,7 +38,7 @@ const STORY: SalvageAddition[] = [['x-manifest.json', '{"schema":"test"}']]
 async function leftOver(
   dir: string,
   core: Buffer,
-  mode: DrainMode = 'deflate',
+  compression: Partial<Compression> = {},
   { story = false, directory = false } = {},
 ): Promise<string> {
   const part = createPartFile(join(dir, 'x.zip'))
@@ -47,7 +47,7 @@ async function leftOver(
   const chunks = Array.from({ length: Math.ceil(core.length / 65_536) }, (_, i) =>
     core.subarray(i * 65_536, (i + 1) * 65_536),
   )
-  await drain(Readable.from(chunks), zip, { entryName: 'x.core', mode })
+  await drain(Readable.from(chunks), zip, { entryName: 'x.core', ...compression })
   if (story) await zip.add('x-manifest.json', '{"schema":"its own"}')
   if (directory) await zip.finish()
   await part.close()
@@ -93,12 +93,14 @@ const digest = async (path: string): Promise<string> =>
     .update(await readFile(path))
     .digest('hex')
 
-describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s', (mode) => {
+describe.for(compressionsHere())('in mode $mode with $engine', (compression) => {
+  const { mode } = compression
+
   test('makes an archive with a prefix of the core from a file cut anywhere [left-over-2]', async ({
     dir,
   }) => {
     const core = mixedContent(new Random(7), 1_500_000)
-    const path = await leftOver(dir, core, mode, { story: true, directory: true })
+    const path = await leftOver(dir, core, compression, { story: true, directory: true })
     const { size } = await stat(path)
     const random = new Random(11)
     // one with most of the data, whatever the seed is
@@ -125,7 +127,7 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
 
   test('saves nearly all of the data in the file', async ({ dir }) => {
     const core = mixedContent(new Random(3), 3_000_000)
-    const path = await leftOver(dir, core, mode)
+    const path = await leftOver(dir, core, compression)
     const { size } = await stat(path)
     await truncate(path, Math.floor(size * 0.9))
     const { outcome, entries } = await salvage(path, dir)
@@ -139,7 +141,7 @@ describe.each<DrainMode>(['deflate', 'store', 'adaptive', 'zstd'])('in mode %s',
 
   test('salvages a small archive cut anywhere', async ({ dir }) => {
     const core = Buffer.concat([mixedContent(new Random(5), 30_000), Buffer.alloc(30_000, 'more ')])
-    const path = await leftOver(dir, core, mode, { story: true, directory: true })
+    const path = await leftOver(dir, core, compression, { story: true, directory: true })
     const { size } = await stat(path)
     let saved = 0
     for (let cut = 0; cut < size; cut += Math.ceil(size / 90)) {
@@ -175,7 +177,7 @@ test('reads complete entries before the archive is closed', async ({ dir }) => {
 })
 
 test('publishes a complete archive unchanged', async ({ dir }) => {
-  const path = await leftOver(dir, Buffer.from('core'), 'deflate', { story: true, directory: true })
+  const path = await leftOver(dir, Buffer.from('core'), {}, { story: true, directory: true })
   const before = await digest(path)
   const { outcome, saved, path: finalPath } = await salvage(path, dir)
   expect([outcome, saved]).toEqual(['whole', undefined])
@@ -184,7 +186,7 @@ test('publishes a complete archive unchanged', async ({ dir }) => {
 })
 
 test('removes the unfinished name of an archive that has its final name too', async ({ dir }) => {
-  const path = await leftOver(dir, Buffer.from('core'), 'deflate', { story: true, directory: true })
+  const path = await leftOver(dir, Buffer.from('core'), {}, { story: true, directory: true })
   await link(path, join(dir, 'x.zip'))
   expect((await salvage(path, dir)).outcome).toBe('published')
   expect(await readdir(dir)).toEqual(['x.zip'])
@@ -209,24 +211,26 @@ test.for([
   expect(await readdir(dir)).toEqual(['x.zip'])
 })
 
-test('makes an archive that opens from a file with garbage anywhere [left-over-3]', async ({
-  dir,
-}) => {
-  const core = mixedContent(new Random(2), 300_000)
-  const whole = await readFile(await leftOver(dir, core, 'deflate', { story: true }))
-  const random = new Random(23)
-  for (let n = 0; n < 60; n++) {
-    const bytes = Buffer.from(whole.subarray(0, random.below(whole.length)))
-    for (let i = random.below(4); i >= 0; i--) {
-      const at = random.below(Math.max(1, bytes.length - 64))
-      bytes.fill(random.pick([0, 0xff, random.below(256)]), at, at + 1 + random.below(64))
+test.for(enginesHere())(
+  'makes an archive that opens from a file of %s with garbage anywhere [left-over-3]',
+  { timeout: 60_000 },
+  async (engine, { dir }) => {
+    const core = mixedContent(new Random(2), 300_000)
+    const whole = await readFile(await leftOver(dir, core, { engine }, { story: true }))
+    const random = new Random(23)
+    for (let n = 0; n < 60; n++) {
+      const bytes = Buffer.from(whole.subarray(0, random.below(whole.length)))
+      for (let i = random.below(4); i >= 0; i--) {
+        const at = random.below(Math.max(1, bytes.length - 64))
+        bytes.fill(random.pick([0, 0xff, random.below(256)]), at, at + 1 + random.below(64))
+      }
+      const [path, finalPath] = [join(dir, `.${n}.part`), join(dir, `${n}.zip`)]
+      await writeFile(path, bytes)
+      await salvageZip(path, { finalPath, addEntries: () => STORY })
+      execFileSync('unzip', ['-tq', finalPath])
     }
-    const [path, finalPath] = [join(dir, `.${n}.part`), join(dir, `${n}.zip`)]
-    await writeFile(path, bytes)
-    await salvageZip(path, { finalPath, addEntries: () => STORY })
-    execFileSync('unzip', ['-tq', finalPath])
-  }
-}, 60_000)
+  },
+)
 
 test('cuts deflate of another program, without flushes, at its last byte', async ({ dir }) => {
   const core = Buffer.from(mixedContent(new Random(4), 200_000))
@@ -300,7 +304,7 @@ test('throws on a full disk, and salvages the same file once there is room [left
   await using disk = smallDisk(dir, 4)
   if (disk === undefined) return
   const core = mixedContent(new Random(10), 6_000_000)
-  const path = await leftOver(disk.path, core.subarray(0, 3_000_000), 'store')
+  const path = await leftOver(disk.path, core.subarray(0, 3_000_000), { mode: 'store' })
   const { size } = await stat(path)
   await truncate(path, size - 1000)
   const ballast = join(disk.path, 'ballast')

@@ -20,11 +20,15 @@ export class ArchiveOutput {
   }
 
   /** Not async: a promise for every write to a synchronous sink would cost time. */
-  write(chunks: readonly Uint8Array[], entry: string): void | Promise<void> {
+  write(chunks: readonly Uint8Array[], entry: string, onPool = false): void | Promise<void> {
     this.#assertUsable()
     for (const chunk of chunks) this.#position += chunk.length
     try {
-      return this.#sink.write(chunks)?.catch((cause: unknown) => this.#fail('write', entry, cause))
+      const writing =
+        onPool && this.#sink.writeOnPool !== undefined
+          ? this.#sink.writeOnPool(chunks)
+          : this.#sink.write(chunks)
+      return writing?.catch((cause: unknown) => this.#fail('write', entry, cause))
     } catch (cause) {
       this.#fail('write', entry, cause)
     }

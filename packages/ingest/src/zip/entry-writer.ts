@@ -61,10 +61,16 @@ export class ZipEntryWriter {
     return this.#output.position - this.#dataOffset
   }
 
-  /** Appends compressed bytes; their memory can be reused once this returns or resolves. */
-  write(chunks: readonly Uint8Array[]): void | Promise<void> {
+  /**
+   * Appends compressed bytes; their memory can be reused once this returns or resolves. `onPool`: by
+   * `writeOnPool` of the sink, if it has that.
+   */
+  write(
+    chunks: readonly Uint8Array[],
+    { onPool = false }: { readonly onPool?: boolean } = {},
+  ): void | Promise<void> {
     this.#assertOpen('write')
-    return this.#output.write(chunks, this.name)
+    return this.#output.write(chunks, this.name, onPool)
   }
 
   /** Discards all but its first `compressedBytes`; after a failed write it can continue there. */

@@ -7,6 +7,11 @@ import type { Writable } from 'node:stream'
 export interface ZipSink {
   /** Appends `chunks` in order; their memory is reused or freed once this returns or resolves. */
   write(chunks: readonly Uint8Array[]): void | Promise<void>
+  /**
+   * The same on another thread, so that timers and signals work while a disk hangs; a drain uses it
+   * for cores that are not small, for one write at a time.
+   */
+  writeOnPool?(chunks: readonly Uint8Array[]): Promise<void>
   /** Overwrites bytes already written, at `position` counted from the first byte of the archive. */
   patch?(bytes: Uint8Array, position: number): void | Promise<void>
   /** Discards everything after the first `length` bytes: removes an entry that failed. */

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Writable } from 'node:stream'
+import { koffiModule } from '@core-dump-handler/ingest'
 import { afterAll, test as base } from 'vitest'
 
 // the program as it is deployed, made once for each test file
@@ -17,6 +18,7 @@ const build: unknown = await import(
 )
 if (!hasBundleComposer(build)) throw new Error('the build of the composer has no `bundleComposer`')
 await build.bundleComposer(MAIN)
+await copyFile(koffiModule() ?? '', join(built, 'koffi.node'))
 
 function hasBundleComposer(
   module: unknown,

@@ -309,7 +309,7 @@ describe('UploadQueue', () => {
     await empty(spool)
   })
 
-  it('uploads only the new file when a file is replaced while its lock is requested [recompress-12]', async ({
+  it('uploads only the new file when a file is replaced while its lock is requested [agent-32]', async ({
     dir,
     spool,
     out,

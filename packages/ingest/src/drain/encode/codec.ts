@@ -1,13 +1,8 @@
-import type { Transform } from 'node:stream'
-import {
-  constants,
-  createDeflateRaw,
-  createZstdCompress,
-  deflateRawSync,
-  zstdCompressSync,
-} from 'node:zlib'
-import type { DrainMode } from '../options.ts'
+import { constants, createZstdCompress, deflateRawSync, zstdCompressSync } from 'node:zlib'
+import type { EngineChoice } from '../engine/engine.ts'
+import type { Compressor, CompressorOptions } from './compressor.ts'
 import { LAST_BLOCK, storedBlocks } from './deflate-blocks.ts'
+import { streamCompressor } from './stream-compressor.ts'
 
 const { Z_FULL_FLUSH, ZSTD_c_compressionLevel, ZSTD_e_end } = constants
 
@@ -20,34 +15,28 @@ export interface Codec {
   zeros(length: number): readonly Uint8Array[]
   /** A part that holds `bytes` uncompressed and uncopied; absent where compressing is fast on any data. */
   readonly stored?: (bytes: Uint8Array) => readonly Uint8Array[]
-  /** A compressor whose output for each write is a whole part, in buffers of `chunkBytes`. */
-  compressor(chunkBytes: number): Transform
+  /** A compressor whose output for each run is a whole part. */
+  compressor(options: CompressorOptions): Compressor
   /** What must precede a part that would lie from `start` to `end` in the archive, if anything. */
   readonly padding?: (start: number, end: number) => Uint8Array | undefined
   /** Ends the data. */
   readonly tail: Uint8Array
 }
 
-export function codecFor(mode: DrainMode, level: number): Codec {
-  return mode === 'zstd' ? zstdCodec(level) : deflateCodec(level)
+/** `engine` compresses, except for zstd. */
+export function codecFor(mode: string, level: number, engine: EngineChoice): Codec {
+  return mode === 'zstd' ? zstdCodec(level) : deflateCodec(engine)
 }
 
 /** Raw deflate, cut by full flushes: each part is byte aligned and refers to nothing before it. */
-function deflateCodec(level: number): Codec {
+function deflateCodec(engine: EngineChoice): Codec {
   return {
     name: 'deflate',
     method: 8,
     // level 9 makes a 1000th of 1 MiB, level 1 a 230th
     zeros: zeroParts((zeros) => deflateRawSync(zeros, { level: 9, finishFlush: Z_FULL_FLUSH })),
     stored: storedBlocks,
-    compressor: (chunkSize) =>
-      createDeflateRaw({
-        level,
-        // a bigger hash table: 5 to 17 % faster for 0.1 to 0.4 % more bytes
-        memLevel: 9,
-        flush: Z_FULL_FLUSH,
-        chunkSize,
-      }),
+    compressor: (options) => engine.chosen.compressor(options),
     tail: LAST_BLOCK,
   }
 }
@@ -64,7 +53,11 @@ function zstdCodec(level: number): Codec {
     name: 'zstd',
     method: 93,
     zeros: zeroParts((zeros) => zstdCompressSync(zeros, { params })),
-    compressor: (chunkSize) => createZstdCompress({ params, flush: ZSTD_e_end, chunkSize }),
+    compressor: (options) =>
+      streamCompressor(
+        (chunkSize) => createZstdCompress({ params, flush: ZSTD_e_end, chunkSize }),
+        options,
+      ),
     // libarchive up to 3.6 takes a frame that ends with what it has read, 64 KiB at a time, for the last
     padding: (_start, end) => (end % READ_UNIT === 0 ? SKIPPABLE_FRAME : undefined),
     // an empty frame: libarchive 3.6 sees no end where the last bytes just fill its buffer

@@ -1,19 +1,23 @@
-import { crc32 } from 'node:zlib'
-
 // the CRC-32 polynomial, bits reversed
 const POLYNOMIAL = 0xedb88320
 let powers: Int32Array | undefined
 
 /** The CRC-32 of consecutive bytes. */
 export class Crc {
+  readonly #update: (bytes: Uint8Array, value: number) => number
   #value = 0
+
+  /** `update`: the CRC-32 of all bytes, from that of those before. */
+  constructor(update: (bytes: Uint8Array, value: number) => number) {
+    this.#update = update
+  }
 
   get value(): number {
     return this.#value
   }
 
   addBytes(bytes: Uint8Array): void {
-    this.#value = crc32(bytes, this.#value)
+    this.#value = this.#update(bytes, this.#value)
   }
 
   /** Adds `length` zero bytes without reading them: each multiplies the register by x^8. */

@@ -3,12 +3,15 @@ import type { Block, BlockPool } from '../block-pool.ts'
 import type { StoringPolicy } from '../settings.ts'
 import type { Checkpoint, Plain } from './checkpoints.ts'
 import { splitIncompressible, splitZeroRuns } from './classify.ts'
+import type { EngineChoice } from '../engine/engine.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
 import { type Job, Lanes } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {
+  readonly writesOnPool: () => boolean
+  readonly engine: EngineChoice
   readonly lanes: number
   readonly laneNice: number
   readonly blockBytes: number
@@ -24,10 +27,12 @@ export interface EncoderOptions {
 const MAX_ZEROS = 64 * 1024 * 1024
 /** With more queued parts, blocks are retained until they are written, and the reading waits. */
 const MAX_QUEUED = 64
+/** Blocks more for data that is stored: they are in use until they are written. */
+const STORED_BLOCKS = 16
 
 /** Turns blocks into the compressed data of one entry; zeros, random bytes and the rest each in their own way. */
 export class Encoder {
-  readonly #crc = new Crc()
+  readonly #crc: Crc
   readonly #pool: BlockPool
   readonly #codec: Codec
   readonly #options: EncoderOptions
@@ -36,9 +41,11 @@ export class Encoder {
   /** Data that is in a lane or waits for one, by its piece. */
   readonly #pending = new Map<Piece, { bytes: Uint8Array; block: Block; job: Job }>()
   #zeros = 0
+  #stored = false
   readonly #budgetTimer: NodeJS.Timeout | undefined
 
   constructor(entry: ZipEntryWriter, codec: Codec, pool: BlockPool, options: EncoderOptions) {
+    this.#crc = new Crc((bytes, value) => options.engine.chosen.crc32(bytes, value))
     this.#pool = pool
     this.#codec = codec
     this.#options = options
@@ -46,6 +53,7 @@ export class Encoder {
     this.#lanes = new Lanes(codec, { ...options, onError: failed })
     this.#output = new OrderedOutput(entry, codec, {
       spareBytes: options.spareBytes,
+      writesOnPool: options.writesOnPool,
       onWritten: () => this.#settle(),
       onError: options.onError,
     })
@@ -116,6 +124,8 @@ export class Encoder {
   }
 
   #store(piece: Piece, bytes: Uint8Array, block: Block): void {
+    if (!this.#stored) this.#pool.grow(STORED_BLOCKS)
+    this.#stored = true
     block.retain()
     piece.block = block
     piece.chunks = this.#codec.stored?.(bytes) ?? []
@@ -124,12 +134,13 @@ export class Encoder {
 
   #compress(piece: Piece, bytes: Uint8Array, block: Block): void {
     block.retain()
-    const job = this.#lanes.run(bytes, ({ chunks, memory }) => {
+    const job = this.#lanes.run(bytes, ({ chunks, memory, isInput }) => {
       this.#pending.delete(piece)
       if (piece.chunks === undefined) {
         piece.chunks = chunks
         piece.memory = memory
-        if (this.#output.length > MAX_QUEUED) piece.block = block
+        if (isInput === true && piece.plain !== undefined) piece.plain.treated = 'storedBytes'
+        if (isInput === true || this.#output.length > MAX_QUEUED) piece.block = block
         else block.release()
       } else {
         // stored in the meantime

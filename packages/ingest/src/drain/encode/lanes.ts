@@ -1,53 +1,33 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import type { Transform } from 'node:stream'
 import type { Codec } from './codec.ts'
-import { PartMemory, type Releasable } from './part-memory.ts'
-
-/** The output of a job: its bytes, and the memory they are in. */
-export interface Part {
-  readonly chunks: readonly Uint8Array[]
-  readonly memory: readonly Releasable[]
-}
+import type { Compressor, CompressorOptions, Part } from './compressor.ts'
 
 export interface Job {
   readonly bytes: Uint8Array
   readonly done: (part: Part) => void
 }
 
-interface Lane {
-  readonly compressor: Transform
-  /** Output of the current job so far. */
-  chunks: Uint8Array[]
-  memory: Releasable[]
-}
-
-export interface LanesOptions {
+export interface LanesOptions extends CompressorOptions {
   readonly lanes: number
   readonly laneNice: number
-  readonly blockBytes: number
-  readonly onError: (error: Error) => void
 }
 
 /** Jobs after which a core is large; changing priorities takes half a millisecond, too long for a small one. */
 const LARGE_AFTER_JOBS = 64
-/** So that a block that cannot be made smaller still fits one buffer. */
-const OVERHEAD = 4096
 
 /** A fixed number of compressors working side by side on libuv's threads; jobs beyond that wait in order. */
 export class Lanes {
   readonly #codec: Codec
   readonly #options: LanesOptions
-  readonly #chunkBytes: number
-  readonly #idle: Lane[] = []
-  readonly #all: Lane[] = []
+  readonly #idle: Compressor[] = []
+  readonly #all: Compressor[] = []
   readonly #waiting: Job[] = []
   #started = 0
 
   constructor(codec: Codec, options: LanesOptions) {
     this.#codec = codec
     this.#options = options
-    this.#chunkBytes = Math.max(options.blockBytes + OVERHEAD, Buffer.poolSize)
   }
 
   /** Jobs in progress. */
@@ -72,38 +52,24 @@ export class Lanes {
   }
 
   close(): void {
-    for (const { compressor } of this.#all) compressor.destroy()
+    for (const compressor of this.#all) compressor.close()
   }
 
-  #open(): Lane | undefined {
+  #open(): Compressor | undefined {
     if (this.#all.length === this.#options.lanes) return undefined
-    const compressor = this.#codec.compressor(this.#chunkBytes)
-    const partMemory = new PartMemory(this.#chunkBytes)
-    const lane: Lane = { compressor, chunks: [], memory: [] }
-    compressor.on('error', this.#options.onError)
-    compressor.on('data', (chunk: Uint8Array) => {
-      lane.chunks.push(chunk)
-      lane.memory.push(partMemory.retain(chunk))
-    })
-    this.#all.push(lane)
-    return lane
+    const compressor = this.#codec.compressor(this.#options)
+    this.#all.push(compressor)
+    return compressor
   }
 
-  #start(lane: Lane, { bytes, done }: Job): void {
+  #start(compressor: Compressor, { bytes, done }: Job): void {
     const { laneNice } = this.#options
     if (++this.#started === LARGE_AFTER_JOBS && laneNice > 0) lowerPoolThreads(laneNice)
-    lane.compressor.write(bytes, (error) => {
-      if (error) return
-      // a chunk may be emitted as late as in the next tick
-      setImmediate(() => {
-        const { chunks, memory } = lane
-        lane.chunks = []
-        lane.memory = []
-        const next = this.#waiting.shift()
-        if (next === undefined) this.#idle.push(lane)
-        else this.#start(lane, next)
-        done({ chunks, memory })
-      })
+    compressor.run(bytes, (part) => {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#idle.push(compressor)
+      else this.#start(compressor, next)
+      done(part)
     })
   }
 }

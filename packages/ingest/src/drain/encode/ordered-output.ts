@@ -16,11 +16,15 @@ export interface Piece {
 }
 
 const WRITE_BYTES = 256 * 1024
+/** A write on another thread costs two switches of threads: it grows to this, an eighth of what is written. */
+const POOL_WRITE_BYTES = 512 * 1024
 /** The first write is small and the next ones double: a disk that is soon full still gets a beginning. */
 const FIRST_WRITE_BYTES = 32 * 1024
 const WRITE_CHUNKS = 512
 
 export interface OutputOptions {
+  /** Asked before the first write: whether a disk that hangs must not stop timers and signals. */
+  readonly writesOnPool: () => boolean
   /** Bytes given back on a full disk, as room for the rest of the archive. */
   readonly spareBytes: number
   /** An asynchronous write is done: there may be something to write, and to release. */
@@ -41,6 +45,7 @@ export class OrderedOutput {
   #memory: Releasable[] = []
   #blocks: Releasable[] = []
   #writing = false
+  #onPool: boolean | undefined
   #failure: { readonly error: unknown } | undefined
   #onEnd: (() => void) | undefined
 
@@ -65,9 +70,14 @@ export class OrderedOutput {
     this.#pieces.push(piece)
   }
 
-  /** Gathers what is ready; writes once there is enough. */
+  /** Gathers what is ready, also while a write is in progress; writes once there is enough. */
   pump(): void {
-    while (!this.#writing && !this.#failure) {
+    while (!this.#failure) {
+      if (this.#isEnough) {
+        if (this.#writing) break
+        this.#write()
+        continue
+      }
       const { chunks, memory, block, plain } = this.first ?? {}
       if (chunks === undefined) break
       this.#pieces.shift()
@@ -76,7 +86,6 @@ export class OrderedOutput {
         this.#checkpoints.add(this.#entry.compressedBytes + this.#bytes, plain)
       if (memory !== undefined) this.#memory.push(...memory)
       if (block !== undefined) this.#blocks.push(block)
-      if (this.#bytes >= this.#writeBytes || this.#chunks.length >= WRITE_CHUNKS) this.#write()
     }
     if (this.#onEnd !== undefined) this.#tryEnd(this.#onEnd)
   }
@@ -119,8 +128,14 @@ export class OrderedOutput {
     return checkpoint
   }
 
+  get #isEnough(): boolean {
+    return this.#bytes >= this.#writeBytes || this.#chunks.length >= WRITE_CHUNKS
+  }
+
   get #writeBytes(): number {
-    return Math.min(Math.max(FIRST_WRITE_BYTES, this.#entry.compressedBytes), WRITE_BYTES)
+    const { compressedBytes } = this.#entry
+    const most = this.#onPool === true ? Math.min(compressedBytes / 8, POOL_WRITE_BYTES) : 0
+    return Math.min(Math.max(FIRST_WRITE_BYTES, compressedBytes), Math.max(WRITE_BYTES, most))
   }
 
   #gather(part: readonly Uint8Array[]): void {
@@ -156,7 +171,8 @@ export class OrderedOutput {
       for (const each of used) each.release()
     }
     try {
-      const writing = this.#entry.write(chunks)
+      this.#onPool ??= this.#options.writesOnPool()
+      const writing = this.#entry.write(chunks, { onPool: this.#onPool })
       if (writing === undefined) return written()
       this.#writing = true
       writing.then(
