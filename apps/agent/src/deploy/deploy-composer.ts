@@ -5,15 +5,18 @@ import { composerBundle } from '@core-dump-handler/composer'
 import writeFileAtomic from 'write-file-atomic'
 import { AgentError } from '../error.ts'
 import { nodeFiles } from '../node/node-files.ts'
-import { deployExecutable } from './deploy-executable.ts'
+import { deployExecutable, type DeployExecutableOptions } from './deploy-executable.ts'
 
 /**
  * Installs the composer into `hostDir` as `cdc`, the program that the kernel will run: this
  * executable itself where agent and composer are one, as in the image; else a script for this Node.
  * @throws AgentError `DEPLOY`
  */
-export async function deployComposer(hostDir: string): Promise<void> {
-  if (isSea()) await deployExecutable(process.execPath, hostDir)
+export async function deployComposer(
+  hostDir: string,
+  options: DeployExecutableOptions = {},
+): Promise<void> {
+  if (isSea()) await deployExecutable(process.execPath, hostDir, options)
   else await deployScript(process.execPath, hostDir)
 }
 
