@@ -24,7 +24,7 @@ export const cgroups: Target = {
           `${JSON.stringify(layers)} became ${JSON.stringify(deeper)} by ${below}`
         // a pod at the end may get a container
         const outer = layers.at(-1)?.containerId === undefined ? layers.slice(0, -1) : layers
-        const isDeleted = / \(deleted\)$/.test(line)
+        const isDeleted = line.endsWith(' (deleted)')
         promised(isDeleted || isSame(outer, deeper.slice(0, outer.length)), describe)
         const [first] = layers
         const same = podUid(line) === podUid(below)

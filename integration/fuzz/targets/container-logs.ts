@@ -76,7 +76,7 @@ function lineOf(random: Random): string {
 function recordsOf(random: Random, latin1: string, isDocker: boolean): string {
   const line = Buffer.from(latin1, 'latin1').toString()
   const stream = random.pick(['stdout', 'stderr'])
-  const characters = [...line]
+  const characters = Array.from(line)
   const cut = random.once(4) ? random.below(characters.length + 1) : 0
   const parts = [characters.slice(0, cut).join(''), characters.slice(cut).join('')]
   return parts

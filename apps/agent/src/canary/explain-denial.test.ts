@@ -13,6 +13,9 @@ const MKNOD =
 const explain = (lines: readonly string[], unreadable?: string): string =>
   explainCanary(where, { lines, unreadable })
 
+const lacks = (lines: readonly string[]): boolean =>
+  lacksExecutableMemory(where, { lines, unreadable: undefined })
+
 describe('explainCanary', () => {
   it.for([
     [
@@ -48,8 +51,6 @@ describe('explainCanary', () => {
 
 describe('lacksExecutableMemory', () => {
   it('G1: is true only where that is what was denied to the composer', () => {
-    const lacks = (lines: string[]): boolean =>
-      lacksExecutableMemory(where, { lines, unreadable: undefined })
     expect(lacks([EXECMEM, FAILED])).toBe(true)
     for (const line of [EXECUTE, MKNOD, FAILED]) expect(lacks([line])).toBe(false)
     expect(lacks([EXECMEM.replaceAll('kernel_t', 'httpd_t')])).toBe(false)
