@@ -12,7 +12,7 @@ const ALLOWED: readonly (readonly [from: string, to: string])[] = [
   // the image is built from the sources of both programs
   ['image/', 'apps/composer/build/bundle.ts'],
   ['image/', 'apps/composer/src/cli.ts'],
-  ['image/', 'apps/agent/src/deploy/relocate.ts'],
+  ['image/', 'apps/agent/src/deploy/'],
   // tests of what is no package: the build of the image, the set-up of a checkout
   ['integration/image/', 'image/'],
   ['integration/node/cannot-run.test.ts', 'image/'],

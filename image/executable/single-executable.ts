@@ -2,6 +2,7 @@ import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
+import { JIT_OPTION } from '../../apps/agent/src/deploy/disable-jit.ts'
 import type { Architecture } from './architecture.ts'
 import { stripOf } from './packages.ts'
 
@@ -35,7 +36,13 @@ export function singleExecutable(architecture: Architecture, node: string, work:
 
 /** Holds neither snapshot nor code cache, so it is the same for every architecture and build. */
 function seaBlob(work: string): void {
-  const settings = { main: 'main.cjs', output: 'sea.blob', disableExperimentalSEAWarning: true }
+  const settings = {
+    main: 'main.cjs',
+    output: 'sea.blob',
+    disableExperimentalSEAWarning: true,
+    // the agent replaces it where SELinux denies executable memory
+    execArgv: [JIT_OPTION],
+  }
   writeFileSync(join(work, 'sea.json'), JSON.stringify(settings))
   // the blob records the path of its main as given: a relative one names no machine
   execaSync(process.execPath, ['--experimental-sea-config', 'sea.json'], { cwd: work })

@@ -96,7 +96,7 @@ realParts('the owner of a crash under a real kubelet', () => {
       .manifest
     expect(identity).toEqual({
       status: 'verified',
-      reason: expect.stringContaining('sandbox (pause) process'),
+      reason: expect.stringContaining('in the sandbox of the pod (its pause process'),
       containerId: expect.stringMatching(/^[0-9a-f]{64}$/),
       pod: 'shaken',
       namespace: 'default',

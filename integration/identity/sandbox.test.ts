@@ -31,7 +31,7 @@ realParts('a crash of a pod’s pause process', () => {
       expect(core.complete).toBe(true)
       expect(identity).toEqual({
         status: 'verified',
-        reason: expect.stringContaining('sandbox (pause) process'),
+        reason: expect.stringContaining('in the sandbox of the pod (its pause process'),
         containerId: pod.sandboxId,
         pod: 'quiet',
         namespace: 'shop',

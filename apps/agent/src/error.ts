@@ -1,4 +1,4 @@
-export type AgentErrorCode = 'DEPLOY' | 'SELF_TEST' | 'CANARY' | 'REMOVED'
+export type AgentErrorCode = 'DEPLOY' | 'SELF_TEST' | 'CANARY' | 'EXECUTABLE_MEMORY' | 'REMOVED'
 
 /** What was attempted, on what, why it failed and what to do. */
 export class AgentError extends Error {

@@ -53,7 +53,7 @@ export interface ManifestIdentity {
    * `unverified`: anything else, whatever else is set.
    */
   readonly status: 'verified' | 'unverified' | 'host'
-  /** Why it is not verified, or that the sandbox (pause) process crashed. */
+  /** Why it is not verified, or that the crash was in no container of the pod. */
   readonly reason?: string
   readonly containerId?: string
   readonly container?: string

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { explainCanary, explainDenial } from './explain-denial.ts'
+import { explainCanary, explainDenial, lacksExecutableMemory } from './explain-denial.ts'
 
 const where = { hostDir: '/opt/h', coreDir: '/cores' }
 const FAILED = 'coredump: 7(canary-00000000): |/opt/h/cdc pipe failed'
@@ -12,6 +12,9 @@ const MKNOD =
 
 const explain = (lines: readonly string[], unreadable?: string): string =>
   explainCanary(where, { lines, unreadable })
+
+const lacks = (lines: readonly string[]): boolean =>
+  lacksExecutableMemory(where, { lines, unreadable: undefined })
 
 describe('explainCanary', () => {
   it.for([
@@ -43,6 +46,14 @@ describe('explainCanary', () => {
     expect(explain([], 'EPERM: operation not permitted')).toMatch(
       /cannot be read here \(EPERM.*dmesg.*ausearch/,
     )
+  })
+})
+
+describe('lacksExecutableMemory', () => {
+  it('G1: is true only where that is what was denied to the composer', () => {
+    expect(lacks([EXECMEM, FAILED])).toBe(true)
+    for (const line of [EXECUTE, MKNOD, FAILED]) expect(lacks([line])).toBe(false)
+    expect(lacks([EXECMEM.replaceAll('kernel_t', 'httpd_t')])).toBe(false)
   })
 })
 

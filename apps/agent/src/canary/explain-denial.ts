@@ -38,6 +38,11 @@ export function whereDenialsAre(report: KernelReport): string {
   return quote([], report)
 }
 
+/** Whether a policy denied the composer memory that is executable and was written to, as JIT needs. */
+export function lacksExecutableMemory(directories: Directories, report: KernelReport): boolean {
+  return firstDenial(relevantLines(directories, report))?.action === 'executable memory'
+}
+
 function canaryCause(about: readonly KernelLine[], directories: Directories): string {
   const denial = firstDenial(about)
   if (denial !== undefined) return remedy(denial, directories, 'the helper that the kernel starts')

@@ -10,7 +10,7 @@ import { letCrash, newCanary } from './let-crash.ts'
 import { exists } from '../node/node-files.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
 import { CORE_PATTERN } from '../node/sysctls.ts'
-import { explainCanary } from './explain-denial.ts'
+import { explainCanary, lacksExecutableMemory } from './explain-denial.ts'
 
 const TIMEOUT_MS = 30_000
 const LOOK_MS = 100
@@ -19,7 +19,8 @@ const LOOK_MS = 100
  * Lets a tiny process of our own crash and waits for its bundle, which is deleted: this is the only
  * way to see what keeps the kernel, and only the kernel, from running the composer. Does nothing
  * where the sysctls are not those of this kernel. Resolves with whether it was tried.
- * @throws AgentError `CANARY` with what the kernel's log contains about it
+ * @throws AgentError `CANARY` with what the kernel's log contains about it, `EXECUTABLE_MEMORY` where
+ * that is what a policy denies
  */
 export async function tryCanary(
   { hostDir, coreDir, eventDir, coreEvents }: AgentSettings,
@@ -56,10 +57,11 @@ export async function tryCanary(
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined)
     }
     if (signal.aborted) return false
-    throw new AgentError(
-      'CANARY',
-      explainCanary({ hostDir, coreDir }, { lines, unreadable: log.unreadable }),
-    )
+    const report = { lines, unreadable: log.unreadable }
+    const code = lacksExecutableMemory({ hostDir, coreDir }, report)
+      ? 'EXECUTABLE_MEMORY'
+      : 'CANARY'
+    throw new AgentError(code, explainCanary({ hostDir, coreDir }, report))
   } finally {
     log.close()
   }

@@ -7,7 +7,7 @@ import { koffiModule } from '@core-dump-handler/ingest'
 import writeFileAtomic from 'write-file-atomic'
 import { AgentError } from '../error.ts'
 import { nodeFiles } from '../node/node-files.ts'
-import { deployExecutable } from './deploy-executable.ts'
+import { deployExecutable, type DeployExecutableOptions } from './deploy-executable.ts'
 import { installFile } from './install-file.ts'
 
 /**
@@ -15,8 +15,11 @@ import { installFile } from './install-file.ts'
  * executable itself where agent and composer are one, as in the image; else a script for this Node.
  * @throws AgentError `DEPLOY`
  */
-export async function deployComposer(hostDir: string): Promise<void> {
-  if (isSea()) await deployExecutable(process.execPath, hostDir)
+export async function deployComposer(
+  hostDir: string,
+  options: DeployExecutableOptions = {},
+): Promise<void> {
+  if (isSea()) await deployExecutable(process.execPath, hostDir, options)
   else await deployScript(process.execPath, hostDir)
 }
 

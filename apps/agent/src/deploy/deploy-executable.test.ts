@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   rmSync,
+  readFileSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
@@ -58,6 +59,8 @@ function artefact(name: string, room = 200): string {
   // DT_STRSZ is for readelf alone
   file.writeBigUInt64LE(10n, dynamicAt + 32)
   file.writeBigUInt64LE(512n, dynamicAt + 40)
+  // as the build adds it: the length of the option and the option
+  file.write(`\t${'\0'.repeat(7)}--no-prof`, 3072, 'latin1')
   const path = join(dir, 'cdc')
   writeFileSync(path, file, { mode: 0o755 })
   return path
@@ -89,6 +92,18 @@ test('a replaced executable keeps its libraries until the next installation', as
     await deployExecutable(artefact(name), hostDir)
     expect(countLibraries(), name).toBe(count)
   }
+})
+
+test('G1: an executable stays without JIT when it is installed again, until it is removed', async () => {
+  const installed = async (options?: { jit: boolean }): Promise<string> => {
+    await deployExecutable(artefact('one'), hostDir, options)
+    return readFileSync(join(hostDir, 'cdc'), 'latin1').includes('--jitless') ? 'no JIT' : 'JIT'
+  }
+  expect(await installed()).toBe('JIT')
+  expect(await installed({ jit: false })).toBe('no JIT')
+  expect(await installed()).toBe('no JIT')
+  rmSync(join(hostDir, 'cdc'))
+  expect(await installed()).toBe('JIT')
 })
 
 test('a running executable is replaced without being disturbed [B3]', async () => {

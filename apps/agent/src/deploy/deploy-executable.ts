@@ -4,22 +4,36 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { AgentError, codeOf, messageOf } from '../error.ts'
 import { copySynced, installFile } from './install-file.ts'
+import { disableJit, isJitDisabled } from './disable-jit.ts'
 import { librariesOf, relocateExecutable } from './relocate.ts'
 
 /** Directories of libraries in HOST_DIR: one per content, so that two versions can stand side by side. */
 export const LIBRARY_DIRECTORY: RegExp = /^lib-[0-9a-f]{12}(\.new)?$/
+
+export interface DeployExecutableOptions {
+  /** False: it runs without JIT. @default as the one that is installed; true where there is none */
+  readonly jit?: boolean
+}
 
 /**
  * Installs the self-contained composer `source` (with `lib/` beside it) into `hostDir` as `cdc`, by
  * rename: a running composer keeps the file and the libraries it was started with.
  * @throws AgentError `DEPLOY`
  */
-export async function deployExecutable(source: string, hostDir: string): Promise<void> {
+export async function deployExecutable(
+  source: string,
+  hostDir: string,
+  { jit }: DeployExecutableOptions = {},
+): Promise<void> {
   const target = join(hostDir, 'cdc')
   try {
     const libraries = await installLibraries(join(dirname(source), 'lib'), hostDir)
     const replaced = await librariesInUse(target)
-    await installFile(source, target, 0o700, ({ fd }) => relocateExecutable(fd, libraries))
+    const hasJit = jit ?? !isInstalledWithoutJit(target)
+    await installFile(source, target, 0o700, ({ fd }) => {
+      relocateExecutable(fd, libraries)
+      if (!hasJit) disableJit(fd)
+    })
     // the kernel may be starting the replaced executable right now: its libraries stay until the next time
     await removeOldLibraries(hostDir, [libraries, replaced])
   } catch (cause) {
@@ -45,6 +59,18 @@ async function installLibraries(source: string, hostDir: string): Promise<string
     await rm(unfinished, { recursive: true })
   }
   return target
+}
+
+function isInstalledWithoutJit(executable: string): boolean {
+  let fd: number | undefined
+  try {
+    fd = openSync(executable, 'r')
+    return isJitDisabled(fd)
+  } catch {
+    return false
+  } finally {
+    if (fd !== undefined) closeSync(fd)
+  }
 }
 
 /** Where the installed executable looks for its libraries; undefined if it is not of this kind. */

@@ -3,7 +3,7 @@ import { corePattern } from '@core-dump-handler/composer'
 import { takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
 import { selfTest } from '../canary/self-test.ts'
-import { tryCanary } from '../canary/try-canary.ts'
+import { tryCanaryWithoutJit } from '../canary/try-canary-without-jit.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
@@ -86,7 +86,7 @@ async function tryCanaryOrRestore(
   { signal, isDelivered }: Attempt,
 ): Promise<void> {
   try {
-    const tried = await tryCanary(settings, pattern, signal, isDelivered)
+    const tried = await tryCanaryWithoutJit(settings, pattern, signal, isDelivered, log)
     if (tried) log.info('a process that crashed for a test became a bundle')
   } catch (error) {
     await restoreSysctls(settings, log)

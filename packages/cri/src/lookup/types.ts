@@ -52,7 +52,7 @@ export interface Identity {
    * `unverified`: anything else, whatever fields are filled in.
    */
   readonly status: IdentityStatus
-  /** Why it is not verified, or that the crash was in the pod's sandbox (pause) process. */
+  /** Why it is not verified, or that the crash was in no container of the pod. */
   readonly reason?: string
   readonly containerId?: string
   /** Its name in the pod, of an init, ephemeral or plain container; absent for the sandbox. */

@@ -65,11 +65,13 @@ export async function snapshotProcessWithin(
 
 /** Those that may hang, the most likely ones last: after one that does no other is tried. */
 function unsafeOf(names: readonly string[]): readonly string[] {
-  const unsafe = names.filter((name) => !SAFE_FILES.has(basename(name)))
-  const { other = [], memory = [] } = Object.groupBy(unsafe, (name) =>
-    MEMORY_FILES.has(basename(name)) ? 'memory' : 'other',
-  )
-  return [...other, ...memory]
+  return names
+    .filter((name) => !SAFE_FILES.has(basename(name)))
+    .toSorted((a, b) => rankOf(a) - rankOf(b))
+}
+
+function rankOf(name: string): number {
+  return MEMORY_FILES.has(basename(name)) ? 1 : 0
 }
 
 function without(names: readonly string[], options: SnapshotOptions): SnapshotOptions {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -142,6 +142,19 @@ test('a crictl that hangs is killed at its limit, with all its children', async 
   const runtime = await open(crictl.path, { callTimeoutMs: 400 })
   await expect(runtime.containerStatus('c')).rejects.toMatchObject({ code: 'CRI_TIMEOUT' })
   await expectNobody(pids)
+  runtime.close()
+})
+
+test('C7: runs at most 4 of crictl at a time, whatever is asked of it', async ({ dir }) => {
+  const log = join(dir, 'log')
+  const crictl = fakeCrictl(dir, { logs: `echo + >> ${log}; sleep 0.2; echo - >> ${log}` })
+  const runtime = await open(crictl.path)
+  await Promise.all(Array.from({ length: 12 }, (_, id) => runtime.containerLog(String(id), 5)))
+  const changes = readFileSync(log, 'latin1').trimEnd().split('\n')
+  let [running, most] = [0, 0]
+  for (const change of changes) most = Math.max(most, (running += change === '+' ? 1 : -1))
+  expect(changes).toHaveLength(24)
+  expect(most).toBe(4)
   runtime.close()
 })
 

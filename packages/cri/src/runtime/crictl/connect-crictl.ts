@@ -12,21 +12,36 @@ import { withoutEnvironment } from '../environment-values.ts'
 import type { CallOptions, Inspection, PodFilter, Runtime } from '../runtime.ts'
 import { type CrictlOptions, runCrictl } from './run-crictl.ts'
 
+/** Of crictl at a time: each takes some 20 MiB, and a pod can have 64 containers. */
+const MAX_PROCESSES = 4
+
 /** A runtime called through crictl, with the commands of IBM core-dump-handler 9. */
 export function connectCrictl(options: CrictlOptions): Runtime {
   const endpoint = options.path
   const closing = new AbortController()
   let images: Promise<readonly JsonObject[]> | undefined
 
-  const run = (
+  let processes = 0
+  const waiting: (() => void)[] = []
+
+  async function run(
     args: readonly string[],
     { signal }: CallOptions = {},
     all = false,
-  ): Promise<Buffer> =>
-    runCrictl(args, options, {
-      all,
-      signal: signal ? AbortSignal.any([signal, closing.signal]) : closing.signal,
-    })
+  ): Promise<Buffer> {
+    if (processes < MAX_PROCESSES) processes++
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await runCrictl(args, options, {
+        all,
+        signal: signal ? AbortSignal.any([signal, closing.signal]) : closing.signal,
+      })
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) processes--
+      else next()
+    }
+  }
 
   async function ask(args: readonly string[], call?: CallOptions): Promise<JsonObject> {
     return withoutEnvironment(parse(await run(args, call), endpoint, args))
