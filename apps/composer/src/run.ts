@@ -31,9 +31,9 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   const stop = new Stop()
   stop.onSignals()
   stop.onFaults()
-  // libuv reads it once, before its first use: a thread per compressor, one for the file, and one for
+  // libuv reads it once, before its first use: a thread per compressor, for the file, for its free space, and
   // a call that can hang
-  process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 2)
+  process.env['UV_THREADPOOL_SIZE'] ??= String(Math.min(availableParallelism() + 1, 8) + 3)
   const log = new Log({ path: home === undefined ? undefined : join(home, 'composer.log') })
   const warnings = new Warnings(({ code, message }) => log.write('warn', `${code}: ${message}`))
   for (const { code, message } of args.warnings) warnings.add(code, message)
