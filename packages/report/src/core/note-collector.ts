@@ -1,0 +1,98 @@
+import { integers, type ElfClass, type Integers } from '../elf/elf-header.ts'
+import { align4 } from '../elf/notes.ts'
+import { isKeptNote, NT } from './note-types.ts'
+
+/** Of kept notes; one thread needs 0.4 KB. */
+export const MAX_NOTE_BYTES = 2 * 1024 * 1024
+const HEAD_BYTES = 12
+/** An owner's name that is longer is none that we know. */
+const MAX_OWNER_BYTES = 8
+
+/** Takes the notes of a core as they come, in pieces of any size, and keeps those that are used. */
+export class NoteCollector {
+  readonly #read: Integers
+  readonly #parts: Buffer[] = []
+  #kept = 0
+  #scratch = Buffer.allocUnsafe(HEAD_BYTES + MAX_OWNER_BYTES)
+  #filled = 0
+  #wanted = HEAD_BYTES
+  #skip = 0
+  #note: Buffer | undefined
+  #noteFilled = 0
+  /** Threads that were left out because of `MAX_NOTE_BYTES`. */
+  threadsDropped = 0
+
+  constructor(elfClass: ElfClass) {
+    this.#read = integers(elfClass)
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length) at += this.#take(chunk.subarray(at))
+  }
+
+  /** The kept notes, whole ones only. */
+  bytes(): Buffer {
+    return Buffer.concat(this.#parts)
+  }
+
+  /** How many bytes of `rest` were used. */
+  #take(rest: Buffer): number {
+    if (this.#skip > 0) {
+      const skipped = Math.min(this.#skip, rest.length)
+      this.#skip -= skipped
+      return skipped
+    }
+    if (this.#note !== undefined) return this.#fillNote(this.#note, rest)
+    const used = rest.copy(this.#scratch, this.#filled, 0, this.#wanted - this.#filled)
+    this.#filled += used
+    if (this.#filled === this.#wanted) this.#advance()
+    return used
+  }
+
+  #fillNote(note: Buffer, rest: Buffer): number {
+    const used = rest.copy(note, this.#noteFilled)
+    this.#noteFilled += used
+    if (this.#noteFilled === note.length) {
+      this.#parts.push(note)
+      this.#note = undefined
+    }
+    return used
+  }
+
+  #advance(): void {
+    const nameBytes = this.#read.u32(this.#scratch, 0)
+    const descBytes = align4(this.#read.u32(this.#scratch, 4))
+    const isKnown = nameBytes > 0 && nameBytes <= MAX_OWNER_BYTES
+    if (this.#wanted === HEAD_BYTES && isKnown) {
+      this.#wanted += align4(nameBytes)
+      return
+    }
+    const head = this.#scratch.subarray(0, this.#wanted)
+    this.#filled = 0
+    this.#wanted = HEAD_BYTES
+    this.#skip = isKnown ? descBytes : align4(nameBytes) + descBytes
+    if (!isKnown) return
+    const owner = head.toString('latin1', HEAD_BYTES, HEAD_BYTES + nameBytes - 1)
+    const type = this.#read.u32(head, 8)
+    if (!isKeptNote(owner, type)) return
+    if (this.#kept + head.length + descBytes > MAX_NOTE_BYTES) {
+      if (type === NT.PRSTATUS) this.threadsDropped++
+      return
+    }
+    this.#keep(head, descBytes)
+  }
+
+  #keep(head: Buffer, descBytes: number): void {
+    const note = Buffer.allocUnsafe(head.length + descBytes)
+    head.copy(note)
+    this.#kept += note.length
+    this.#skip = 0
+    if (descBytes === 0) {
+      this.#parts.push(note)
+      return
+    }
+    this.#note = note
+    this.#noteFilled = head.length
+  }
+}

@@ -1,0 +1,101 @@
+import { fstatSync, readSync } from 'node:fs'
+
+/** Bytes by position: a file, or a part of memory. */
+export interface ByteSource {
+  readonly size: number
+  /** At most `length` bytes; fewer at the end, none beyond it or on a read error. */
+  read(at: number, length: number): Buffer
+}
+
+const BLOCK_BYTES = 4096
+const NOTHING = Buffer.alloc(0)
+
+/** Blocks of several files, at most `maxBlocks` of 4 KiB; the oldest goes first. */
+export class BlockCache {
+  readonly #blocks = new Map<number, Buffer>()
+  readonly #maxBlocks: number
+  #sources = 0
+
+  constructor(maxBlocks = 256) {
+    this.#maxBlocks = maxBlocks
+  }
+
+  /** A number of its own for a source. */
+  register(): number {
+    return this.#sources++
+  }
+
+  get(source: number, block: number, load: () => Buffer): Buffer {
+    const key = source * 2 ** 32 + block
+    const cached = this.#blocks.get(key)
+    if (cached !== undefined) return cached
+    const loaded = load()
+    if (this.#blocks.size >= this.#maxBlocks) {
+      for (const oldest of this.#blocks.keys()) {
+        this.#blocks.delete(oldest)
+        break
+      }
+    }
+    this.#blocks.set(key, loaded)
+    return loaded
+  }
+}
+
+/** The file behind an open descriptor, which stays the caller's; read through `cache`. */
+export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): ByteSource {
+  const { size } = fstatSync(fd)
+  const id = cache.register()
+  const direct = (at: number, length: number): Buffer => readFully(fd, at, length)
+  return {
+    size,
+    read(at, length) {
+      if (!(at >= 0 && length > 0 && at < size)) return NOTHING
+      const wanted = Math.min(length, size - at)
+      const block = Math.floor(at / BLOCK_BYTES)
+      const last = Math.floor((at + wanted - 1) / BLOCK_BYTES)
+      if (last - block > 4) return direct(at, wanted)
+      const bytes = (index: number): Buffer =>
+        cache.get(id, index, () => direct(index * BLOCK_BYTES, BLOCK_BYTES))
+      const offset = at - block * BLOCK_BYTES
+      if (last === block) return bytes(block).subarray(offset, offset + wanted)
+      const parts: Buffer[] = []
+      for (let index = block; index <= last; index++) parts.push(bytes(index))
+      return Buffer.concat(parts).subarray(offset, offset + wanted)
+    },
+  }
+}
+
+export function bufferSource(buffer: Buffer): ByteSource {
+  return {
+    size: buffer.length,
+    read: (at, length) =>
+      at >= 0 && length > 0 && at < buffer.length ? buffer.subarray(at, at + length) : NOTHING,
+  }
+}
+
+function readFully(fd: number, at: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length)
+  let done = 0
+  try {
+    while (done < length) {
+      const read = readSync(fd, buffer, done, length - done, at + done)
+      if (read === 0) break
+      done += read
+    }
+  } catch {
+    // EIO of a disk or of a process that has ended: what came before it counts
+  }
+  return done === length ? buffer : buffer.subarray(0, done)
+}
+
+/** 64 bits as a number; above 2^53 it is rounded, which is longer than any file and above any user address. */
+export function readU64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32
+}
+
+/** Text up to its NUL, of at most `maxBytes`. */
+export function readCString(bytes: Buffer, at: number, maxBytes: number): string {
+  const part = bytes.subarray(at, at + maxBytes)
+  const end = part.indexOf(0)
+  return part.toString('utf8', 0, end < 0 ? part.length : end)
+}

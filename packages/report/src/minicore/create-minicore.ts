@@ -1,0 +1,96 @@
+import type { CrashAnalysis } from '../crash-analysis.ts'
+import { AT } from '../core/note-types.ts'
+import { EHDR_BYTES, PF_X, PT_LOAD, PT_NOTE } from '../elf/elf-header.ts'
+import type { Module } from '../modules/module.ts'
+import { linkMap } from './link-map.ts'
+import { withoutOverlaps, type Piece } from './piece.ts'
+import { slimNotes } from './slim-notes.ts'
+import { stackPieces } from './stack-pieces.ts'
+
+export interface MinicoreOptions {
+  /** Of stacks and first pages together. @default 4 MiB */
+  readonly maxBytes?: number
+}
+
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024
+const MAX_MODULES = 512
+const PHDR_BYTES = 56
+const VDSO_BYTES = 16_384
+
+/**
+ * A core file with the registers of all threads and the memory of their frames: enough for `bt` of gdb and
+ * lldb. It has no heap, no environment, no arguments and no vector registers. Undefined for machines
+ * whose stacks are not unwound.
+ */
+export function createMinicore(
+  analysis: CrashAnalysis,
+  { maxBytes = DEFAULT_MAX_BYTES }: MinicoreOptions = {},
+): Buffer | undefined {
+  if (analysis.architecture === undefined) return undefined
+  const modules = modulesOf(analysis)
+  const pieces: Piece[] = [...linkMap(analysis, modules), ...vdsoPiece(analysis)]
+  let left = maxBytes
+  const add = (piece: Piece): boolean => {
+    if (piece.bytes.length === 0 || piece.bytes.length > left) return piece.bytes.length === 0
+    left -= piece.bytes.length
+    pieces.push(piece)
+    return true
+  }
+  // the crashing thread first, then what names its frames
+  stackPieces(analysis, 0).forEach(add)
+  for (const module of modules) {
+    if (!add({ vaddr: module.start, bytes: module.firstPage(), flags: 4 })) break
+  }
+  for (let index = 1; index < analysis.facts.threads.length; index++) {
+    if (!stackPieces(analysis, index).every(add)) break
+  }
+  return assemble(analysis, slimNotes(analysis.facts.notes), withoutOverlaps(pieces))
+}
+
+/** ELF files, those that frames are in first. */
+function modulesOf(analysis: CrashAnalysis): Module[] {
+  const { stacks, executable } = analysis
+  const found = new Set<Module>(executable ? [executable] : [])
+  for (const stack of stacks) {
+    for (const { module } of stack?.frames ?? []) if (module) found.add(module)
+  }
+  for (const module of analysis.loadedModules()) {
+    if (found.size >= MAX_MODULES) break
+    found.add(module)
+  }
+  return [...found].filter(({ path, isElf }) => path !== '[vdso]' && isElf).slice(0, MAX_MODULES)
+}
+
+function vdsoPiece({ facts, memory }: CrashAnalysis): Piece[] {
+  const vaddr = facts.auxv.get(AT.SYSINFO_EHDR)
+  if (vaddr === undefined) return []
+  const segment = facts.segments.find(vaddr)
+  const bytes = memory.read(vaddr, Math.min(VDSO_BYTES, segment?.memsz ?? VDSO_BYTES))
+  return bytes.length === 0 ? [] : [{ vaddr, bytes, flags: 4 | PF_X }]
+}
+
+function assemble({ facts }: CrashAnalysis, notes: Buffer, pieces: readonly Piece[]): Buffer {
+  const header = Buffer.from(facts.header)
+  header.writeBigUInt64LE(BigInt(EHDR_BYTES), 32)
+  // no section headers
+  header.writeBigUInt64LE(0n, 40)
+  header.writeUInt16LE(PHDR_BYTES, 54)
+  header.writeUInt16LE(pieces.length + 1, 56)
+  header.fill(0, 58, 64)
+  const table = Buffer.alloc((pieces.length + 1) * PHDR_BYTES)
+  let offset = EHDR_BYTES + table.length
+  const put = (index: number, type: number, flags: number, vaddr: number, bytes: Buffer): void => {
+    const at = index * PHDR_BYTES
+    table.writeUInt32LE(type, at)
+    table.writeUInt32LE(flags, at + 4)
+    table.writeBigUInt64LE(BigInt(offset), at + 8)
+    table.writeBigUInt64LE(BigInt(vaddr), at + 16)
+    table.writeBigUInt64LE(BigInt(bytes.length), at + 32)
+    table.writeBigUInt64LE(type === PT_LOAD ? BigInt(bytes.length) : 0n, at + 40)
+    table.writeBigUInt64LE(type === PT_LOAD ? 1n : 4n, at + 48)
+    offset += bytes.length
+  }
+  put(0, PT_NOTE, 0, 0, notes)
+  pieces.forEach(({ flags, vaddr, bytes }, index) => put(index + 1, PT_LOAD, flags, vaddr, bytes))
+  return Buffer.concat([header, table, notes, ...pieces.map(({ bytes }) => bytes)])
+}

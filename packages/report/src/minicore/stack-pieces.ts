@@ -1,0 +1,89 @@
+import type { CrashAnalysis } from '../crash-analysis.ts'
+import type { ThreadFacts } from '../core/core-facts.ts'
+import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop } from '../core/stack-windows.ts'
+import { AT } from '../core/note-types.ts'
+import type { Segment } from '../core/segment-table.ts'
+import type { Architecture } from '../unwind/architecture.ts'
+import type { Stack, UsedRange } from '../unwind/frame.ts'
+import type { Piece } from './piece.ts'
+
+/** Behind the last frame, for debuggers that look whether there is one more; Go leaves 32 bytes there. */
+const BEHIND_BYTES = 16
+const BEHIND_OWN_BYTES = 128
+/** Of a thread's own stack, where no caller was found. */
+const UNKNOWN_BYTES = 8192
+const MAX_RANGE_BYTES = 512 * 1024
+
+/** The memory of a thread's frames, and nothing of what lies behind them: a goroutine's stack lies in the heap. */
+export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
+  const { facts, architecture, memory } = analysis
+  const stack = analysis.stacks[index]
+  const thread = facts.threads[index]
+  if (architecture === undefined || thread === undefined) return []
+  const sp = architecture.stackPointer(thread.registers)
+  const ranges = stack?.used ?? []
+  const known = ranges.length > 0 || sp === undefined ? ranges : [emptyRange(sp)]
+  return known.flatMap((range) => {
+    const piece = pieceOf(analysis, architecture, thread, range)
+    if (piece === undefined) return []
+    const bytes = Buffer.from(memory.read(piece.start, piece.end - piece.start))
+    if (bytes.length === 0) return []
+    blankVectorRegisters(analysis, stack, piece.start, bytes)
+    return [{ vaddr: piece.start, bytes, flags: piece.flags }]
+  })
+}
+
+function emptyRange(sp: number): UsedRange {
+  return { start: sp - RED_ZONE_BYTES, sureEnd: sp, end: sp }
+}
+
+function pieceOf(
+  analysis: CrashAnalysis,
+  architecture: Architecture,
+  thread: ThreadFacts,
+  range: UsedRange,
+): { start: number; end: number; flags: number } | undefined {
+  const { facts } = analysis
+  const segment = facts.segments.findWritable(range.start + RED_ZONE_BYTES, OVERFLOW_BYTES)
+  if (segment === undefined) return undefined
+  const isOwn = isOwnStack(analysis, architecture, thread, segment)
+  const top = stackTop(facts, segment)
+  const start = Math.max(segment.vaddr, Math.floor(range.start / 16) * 16)
+  const isUnknown = range.end <= range.start + RED_ZONE_BYTES
+  const behind = isOwn ? (isUnknown ? UNKNOWN_BYTES : BEHIND_OWN_BYTES) : BEHIND_BYTES
+  const end = Math.min(top, (isOwn ? range.end : range.sureEnd) + behind, start + MAX_RANGE_BYTES)
+  return end > start ? { start, end, flags: segment.flags } : undefined
+}
+
+/** The segment is a stack and nothing else: it has the program's arguments, or a guard below and the thread's storage. */
+function isOwnStack(
+  { facts }: CrashAnalysis,
+  architecture: Architecture,
+  thread: ThreadFacts,
+  segment: Segment,
+): boolean {
+  const has = (address: number | undefined): boolean =>
+    address !== undefined && address >= segment.vaddr && address <= segment.vaddr + segment.memsz
+  if (has(facts.auxv.get(AT.RANDOM))) return true
+  const below = facts.segments.findBelow(segment.vaddr)
+  return below !== undefined && (below.flags & 7) === 0 && has(architecture.threadPointer(thread))
+}
+
+/** The kernel saves them on the stack of a signal handler, and they hold strings that were copied last. */
+function blankVectorRegisters(
+  { architecture, memory }: CrashAnalysis,
+  stack: Stack | undefined,
+  vaddr: number,
+  bytes: Buffer,
+): void {
+  const frames = stack?.frames ?? []
+  frames.forEach(({ trust }, index) => {
+    const trampoline = frames[index - 1]
+    if (trust !== 'signal' || trampoline === undefined) return
+    for (const { start, length } of architecture?.vectorRegisters(trampoline.sp, memory) ?? []) {
+      const from = Math.max(0, start - vaddr)
+      const to = Math.min(bytes.length, start + length - vaddr)
+      if (from < to) bytes.fill(0, from, to)
+    }
+  })
+}

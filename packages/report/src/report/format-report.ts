@@ -1,0 +1,94 @@
+import type { Report, ReportFrame, ReportGroup } from './report-type.ts'
+import { escapeControls } from './text.ts'
+
+const REGISTERS_IN_A_LINE = 4
+const THREADS_IN_A_LINE = 12
+
+/** The report for a person, in lines; everything that the crashed program chose is escaped. */
+export function formatReport(report: Report): string {
+  const { crash, fingerprint, crashingThread, groups, modules, skipped } = report
+  const threads = groups.reduce((sum, group) => sum + group.threads.length, 0)
+  const lines = [
+    headline(report),
+    field('program', `${crash.exe ?? 'unknown'}  build-id ${crash.exeBuildId ?? 'unknown'}`),
+    field(
+      'fingerprint',
+      `${fingerprint.id}  family ${fingerprint.family} (${fingerprint.quality})`,
+    ),
+    field('threads', String(threads + (crashingThread ? 1 : 0))),
+    ...skipped.map((sentence) => field('left out', sentence)),
+    '',
+  ]
+  if (crashingThread) {
+    lines.push(`Thread ${crashingThread.tid}, which crashed:`)
+    lines.push(...frameLines(crashingThread.frames, report), '', 'Registers:')
+    lines.push(...registerLines(crashingThread.registers), '')
+  }
+  for (const group of groups) {
+    lines.push(groupTitle(group), ...frameLines(group.frames, report), '')
+  }
+  lines.push('Modules:')
+  for (const { path, buildId, start, problem } of modules) {
+    const what = `${buildId ?? 'no build-id'}${problem === undefined ? '' : `; ${problem}`}`
+    lines.push(`${start.padEnd(18)} ${path}  ${what}`)
+  }
+  return `${lines.map(escapeControls).join('\n')}\n`
+}
+
+function headline({ crash, fingerprint }: Report): string {
+  const signal =
+    crash.signalName ?? (crash.signal === undefined ? 'a signal' : `signal ${crash.signal}`)
+  const code = crash.codeName ?? (crash.code === undefined ? undefined : `code ${crash.code}`)
+  return [
+    `${crash.comm ?? 'A program'} crashed: ${signal}`,
+    code === undefined ? '' : ` (${code})`,
+    crash.faultAddress === undefined ? '' : ` at address ${crash.faultAddress}`,
+    crash.senderPid === undefined ? '' : `, sent by pid ${crash.senderPid}`,
+    fingerprint.basis.some((line) => line.endsWith('stack overflow')) ? ': stack overflow' : '',
+  ].join('')
+}
+
+function field(name: string, value: string): string {
+  return `${name.padEnd(12)}${value}`
+}
+
+function frameLines(frames: readonly ReportFrame[], { modules }: Report): string[] {
+  if (frames.length === 0) return ['no frames']
+  return frames.map(({ pc, module, offset, symbol, plus, trust }, index) => {
+    const path = modules[module ?? -1]?.path
+    const name = symbol === undefined ? '??' : `${symbol}+0x${(plus ?? 0).toString(16)}`
+    const where =
+      path === undefined
+        ? `${pc}  no file: made at run time, or no code`
+        : `${base(path)}+${offset ?? '?'}`
+    return `#${String(index).padEnd(3)} ${name}  ${where}${trust === 'scan' ? '  (guessed)' : ''}`
+  })
+}
+
+function base(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function registerLines(registers: Readonly<Record<string, string>>): string[] {
+  const cells = Object.entries(registers).map(
+    ([name, value]) => `${name.padStart(6)} ${value.padEnd(18)}`,
+  )
+  const lines: string[] = []
+  for (let at = 0; at < cells.length; at += REGISTERS_IN_A_LINE) {
+    lines.push(
+      cells
+        .slice(at, at + REGISTERS_IN_A_LINE)
+        .join(' ')
+        .trimEnd(),
+    )
+  }
+  return lines
+}
+
+function groupTitle({ threads }: ReportGroup): string {
+  const listed = threads.slice(0, THREADS_IN_A_LINE).join(', ')
+  const more = threads.length > THREADS_IN_A_LINE ? ', …' : ''
+  return threads.length === 1
+    ? `Thread ${listed}:`
+    : `${threads.length} threads with the same stack: ${listed}${more}`
+}

@@ -1,0 +1,125 @@
+import type { ElfFile } from '../elf/elf-file.ts'
+import type { Budget } from './budget.ts'
+import { ByteCursor, DW_EH_PE } from './byte-cursor.ts'
+import { readFrameDescription, type FrameDescription, type ReadTable } from './frame-description.ts'
+
+/** DW_EH_PE_datarel | DW_EH_PE_sdata4: the only encoding of the search table in use. */
+const TABLE_ENCODING = 0x3b
+const LINEAR_ENTRIES = 64
+const MAX_SCANNED_ENTRIES = 65_536
+const MAX_SCANNED_BYTES = 16 * 1024 * 1024
+const PIECE_BYTES = 65_536
+
+/** Finds the frame description of an address in one module. */
+export interface FrameIndex {
+  find(vaddr: number, budget: Budget): FrameDescription | undefined
+}
+
+/** By `.eh_frame_hdr`, else by reading all of `.eh_frame`: static programs of glibc have no header. */
+export function createFrameIndex(elf: ElfFile): FrameIndex {
+  const read: ReadTable = (vaddr, length) => {
+    const offset = elf.offsetOf(vaddr)
+    return elf.source.read(offset ?? -1, length)
+  }
+  const header = elf.ehFrameHeader
+  const table = header && readSearchTable(elf, header.offset, header.vaddr)
+  let scanned: ScannedIndex | undefined
+  return {
+    find(vaddr, budget) {
+      if (table) return check(readFrameDescription(read, table(vaddr, budget) ?? -1), vaddr)
+      scanned ??= scanFrames(elf, read, budget)
+      return check(readFrameDescription(read, scanned.find(vaddr) ?? -1), vaddr)
+    },
+  }
+}
+
+function check(found: FrameDescription | undefined, vaddr: number): FrameDescription | undefined {
+  return found !== undefined && vaddr >= found.start && vaddr < found.end ? found : undefined
+}
+
+type Search = (vaddr: number, budget: Budget) => number | undefined
+
+/** The binary search table; undefined when there is none in the known form. */
+function readSearchTable(elf: ElfFile, offset: number, vaddr: number): Search | undefined {
+  const head = elf.source.read(offset, 32)
+  if (head.length < 12 || head[0] !== 1 || head[3] !== TABLE_ENCODING) return undefined
+  const cursor = new ByteCursor(head, 4)
+  let count = 0
+  try {
+    cursor.pointer(head[1] ?? DW_EH_PE.OMIT, 0)
+    count = cursor.pointer(head[2] ?? DW_EH_PE.OMIT, 0)
+  } catch {
+    return undefined
+  }
+  const tableAt = offset + cursor.at
+  if (count === 0 || tableAt + count * 8 > elf.source.size) return undefined
+  const startOf = (index: number): number => {
+    const entry = elf.source.read(tableAt + index * 8, 4)
+    return entry.length < 4 ? NaN : vaddr + entry.readInt32LE(0)
+  }
+  return (wanted, budget) => {
+    let low = 0
+    let high = count
+    while (high - low > LINEAR_ENTRIES) {
+      if (!budget.spend(1)) return undefined
+      const middle = Math.floor((low + high) / 2)
+      if (startOf(middle) <= wanted) low = middle
+      else high = middle
+    }
+    const block = elf.source.read(tableAt + low * 8, (high - low) * 8)
+    let found: number | undefined
+    for (let at = 0; at + 8 <= block.length; at += 8) {
+      if (vaddr + block.readInt32LE(at) > wanted) break
+      found = vaddr + block.readInt32LE(at + 4)
+    }
+    return found
+  }
+}
+
+interface ScannedIndex {
+  find(vaddr: number): number | undefined
+}
+
+/** All entries of `.eh_frame`, sorted by their first address. */
+function scanFrames(elf: ElfFile, read: ReadTable, budget: Budget): ScannedIndex {
+  const section = elf.section('.eh_frame')
+  const found: { readonly start: number; readonly at: number }[] = []
+  const end = section ? section.addr + Math.min(section.size, MAX_SCANNED_BYTES) : 0
+  let piece: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) }
+  // pieces of the section, so that an entry costs no read of its own
+  const readPiece: ReadTable = (vaddr, length) => {
+    const offset = vaddr - piece.start
+    if (offset >= 0 && offset + length <= piece.bytes.length) {
+      return piece.bytes.subarray(offset, offset + length)
+    }
+    if (length > PIECE_BYTES / 2 || offset < 0) return read(vaddr, length)
+    piece = { start: vaddr, bytes: read(vaddr, PIECE_BYTES) }
+    return piece.bytes.subarray(0, length)
+  }
+  for (let at = section?.addr ?? 0; at + 8 <= end && found.length < MAX_SCANNED_ENTRIES;) {
+    if (!budget.spend(2)) break
+    const head = readPiece(at, 8)
+    if (head.length < 8) break
+    const length = head.readUInt32LE(0)
+    // a length of 0 ends the section, or the part of it that one object file had
+    if (length === 0xffffffff) break
+    if (length !== 0 && head.readUInt32LE(4) !== 0) {
+      const description = readFrameDescription(readPiece, at)
+      if (description && description.start > 0) found.push({ start: description.start, at })
+    }
+    at += 4 + length
+  }
+  found.sort((a, b) => a.start - b.start)
+  return {
+    find(vaddr) {
+      let low = 0
+      let high = found.length
+      while (low < high) {
+        const middle = (low + high) >>> 1
+        if ((found[middle]?.start ?? 0) <= vaddr) low = middle + 1
+        else high = middle
+      }
+      return found[low - 1]?.at
+    },
+  }
+}

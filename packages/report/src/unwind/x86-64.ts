@@ -1,0 +1,125 @@
+import { readU64 } from '../elf/byte-source.ts'
+import type { Architecture } from './architecture.ts'
+
+/** user_regs_struct, in its order, with the DWARF number of each. */
+const LAYOUT: readonly (readonly [name: string, dwarf: number])[] = [
+  ['r15', 15],
+  ['r14', 14],
+  ['r13', 13],
+  ['r12', 12],
+  ['rbp', 6],
+  ['rbx', 3],
+  ['r11', 11],
+  ['r10', 10],
+  ['r9', 9],
+  ['r8', 8],
+  ['rax', 0],
+  ['rcx', 2],
+  ['rdx', 1],
+  ['rsi', 4],
+  ['rdi', 5],
+  ['orig_rax', -1],
+  ['rip', 16],
+  ['cs', -1],
+  ['eflags', -1],
+  ['rsp', 7],
+]
+const SHOWN = 'rip rsp rbp rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 eflags'.split(' ')
+const INDEX = new Map(LAYOUT.map(([name], index) => [name, index]))
+
+/** mov $15,%rax; syscall */
+const SIGRETURN = Buffer.from('48c7c00f0000000f05', 'hex')
+/** At the stack pointer of the trampoline: ucontext; its registers in the order of struct sigcontext. */
+const UCONTEXT_REGISTERS = 40
+const SIGCONTEXT = [8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16]
+const UCONTEXT_RSP = UCONTEXT_REGISTERS + 15 * 8
+const UCONTEXT_CS = 0xb8
+const USER_CS = 0x33
+/** In user_regs_struct. */
+const FS_BASE = 21 * 8
+/** Pointer to the FXSAVE area, whose unused bytes say how long the whole is; asm/sigcontext.h. */
+const UCONTEXT_FPSTATE = 0xe0
+const FXSAVE_BYTES = 512
+const FP_XSTATE_MAGIC1 = 0x46505853
+const FX_SW_BYTES = 464
+const MAX_XSAVE_BYTES = 16_384
+
+/** The System V ABI of x86-64. */
+export const X86_64: Architecture = {
+  name: 'x86_64',
+  count: 17,
+  pc: 16,
+  sp: 7,
+  fp: 6,
+  link: undefined,
+  calleeSaved: [3, 6, 12, 13, 14, 15],
+  load(registers) {
+    const loaded = new Float64Array(17).fill(NaN)
+    LAYOUT.forEach(([, dwarf], index) => {
+      if (dwarf >= 0 && registers.length >= index * 8 + 8) {
+        loaded[dwarf] = readU64(registers, index * 8)
+      }
+    })
+    return loaded
+  },
+  show(registers) {
+    return SHOWN.flatMap((name) => {
+      const at = (INDEX.get(name) ?? 0) * 8
+      if (registers.length < at + 8) return []
+      return [[name, `0x${registers.readBigUInt64LE(at).toString(16)}`] as const]
+    })
+  },
+  stackPointer: (registers) =>
+    registers.length >= 20 * 8 ? readU64(registers, 19 * 8) : undefined,
+  threadPointer: ({ registers }) =>
+    registers.length >= FS_BASE + 8 ? readU64(registers, FS_BASE) : undefined,
+  isSignalReturn: (code) => code.equals(SIGRETURN),
+  signalReturnBytes: SIGRETURN.length,
+  signalFrame: SIGCONTEXT.map((register, index) => [register, UCONTEXT_REGISTERS + index * 8]),
+  signalFrameBytes: UCONTEXT_CS + 8,
+  interruptedStackPointer(stack) {
+    for (let at = 0; at + 0xc0 <= stack.length; at += 8) {
+      if (stack[at + UCONTEXT_CS] !== USER_CS) continue
+      if (stack.readUInt16LE(at + UCONTEXT_CS) !== USER_CS) continue
+      // uc_flags is small, uc_link is null
+      if (readU64(stack, at) > 7 || readU64(stack, at + 8) !== 0) continue
+      return readU64(stack, at + UCONTEXT_RSP)
+    }
+    return undefined
+  },
+  vectorRegisters(sp, memory) {
+    const pointer = memory.read(sp + UCONTEXT_FPSTATE, 8)
+    const start = pointer.length < 8 ? 0 : readU64(pointer, 0)
+    const area = memory.read(start, FXSAVE_BYTES)
+    if (start === 0 || area.length === 0) return []
+    const isExtended =
+      area.length === FXSAVE_BYTES && area.readUInt32LE(FX_SW_BYTES) === FP_XSTATE_MAGIC1
+    const length = isExtended ? area.readUInt32LE(FX_SW_BYTES + 4) : FXSAVE_BYTES
+    return [{ start, length: Math.min(Math.max(length, FXSAVE_BYTES), MAX_XSAVE_BYTES) }]
+  },
+  endsWithCall(code) {
+    if (code.length < 8) return false
+    if (code[3] === 0xe8) return true
+    // call *r/m of 2, 3, 4, 6 or 7 bytes, with or without a prefix
+    return [2, 3, 4, 6, 7, 8].some((length) => {
+      const at = 8 - length
+      return (
+        isIndirectCall(code[at], code[at + 1]) ||
+        (length > 2 && (code[at] ?? 0) >> 4 === 4 && isIndirectCall(code[at + 1], code[at + 2]))
+      )
+    })
+  },
+  codeAddress: (low, high) => low + high * 2 ** 32,
+  returnAddressAt(code) {
+    const at = code.readUInt32BE(0) === 0xf30f1efa ? 4 : 0
+    // push %rbp is next, or ret: nothing has been pushed yet, or all has been taken off
+    if (code[at] === 0x55 || code[at] === 0xc3) return 0
+    // mov %rsp,%rbp is next
+    if (at === 0 && code.readUIntBE(0, 3) === 0x4889e5) return 8
+    return undefined
+  },
+}
+
+function isIndirectCall(opcode: number | undefined, modrm: number | undefined): boolean {
+  return opcode === 0xff && modrm !== undefined && ((modrm >> 3) & 7) === 2
+}
