@@ -1,0 +1,94 @@
+import { createWriteStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CliError } from '../error.ts'
+import type { Store, StoredObject } from '../store/store.ts'
+
+const MAX_FAILURES = 5
+const FIRST_DELAY_MS = 500
+
+export interface DownloadOptions {
+  readonly store: Store
+  readonly object: StoredObject
+  /** Bytes of the object. */
+  readonly start: number
+  readonly length: number
+  /** Grows to `length`; what is there already is not loaded again. */
+  readonly path: string
+  /** Called with the bytes of each piece that arrived. */
+  readonly onBytes?: (bytes: number) => void
+}
+
+/** How much of a download is there already. */
+export async function downloadedBytes(path: string, length: number): Promise<number> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  return size > length ? 0 : size
+}
+
+/**
+ * Loads a part of an object into a file, which stays when it fails, so that the next attempt resumes.
+ * Five failures one after the other, without a byte between them, end it.
+ *
+ * @throws CliError of the store
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { path, length } = options
+  let failures = 0
+  for (;;) {
+    const before = await downloadedBytes(path, length)
+    if (before === 0) await rm(path, { force: true })
+    if (before === length && length > 0) return
+    try {
+      await append(options, before)
+      if (length === 0) return
+    } catch (error) {
+      if (!(error instanceof CliError) && !isStreamError(error)) throw error
+      failures = (await downloadedBytes(path, length)) > before ? 1 : failures + 1
+      if (failures >= MAX_FAILURES || isFinal(error)) throw asStoreError(options, error)
+      await sleep(FIRST_DELAY_MS * 2 ** (failures - 1))
+    }
+  }
+}
+
+async function append(options: DownloadOptions, from: number): Promise<void> {
+  const { store, object, start, length, path, onBytes } = options
+  const target = createWriteStream(path, { flags: 'a', mode: 0o600 })
+  if (length === 0) {
+    await pipeline([], target)
+    return
+  }
+  const source = await store.stream(object, start + from, length - from)
+  await pipeline(
+    source,
+    async function* count(chunks: AsyncIterable<Buffer>) {
+      let left = length - from
+      for await (const chunk of chunks) {
+        if (chunk.length > left) throw new Error('the store sent more bytes than asked for')
+        left -= chunk.length
+        onBytes?.(chunk.length)
+        yield chunk
+      }
+      if (left > 0) throw new Error(`the connection ended ${left} bytes too early`)
+    },
+    target,
+  )
+}
+
+/** Not ENOSPC and the like: what the local disk refuses is refused again. */
+function isStreamError(error: unknown): boolean {
+  const isLocal = error instanceof Error && 'syscall' in error && error.syscall === 'write'
+  return !isLocal
+}
+
+/** What another attempt does not change. */
+function isFinal(error: unknown): boolean {
+  return error instanceof CliError && !/try again|the network/.test(error.message)
+}
+
+function asStoreError({ store, object }: DownloadOptions, cause: unknown): CliError {
+  if (cause instanceof CliError) return cause
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const message = `Cannot load ${store.url}${object.key}: ${reason}; run it again to resume`
+  return new CliError('STORE', message, { cause })
+}
