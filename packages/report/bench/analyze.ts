@@ -1,4 +1,4 @@
-// One analysis of one core in a fresh process, as after a crash: node [--jitless] analyze.ts CORE
+// One analysis of one core in a fresh process, as after a crash; see README.md for how to run it.
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import {
   CrashAnalysis,
@@ -18,17 +18,17 @@ function anonymousMemory(): number {
 
 const path = process.argv[2]
 if (path === undefined) throw new Error('analyze.ts needs the path of a core')
-const times: [step: string, ms: number][] = []
+const before = anonymousMemory()
+const times: [step: string, ms: number, grownMiB: number][] = []
 let last = performance.now()
 function time<T>(step: string, run: () => T): T {
   const result = run()
   const now = performance.now()
-  times.push([step, now - last])
+  times.push([step, now - last, anonymousMemory() - before])
   last = performance.now()
   return result
 }
 
-const before = anonymousMemory()
 const fd = openSync(path, 'r')
 const files = openModuleFiles({ followLinks: true })
 const core = openCoreFile(fd)
@@ -47,9 +47,11 @@ time('names', () => analysis.nameFrames())
 const report = time('report', () => createReport(analysis))
 const text = time('text', () => formatReport(report))
 const minicore = time('minicore', () => createMinicore(analysis))
-const growth = anonymousMemory() - before
 const frames = analysis.stacks.reduce((sum, stack) => sum + (stack?.frames.length ?? 0), 0)
 const milliseconds = Object.fromEntries(times.map(([step, ms]) => [step, Number(ms.toFixed(1))]))
+const grownMiB = Object.fromEntries(
+  times.map(([step, , grown]) => [step, Number(grown.toFixed(1))]),
+)
 console.log(
   JSON.stringify({
     threads: facts.threads.length,
@@ -59,7 +61,7 @@ console.log(
     textBytes: Buffer.byteLength(text),
     minicoreBytes: minicore?.length ?? 0,
     windowBytes: memory.bytes,
-    anonymousMiB: Number(growth.toFixed(1)),
+    grownMiB,
   }),
 )
 files.close()

@@ -12,8 +12,8 @@ import { Budget, type BudgetOptions } from './unwind/budget.ts'
 import type { Stack } from './unwind/frame.ts'
 import { Unwinder } from './unwind/unwinder.ts'
 
-/** Of all threads together: 25 each of a thousand. */
-const MAX_FRAMES = 25_000
+/** Of all threads together: 20 each of a thousand. */
+const MAX_FRAMES = 20_000
 
 export interface AnalysisInput {
   readonly facts: CoreFacts
@@ -118,6 +118,7 @@ export class CrashAnalysis {
     const stack = this.#unwinder.walk(thread)
     this.#frames += stack.frames.length
     this.#stacks[index] = stack
+    this.#areNamed = false
     return stack
   }
 }

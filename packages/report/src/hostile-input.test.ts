@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -93,5 +94,19 @@ describe('memory without end', () => {
     segments.add({ ...header, vaddr: 0x1000, memsz: 2 ** 64 - 4096 })
     segments.add({ ...header, vaddr: 2 ** 63, memsz: 4096 })
     expect(segments.length).toBe(0)
+  })
+})
+
+describe('the largest core', () => {
+  it('takes at most 8 MiB beside its windows, and ends in time', () => {
+    const script = new URL(import.meta.resolve('@core-dump-handler/testing/report/worst-core'))
+      .pathname
+    const args = ['--expose-gc', '--conditions=@core-dump-handler/source', script]
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
+    const result: { ms: number; bytes: number; skipped: string[] } = JSON.parse(output)
+    expect(result.bytes).toBeLessThan(8 * 1024 * 1024)
+    // the budget of 2 s, and what a busy machine adds to the steps around it
+    expect(result.ms).toBeLessThan(6000)
+    expect(result.skipped.join()).toContain('threads')
   })
 })

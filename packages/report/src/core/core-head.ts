@@ -155,7 +155,7 @@ export class CoreHead {
   }
 
   #endTable(header: ElfHeader): void {
-    if (header.phnum > MAX_SEGMENTS || this.#segments.length === MAX_SEGMENTS) {
+    if (this.#segments.length === MAX_SEGMENTS) {
       this.#problems.push(`segments beyond ${MAX_SEGMENTS} are left out`)
     }
     if (this.#notesAt === undefined || this.#notesAt < this.#position) {

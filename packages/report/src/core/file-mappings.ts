@@ -1,7 +1,7 @@
 import type { Integers } from '../elf/elf-header.ts'
 
 const MAX_MAPPINGS = 131_072
-const MAX_KEPT = 8192
+const MAX_KEPT = 4096
 
 /** One line of NT_FILE: a range of memory that a file backs. */
 export interface FileMapping {

@@ -3,7 +3,7 @@ import { align4 } from '../elf/notes.ts'
 import { isKeptNote, NT } from './note-types.ts'
 
 /** Of kept notes; one thread needs 0.4 KB. */
-export const MAX_NOTE_BYTES = 2 * 1024 * 1024
+export const MAX_NOTE_BYTES: number = 2 * 1024 * 1024
 const HEAD_BYTES = 12
 /** An owner's name that is longer is none that we know. */
 const MAX_OWNER_BYTES = 8
@@ -28,7 +28,7 @@ export class NoteCollector {
 
   push(chunk: Buffer): void {
     let at = 0
-    while (at < chunk.length) at += this.#take(chunk.subarray(at))
+    while (at < chunk.length) at += this.#take(chunk, at)
   }
 
   /** The kept notes, whole ones only. */
@@ -36,22 +36,22 @@ export class NoteCollector {
     return Buffer.concat(this.#parts)
   }
 
-  /** How many bytes of `rest` were used. */
-  #take(rest: Buffer): number {
+  /** How many bytes from `at` on were used. */
+  #take(chunk: Buffer, at: number): number {
     if (this.#skip > 0) {
-      const skipped = Math.min(this.#skip, rest.length)
+      const skipped = Math.min(this.#skip, chunk.length - at)
       this.#skip -= skipped
       return skipped
     }
-    if (this.#note !== undefined) return this.#fillNote(this.#note, rest)
-    const used = rest.copy(this.#scratch, this.#filled, 0, this.#wanted - this.#filled)
+    if (this.#note !== undefined) return this.#fillNote(this.#note, chunk, at)
+    const used = chunk.copy(this.#scratch, this.#filled, at, at + this.#wanted - this.#filled)
     this.#filled += used
     if (this.#filled === this.#wanted) this.#advance()
     return used
   }
 
-  #fillNote(note: Buffer, rest: Buffer): number {
-    const used = rest.copy(note, this.#noteFilled)
+  #fillNote(note: Buffer, chunk: Buffer, at: number): number {
+    const used = chunk.copy(note, this.#noteFilled, at)
     this.#noteFilled += used
     if (this.#noteFilled === note.length) {
       this.#parts.push(note)

@@ -1,7 +1,7 @@
-import { PF_W, PF_X, PT_LOAD, type ProgramHeader } from '../elf/elf-header.ts'
+import { PF_R, PF_W, PF_X, PT_LOAD, type ProgramHeader } from '../elf/elf-header.ts'
 
-/** More than any kernel writes unless `vm.max_map_count` was raised far; the rest is left out. */
-export const MAX_SEGMENTS = 100_000
+/** As many mappings as a process may have by default; of more, the rest is left out. */
+export const MAX_SEGMENTS = 65_536
 const COLUMNS = 4
 
 /** One PT_LOAD of a core: memory that the process had, of which `filesz` bytes are in the file. */
@@ -27,6 +27,8 @@ export class SegmentTable {
   /** Other types than PT_LOAD, those beyond the limit, and memory that no process has are ignored. */
   add({ type, flags, vaddr, memsz, offset, filesz }: ProgramHeader): void {
     if (type !== PT_LOAD || this.#length === MAX_SEGMENTS) return
+    // files that were only read, of which a database may have mapped 100,000
+    if (filesz === 0 && flags === PF_R) return
     if (vaddr + memsz > Number.MAX_SAFE_INTEGER || !Number.isSafeInteger(offset + filesz)) return
     if (this.#length === this.#flags.length) this.#grow()
     this.#numbers.set([vaddr, memsz, offset, filesz], this.#length * COLUMNS)

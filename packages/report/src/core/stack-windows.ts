@@ -28,7 +28,7 @@ export const WINDOW_LIMITS: WindowLimits = {
 /** Below the stack pointer, where leaf functions may write; the ABI of x86-64. */
 export const RED_ZONE_BYTES = 128
 /** A frame that does not fit leaves the stack pointer this far below the stack. */
-export const OVERFLOW_BYTES = 16 * 1024 * 1024
+export const OVERFLOW_BYTES: number = 16 * 1024 * 1024
 const MIN_SHARE_BYTES = 4096
 const VDSO_BYTES = 16_384
 const PAGE_BYTES = 4096

@@ -5,6 +5,8 @@ export interface ByteSource {
   readonly size: number
   /** At most `length` bytes; fewer at the end, none beyond it or on a read error. */
   read(at: number, length: number): Buffer
+  /** Fills `target` from `at` on; returns how many bytes there were. For long tables: nothing is allocated. */
+  readInto(target: Uint8Array, at: number): number
 }
 
 const BLOCK_BYTES = 4096
@@ -45,15 +47,19 @@ export class BlockCache {
 export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): ByteSource {
   const { size } = fstatSync(fd)
   const id = cache.register()
-  const direct = (at: number, length: number): Buffer => readFully(fd, at, length)
+  const direct = (at: number, length: number): Buffer => {
+    const buffer = Buffer.allocUnsafeSlow(length)
+    return buffer.subarray(0, readFully(fd, buffer, at))
+  }
   return {
     size,
+    readInto: (target, at) => (at >= 0 && at < size ? readFully(fd, target, at) : 0),
     read(at, length) {
       if (!(at >= 0 && length > 0 && at < size)) return NOTHING
       const wanted = Math.min(length, size - at)
       const block = Math.floor(at / BLOCK_BYTES)
       const last = Math.floor((at + wanted - 1) / BLOCK_BYTES)
-      if (last - block > 4) return direct(at, wanted)
+      if (wanted >= BLOCK_BYTES) return direct(at, wanted)
       const bytes = (index: number): Buffer =>
         cache.get(id, index, () => direct(index * BLOCK_BYTES, BLOCK_BYTES))
       const offset = at - block * BLOCK_BYTES
@@ -68,24 +74,28 @@ export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): 
 export function bufferSource(buffer: Buffer): ByteSource {
   return {
     size: buffer.length,
+    readInto(target, at) {
+      const part = at >= 0 ? buffer.subarray(at, at + target.length) : NOTHING
+      target.set(part)
+      return part.length
+    },
     read: (at, length) =>
       at >= 0 && length > 0 && at < buffer.length ? buffer.subarray(at, at + length) : NOTHING,
   }
 }
 
-function readFully(fd: number, at: number, length: number): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(length)
+function readFully(fd: number, target: Uint8Array, at: number): number {
   let done = 0
   try {
-    while (done < length) {
-      const read = readSync(fd, buffer, done, length - done, at + done)
+    while (done < target.length) {
+      const read = readSync(fd, target, done, target.length - done, at + done)
       if (read === 0) break
       done += read
     }
   } catch {
-    // EIO of a disk or of a process that has ended: what came before it counts
+    // EIO of a disk: what came before it counts
   }
-  return done === length ? buffer : buffer.subarray(0, done)
+  return done
 }
 
 /** 64 bits as a number; above 2^53 it is rounded, which is longer than any file and above any user address. */

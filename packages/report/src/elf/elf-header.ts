@@ -10,6 +10,7 @@ export const PT_NOTE = 4
 export const PT_GNU_EH_FRAME = 0x6474e550
 export const PF_X = 1
 export const PF_W = 2
+export const PF_R = 4
 export const PN_XNUM = 0xffff
 export const SHT_NOBITS = 8
 

@@ -42,6 +42,10 @@ export function plainSymbol(symbol: string): string {
 
 /** Of a module's path, what another version of it has too. */
 export function plainModule(path: string): string {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return name.replaceAll(/[-.]\d[\d.]*(?=\.so|$)|\.so[.\d]*$/g, '')
+  return programName(path).replaceAll(/[-.]\d[\d.]*(?=\.so|$)|\.so[.\d]*$/g, '')
+}
+
+/** The file of a path, without what the kernel adds when it has been deleted. */
+export function programName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '')
 }

@@ -179,7 +179,7 @@ describe('family', () => {
 })
 
 describe('quality', () => {
-  it('is none without a frame, and the key groups all the same', () => {
+  it('is none without a frame, and the key is the same one each time', () => {
     expect(of([]).quality).toBe('none')
     expect(of([]).id).toBe(of([]).id)
   })

@@ -42,9 +42,16 @@ export function findSymbols(
   const addresses = Float64Array.from(new Set(wanted)).toSorted()
   const best: (Candidate | undefined)[] = Array.from(addresses, () => undefined)
   const size = Math.min(table.size, MAX_TABLE_BYTES)
+  // one piece for the whole table: typed arrays are several times faster than reads of a Buffer
+  const piece = new Uint8Array(PIECE_BYTES)
+  const words = new Uint32Array(piece.buffer)
   for (let at = 0; at < size; at += PIECE_BYTES) {
-    const bytes = elf.source.read(table.offset + at, Math.min(PIECE_BYTES, size - at))
-    if (!scanPiece(wordsOf(bytes), addresses, best, budget)) break
+    const bytes = elf.source.readInto(
+      piece.subarray(0, Math.min(PIECE_BYTES, size - at)),
+      table.offset + at,
+    )
+    const found = words.subarray(0, Math.floor(bytes / 24) * ENTRY_WORDS)
+    if (!scanPiece(found, addresses, best, budget)) break
   }
   best.forEach((candidate, index) => {
     const address = addresses[index]
@@ -54,13 +61,6 @@ export function findSymbols(
     if (name !== '') names.set(address, { name, value: candidate.value })
   })
   return names
-}
-
-/** Typed arrays are several times faster than reads of a Buffer where nothing is compiled. */
-function wordsOf(bytes: Buffer): Uint32Array {
-  const copy = new Uint8Array(Math.floor(bytes.length / 24) * 24)
-  copy.set(bytes.subarray(0, copy.length))
-  return new Uint32Array(copy.buffer)
 }
 
 /** False when the budget is spent. */

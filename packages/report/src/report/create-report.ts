@@ -1,4 +1,5 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
+import { programName } from '../fingerprint/dying.ts'
 import { fingerprint, type Fingerprint, type FingerprintFrame } from '../fingerprint/fingerprint.ts'
 import type { Module } from '../modules/module.ts'
 import type { Frame, Stack } from '../unwind/frame.ts'
@@ -15,7 +16,7 @@ import { signalCodeName, signalName } from './signal-names.ts'
 import { hex, jsonBytes, shorten } from './text.ts'
 
 /** A report is never longer, whatever the crash. */
-export const MAX_REPORT_BYTES = 100 * 1024
+export const MAX_REPORT_BYTES: number = 100 * 1024
 const MAX_CRASHING_BYTES = 40 * 1024
 /** Up to here come groups of threads; the rest is for modules that no frame is in. */
 const MAX_GROUPS_BYTES = 88 * 1024
@@ -76,7 +77,7 @@ function crashOf(analysis: CrashAnalysis): ReportCrash {
 /** The key of the crash, by the frames of the crashing thread. */
 export function fingerprintOf(analysis: CrashAnalysis): Fingerprint {
   const { facts, executable, crashingStack, isStackOverflow } = analysis
-  const name = executable?.path.slice(executable.path.lastIndexOf('/') + 1) ?? facts.comm ?? ''
+  const name = executable ? programName(executable.path) : (facts.comm ?? '')
   return fingerprint({
     exe: { name, ...(executable?.buildId !== undefined && { buildId: executable.buildId }) },
     signal: facts.signal?.signal ?? facts.threads[0]?.signal ?? 0,

@@ -16,11 +16,13 @@ import {
   CrashAnalysis,
   createMinicore,
   createReport,
+  fingerprint,
   formatReport,
   MAX_REPORT_BYTES,
   openCore,
   openCoreFile,
   WindowMemory,
+  type FingerprintFrame,
   type Frame,
 } from '../index.ts'
 
@@ -46,7 +48,7 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
   it('names signal, place and build', () => {
-    const { crash, fingerprint, crashingThread, modules, skipped } = core.report
+    const { crash, crashingThread, modules, skipped } = core.report
     expect(crash).toEqual({
       signal: 11,
       signalName: 'SIGSEGV',
@@ -55,7 +57,7 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
       faultAddress: '0x0',
       comm: 'crash',
       exe: program,
-      exeBuildId: fingerprint.basis[1]?.replace('exe ', ''),
+      exeBuildId: core.report.fingerprint.basis[1]?.replace('exe ', ''),
     })
     expect(crashingThread?.frames[0]).toMatchObject({ symbol: 'crash_here', trust: 'context' })
     expect(modules[crashingThread?.frames[0]?.module ?? -1]?.path).toBe(program)
@@ -112,6 +114,24 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
     expect(report.crashingThread?.frames[0]).toMatchObject({ trust: 'context' })
     expect(report.crashingThread?.frames[0]?.symbol).toBeUndefined()
     expect(report.crash.exeBuildId).toBe(module?.buildId)
+  })
+
+  it('has the same key when the program has been deleted before it crashed', async () => {
+    const scratch = mkdtempSync(join(directory, 'deleted-'))
+    const crashed = await crashCore(scratch, [
+      'sh',
+      '-c',
+      'cp "$0" gone; (sleep 1; rm gone) & ./gone later',
+      program,
+    ])
+    const { report } = analyzeCore(crashed)
+    expect(report.crash.exe).toBe(`${scratch}/gone (deleted)`)
+    const named = { name: 'gone', buildId: report.crash.exeBuildId ?? '' }
+    const frames: FingerprintFrame[] = [{ module: `${scratch}/gone`, trust: 'context' }]
+    const deleted: FingerprintFrame[] = [{ module: `${scratch}/gone (deleted)`, trust: 'context' }]
+    const key = fingerprint({ exe: named, signal: 11, frames })
+    expect(fingerprint({ exe: named, signal: 11, frames: deleted })).toEqual(key)
+    expect(report.fingerprint.basis[1]).toBe(`exe ${report.crash.exeBuildId}`)
   })
 
   it('has the facts of a machine whose stacks are not unwound', () => {

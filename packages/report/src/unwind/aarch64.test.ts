@@ -66,6 +66,7 @@ describe.skipIf(missing)(`arm64${missing === undefined ? '' : `: ${missing}`}`, 
     execFileSync('sh', ['-c', script, 'sh', scratch, program, ...arguments_], {
       stdio: 'ignore',
       timeout: 60_000,
+      env: { PATH: process.env['PATH'], GOTRACEBACK: 'crash' },
     })
     const file = readdirSync(scratch).find((entry) => entry.startsWith('qemu_')) ?? 'no core'
     const core = rewriteCore(readFileSync(join(scratch, file)), { files: mappingsOf(program) })
@@ -119,5 +120,22 @@ describe.skipIf(missing)(`arm64${missing === undefined ? '' : `: ${missing}`}`, 
     const { stacks } = crash('cfi', 'call-null')
     expect(symbolsOf(stacks[0]).slice(0, 3)).toEqual(['??', 'call_null', 'main'])
     expect(stacks[0]?.frames[1]?.trust).toBe('call')
+  })
+
+  const noGo = missingTools('go')
+  it.skipIf(noGo)('is unwound through a panic of Go', () => {
+    const program = join(directory, 'go')
+    const env = { GOARCH: 'arm64', CGO_ENABLED: '0' }
+    compile(programSource('go'), 'go', ['build', '-ldflags=-s -w', '-o', program, '.'], env)
+    const { stacks } = crash('go')
+    const names = symbolsOf(stacks[0])
+    const first = names.indexOf('main.walk')
+    expect(names.slice(first - 1, first + 6)).toEqual([
+      'runtime.sigpanic',
+      ...Array(5).fill('main.walk'),
+      'main.main',
+    ])
+    expect(names.at(-1)).toBe('runtime.goexit')
+    expect(stacks[0]?.frames.every(({ trust }) => trust !== 'scan' && trust !== 'fp')).toBe(true)
   })
 })

@@ -15,7 +15,7 @@ export interface Architecture {
   readonly fp: number
   /** Where a call leaves the return address, of machines with a link register. */
   readonly link: number | undefined
-  /** Registers that a function gives back as they were. */
+  /** Registers that a function restores before it returns. */
   readonly calleeSaved: readonly number[]
   /** By DWARF number: the registers of a thread, from PRSTATUS. */
   load(registers: Buffer, facts: Pick<CoreFacts, 'pacMask'>): Registers

@@ -1,22 +1,10 @@
-import type { CoreFacts } from '../core/core-facts.ts'
-import type { MemoryReader } from '../core/memory.ts'
-import type { ModuleMap } from '../modules/module-map.ts'
 import type { Module } from '../modules/module.ts'
-import type { Architecture, Registers } from './architecture.ts'
-import type { Budget } from './budget.ts'
+import type { Registers } from './architecture.ts'
 import { MalformedTable } from './byte-cursor.ts'
 import { evaluate } from './expression.ts'
 import type { Trust } from './frame.ts'
+import { ProcessImage, type UnwindContext } from './process-image.ts'
 import { unwindRowAt, type RegisterRule, type UnwindRow } from './unwind-row.ts'
-
-/** What unwinding looks at. */
-export interface UnwindContext {
-  readonly facts: CoreFacts
-  readonly architecture: Architecture
-  readonly memory: MemoryReader
-  readonly modules: ModuleMap
-  readonly budget: Budget
-}
 
 /** A frame while its caller is looked for. */
 export interface Cursor {
@@ -38,22 +26,20 @@ export type StepResult = Step | 'end' | undefined
 
 const MAX_ROWS = 8192
 const SCAN_WORDS = 1024
+/** sys.MinFrameSize of Go on arm64, as the stack is aligned. */
+const GO_FRAME_BYTES = 16
 
 /** Finds the caller of a frame, in one of several ways. */
 export class Stepper {
   readonly #context: UnwindContext
   readonly #rows = new Map<Module, Map<number, UnwindRow | undefined>>()
   #rowCount = 0
+  readonly #image: ProcessImage
   readonly #signalReturns = new Map<number, boolean>()
 
   constructor(context: UnwindContext) {
     this.#context = context
-  }
-
-  /** 8 bytes of memory, or NaN. */
-  word(address: number): number {
-    const bytes = this.#context.memory.read(address, 8)
-    return bytes.length < 8 ? NaN : bytes.readUInt32LE(0) + bytes.readUInt32LE(4) * 2 ** 32
+    this.#image = new ProcessImage(context)
   }
 
   /** The kernel returns here after a signal handler. */
@@ -61,7 +47,7 @@ export class Stepper {
     let known = this.#signalReturns.get(pc)
     if (known === undefined) {
       const { architecture } = this.#context
-      known = architecture.isSignalReturn(this.#code(pc, architecture.signalReturnBytes))
+      known = architecture.isSignalReturn(this.#image.code(pc, architecture.signalReturnBytes))
       if (this.#signalReturns.size > MAX_ROWS) this.#signalReturns.clear()
       this.#signalReturns.set(pc, known)
     }
@@ -86,19 +72,24 @@ export class Stepper {
     const at = registers[sp] ?? NaN
     const next = new Float64Array(architecture.count).fill(NaN)
     if (link === undefined) {
-      next[pc] = this.#codeWord(at + bytes)
+      next[pc] = this.#image.codeWord(at + bytes)
       next[sp] = at + bytes + 8
-      next[fp] = bytes >= 8 ? this.word(at + bytes - 8) : (registers[fp] ?? NaN)
+      next[fp] = bytes >= 8 ? this.#image.word(at + bytes - 8) : (registers[fp] ?? NaN)
     } else {
       const isLeaf = bytes === 0
-      next[pc] = isLeaf && cursor.isExact ? (registers[link] ?? NaN) : this.#codeWord(at)
+      next[pc] = isLeaf && cursor.isExact ? (registers[link] ?? NaN) : this.#image.codeWord(at)
       next[sp] = at + bytes
-      next[fp] = isLeaf ? (registers[fp] ?? NaN) : this.word(at - 8)
+      next[fp] = isLeaf ? (registers[fp] ?? NaN) : this.#image.word(at - 8)
     }
     // sigtramp is outermost too, though what a signal interrupted is above it
     if (func.isOutermost && !this.isSignalReturn(next[pc] ?? NaN)) return 'end'
     // the runtime enters sigpanic as if the instruction that faulted had called it
     const isExact = func.name === 'runtime.sigpanic'
+    if (isExact && link !== undefined) {
+      // and pushes the link register, which a leaf has its caller in
+      next[link] = this.#image.codeWord(at + bytes)
+      next[sp] = at + bytes + GO_FRAME_BYTES
+    }
     if (!facts.segments.isExecutable(next[pc] ?? NaN)) return undefined
     return this.#step(next, 'cfi', isExact)
   }
@@ -120,13 +111,13 @@ export class Stepper {
     const { architecture } = this.#context
     const { link, sp, pc } = architecture
     const at = cursor.registers[sp] ?? NaN
-    const address = link === undefined ? this.#codeWord(at + offset) : cursor.registers[link]
-    if (address === undefined || this.#isReturnAddress(address) === 'no') return undefined
+    const address = link === undefined ? this.#image.codeWord(at + offset) : cursor.registers[link]
+    if (address === undefined || this.#image.isReturnAddress(address) === 'no') return undefined
     const next = Float64Array.from(cursor.registers)
     next[pc] = address
     if (link === undefined) {
       next[sp] = at + offset + 8
-      if (offset === 8) next[architecture.fp] = this.word(at)
+      if (offset === 8) next[architecture.fp] = this.#image.word(at)
     }
     return this.#step(next, 'call', false)
   }
@@ -136,29 +127,29 @@ export class Stepper {
     const { architecture } = this.#context
     const fp = cursor.registers[architecture.fp] ?? NaN
     if (!(fp % 8 === 0) || !(fp >= cursor.floor || isSwitch)) return undefined
-    const address = this.#codeWord(fp + 8)
-    const outer = this.word(fp)
+    const address = this.#image.codeWord(fp + 8)
+    const outer = this.#image.word(fp)
     if (!(outer > fp || outer === 0 || isSwitch)) return undefined
-    const answer = this.#isReturnAddress(address)
+    const answer = this.#image.isReturnAddress(address)
     // interpreters return into code of their own, and Go to the instruction that faulted: no call is before it
     const isOwnCode = isGo || this.#context.modules.find(address) === undefined
-    if (answer === 'no' && !(isOwnCode && this.#isExecutable(address))) return undefined
+    if (answer === 'no' && !(isOwnCode && this.#image.isExecutable(address))) return undefined
     return {
       ...this.#guess(address, outer, fp + 16, answer === 'unknown' ? 'scan' : 'fp'),
       changesStack: isSwitch,
     }
   }
 
-  /** A guess: the next word on the stack that is an address behind a call. */
-  byScan(cursor: Cursor): Step | undefined {
+  /** A guess: the next of so many words on the stack that is an address behind a call. */
+  byScan(cursor: Cursor, words: number = SCAN_WORDS): Step | undefined {
     const { budget } = this.#context
     const start = Math.ceil(cursor.floor / 8) * 8
-    for (let index = 0; index < SCAN_WORDS && budget.spend(1); index++) {
+    for (let index = 0; index < words && budget.spend(1); index++) {
       const at = start + index * 8
-      const address = this.#codeWord(at)
+      const address = this.#image.codeWord(at)
       if (Number.isNaN(address)) return undefined
-      if (this.#isReturnAddress(address) !== 'yes') continue
-      const below = this.word(at - 8)
+      if (this.#image.isReturnAddress(address) !== 'yes') continue
+      const below = this.#image.word(at - 8)
       return this.#guess(address, below > at && below < at + 65_536 ? below : NaN, at + 8, 'scan')
     }
     return undefined
@@ -245,7 +236,7 @@ export class Stepper {
   }
 
   #evaluate(expression: Buffer, first: number | undefined, registers: Registers): number {
-    const word = (address: number): number => this.word(address)
+    const word = (address: number): number => this.#image.word(address)
     try {
       return evaluate(expression, first, { registers, word, budget: this.#context.budget })
     } catch (error) {
@@ -256,32 +247,8 @@ export class Stepper {
 
   #load(register: number, address: number): number {
     const { link, pc } = this.#context.architecture
-    return register === link || register === pc ? this.#codeWord(address) : this.word(address)
-  }
-
-  /** A word that is a code address; without its signature. */
-  #codeWord(address: number): number {
-    const { architecture, facts, memory } = this.#context
-    const bytes = memory.read(address, 8)
-    if (bytes.length < 8) return NaN
-    return architecture.codeAddress(bytes.readUInt32LE(0), bytes.readUInt32LE(4), facts)
-  }
-
-  #isExecutable(address: number): boolean {
-    return this.#context.facts.segments.isExecutable(address)
-  }
-
-  /** There is a call before this address; `unknown` when its code cannot be read. */
-  #isReturnAddress(address: number): 'yes' | 'no' | 'unknown' {
-    if (!this.#isExecutable(address)) return 'no'
-    const code = this.#code(address - 8, 8)
-    // code that was made at run time is not always in the core
-    if (code.length < 8) return this.#context.modules.find(address) ? 'unknown' : 'yes'
-    return this.#context.architecture.endsWithCall(code) ? 'yes' : 'no'
-  }
-
-  #code(address: number, length: number): Buffer {
-    const module = this.#context.modules.find(address)
-    return module ? module.code(address, length) : this.#context.memory.read(address, length)
+    return register === link || register === pc
+      ? this.#image.codeWord(address)
+      : this.#image.word(address)
   }
 }

@@ -3,19 +3,14 @@ import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop, WINDOW_LIMITS } from '../core
 import { AT } from '../core/note-types.ts'
 import type { Module } from '../modules/module.ts'
 import type { Frame, Stack, UsedRange } from './frame.ts'
-import {
-  Stepper,
-  type Cursor,
-  type Step,
-  type StepResult,
-  type UnwindContext,
-} from './unwind-step.ts'
+import type { UnwindContext } from './process-image.ts'
+import { Stepper, type Cursor, type Step, type StepResult } from './unwind-step.ts'
 
 /** Frames of one stack that are kept: innermost and outermost ones. */
 export const MAX_INNER_FRAMES = 224
 export const MAX_OUTER_FRAMES = 32
 /** Frames that are walked to come to the outermost ones. */
-const MAX_WALKED_FRAMES = 4096
+const MAX_WALKED_FRAMES = 1024
 const MAX_GUESSES = 64
 /** Of `_start`. */
 const MAX_START_BYTES = 64
@@ -156,12 +151,10 @@ export class Unwinder {
     let start = Math.max(floor + 8, top - WINDOW_LIMITS.outerBytes)
     // a smaller window was kept: its first byte is looked for from above
     while (start < top && memory.read(start, 8).length < 8) start += 256
+    const registers = new Float64Array(architecture.count).fill(NaN)
     for (let at = Math.ceil(start / 8) * 8; at < top && budget.spend(1); at += 8) {
-      const address = this.#stepper.word(at)
-      if (!facts.segments.isExecutable(address)) continue
-      const registers = new Float64Array(architecture.count).fill(NaN)
-      const found = this.#stepper.byScan({ registers, floor: at, isExact: false })
-      if (found === undefined || found.floor !== at + 8) continue
+      const found = this.#stepper.byScan({ registers, floor: at, isExact: false }, 1)
+      if (found === undefined) continue
       const walk = this.#walkFrom(found, MAX_INNER_FRAMES)
       if (walk.isComplete && walk.frames.length > 1 && walk.isSure) return walk
     }

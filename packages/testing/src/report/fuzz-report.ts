@@ -37,6 +37,7 @@ export const FUZZ_PARTS = ['core', 'module', 'table', 'symbols', 'stream'] as co
 const LIMIT_MS = 2000
 /** A busy machine may stop the process itself for a while. */
 const LIMIT_CPU_MS = 3000
+const EM_AARCH64 = 183
 const EXTREMES = [0, 1, 0x7f, 0xff, 0xffff, 0x7fffffff, 0xffffffff, 0x80000000]
 
 /** One round: changes one part of a crash, and checks what a report promises of any input. */
@@ -48,6 +49,8 @@ export function fuzzReport(
 ): void {
   const isOfModule = part === 'module' || part === 'table' || part === 'symbols'
   const core = isOfModule ? base.core : mutate(random, base.core, headOf(random, base.core))
+  // the same bytes as those of another machine
+  if (!isOfModule && core.length > 64 && random.once(8)) core.writeUInt16LE(EM_AARCH64, 18)
   const program = isOfModule
     ? mutate(random, base.program, partOf(random, part, base.program))
     : base.program

@@ -3,8 +3,8 @@ export interface JsonSchema {
   readonly $ref?: string
   readonly $defs?: Readonly<Record<string, JsonSchema>>
   readonly type?: string
-  readonly const?: unknown
-  readonly enum?: readonly unknown[]
+  readonly const?: string
+  readonly enum?: readonly string[]
   readonly pattern?: string
   readonly required?: readonly string[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
@@ -23,9 +23,9 @@ export function schemaErrors(
     const target = root.$defs?.[schema.$ref.replace('#/$defs/', '')]
     return target ? schemaErrors(target, value, root, at) : [`${at}: ${schema.$ref} is not defined`]
   }
-  if (schema.const !== undefined && value !== schema.const)
-    return [`${at} is not ${String(schema.const)}`]
-  if (schema.enum && !schema.enum.includes(value)) return [`${at} is none of ${schema.enum.join()}`]
+  if (schema.const !== undefined && value !== schema.const) return [`${at} is not ${schema.const}`]
+  if (schema.enum && !schema.enum.some((known) => known === value))
+    return [`${at} is none of ${schema.enum.join()}`]
   switch (schema.type) {
     case 'integer':
       return Number.isInteger(value) ? [] : [`${at} is no integer`]

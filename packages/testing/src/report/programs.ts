@@ -48,11 +48,16 @@ function isInstalled(tool: string): boolean {
 }
 
 /** Runs a compiler in `directory`; its messages are in the error. */
-export function compile(directory: string, command: string, arguments_: readonly string[]): void {
+export function compile(
+  directory: string,
+  command: string,
+  arguments_: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): void {
   execFileSync(command, arguments_, {
     cwd: directory,
     stdio: 'pipe',
     timeout: 180_000,
-    env: { ...process.env, GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local' },
+    env: { ...process.env, GOFLAGS: '-mod=mod', GOTOOLCHAIN: 'local', ...env },
   })
 }

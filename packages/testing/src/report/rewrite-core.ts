@@ -80,6 +80,7 @@ function padded(table: readonly Part[], xnum: boolean): Part[] {
   const empty = Array.from({ length: PN_XNUM + 5 - table.length }, (_, index): Part => {
     const header = Buffer.alloc(PHDR_BYTES)
     header.writeUInt32LE(1, 0)
+    header.writeUInt32LE(4, 4)
     header.writeBigUInt64LE(BigInt(0x100000000 + index * 8192), 16)
     header.writeBigUInt64LE(4096n, 40)
     return { header, bytes: Buffer.alloc(0), isNote: false }
