@@ -43,7 +43,7 @@ export function gdbArguments(options: DebuggerOptions): string[] {
   const { core, program, directory, sourceDirectory, useDebuginfod, rest } = options
   const settings = [
     'set auto-load off',
-    'set sysroot /nonexistent',
+    `set sysroot ${directory}`,
     `set solib-search-path ${directory}`,
     `set debuginfod enabled ${useDebuginfod ? 'on' : 'off'}`,
   ]
