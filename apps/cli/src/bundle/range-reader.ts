@@ -3,8 +3,11 @@ import { RandomAccessReader } from 'yauzl'
 import { messageOf } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 
-/** The central directory and the manifest are in it, for all but the largest bundles. */
-const WINDOW_BYTES = 65_536
+/**
+ * What yauzl reads first: the longest comment of a zip, its end record and the Zip64 locator. The central
+ * directory and the manifest are in it too, for all but the largest bundles.
+ */
+const WINDOW_BYTES = 65_535 + 22 + 20
 
 interface Window {
   readonly start: number
