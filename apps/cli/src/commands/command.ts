@@ -13,8 +13,6 @@ export interface CommandContext {
 }
 
 export interface Command {
-  /** One line for the list of commands. */
-  readonly summary: string
   /** Everything that `--help` prints. */
   readonly usage: string
   readonly options: ParseArgsOptionsConfig

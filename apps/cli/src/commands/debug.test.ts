@@ -165,10 +165,9 @@ describe.skipIf(missing)('cdh report', () => {
 
         const store = { CDH_STORE: `file:${directory}` }
         const mini = await runCdh(['fetch', file.slice(0, 8), '--mini', '-o', directory], store)
-        const frames = (report: string): unknown => JSON.parse(report).crashingThread.frames
         const ofCore = await runCdh(['report', core, '--json'])
         const ofMinicore = await runCdh(['report', mini.stdout, '--json'])
-        expect(frames(ofMinicore.stdout)).toEqual(frames(ofCore.stdout))
+        expect(framesOf(ofMinicore)).toEqual(framesOf(ofCore))
 
         expect(await runCdh(['report', program])).toMatchObject({
           code: 1,
@@ -181,3 +180,7 @@ describe.skipIf(missing)('cdh report', () => {
     START_MS,
   )
 })
+
+function framesOf({ stdout }: CdhRun): unknown {
+  return JSON.parse(stdout).crashingThread.frames
+}

@@ -27,7 +27,6 @@ import { fetchCore } from './fetch.ts'
 
 /** `cdh debug`: a debugger with the core and the very binaries of the crash. */
 export const debug: Command = {
-  summary: 'gdb or lldb with the core and the right binaries',
   usage: `Usage: cdh debug ID [LOCATION] [options] [-- ARGUMENTS OF THE DEBUGGER]
 
 ${ID_HELP}

@@ -19,7 +19,6 @@ import { type Command, ID_HELP, LOCATION_HELP, withStore } from './command.ts'
 
 /** `cdh fetch`: a bundle, or its core, as a file. */
 export const fetch: Command = {
-  summary: 'the bundle, its core or its minicore as a file',
   usage: `Usage: cdh fetch ID [LOCATION] [options]
 
 ${ID_HELP}

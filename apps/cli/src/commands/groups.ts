@@ -24,7 +24,6 @@ const SHORT_FINGERPRINT = 12
 
 /** `cdh groups`: one line per fingerprint. */
 export const groups: Command = {
-  summary: 'one line per fingerprint: how often, since when, where',
   usage: `Usage: cdh groups [LOCATION] [options]
 
 One line per fingerprint, the most frequent first. Crashes without a report are

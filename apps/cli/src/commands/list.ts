@@ -42,7 +42,6 @@ const TITLES = [
 
 /** `cdh list`: one line per bundle, the latest crash last. */
 export const list: Command = {
-  summary: 'one line per crash, the latest last',
   usage: `Usage: cdh list [LOCATION] [options]
 
 One line per crash, the latest last. No bundle is downloaded: only its end is

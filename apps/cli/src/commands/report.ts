@@ -18,7 +18,6 @@ const TIMEOUT_MS = 60_000
 
 /** `cdh report`: the report of any core file. */
 export const report: Command = {
-  summary: 'the report of a core file on this machine',
   usage: `Usage: cdh report CORE [options]
 
 Prints the stacks of all threads of an ELF core and its fingerprint, as the report

@@ -22,7 +22,6 @@ const MAX_LINE_CHARACTERS = 1000
 
 /** `cdh show`: what is known of one crash. */
 export const show: Command = {
-  summary: 'what crashed, whose it was, the stacks, the end of the log',
   usage: `Usage: cdh show ID [LOCATION] [options]
 
 ${ID_HELP}

@@ -11,7 +11,6 @@ import { type Command, ID_HELP, LOCATION_HELP, withStore } from './command.ts'
 
 /** `cdh verify`: reads every byte of a stored bundle. */
 export const verify: Command = {
-  summary: 'reads every byte of a bundle, or of all, and compares CRC, sizes, manifest',
   usage: `Usage: cdh verify ID|--all [LOCATION] [options]
 
 ${ID_HELP}
