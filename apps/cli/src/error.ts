@@ -16,10 +16,17 @@ export type CliErrorCode = 'USAGE' | 'NOT_FOUND' | 'STORE' | 'DAMAGED' | 'LOCAL'
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly code: CliErrorCode
+  /** Another attempt may succeed although nothing is changed. */
+  readonly retryable: boolean
 
-  constructor(code: CliErrorCode, message: string, options?: ErrorOptions) {
+  constructor(
+    code: CliErrorCode,
+    message: string,
+    { retryable = false, ...options }: ErrorOptions & { readonly retryable?: boolean } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.retryable = retryable
   }
 }
 

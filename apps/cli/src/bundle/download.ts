@@ -2,7 +2,8 @@ import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CliError } from '../error.ts'
+import { CliError, messageOf } from '../error.ts'
+import { show } from '../output/escape.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 
 const MAX_FAILURES = 5
@@ -43,9 +44,10 @@ export async function download(options: DownloadOptions): Promise<void> {
       await append(options, before)
       if (length === 0) return
     } catch (error) {
-      if (!(error instanceof CliError) && !isStreamError(error)) throw error
+      if (isLocal(error)) throw localError(path, error)
       failures = (await downloadedBytes(path, length)) > before ? 1 : failures + 1
-      if (failures >= MAX_FAILURES || isFinal(error)) throw asStoreError(options, error)
+      const isFinal = error instanceof CliError && !error.retryable
+      if (failures >= MAX_FAILURES || isFinal) throw asStoreError(options, error)
       await sleep(FIRST_DELAY_MS * 2 ** (failures - 1))
     }
   }
@@ -53,12 +55,8 @@ export async function download(options: DownloadOptions): Promise<void> {
 
 async function append(options: DownloadOptions, from: number): Promise<void> {
   const { store, object, start, length, path, onBytes } = options
-  const target = createWriteStream(path, { flags: 'a', mode: 0o600 })
-  if (length === 0) {
-    await pipeline([], target)
-    return
-  }
-  const source = await store.stream(object, start + from, length - from)
+  const isEmpty = length === 0
+  const source = isEmpty ? [] : await store.stream(object, start + from, length - from)
   await pipeline(
     source,
     async function* count(chunks: AsyncIterable<Buffer>) {
@@ -71,24 +69,22 @@ async function append(options: DownloadOptions, from: number): Promise<void> {
       }
       if (left > 0) throw new Error(`the connection ended ${left} bytes too early`)
     },
-    target,
+    createWriteStream(path, { flags: 'a', mode: 0o600 }),
   )
 }
 
-/** Not ENOSPC and the like: what the local disk refuses is refused again. */
-function isStreamError(error: unknown): boolean {
-  const isLocal = error instanceof Error && 'syscall' in error && error.syscall === 'write'
-  return !isLocal
+/** What the local disk refuses is refused again. */
+function isLocal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return 'path' in error || ('syscall' in error && error.syscall === 'write')
 }
 
-/** What another attempt does not change. */
-function isFinal(error: unknown): boolean {
-  return error instanceof CliError && !/try again|the network/.test(error.message)
+function localError(path: string, cause: unknown): CliError {
+  return new CliError('LOCAL', `Cannot write ${show(path)}: ${messageOf(cause)}`, { cause })
 }
 
 function asStoreError({ store, object }: DownloadOptions, cause: unknown): CliError {
   if (cause instanceof CliError) return cause
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `Cannot load ${store.url}${object.key}: ${reason}; run it again to resume`
+  const message = `Cannot load ${show(store.url + object.key)}: ${messageOf(cause)}; run it again to resume`
   return new CliError('STORE', message, { cause })
 }

@@ -4,7 +4,7 @@ import { escapeName, show } from '../output/escape.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { baseName } from './archive.ts'
 import { bundleObjects } from './list-bundles.ts'
-import { type BundleFile, openBundle } from './summary.ts'
+import { type BundleFile, openBundle } from './open-bundle.ts'
 
 const CONCURRENCY = 32
 /** Uploads do not arrive in the order of crashes: so many are looked at for the latest one. */

@@ -1,4 +1,4 @@
-import type { BundleSummary } from './summary.ts'
+import type { BundleSummary } from './bundle-summary.ts'
 
 /** Crashes at one place of one program. */
 export interface BundleGroup {

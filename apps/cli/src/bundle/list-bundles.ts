@@ -1,7 +1,8 @@
 import pMap from 'p-map'
 import { CliError } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
-import { type BundleSummary, openBundle } from './summary.ts'
+import type { BundleSummary } from './bundle-summary.ts'
+import { openBundle } from './open-bundle.ts'
 
 /** Requests at once; each is small, and most of its time is the way to the store. */
 const CONCURRENCY = 32

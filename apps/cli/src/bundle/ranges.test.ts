@@ -10,7 +10,7 @@ import { DirectoryStore } from '../store/directory-store.ts'
 import type { StoredObject } from '../store/store.ts'
 import { download } from './download.ts'
 import { listBundles } from './list-bundles.ts'
-import { openBundle } from './summary.ts'
+import { openBundle } from './open-bundle.ts'
 
 let directory: string
 

@@ -3,7 +3,7 @@ import type { Entry } from 'yauzl'
 import { CliError, messageOf } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { expand } from './archive.ts'
-import { type BundleFile, openBundle } from './summary.ts'
+import { type BundleFile, openBundle } from './open-bundle.ts'
 
 export interface Verification {
   readonly key: string

@@ -1,6 +1,6 @@
 import { type Arguments, parseSince } from '../arguments/parse-arguments.ts'
 import { type BundleFilter, type BundleList, listBundles } from '../bundle/list-bundles.ts'
-import type { BundleSummary } from '../bundle/summary.ts'
+import type { BundleSummary } from '../bundle/bundle-summary.ts'
 import { demangle } from '../demangle.ts'
 import { EXIT } from '../error.ts'
 import {

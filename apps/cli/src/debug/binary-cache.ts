@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,8 +15,7 @@ export class BinaryCache {
 
   /** Its path, when it is there and still the right one. */
   find(wanted: WantedModule): string | undefined {
-    if (wanted.buildId === undefined) return undefined
-    const path = join(this.#directory, wanted.buildId)
+    const path = join(this.#directory, nameOf(wanted))
     return existsSync(path) && isSameBuild(path, wanted) ? path : undefined
   }
 
@@ -33,12 +32,16 @@ export class BinaryCache {
     try {
       await write(part)
       if (!isSameBuild(part, wanted)) return undefined
-      // without a build-id there is no name under which it could be found again
-      const path = join(this.#directory, wanted.buildId ?? `unnamed-${randomUUID()}`)
+      const path = join(this.#directory, nameOf(wanted))
       await rename(part, path)
       return path
     } finally {
       await rm(part, { force: true })
     }
   }
+}
+
+/** The build-id; of a file without one what it is recognized by. */
+function nameOf({ buildId, firstPage }: WantedModule): string {
+  return buildId ?? `page-${createHash('sha256').update(firstPage).digest('hex')}`
 }

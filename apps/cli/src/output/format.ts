@@ -1,4 +1,4 @@
-import type { BundleSummary } from '../bundle/summary.ts'
+import type { BundleSummary } from '../bundle/bundle-summary.ts'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 /** Digits of a fingerprint or uuid that tell bundles of one bucket apart. */

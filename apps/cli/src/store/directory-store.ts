@@ -1,4 +1,4 @@
-import { createReadStream, type Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -53,7 +53,9 @@ export class DirectoryStore implements Store {
   }
 
   async stream({ key }: StoredObject, start: number, length: number): Promise<Readable> {
-    return createReadStream(this.#path(key), { start, end: start + length - 1 })
+    const path = this.#path(key)
+    const file = await attempt('read', path, () => open(path))
+    return file.createReadStream({ start, end: start + length - 1 })
   }
 
   close(): void {}

@@ -4,6 +4,7 @@ import { escapeName, show } from '../output/escape.ts'
 const CREDENTIALS =
   'set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or sign in as for the aws command'
 const ENDPOINT = 'check --endpoint, AWS_ENDPOINT_URL and the network'
+const AGAIN = 'try again'
 
 /** What to do, by the name or code of the SDK's error. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -31,8 +32,10 @@ export function storeError(what: string, url: string, cause: unknown): CliError 
   const name = cause instanceof Error && cause.name !== 'Error' ? `${cause.name}: ` : ''
   // a store may answer with anything
   const reason = escapeName(`${name}${messageOf(cause)}`).slice(0, 400)
-  const advice = ADVICE[code ?? ''] ?? 'try again'
-  return new CliError('STORE', `Cannot ${what} ${show(url)}: ${reason}; ${advice}`, { cause })
+  const advice = ADVICE[code ?? ''] ?? AGAIN
+  const retryable = advice === ENDPOINT || advice === AGAIN
+  const message = `Cannot ${what} ${show(url)}: ${reason}; ${advice}`
+  return new CliError('STORE', message, { cause, retryable })
 }
 
 function reasonsOf(error: unknown): string[] {

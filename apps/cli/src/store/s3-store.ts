@@ -91,7 +91,7 @@ export class S3Store implements Store {
     }
     if (bytes === length) return Buffer.concat(chunks)
     const message = `Cannot read ${this.url}${object.key}: the store sent ${bytes} bytes for a range of ${length}; try again`
-    throw new CliError('STORE', message)
+    throw new CliError('STORE', message, { retryable: true })
   }
 
   async stream({ key, etag }: StoredObject, start: number, length: number): Promise<Readable> {
