@@ -15,7 +15,8 @@ const BACKTRACE = ['--', '-nx', '-batch', '-ex', 'thread apply all bt']
 const START_MS = 600_000
 
 const missing = missingTools('g++', 'gdb')
-const noSkopeo = missingTools('skopeo')
+const noSkopeo = isMissing('skopeo')
+const noLldb = isMissing('lldb')
 
 describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
   let directory: string
@@ -78,6 +79,34 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     expect(stderr).toMatch(/--sysroot DIR.*--image \(registry\.example\/web:1\).*DEBUGINFOD_URLS/)
   })
 
+  it('starts no lldb while a file is missing, as it takes other builds for them', async () => {
+    const { code, stdout, stderr } = await cdh(['--lldb', '--', '-b', '-o', 'bt all'])
+    expect(code).toBe(1)
+    expect(stdout).toBe('')
+    expect(stderr).toMatch(/lldb takes files of this machine.*or use gdb/)
+  })
+
+  it.skipIf(noLldb)(
+    `shows functions in lldb${noLldb ? ': lldb is not installed' : ''}`,
+    async () => {
+      const args = [
+        '--lldb',
+        '--sysroot',
+        sysroot(),
+        '--',
+        '-b',
+        '-o',
+        'bt all',
+        '-o',
+        'image list',
+      ]
+      const { stdout } = await cdh(args)
+      expect(stdout).toMatch(/frame #0: .*`shop::priceOf\(order=.*\) at crash\.cpp:\d+/)
+      // nothing of this machine but what cdh gave it
+      expect(stdout).not.toMatch(/^\[.*\] \S+ 0x\w+ \/(usr|lib)/m)
+    },
+  )
+
   it('finds binaries in the bucket, and then in the cache', async () => {
     const buildId = /build-id ([0-9a-f]{40})/.exec((await cdh(['--json'])).stderr)?.[1]
     const { modules } = JSON.parse((await cdh(['--json'])).stdout)
@@ -121,21 +150,24 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     }
   })
 
-  it.skipIf(noSkopeo)(`finds binaries in an image${noSkopeo ? `: ${noSkopeo}` : ''}`, async () => {
-    const image = join(directory, 'image')
-    mkdirSync(image)
-    writeOciImage(image, {
-      name: 'test.local/web:1',
-      files: { [program.slice(1)]: kept },
-      config: {},
-    })
-    const layout = join(directory, 'layout')
-    mkdirSync(layout)
-    execaSync('tar', ['-xf', `${image}.tar`, '-C', layout])
-    const { stdout, stderr } = await cdh(['--image', `oci:${layout}:1`, ...BACKTRACE])
-    expect(stderr).not.toContain('missing:')
-    expect(stdout).toMatch(/#0 +shop::priceOf \(/)
-  })
+  it.skipIf(noSkopeo)(
+    `finds binaries in an image${noSkopeo ? ': skopeo is not installed' : ''}`,
+    async () => {
+      const image = join(directory, 'image')
+      mkdirSync(image)
+      writeOciImage(image, {
+        name: 'test.local/web:1',
+        files: { [program.slice(1)]: kept },
+        config: {},
+      })
+      const layout = join(directory, 'layout')
+      mkdirSync(layout)
+      execaSync('tar', ['-xf', `${image}.tar`, '-C', layout])
+      const { stdout, stderr } = await cdh(['--image', `oci:${layout}:1`, ...BACKTRACE])
+      expect(stderr).not.toContain('missing:')
+      expect(stdout).toMatch(/#0 +shop::priceOf \(/)
+    },
+  )
 
   it('names the tools and their reasons when an image cannot be read', async () => {
     const { stderr } = await cdh(['--json', '--image', 'oci:/nonexistent:1'])
@@ -180,6 +212,11 @@ describe.skipIf(missing)('cdh report', () => {
     START_MS,
   )
 })
+
+/** Other than those of `missingTools`, these are on no CI machine. */
+function isMissing(program: string): boolean {
+  return execaSync(program, ['--version'], { reject: false }).exitCode !== 0
+}
 
 function framesOf({ stdout }: CdhRun): unknown {
   return JSON.parse(stdout).crashingThread.frames

@@ -17,7 +17,7 @@ import { runDebugger } from '../debug/debugger.ts'
 import { type FoundBinary, findBinaries } from '../debug/find-binaries.ts'
 import { imageSource } from '../debug/image-source.ts'
 import { layOut } from '../debug/lay-out.ts'
-import { EXIT } from '../error.ts'
+import { CliError, EXIT } from '../error.ts'
 import { escapeName } from '../output/escape.ts'
 import type { Output } from '../output/output.ts'
 import { cachePath, type Environment } from '../settings/find-location.ts'
@@ -38,7 +38,7 @@ image. A file of another build is never used. Ends with the debugger's code.
 
   --mini              the minicore, and no other
   --core              the whole core
-  --lldb              instead of gdb
+  --lldb              instead of gdb; only when every file was found
   --sysroot DIR       files at the paths of the crashed process
   --image REF         taken by crane, docker, podman or skopeo
   --json              print what was found; start no debugger
@@ -80,6 +80,11 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     return EXIT.ok
   }
   noteMissing(output, binaries, bundle.manifest?.identity.imageRef ?? bundle.summary.image)
+  if (args.flag('lldb') && binaries.some(({ path }) => path === undefined)) {
+    const message =
+      'lldb takes files of this machine, of any build, for those that are missing; give them, or use gdb'
+    throw new CliError('NOT_FOUND', message)
+  }
 
   const directory = await mkdtemp(join(tmpdir(), 'cdh-debug-'))
   try {

@@ -38,7 +38,7 @@ export async function runDebugger(options: DebuggerOptions): Promise<number> {
 
 function ignore(): void {}
 
-/** Without a sysroot gdb silently takes the libraries of this machine. */
+/** Without a sysroot gdb takes the libraries of this machine. */
 export function gdbArguments(options: DebuggerOptions): string[] {
   const { core, program, directory, sourceDirectory, useDebuginfod, rest } = options
   const settings = [
@@ -58,8 +58,11 @@ export function gdbArguments(options: DebuggerOptions): string[] {
   ]
 }
 
+/** Without a sysroot of a remote platform lldb prefers the files of this machine. */
 export function lldbArguments({ core, program, directory, rest }: DebuggerOptions): string[] {
   return [
+    '-O',
+    `platform select --sysroot ${quote(directory)} remote-linux`,
     '-O',
     `settings set target.exec-search-paths ${quote(directory)}`,
     '-O',
