@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { rm, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CliError, messageOf } from '../error.ts'
@@ -55,8 +56,8 @@ export async function download(options: DownloadOptions): Promise<void> {
 
 async function append(options: DownloadOptions, from: number): Promise<void> {
   const { store, object, start, length, path, onBytes } = options
-  const isEmpty = length === 0
-  const source = isEmpty ? [] : await store.stream(object, start + from, length - from)
+  const source =
+    length === 0 ? Readable.from([]) : await store.stream(object, start + from, length - from)
   await pipeline(
     source,
     async function* count(chunks: AsyncIterable<Buffer>) {

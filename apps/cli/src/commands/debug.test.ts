@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const BACKTRACE = ['--', '-nx', '-batch', '-ex', 'thread apply all bt']
 const START_MS = 600_000
 
-const missing = missingTools('g++', 'gdb')
+const missing = missingTools('gcc', 'g++', 'gdb')
 const noSkopeo = isMissing('skopeo')
 const noLldb = isMissing('lldb')
 
@@ -178,6 +178,45 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     const { code } = await cdh(['--', '-nx', '-batch', '-ex', 'quit 7'])
     expect(code).toBe(7)
   })
+})
+
+describe.skipIf(missing)('a plugin of another build', () => {
+  it(
+    'is not taken by gdb, neither from its path nor from the current directory',
+    async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'cdh-plugin-test-'))
+      try {
+        const [program, plugin] = [join(directory, 'crash'), join(directory, 'plugin.so')]
+        const source = programSource('plugin.c')
+        const flags = ['-g', '-shared', '-fPIC', '-o', plugin]
+        compile(directory, 'gcc', ['-g', '-pthread', '-w', '-o', program, programSource('crash.c')])
+        compile(directory, 'gcc', ['-O1', ...flags, source])
+        const core = await crashCore(directory, [program, 'plugin', plugin])
+        mkdirSync(join(directory, 'store'))
+        await writeCrashBundle(join(directory, 'store'), { core, exe: program })
+        const root = join(directory, 'root')
+        mkdirSync(join(root, directory), { recursive: true })
+        copyFileSync(plugin, join(root, plugin))
+        compile(directory, 'gcc', ['-O0', ...flags, source])
+
+        const env = {
+          CDH_STORE: `file:${join(directory, 'store')}`,
+          XDG_CACHE_HOME: join(directory, 'cache'),
+        }
+        for (const which of ['--mini', '--core']) {
+          const args = ['debug', 'latest', which]
+          const wrong = await runCdh([...args, ...BACKTRACE], env, directory)
+          expect(wrong.stderr).toContain(`missing: ${plugin}  build-id`)
+          expect(wrong.stdout).not.toContain('plugin_inner')
+          const right = await runCdh([...args, '--sysroot', root, ...BACKTRACE], env, directory)
+          expect(right.stdout).toMatch(/#0 .*plugin_inner \(/)
+        }
+      } finally {
+        rmSync(directory, { recursive: true, force: true })
+      }
+    },
+    START_MS,
+  )
 })
 
 describe.skipIf(missing)('cdh report', () => {

@@ -225,3 +225,37 @@ describe.skipIf(missing).for(STORES)(`a store in %s${missing ? `: ${missing}` : 
     })
   })
 })
+
+describe.skipIf(missing)('a hostile zip', () => {
+  const HOSTILE = `import json, sys, zipfile
+name, path = sys.argv[1:]
+manifest = json.loads('''{"schema": "core-dump-handler/bundle@1", "uuid": "evil", "composer": "", "node": {"hostname": "", "kernel": ""},
+ "crash": {"time": ""}, "identity": {"status": "verified"}, "timings": {"heldMs": 0, "lookupMs": 0, "totalMs": 0}, "problems": []}''')
+manifest['core'] = {'bytes': 4, 'complete': True, 'entry': name}
+with zipfile.ZipFile(path, 'w') as z:
+    z.writestr(name, 'evil')
+    z.writestr('x-manifest.json', json.dumps(manifest))
+`
+
+  it.for(['../evil.core', '/tmp/cdh-evil.core', 'a/../../evil.core', 'x/y.core', '..'])(
+    'with an entry named %s writes nothing outside the directory',
+    async (name) => {
+      const place = join(directory, `hostile-${++count}`)
+      const out = join(place, 'a/b/out')
+      mkdirSync(out, { recursive: true })
+      mkdirSync(join(place, 'store'))
+      execFileSync('/usr/bin/python3', ['-c', HOSTILE, name, join(place, 'store/evil.zip')])
+      const env = { CDH_STORE: `file:${join(place, 'store')}` }
+      const fetched = await runCdh(['fetch', 'latest', '--core', '-o', out], env)
+      await runCdh(['fetch', 'latest', '-o', out], env)
+      // a name that leaves no directory is no fault: the file is named after the object
+      expect(readdirSync(out).includes('evil.core')).toBe(fetched.code === 0)
+      const written = readdirSync(place, { recursive: true }).map(String)
+      const expected = ['a', 'a/b', 'a/b/out', 'store', 'store/evil.zip']
+      expect(written.filter((path) => !/^a\/b\/out\/[^/]+$/.test(path)).toSorted()).toEqual(
+        expected,
+      )
+      expect(readdirSync('/tmp')).not.toContain('cdh-evil.core')
+    },
+  )
+})
