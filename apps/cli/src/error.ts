@@ -6,7 +6,7 @@ export const EXIT = {
   usage: 2,
   /** `verify`: bytes of a bundle are not those that were written. */
   damaged: 3,
-  /** `verify`: every byte is as it was written, but the core is cut or absent. */
+  /** `verify`: every byte is as it was written, but the core is cut, absent, or not known to be whole. */
   incomplete: 4,
 } as const
 

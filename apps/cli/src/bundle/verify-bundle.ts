@@ -8,7 +8,7 @@ import { type BundleFile, openBundle } from './open-bundle.ts'
 export interface Verification {
   readonly key: string
   readonly id?: string
-  /** `incomplete`: every byte is as it was written, but the core is cut or absent. */
+  /** `incomplete`: every byte is as it was written, but the core is cut, absent, or not known to be whole. */
   readonly state: 'intact' | 'incomplete' | 'damaged'
   /** What is wrong, in sentences; texts of the bundle are not escaped. */
   readonly problems: readonly string[]
@@ -37,8 +37,7 @@ export async function verifyBundle(
     return { key, state: 'damaged', problems: [error.message], entries: 0, bytes: 0 }
   }
   const { archive, manifest, summary } = bundle
-  const problems =
-    manifest === undefined ? ['it has no manifest'] : manifestProblems(bundle, manifest)
+  const problems = manifest === undefined ? [] : manifestProblems(bundle, manifest)
   let bytes = 0
   for (const entry of archive.entries) {
     try {
@@ -51,18 +50,23 @@ export async function verifyBundle(
       problems.push(`${entry.fileName}: ${messageOf(error)}`)
     }
   }
-  const isCut = manifest !== undefined && !manifest.core.complete
-  const state = problems.length > 0 ? 'damaged' : isCut ? 'incomplete' : 'intact'
+  const gap = incompleteness(manifest)
+  const state = problems.length > 0 ? 'damaged' : gap === undefined ? 'intact' : 'incomplete'
   return {
     key: object.key,
     id: summary.id,
     state,
-    problems: isCut
-      ? [...problems, `the core is incomplete: ${manifest.core.reason ?? 'no reason'}`]
-      : problems,
+    problems: gap === undefined ? problems : [...problems, gap],
     entries: archive.entries.length,
     bytes,
   }
+}
+
+/** Undefined when the core is known to be whole. */
+function incompleteness(manifest: BundleManifest | undefined): string | undefined {
+  if (manifest === undefined) return 'it has no manifest: whether the core is whole is not known'
+  const { complete, reason = 'without a reason' } = manifest.core
+  return complete ? undefined : `the core is incomplete: ${reason}`
 }
 
 function manifestProblems({ archive }: BundleFile, manifest: BundleManifest): string[] {

@@ -108,6 +108,10 @@ describe.skipIf(missing).for(STORES)(`a store in %s${missing ? `: ${missing}` : 
     expect(JSON.parse((await cdh('list', '--json')).stdout).bundles).toMatchObject([
       { id: 'old', program: 'web', signalName: 'SIGABRT', time: '2023-11-14T22:13:20.000Z' },
     ])
+    expect(await cdh('verify', 'old')).toMatchObject({
+      code: 4,
+      stdout: expect.stringContaining('it has no manifest: whether the core is whole is not known'),
+    })
   })
 
   it('shows identity, warnings, report and log, and nothing of a bundle moves the cursor', async () => {

@@ -22,7 +22,7 @@ of every entry with the zip, and the core with the manifest.
   --json              [{"key": …, "state": "intact|incomplete|damaged", …}]
 
 Ends with 0 when all are intact, ${EXIT.damaged} when one is damaged, ${EXIT.incomplete} when every byte is as it
-was written but the core of one is cut or absent.
+was written but the core of one is cut, absent, or not known to be whole.
 
 ${LOCATION_HELP}
 `,
