@@ -25,6 +25,7 @@ describe('cdh', () => {
     [['show', 'file:/tmp'], /Expected one ID, and got 0/],
     [['list', 's3:bucket'], /is no location: expected `s3:\/\/bucket\/prefix`/],
     [['list'], /No location/],
+    [['debug', 'x', 'file:/tmp', '--mini', '--core'], /Expected --mini or --core/],
   ] as const)('ends with 2 for %j', async ([args, message]) => {
     const { code, stdout, stderr } = await runCdh(args, { HOME: '/nonexistent' })
     expect(code).toBe(2)

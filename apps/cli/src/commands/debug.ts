@@ -60,6 +60,9 @@ ${LOCATION_HELP}
 }
 
 async function debugBundle(store: Store, { args, env, output }: CommandContext): Promise<number> {
+  if (args.flag('mini') && args.flag('core')) {
+    throw new CliError('USAGE', 'Expected --mini or --core, and got both')
+  }
   const bundle = await findBundle(store, args.name('ID'))
   const hasMinicore = bundle.archive.entry(REPORT_ENTRY.minicore) !== undefined
   const isMini = args.flag('mini') || (hasMinicore && !args.flag('core'))

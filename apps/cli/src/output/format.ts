@@ -1,7 +1,7 @@
 import type { BundleSummary } from '../bundle/bundle-summary.ts'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-/** Digits of a fingerprint or uuid that tell bundles of one bucket apart. */
+/** Digits of a uuid and of a fingerprint that distinguish the crashes of one bucket. */
 const SHORT_ID = 8
 const SHORT_FINGERPRINT = 12
 const MAX_FRAME_CHARACTERS = 40
