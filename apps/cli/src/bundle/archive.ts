@@ -13,7 +13,7 @@ import { escapeName, show } from '../output/escape.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { RangeReader } from './range-reader.ts'
 
-/** What `capture` writes beside the core, as far as a person reads it. */
+/** Ends of the names of the entries with the report. */
 export const REPORT_ENTRY = {
   json: '-report.json',
   text: '-report.txt',
