@@ -39,6 +39,14 @@ export const BUDGETS: readonly Budget[] = [
     must: 0.1,
     command: 'ingest --sizes 64MiB,512MiB,2GiB,5GiB --modes deflate --kinds half-zero',
   },
+  {
+    what: 'cdh list of 1,000 bundles, local S3 server',
+    figure: 'list 1000 s',
+    unit: 's',
+    must: 10,
+    aim: 3,
+    command: 'list',
+  },
   ...memory('composer, RssAnon', 'ingest composer anon MiB', 40, 28, 'ingest --modes composer'),
   ...memory('composer, RSS', 'ingest composer RSS MiB', 104, 80, 'ingest --modes composer'),
   {

@@ -1,8 +1,9 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
 import { AT } from '../core/note-types.ts'
-import { EHDR_BYTES, PF_X, PT_LOAD, PT_NOTE } from '../elf/elf-header.ts'
+import { EHDR_BYTES, PF_R, PF_X, PT_LOAD, PT_NOTE } from '../elf/elf-header.ts'
 import type { Module } from '../modules/module.ts'
 import { linkMap } from './link-map.ts'
+import { codeRanges } from './code-ranges.ts'
 import { withoutOverlaps, type Piece } from './piece.ts'
 import { slimNotes } from './slim-notes.ts'
 import { stackPieces } from './stack-pieces.ts'
@@ -39,12 +40,17 @@ export function createMinicore(
   // the crashing thread first, then what names its frames
   stackPieces(analysis, 0).forEach(add)
   for (const module of modules) {
-    if (!add({ vaddr: module.start, bytes: module.firstPage(), flags: 4 })) break
+    const flags = analysis.facts.segments.isExecutable(module.start) ? PF_R | PF_X : PF_R
+    if (!add({ vaddr: module.start, bytes: module.firstPage(), flags })) break
   }
   for (let index = 1; index < analysis.facts.threads.length; index++) {
     if (!stackPieces(analysis, index).every(add)) break
   }
-  return assemble(analysis, slimNotes(analysis.facts.notes), withoutOverlaps(pieces))
+  const kept = withoutOverlaps(pieces)
+  return assemble(analysis, slimNotes(analysis.facts.notes), [
+    ...kept,
+    ...codeRanges(modules, analysis.facts.segments, kept),
+  ])
 }
 
 /** ELF files, those that frames are in first. */
@@ -66,7 +72,7 @@ function vdsoPiece({ facts, memory }: CrashAnalysis): Piece[] {
   if (vaddr === undefined) return []
   const segment = facts.segments.find(vaddr)
   const bytes = memory.read(vaddr, Math.min(VDSO_BYTES, segment?.memsz ?? VDSO_BYTES))
-  return bytes.length === 0 ? [] : [{ vaddr, bytes, flags: 4 | PF_X }]
+  return bytes.length === 0 ? [] : [{ vaddr, bytes, flags: PF_R | PF_X }]
 }
 
 function assemble({ facts }: CrashAnalysis, notes: Buffer, pieces: readonly Piece[]): Buffer {
@@ -79,18 +85,22 @@ function assemble({ facts }: CrashAnalysis, notes: Buffer, pieces: readonly Piec
   header.fill(0, 58, 64)
   const table = Buffer.alloc((pieces.length + 1) * PHDR_BYTES)
   let offset = EHDR_BYTES + table.length
-  const put = (index: number, type: number, flags: number, vaddr: number, bytes: Buffer): void => {
+  const put = (
+    index: number,
+    type: number,
+    { flags, vaddr, bytes, memoryBytes = bytes.length }: Piece,
+  ): void => {
     const at = index * PHDR_BYTES
     table.writeUInt32LE(type, at)
     table.writeUInt32LE(flags, at + 4)
     table.writeBigUInt64LE(BigInt(offset), at + 8)
     table.writeBigUInt64LE(BigInt(vaddr), at + 16)
     table.writeBigUInt64LE(BigInt(bytes.length), at + 32)
-    table.writeBigUInt64LE(type === PT_LOAD ? BigInt(bytes.length) : 0n, at + 40)
+    table.writeBigUInt64LE(type === PT_LOAD ? BigInt(memoryBytes) : 0n, at + 40)
     table.writeBigUInt64LE(type === PT_LOAD ? 1n : 4n, at + 48)
     offset += bytes.length
   }
-  put(0, PT_NOTE, 0, 0, notes)
-  pieces.forEach(({ flags, vaddr, bytes }, index) => put(index + 1, PT_LOAD, flags, vaddr, bytes))
+  put(0, PT_NOTE, { flags: 0, vaddr: 0, bytes: notes })
+  pieces.forEach((piece, index) => put(index + 1, PT_LOAD, piece))
   return Buffer.concat([header, table, notes, ...pieces.map(({ bytes }) => bytes)])
 }

@@ -2,6 +2,8 @@
 export interface Piece {
   readonly vaddr: number
   readonly bytes: Buffer
+  /** Of the range; a range without bytes is one that the process had. @default bytes.length */
+  readonly memoryBytes?: number
   /** p_flags. */
   readonly flags: number
 }

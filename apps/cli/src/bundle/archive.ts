@@ -1,0 +1,177 @@
+import { Readable } from 'node:stream'
+import {
+  crc32,
+  createInflateRaw,
+  createZstdDecompress,
+  inflateRawSync,
+  zstdDecompressSync,
+} from 'node:zlib'
+import { ENTRY } from '@core-dump-handler/bundle'
+import { fromRandomAccessReaderPromise, type Entry, type ZipFile } from 'yauzl'
+import { CliError, messageOf } from '../error.ts'
+import { escapeName, show } from '../output/escape.ts'
+import type { Store, StoredObject } from '../store/store.ts'
+import { RangeReader } from './range-reader.ts'
+
+/** Ends of the names of the entries with the report. */
+export const REPORT_ENTRY = {
+  json: '-report.json',
+  text: '-report.txt',
+  minicore: '-mini.core',
+} as const
+
+const MAX_ENTRIES = 1000
+/** Compression methods, APPNOTE 4.4.5. */
+const METHOD = { store: 0, deflate: 8, zstd: 93 } as const
+
+/** A stored bundle as a zip, of which only the directory has been read. */
+export class Archive {
+  readonly object: StoredObject
+  readonly entries: readonly Entry[]
+  /** What all names of entries begin with. */
+  readonly name: string
+  readonly #store: Store
+  readonly #reader: RangeReader
+  readonly #zip: ZipFile
+
+  private constructor(
+    store: Store,
+    object: StoredObject,
+    reader: RangeReader,
+    zip: ZipFile,
+    entries: readonly Entry[],
+  ) {
+    this.object = object
+    this.entries = entries
+    this.#store = store
+    this.#reader = reader
+    this.#zip = zip
+    const [first, last] = [entries[0]?.fileName ?? '', entries.at(-1)?.fileName ?? '']
+    this.name =
+      without(last, ENTRY.manifest) ?? without(first, ENTRY.dumpInfo) ?? baseName(object.key)
+  }
+
+  /** @throws CliError `DAMAGED` when the object is no zip, `STORE` when it cannot be read */
+  static async open(store: Store, object: StoredObject): Promise<Archive> {
+    const reader = new RangeReader(store, object)
+    try {
+      const zip = await fromRandomAccessReaderPromise(reader, object.bytes, { autoClose: false })
+      const entries: Entry[] = []
+      for await (const entry of zip.eachEntry()) {
+        if (entries.push(entry) > MAX_ENTRIES) throw new Error(`more than ${MAX_ENTRIES} entries`)
+      }
+      return new Archive(store, object, reader, zip, entries)
+    } catch (cause) {
+      if (cause instanceof CliError) throw cause
+      throw damaged(object, messageOf(cause), cause)
+    }
+  }
+
+  /** The entry whose name is the bundle's with this end. */
+  entry(suffix: string): Entry | undefined {
+    return this.entries.find(({ fileName }) => fileName === this.name + suffix)
+  }
+
+  /** The whole content of a small entry, its CRC checked; undefined without such an entry. */
+  async text(suffix: string, maxBytes: number): Promise<string | undefined> {
+    const entry = this.entry(suffix)
+    return entry && (await this.read(entry, maxBytes)).toString('utf8')
+  }
+
+  async read(entry: Entry, maxBytes: number): Promise<Buffer> {
+    const { compressedSize, uncompressedSize, compressionMethod } = entry
+    if (Math.max(compressedSize, uncompressedSize) > maxBytes) {
+      throw this.#damaged(entry, `it has ${uncompressedSize} bytes, more than ${maxBytes}`)
+    }
+    const start = await this.dataStart(entry)
+    const stored = await this.#reader.bytes(start, compressedSize)
+    let content: Buffer
+    try {
+      content = expandSync(stored, compressionMethod, maxBytes)
+    } catch (cause) {
+      throw this.#damaged(entry, messageOf(cause), cause)
+    }
+    if (content.length !== uncompressedSize || crc32(content) !== entry.crc32) {
+      throw this.#damaged(entry, 'its size or CRC-32 is not the one in the zip')
+    }
+    return content
+  }
+
+  /** Where the bytes of an entry begin in the object. */
+  async dataStart(entry: Entry): Promise<number> {
+    try {
+      return (await this.#zip.readLocalFileHeaderPromise(entry, { minimal: true })).fileDataStart
+    } catch (cause) {
+      if (cause instanceof CliError) throw cause
+      throw this.#damaged(entry, messageOf(cause), cause)
+    }
+  }
+
+  /** The bytes of an entry as they are stored. */
+  async stream(entry: Entry): Promise<Readable> {
+    const start = await this.dataStart(entry)
+    if (entry.compressedSize === 0) return Readable.from([])
+    return this.#store.stream(this.object, start, entry.compressedSize)
+  }
+
+  #damaged(entry: Entry, reason: string, cause?: unknown): CliError {
+    return damaged(this.object, `${escapeName(entry.fileName)}: ${reason}`, cause)
+  }
+}
+
+/**
+ * The content of an entry from its stored bytes; rejects when its size or CRC-32 is not the one in the zip.
+ * It never yields more bytes than the zip declares.
+ */
+export async function* expand(stored: Readable, entry: Entry): AsyncGenerator<Buffer> {
+  const content = decompressed(stored, entry.compressionMethod)
+  let crc = 0
+  let bytes = 0
+  for await (const chunk of content) {
+    if (!Buffer.isBuffer(chunk)) continue
+    bytes += chunk.length
+    if (bytes > entry.uncompressedSize) throw new Error(`it has more bytes than the zip declares`)
+    crc = crc32(chunk, crc)
+    yield chunk
+  }
+  if (bytes < entry.uncompressedSize) {
+    throw new Error(`it has ${bytes} bytes and the zip declares ${entry.uncompressedSize}`)
+  }
+  if (crc !== entry.crc32) throw new Error('its CRC-32 is not the one in the zip')
+}
+
+function decompressed(stored: Readable, method: number): Readable {
+  if (method === METHOD.store) return stored
+  const expander = method === METHOD.deflate ? createInflateRaw() : zstd(method)
+  stored.on('error', (error) => expander.destroy(error))
+  expander.on('close', () => stored.destroy())
+  return stored.pipe(expander)
+}
+
+function zstd(method: number): ReturnType<typeof createZstdDecompress> {
+  if (method === METHOD.zstd) return createZstdDecompress()
+  throw new Error(`compression method ${method} is not supported`)
+}
+
+function expandSync(stored: Buffer, method: number, maxOutputLength: number): Buffer {
+  if (method === METHOD.store) return stored
+  // zlib refuses a limit of 0
+  const options = { maxOutputLength: Math.max(1, maxOutputLength) }
+  if (method === METHOD.deflate) return inflateRawSync(stored, options)
+  if (method === METHOD.zstd) return zstdDecompressSync(stored, options)
+  throw new Error(`compression method ${method} is not supported`)
+}
+
+function damaged(object: StoredObject, reason: string, cause: unknown): CliError {
+  const message = `Cannot read the bundle ${show(object.key)}: ${escapeName(reason)}; \`cdh verify\` names what is damaged`
+  return new CliError('DAMAGED', message, { cause })
+}
+
+function without(name: string, suffix: string): string | undefined {
+  return name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined
+}
+
+/** The name of a bundle's file without `.zip`. */
+export function baseName(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1).replace(/\.zip$/, '')
+}

@@ -1,0 +1,91 @@
+import { createWriteStream } from 'node:fs'
+import { rm, stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CliError, messageOf } from '../error.ts'
+import { show } from '../output/escape.ts'
+import type { Store, StoredObject } from '../store/store.ts'
+
+const MAX_FAILURES = 5
+const FIRST_DELAY_MS = 500
+
+export interface DownloadOptions {
+  readonly store: Store
+  readonly object: StoredObject
+  /** Bytes of the object. */
+  readonly start: number
+  readonly length: number
+  /** Grows to `length`; what is there already is not loaded again. */
+  readonly path: string
+  /** Called with the bytes of each piece that arrived. */
+  readonly onBytes?: (bytes: number) => void
+}
+
+/** How much of a download is there already. */
+export async function downloadedBytes(path: string, length: number): Promise<number> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  return size > length ? 0 : size
+}
+
+/**
+ * Loads a part of an object into a file, which stays when it fails, so that the next attempt resumes.
+ * Five failures one after the other, without a byte between them, end it.
+ *
+ * @throws CliError of the store
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { path, length } = options
+  let failures = 0
+  for (;;) {
+    const before = await downloadedBytes(path, length)
+    if (before === 0) await rm(path, { force: true })
+    if (before === length && length > 0) return
+    try {
+      await append(options, before)
+      if (length === 0) return
+    } catch (error) {
+      if (isLocal(error)) throw localError(path, error)
+      failures = (await downloadedBytes(path, length)) > before ? 1 : failures + 1
+      const isFinal = error instanceof CliError && !error.retryable
+      if (failures >= MAX_FAILURES || isFinal) throw asStoreError(options, error)
+      await sleep(FIRST_DELAY_MS * 2 ** (failures - 1))
+    }
+  }
+}
+
+async function append(options: DownloadOptions, from: number): Promise<void> {
+  const { store, object, start, length, path, onBytes } = options
+  const source =
+    length === 0 ? Readable.from([]) : await store.stream(object, start + from, length - from)
+  await pipeline(
+    source,
+    async function* count(chunks: AsyncIterable<Buffer>) {
+      let left = length - from
+      for await (const chunk of chunks) {
+        if (chunk.length > left) throw new Error('the store sent more bytes than asked for')
+        left -= chunk.length
+        onBytes?.(chunk.length)
+        yield chunk
+      }
+      if (left > 0) throw new Error(`the connection ended ${left} bytes too early`)
+    },
+    createWriteStream(path, { flags: 'a', mode: 0o600 }),
+  )
+}
+
+/** What the local disk refuses is refused again. */
+function isLocal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return 'path' in error || ('syscall' in error && error.syscall === 'write')
+}
+
+function localError(path: string, cause: unknown): CliError {
+  return new CliError('LOCAL', `Cannot write ${show(path)}: ${messageOf(cause)}`, { cause })
+}
+
+function asStoreError({ store, object }: DownloadOptions, cause: unknown): CliError {
+  if (cause instanceof CliError) return cause
+  const message = `Cannot load ${show(store.url + object.key)}: ${messageOf(cause)}; run it again to resume`
+  return new CliError('STORE', message, { cause })
+}

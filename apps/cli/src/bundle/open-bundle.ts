@@ -1,0 +1,113 @@
+import {
+  type BundleManifest,
+  crashOfDumpInfo,
+  ENTRY,
+  type ManifestCrash,
+  parseDumpInfo,
+  parseManifest,
+} from '@core-dump-handler/bundle'
+import * as v from 'valibot'
+import type { Store, StoredObject } from '../store/store.ts'
+import { Archive, baseName } from './archive.ts'
+import type { BundleSummary } from './bundle-summary.ts'
+
+const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+const MAX_DUMP_INFO_BYTES = 64 * 1024
+
+/** A stored bundle with what its manifest contains. */
+export interface BundleFile {
+  readonly summary: BundleSummary
+  readonly archive: Archive
+  /** Absent in bundles of IBM core-dump-handler 9. */
+  readonly manifest?: BundleManifest
+}
+
+// of the report; absent in bundles of earlier versions
+const text = v.pipe(v.string(), v.maxLength(4096))
+const FINGERPRINT = v.object({ id: text, family: v.exactOptional(text) })
+const FRAME = v.object({
+  symbol: v.exactOptional(text),
+  module: v.exactOptional(text),
+  offset: v.exactOptional(text),
+  pc: v.exactOptional(text),
+})
+const REPORTED = v.object({
+  fingerprint: v.fallback(v.optional(FINGERPRINT), undefined),
+  topFrame: v.fallback(v.optional(v.union([text, FRAME])), undefined),
+})
+
+/** Reads the end of a stored bundle: its directory and its manifest, mostly in one request. */
+export async function openBundle(store: Store, object: StoredObject): Promise<BundleFile> {
+  const archive = await Archive.open(store, object)
+  const json = await archive.text(ENTRY.manifest, MAX_MANIFEST_BYTES)
+  const manifest = json === undefined ? undefined : parseManifest(parseJson(json))
+  if (manifest !== undefined) {
+    return { archive, manifest, summary: summaryOf(object, manifest) }
+  }
+  const info = parseDumpInfo(await archive.text(ENTRY.dumpInfo, MAX_DUMP_INFO_BYTES))
+  const summary: BundleSummary = {
+    id: info.uuid === '' ? baseName(object.key) : info.uuid,
+    key: object.key,
+    bytes: object.bytes,
+    identity: 'unverified',
+    ...(info.node_hostname !== '' && { node: info.node_hostname }),
+    ...crashSummary(crashOfDumpInfo(info, object.modified)),
+    reason: 'the bundle has no manifest',
+  }
+  return { archive, summary }
+}
+
+function summaryOf(object: StoredObject, manifest: BundleManifest): BundleSummary {
+  const { uuid, node, crash, identity, core } = manifest
+  const { fingerprint, topFrame } = v.parse(REPORTED, manifest)
+  const frame = typeof topFrame === 'object' ? frameText(topFrame) : topFrame
+  return {
+    id: uuid,
+    key: object.key,
+    bytes: object.bytes,
+    node: node.hostname,
+    identity: identity.status,
+    ...(identity.namespace !== undefined && { namespace: identity.namespace }),
+    ...(identity.pod !== undefined && { pod: identity.pod }),
+    ...(identity.container !== undefined && { container: identity.container }),
+    ...(identity.image !== undefined && { image: identity.image }),
+    ...crashSummary(crash),
+    ...(frame !== undefined && { topFrame: frame }),
+    ...(fingerprint !== undefined && { fingerprint }),
+    coreBytes: core.bytes,
+    complete: core.complete,
+    ...(core.reason !== undefined && { reason: core.reason }),
+  }
+}
+
+function crashSummary(
+  crash: ManifestCrash,
+): Pick<BundleSummary, 'time' | 'program' | 'signal' | 'signalName'> {
+  const { time, exe, comm, signal, signalName } = crash
+  const program = exe === undefined ? comm : exe.slice(exe.lastIndexOf('/') + 1)
+  return {
+    time,
+    ...(program !== undefined && { program }),
+    ...(signal !== undefined && { signal }),
+    ...(signalName !== undefined && { signalName }),
+  }
+}
+
+function frameText({
+  symbol,
+  module,
+  offset,
+  pc,
+}: v.InferOutput<typeof FRAME>): string | undefined {
+  if (symbol !== undefined) return symbol
+  if (module === undefined) return pc
+  return `${module.slice(module.lastIndexOf('/') + 1)}+${offset ?? '?'}`
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,151 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, posix } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { execa } from 'execa'
+import { Parser, type ReadEntry } from 'tar'
+import { CliError, codeOf } from '../error.ts'
+import { show } from '../output/escape.ts'
+import type { BinaryCache } from './binary-cache.ts'
+import { type BinarySource, MAX_BINARY_BYTES, type OnFound } from './binary-sources.ts'
+import type { WantedModule } from './core-modules.ts'
+
+interface ImageTool {
+  readonly program: string
+  extract(image: string, take: (tar: Readable) => Promise<void>): Promise<void>
+}
+
+/** In this order; the first that is installed and has the image is used. */
+const TOOLS: readonly ImageTool[] = [
+  { program: 'crane', extract: exportByCrane },
+  { program: 'docker', extract: (image, take) => exportContainer('docker', image, take) },
+  { program: 'podman', extract: (image, take) => exportContainer('podman', image, take) },
+  { program: 'skopeo', extract: copyBySkopeo },
+]
+
+/** A container image, by a tool that knows the registry and its credentials; it is read once for all files. */
+export function imageSource(image: string, cache: BinaryCache): BinarySource {
+  return {
+    name: `image ${image}`,
+    async find(wanted, onFound) {
+      if (wanted.length === 0) return
+      const failures: string[] = []
+      for (const tool of TOOLS) {
+        try {
+          await tool.extract(image, (tar) => takeFromTar(tar, wanted, cache, onFound))
+          return
+        } catch (error) {
+          if (codeOf(error) !== 'ENOENT') failures.push(`${tool.program}: ${lastLine(error)}`)
+        }
+      }
+      throw new CliError(
+        'MISSING_PROGRAM',
+        failures.length === 0
+          ? 'install crane, docker, podman or skopeo'
+          : `no tool can read it: ${failures.join('; ')}`,
+      )
+    },
+  }
+}
+
+async function exportByCrane(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
+  await takeOutput('crane', ['export', image, '-'], take)
+}
+
+/** The container is created and never started. */
+async function exportContainer(
+  program: string,
+  image: string,
+  take: (tar: Readable) => Promise<void>,
+): Promise<void> {
+  const { stdout } = await execa(program, ['create', image, '/cdh-never-runs'])
+  const container = stdout.trim().split('\n').at(-1) ?? ''
+  try {
+    await takeOutput(program, ['export', container], take)
+  } finally {
+    await execa(program, ['rm', container], { reject: false })
+  }
+}
+
+/** Layers are files named by their digests; an image without a transport is one of a registry. */
+async function copyBySkopeo(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'cdh-image-'))
+  const hasTransport =
+    /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
+  const source = hasTransport.test(image) ? image : `docker://${image}`
+  try {
+    await execa('skopeo', ['copy', '--quiet', source, `dir:${directory}`])
+    for (const file of await readdir(directory)) {
+      const path = join(directory, file)
+      if (/^[0-9a-f]{64}$/.test(file) && !(await isJson(path))) await take(createReadStream(path))
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function isJson(path: string): Promise<boolean> {
+  await using file = await open(path)
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 0)
+  return buffer.toString() === '{'
+}
+
+async function takeOutput(
+  program: string,
+  args: readonly string[],
+  take: (tar: Readable) => Promise<void>,
+): Promise<void> {
+  const child = execa(program, args, { buffer: { stdout: false } })
+  const [ended, taken] = await Promise.allSettled([child, take(child.stdout)])
+  // why the program failed says more than that its tar ended
+  if (ended.status === 'rejected') throw ended.reason
+  if (taken.status === 'rejected') throw taken.reason
+}
+
+/** Regular files at the wanted paths; nothing of the tar chooses where it is written. */
+async function takeFromTar(
+  tar: Readable,
+  wanted: readonly WantedModule[],
+  cache: BinaryCache,
+  onFound: OnFound,
+): Promise<void> {
+  const byPath = new Map(wanted.map((module) => [posix.normalize(`/${module.path}`), module]))
+  const taken: Promise<void>[] = []
+  const parser = new Parser({
+    filter: (path, entry) =>
+      byPath.has(posix.normalize(`/${path}`)) &&
+      'type' in entry &&
+      entry.type === 'File' &&
+      entry.size <= MAX_BINARY_BYTES,
+    onReadEntry: (entry: ReadEntry) => {
+      const module = byPath.get(posix.normalize(`/${entry.path}`))
+      if (module === undefined) {
+        entry.resume()
+        return
+      }
+      const file = cache
+        .add(module, (path) => pipeline(entry, createWriteStream(path)))
+        .then((path) => path !== undefined && onFound(module, path))
+      taken.push(file.then(() => {}))
+    },
+  })
+  await new Promise<void>((resolve, reject) => {
+    parser.on('end', resolve)
+    parser.on('error', reject)
+    tar.on('error', reject)
+    tar.on('data', (chunk: Buffer) => {
+      if (!parser.write(chunk)) tar.pause()
+    })
+    parser.on('drain', () => tar.resume())
+    tar.on('end', () => parser.end())
+  })
+  await Promise.all(taken)
+}
+
+function lastLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const text = 'stderr' in error && typeof error.stderr === 'string' ? error.stderr : error.message
+  return show(text.trim().split('\n').at(-1) ?? '')
+}
