@@ -35,6 +35,7 @@ export const PACKAGES = {
     { name: 'golang-go', provides: 'go', purpose: 'reports of Go crashes' },
     { name: 'default-jdk-headless', provides: 'javac', purpose: 'reports of Java crashes' },
     { name: 'musl-tools', provides: 'musl-gcc', purpose: 'reports of musl programs' },
+    { name: 'lldb', provides: 'lldb', purpose: 'opening minicores with LLDB' },
     { name: 'elfutils', provides: 'eu-stack', purpose: 'comparing stacks with elfutils' },
     {
       name: 'gcc-aarch64-linux-gnu',
