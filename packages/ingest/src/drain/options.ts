@@ -66,6 +66,11 @@ export interface DrainOptions {
   readonly mtime?: Date
   /** Ends the reading; the bytes read so far become a valid entry with `complete: false`. */
   readonly signal?: AbortSignal
+  /**
+   * Called with all bytes of the source in their order, before they are compressed; they are valid until
+   * it returns, or its promise settles, which is waited for. Must not throw or reject.
+   */
+  readonly onData?: (bytes: Buffer) => Promise<void> | undefined
   /** Called at most ten times a second. */
   readonly onProgress?: (progress: DrainProgress) => void
   /** Called once, when the source is closed: the kernel no longer holds the crashed process. */
