@@ -4,6 +4,7 @@ import { type DrainCut, type DrainMode, type DrainResult, drain } from '@core-du
 import type { CaptureContext } from '../context.ts'
 import type { CoreSource } from '../core-source.ts'
 import type { RecordDecision } from '../decide/select.ts'
+import type { ReportTask } from '../report/report-task.ts'
 import type { ComposerSettings } from '../settings/schema.ts'
 import { errorMessage } from '../text.ts'
 import { CoreRejected, SpaceWatch, watchCore } from './disk-limits.ts'
@@ -33,6 +34,7 @@ export async function writeCore(
   { name, zip, part }: Bundle,
   source: CoreSource,
   context: CaptureContext,
+  report: ReportTask,
 ): Promise<WrittenCore> {
   const { settings, stop, warnings, onProgress } = context
   const full = new AbortController()
@@ -49,6 +51,7 @@ export async function writeCore(
       ...packing,
       mayStore: () => space.hasSpace,
       signal: AbortSignal.any([stop.signal, full.signal]),
+      onData: report.onData,
       onRelease: () => source.markReleased(),
       ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
       onProgress: (progress) => {

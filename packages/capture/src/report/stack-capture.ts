@@ -1,0 +1,98 @@
+import { read } from 'node:fs'
+import { promisify } from 'node:util'
+import {
+  CoreStream,
+  requestWindows,
+  WINDOW_LIMITS,
+  WindowMemory,
+  type CoreFacts,
+  type MemoryReader,
+} from '@core-dump-handler/report'
+import { within } from '../within.ts'
+import type { HeldProcess } from './held-process.ts'
+
+const readFrom = promisify(read)
+
+const LIMITS = { ...WINDOW_LIMITS, crashBytes: 256 * 1024 }
+/** The memory of a process may lie on a file system of its own that never answers. */
+const MEMORY_WAIT_MS = 200
+const AT_SYSINFO_EHDR = 33
+
+/**
+ * Keeps registers, modules and stacks of a core that passes by. The stacks are those of the process
+ * itself while it is held: they do not depend on the order of the core, nor on how much of it is kept.
+ * Of a core that has been read whole they are taken from it.
+ */
+export class StackCapture {
+  readonly #held: HeldProcess | undefined
+  readonly #isHeld: () => boolean
+  #stream: CoreStream | undefined = new CoreStream(LIMITS)
+  #kept: { readonly facts: CoreFacts; readonly memory: MemoryReader } | undefined
+  /** The memory of the process did not answer in time. */
+  hasTimedOut = false
+
+  constructor(held: HeldProcess | undefined, isHeld: () => boolean) {
+    this.#held = held
+    this.#isHeld = isHeld
+  }
+
+  /** No more bytes are needed. */
+  get isDone(): boolean {
+    return this.#stream === undefined
+  }
+
+  /** The next bytes of the core; they may be reused when the promise has settled. */
+  push(bytes: Buffer): Promise<void> | undefined {
+    const stream = this.#stream
+    if (stream === undefined) return undefined
+    const wasDone = stream.isHeadDone
+    stream.push(bytes)
+    return wasDone || !stream.isHeadDone ? undefined : this.#readProcess(stream)
+  }
+
+  /** Undefined when the core has no header. */
+  get facts(): CoreFacts | undefined {
+    return this.#kept?.facts ?? this.#stream?.facts()
+  }
+
+  get memory(): MemoryReader {
+    return this.#kept?.memory ?? this.#stream?.memory() ?? new WindowMemory()
+  }
+
+  async #readProcess(stream: CoreStream): Promise<void> {
+    const facts = stream.facts()
+    const fd = this.#held?.memory
+    if (facts === undefined || fd === undefined || !this.#isHeld()) return
+    // the core of another process, such as one that was piped in
+    if (facts.auxv.get(AT_SYSINFO_EHDR) !== this.#held?.vdso) return
+    const memory = await within(copyWindows(fd, facts), MEMORY_WAIT_MS)
+    if (memory === undefined) this.hasTimedOut = true
+    // released meanwhile: what was read last may be missing, and the stream has all of it
+    if (memory === undefined || !this.#isHeld()) return
+    this.#kept = { facts, memory }
+    this.#stream = undefined
+  }
+}
+
+async function copyWindows(fd: number, facts: CoreFacts): Promise<MemoryReader> {
+  const memory = new WindowMemory()
+  const requests = requestWindows(facts, LIMITS)
+  for (let next = requests.next(); next.done !== true;) {
+    const { start, length } = next.value
+    const bytes = await readMemory(fd, start, length)
+    if (bytes.length > 0) memory.add(start, bytes)
+    next = requests.next(bytes)
+  }
+  return memory
+}
+
+async function readMemory(fd: number, start: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length)
+  try {
+    const { bytesRead } = await readFrom(fd, buffer, 0, length, start)
+    return buffer.subarray(0, bytesRead)
+  } catch {
+    // EIO: nothing is mapped there
+    return buffer.subarray(0, 0)
+  }
+}
