@@ -70,7 +70,7 @@ export async function captureCrash(
     const load = (await turn) ?? 'low'
     const [found, report] = await Promise.all([
       lookup.result(),
-      task.analyze(load, core.reasonCode === 'CORE_REFUSED'),
+      task.analyze(load, core.reasonCode),
     ])
     const metadata = { crash, snapshot, found, lookup, core, source, report }
     await steps.writeMetadata(bundle, metadata, context)

@@ -70,6 +70,7 @@ export async function writeCore(
   } catch (error) {
     if (error instanceof Error && error.cause instanceof CoreRejected) {
       const reason = errorMessage(error.cause)
+      await report.readRest()
       return rejectCore({ take: 'record', code: 'CORE_OVERSIZED', reason }, source, context)
     }
     // not even its beginning found room: what remains is the record with the reason

@@ -1,3 +1,4 @@
+import type { CoreReasonCode } from '@core-dump-handler/bundle'
 import type { ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Load } from '../concurrency/scheduler.ts'
 import type { CaptureContext } from '../context.ts'
@@ -13,6 +14,10 @@ import type { StackCapture } from './stack-capture.ts'
 const READ_WAIT_MS = 250
 /** As much as is read ahead: 14 blocks. */
 const MAX_READ_BYTES = 14 * 128 * 1024
+const NO_MINICORE: Partial<Record<CoreReasonCode, string>> = {
+  CORE_REFUSED: 'the memory of the process is not to be kept',
+  CORE_NO_SPACE: 'there is no room for it',
+}
 const NOTHING: CrashReport = { entries: [], manifest: {} }
 
 /** The report of one crash. No step rejects or costs more than the report: what fails is a warning. */
@@ -20,7 +25,6 @@ export class ReportTask {
   readonly #source: CoreSource
   readonly #context: CaptureContext
   readonly #held: HeldProcess | undefined
-  #steps: typeof import('./report-steps.ts') | undefined
   #capture: StackCapture | undefined
 
   /** Begins to open the files of the process's modules; with REPORT=off it does nothing. */
@@ -45,12 +49,12 @@ export class ReportTask {
     await this.#held?.opened
   }
 
-  /** Loads the code of a report, and begins to take what `onData` gets. */
+  /** Loads the code that reads a core, and begins to take what `onData` gets. */
   async load(): Promise<void> {
     if (!this.#isWanted || this.#capture !== undefined) return
     await this.#guard(async () => {
-      this.#steps = await import('./report-steps.ts')
-      this.#capture = new this.#steps.StackCapture(this.#held, () => this.#source.isHeld)
+      const { StackCapture: Capture } = await import('./stack-capture.ts')
+      this.#capture = new Capture(this.#held, () => this.#source.isHeld)
     })
   }
 
@@ -71,32 +75,30 @@ export class ReportTask {
     await this.#guard(async () => {
       await within(this.#source.open(), READ_WAIT_MS)
       await this.load()
-      const { drainable } = this.#source
-      if (typeof drainable !== 'object' || !('begun' in drainable)) return
-      for (let bytes = 0; bytes < MAX_READ_BYTES && this.#capture?.isDone === false;) {
-        const leftMs = Math.max(0, deadlineMs - monotonicMs())
-        const block = await within(drainable.begun.blocks.next(), leftMs)
-        if (block === undefined) return
-        bytes += block.length
-        await this.onData(block.buffer.subarray(0, block.length))
-        block.release()
-      }
+      await this.#readAhead(deadlineMs)
     })
   }
 
-  /** After the release. `isPrivate`: the memory of the process is not to be kept. */
-  async analyze(load: Load, isPrivate: boolean): Promise<CrashReport> {
+  /** The same of a core that was rejected while it was drained: what had been read ahead of it. */
+  async readRest(): Promise<void> {
+    await this.#guard(() => this.#readAhead(monotonicMs() + READ_WAIT_MS))
+  }
+
+  /** After the release. */
+  async analyze(load: Load, reasonCode: CoreReasonCode | undefined): Promise<CrashReport> {
     const { warnings, settings } = this.#context
-    const [steps, capture] = [this.#steps, this.#capture]
-    if (steps === undefined || capture === undefined) return NOTHING
-    const report = await this.#guard(() => {
+    const capture = this.#capture
+    if (capture === undefined) return NOTHING
+    const report = await this.#guard(async () => {
+      const { analyzeCrash } = await import('./analyze-crash.ts')
       if (capture.hasTimedOut) {
         warnings.add('REPORT_INCOMPLETE', 'The memory of the process could not be read in time')
       }
       const { level, skipped } = this.#levelOf(load)
-      const minicore = settings.minicore && !isPrivate
-      const left = settings.minicore && isPrivate ? ['minicore: the core was refused'] : []
-      return steps.analyzeCrash(capture, this.#held, {
+      const why = settings.minicore && reasonCode !== undefined && NO_MINICORE[reasonCode]
+      const minicore = settings.minicore && !why
+      const left = why ? [`minicore: ${why}`] : []
+      return analyzeCrash(capture, this.#held, {
         level,
         skipped: [...skipped, ...left],
         minicore,
@@ -122,6 +124,19 @@ export class ReportTask {
     if (load === 'low') return { level: full, skipped: [] }
     const skipped = ['storm: too many crashes at once for more']
     return { level: load === 'high' ? 'crash' : 'notes', skipped }
+  }
+
+  async #readAhead(deadlineMs: number): Promise<void> {
+    const { drainable } = this.#source
+    if (typeof drainable !== 'object' || !('begun' in drainable)) return
+    for (let bytes = 0; bytes < MAX_READ_BYTES && this.#capture?.isDone === false;) {
+      const leftMs = Math.max(0, deadlineMs - monotonicMs())
+      const block = await within(drainable.begun.blocks.next(), leftMs)
+      if (block === undefined) return
+      bytes += block.length
+      await this.onData(block.buffer.subarray(0, block.length))
+      block.release()
+    }
   }
 
   #guard<T>(step: () => Promise<T>): Promise<T | undefined> {

@@ -67,8 +67,8 @@ export interface DrainOptions {
   /** Ends the reading; the bytes read so far become a valid entry with `complete: false`. */
   readonly signal?: AbortSignal
   /**
-   * Called with all bytes of the source in their order, before they are compressed; they are valid until
-   * it returns, or its promise settles, which is waited for. Must not throw or reject.
+   * Called with the bytes of the source in their order, also with those beyond `maxBytes` that were read
+   * already; they are valid until it returns, or its promise settles, which is waited for. Must not throw or reject.
    */
   readonly onData?: (bytes: Buffer) => Promise<void> | undefined
   /** Called at most ten times a second. */

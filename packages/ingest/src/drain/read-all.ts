@@ -28,6 +28,8 @@ export async function readAll(source: BlockSource, options: ReadAllOptions): Pro
   signal?.addEventListener('abort', abort, { once: true })
   try {
     for (let block = await source.next(); block !== undefined; block = await source.next()) {
+      const taken = onData?.(block.buffer.subarray(0, block.length))
+      if (taken !== undefined) await taken
       const room = maxBytes - bytes
       if (block.length > room) {
         block.length = room
@@ -36,8 +38,6 @@ export async function readAll(source: BlockSource, options: ReadAllOptions): Pro
       }
       bytes += block.length
       elf.push(block.buffer.subarray(0, block.length))
-      const taken = onData?.(block.buffer.subarray(0, block.length))
-      if (taken !== undefined) await taken
       onBlock(block)
       onBytes(bytes, elf)
       if (stopped?.cut === 'limit') break
