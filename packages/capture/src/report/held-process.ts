@@ -55,6 +55,7 @@ export class HeldProcess {
   readonly files: readonly MappedFile[]
   readonly #byStart: ReadonlyMap<number, MappedFile>
   #isClosed = false
+  #waiting = 0
 
   /** `directory`: of the process in procfs. */
   constructor(directory: string) {
@@ -63,7 +64,22 @@ export class HeldProcess {
     this.#byStart = byStart
     this.vdso = vdso
     this.memory = files.length === 0 ? undefined : openMemory(join(directory, 'mem'))
-    this.opened = within(this.#openAll(directory), OPEN_WAIT_MS)
+    this.opened = within(this.wait(this.#openAll(directory)), OPEN_WAIT_MS)
+  }
+
+  /** A call has not returned, and keeps a thread of libuv's pool: there must not be a second one. */
+  get isWaiting(): boolean {
+    return this.#waiting > 0
+  }
+
+  /** Of a call that may never return, by its promise. */
+  async wait<T>(call: Promise<T>): Promise<T> {
+    this.#waiting++
+    try {
+      return await call
+    } finally {
+      this.#waiting--
+    }
   }
 
   /** The file that is mapped at this address, where a mapping begins. */

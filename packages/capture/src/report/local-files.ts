@@ -35,6 +35,6 @@ export async function findLocalFiles(
       if (!REMOTE.has(type)) local.add(dev)
     }
   }
-  await within(look(), WAIT_MS)
+  if (held?.isWaiting === false) await within(held.wait(look()), WAIT_MS)
   return ({ dev }) => local.has(dev)
 }

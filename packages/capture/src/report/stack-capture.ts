@@ -61,11 +61,11 @@ export class StackCapture {
 
   async #readProcess(stream: CoreStream): Promise<void> {
     const facts = stream.facts()
-    const fd = this.#held?.memory
-    if (facts === undefined || fd === undefined || !this.#isHeld()) return
+    const held = this.#held
+    if (facts === undefined || held?.memory === undefined || !this.#isHeld()) return
     // the core of another process, such as one that was piped in
-    if (facts.auxv.get(AT_SYSINFO_EHDR) !== this.#held?.vdso) return
-    const memory = await within(copyWindows(fd, facts), MEMORY_WAIT_MS)
+    if (facts.auxv.get(AT_SYSINFO_EHDR) !== held.vdso || held.isWaiting) return
+    const memory = await within(held.wait(copyWindows(held.memory, facts)), MEMORY_WAIT_MS)
     if (memory === undefined) this.hasTimedOut = true
     // released meanwhile: what was read last may be missing, and the stream has all of it
     if (memory === undefined || !this.#isHeld()) return
