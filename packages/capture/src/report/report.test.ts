@@ -91,10 +91,6 @@ describe.skipIf(missing)(`a report${missing === undefined ? '' : `: ${missing}`}
     return onlyBundle(out)
   }
 
-  async function reportOf(bundle: ReadBundle): Promise<Report> {
-    return JSON.parse(await bundle.text('-report.json'))
-  }
-
   it('is in the bundle before the manifest, with names and build-ids', async () => {
     const bundle = await capture(core)
     expect(bundle.entries).toEqual([...CORE_ENTRIES, ...REPORT_ENTRIES, MANIFEST])
@@ -189,6 +185,10 @@ describe.skipIf(missing)(`a report${missing === undefined ? '' : `: ${missing}`}
     }
   }, 120_000)
 })
+
+async function reportOf(bundle: ReadBundle): Promise<Report> {
+  return JSON.parse(await bundle.text('-report.json'))
+}
 
 function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex')
