@@ -197,7 +197,7 @@ describe('Leadership', () => {
     for (let n = 0; n < 6; n++) {
       const socket = createConnection(socketPath(dir, 1))
       socket.on('data', (bytes) => turns.push([n, loadOf(bytes.toString())]))
-      socket.write(formatReport({ stage: 'drained', arrivedMs: n, scope: 'a' }))
+      socket.write(formatReport({ stage: 'drained', arrivedMs: n, scope: 'a', onTurn: () => {} }))
       followers.push(socket)
       await until(async () => leadership.followers === n + 1)
     }
