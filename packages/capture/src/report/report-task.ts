@@ -59,9 +59,11 @@ export class ReportTask {
   }
 
   /** For `drain`. */
-  readonly onData = (bytes: Buffer): Promise<void> | undefined => {
+  readonly onData = (bytes: Buffer): Promise<void> | undefined => this.#push(bytes)
+
+  #push(bytes: Buffer, readMs?: number): Promise<void> | undefined {
     try {
-      return this.#capture?.push(bytes)?.catch((error: unknown) => this.#fail(error))
+      return this.#capture?.push(bytes, readMs)?.catch((error: unknown) => this.#fail(error))
     } catch (error) {
       return this.#fail(error)
     }
@@ -134,7 +136,7 @@ export class ReportTask {
       const block = await within(drainable.begun.blocks.next(), leftMs)
       if (block === undefined) return
       bytes += block.length
-      await this.onData(block.buffer.subarray(0, block.length))
+      await this.#push(block.buffer.subarray(0, block.length), leftMs)
       block.release()
     }
   }

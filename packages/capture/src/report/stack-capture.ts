@@ -8,6 +8,7 @@ import {
   type CoreFacts,
   type MemoryReader,
 } from '@core-dump-handler/report'
+import { monotonicMs } from '../system/monotonic-ms.ts'
 import { within } from '../within.ts'
 import type { HeldProcess } from './held-process.ts'
 
@@ -16,18 +17,21 @@ const readFrom = promisify(read)
 const LIMITS = { ...WINDOW_LIMITS, crashBytes: 256 * 1024 }
 /** The memory of a process may lie on a file system of its own that never answers. */
 const MEMORY_WAIT_MS = 200
+/** While a core is drained: the stacks of many threads are then taken from it. */
+const READ_MS = 20
 const AT_SYSINFO_EHDR = 33
 
 /**
  * Keeps registers, modules and stacks of a core that passes by. The stacks are those of the process
  * itself while it is held: they do not depend on the order of the core, nor on how much of it is kept.
- * Of a core that has been read whole they are taken from it.
+ * Of a core that has been read whole, and where there are too many, they are taken from it.
  */
 export class StackCapture {
   readonly #held: HeldProcess | undefined
   readonly #isHeld: () => boolean
   #stream: CoreStream | undefined = new CoreStream(LIMITS)
-  #kept: { readonly facts: CoreFacts; readonly memory: MemoryReader } | undefined
+  #facts: CoreFacts | undefined
+  #ofProcess: MemoryReader = new WindowMemory()
   /** The memory of the process did not answer in time. */
   hasTimedOut = false
 
@@ -41,49 +45,70 @@ export class StackCapture {
     return this.#stream === undefined
   }
 
-  /** The next bytes of the core; they may be reused when the promise has settled. */
-  push(bytes: Buffer): Promise<void> | undefined {
+  /**
+   * The next bytes of the core; they may be reused when the promise has settled. For `readMs` the memory of
+   * the process is read.
+   */
+  push(bytes: Buffer, readMs = READ_MS): Promise<void> | undefined {
     const stream = this.#stream
     if (stream === undefined) return undefined
     const wasDone = stream.isHeadDone
     stream.push(bytes)
-    return wasDone || !stream.isHeadDone ? undefined : this.#readProcess(stream)
+    return wasDone || !stream.isHeadDone ? undefined : this.#readProcess(stream, readMs)
   }
 
   /** Undefined when the core has no header. */
   get facts(): CoreFacts | undefined {
-    return this.#kept?.facts ?? this.#stream?.facts()
+    return this.#facts ?? this.#stream?.facts()
   }
 
   get memory(): MemoryReader {
-    return this.#kept?.memory ?? this.#stream?.memory() ?? new WindowMemory()
+    const ofProcess = this.#ofProcess
+    const ofCore = this.#stream?.memory()
+    if (ofCore === undefined) return ofProcess
+    return {
+      read(address, length) {
+        const bytes = ofProcess.read(address, length)
+        const others = bytes.length === length ? bytes : ofCore.read(address, length)
+        return others.length > bytes.length ? others : bytes
+      },
+    }
   }
 
-  async #readProcess(stream: CoreStream): Promise<void> {
+  async #readProcess(stream: CoreStream, readMs: number): Promise<void> {
     const facts = stream.facts()
     const held = this.#held
     if (facts === undefined || held?.memory === undefined || !this.#isHeld()) return
     // the core of another process, such as one that was piped in
     if (facts.auxv.get(AT_SYSINFO_EHDR) !== held.vdso || held.isWaiting) return
-    const memory = await within(held.wait(copyWindows(held.memory, facts)), MEMORY_WAIT_MS)
-    if (memory === undefined) this.hasTimedOut = true
+    const copied = await within(
+      held.wait(copyWindows(held.memory, facts, monotonicMs() + readMs)),
+      MEMORY_WAIT_MS,
+    )
+    if (copied === undefined) this.hasTimedOut = true
     // released meanwhile: what was read last may be missing, and the stream has all of it
-    if (memory === undefined || !this.#isHeld()) return
-    this.#kept = { facts, memory }
-    this.#stream = undefined
+    if (copied === undefined || !this.#isHeld()) return
+    this.#facts = facts
+    this.#ofProcess = copied.memory
+    if (copied.isComplete) this.#stream = undefined
   }
 }
 
-async function copyWindows(fd: number, facts: CoreFacts): Promise<MemoryReader> {
+async function copyWindows(
+  fd: number,
+  facts: CoreFacts,
+  deadlineMs: number,
+): Promise<{ readonly memory: MemoryReader; readonly isComplete: boolean }> {
   const memory = new WindowMemory()
   const requests = requestWindows(facts, LIMITS)
-  for (let next = requests.next(); next.done !== true;) {
+  let next = requests.next()
+  while (next.done !== true && monotonicMs() <= deadlineMs) {
     const { start, length } = next.value
     const bytes = await readMemory(fd, start, length)
     if (bytes.length > 0) memory.add(start, bytes)
     next = requests.next(bytes)
   }
-  return memory
+  return { memory, isComplete: next.done === true }
 }
 
 async function readMemory(fd: number, start: number, length: number): Promise<Buffer> {
