@@ -14,7 +14,12 @@ import type { HeldProcess } from './held-process.ts'
 
 const readFrom = promisify(read)
 
-const LIMITS = { ...WINDOW_LIMITS, crashBytes: 256 * 1024 }
+/** 4 KiB of each of a thousand threads; 6 MiB would be taken from the memory of the composer. */
+const LIMITS = {
+  ...WINDOW_LIMITS,
+  crashBytes: 256 * 1024,
+  totalBytes: 4.25 * 1024 * 1024,
+}
 /** The memory of a process may lie on a file system of its own that never answers. */
 const MEMORY_WAIT_MS = 200
 /** While a core is drained: the stacks of many threads are then taken from it. */
