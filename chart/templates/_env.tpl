@@ -47,6 +47,8 @@
 {{- include "cdh.env" (list "COMP_CRI_CLIENT" .criClient) }}
 {{- include "cdh.env" (list "COMP_HONOR_CORE_LIMIT" .honorCoreLimit) }}
 {{- include "cdh.env" (list "COMP_SUID_CORES" .suidCores) }}
+{{- include "cdh.env" (list "COMP_REPORT" .report) }}
+{{- include "cdh.env" (list "COMP_MINICORE" .minicore) }}
 {{- end }}
 {{- include "cdh.env" (list "COMP_CORE_EVENT_DIR" .Values.daemonset.eventDirectory) }}
 {{- end -}}

@@ -26,6 +26,7 @@ const ENTRIES = [
   '-0.log',
   '-0-image-info.json',
 ]
+const REPORT = ['-report.json', '-report.txt', '-mini.core']
 const PROC = ['auxv', 'cmdline', 'environ', 'maps', 'status'].map((name) => `-0-proc/${name}`)
 
 realParts('a bundle made with crictl', () => {
@@ -45,10 +46,10 @@ realParts('a bundle made with crictl', () => {
     return [node, crictlOfPod(node.agent.directory, { ...pod, ...container })]
   }
 
-  test('has the seven entries of version 9 and the manifest', async () => {
+  test('has the seven entries of version 9, the report and the manifest', async () => {
     const [node, crictl] = prepareNode()
     const bundle = await crashTheOldWay(node)
-    expect(bundle.shortNames).toEqual([...ENTRIES, '-manifest.json'])
+    expect(bundle.shortNames).toEqual([...ENTRIES, ...REPORT, '-manifest.json'])
     expect(bundle.manifest.identity).toMatchObject({
       status: 'unverified',
       pod: 'basket-0',
@@ -60,7 +61,7 @@ realParts('a bundle made with crictl', () => {
     expect(withoutConfig(crictl.calls())).toContain('pods --name basket-0 -o json')
   })
 
-  test('has twelve entries with proc info', async () => {
+  test('has the twelve entries of version 9 with proc info', async () => {
     const [node] = prepareNode({ COMP_INCLUDE_PROC_INFO: 'true' })
     const spec = { name: 'basket-0', namespace: 'shop', containers: [{ args: ['-w', '60000'] }] }
     const pod = await runPod(parts.containerd, spec)
@@ -68,14 +69,14 @@ realParts('a bundle made with crictl', () => {
     const pid = await pod.hostPid()
     redeploy(node, pod, pid)
     const bundle = await crashTheOldWay(node)
-    expect(bundle.shortNames).toEqual([...ENTRIES, ...PROC, '-manifest.json'])
+    expect(bundle.shortNames).toEqual([...ENTRIES, ...PROC, ...REPORT, '-manifest.json'])
     expect(await bundle.text('-0-proc/status')).toMatch(new RegExp(`^Pid:\\s+${pid}$`, 'm'))
   })
 
   test('has two entries with IGNORE_CRIO, and crictl is not run [B13]', async () => {
     const [node, crictl] = prepareNode({ COMP_IGNORE_CRIO: 'true' })
     const bundle = await crashTheOldWay(node)
-    expect(bundle.shortNames).toEqual(['-dump-info.json', '.core', '-manifest.json'])
+    expect(bundle.shortNames).toEqual(['-dump-info.json', '.core', ...REPORT, '-manifest.json'])
     expect(crictl.calls()).toEqual([])
   })
 

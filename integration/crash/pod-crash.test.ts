@@ -76,8 +76,23 @@ realParts('a crash in a pod', () => {
         '-ps-info.json',
         '-0.log',
         '-0-image-info.json',
+        '-report.json',
+        '-report.txt',
+        '-mini.core',
         '-manifest.json',
       ])
+      // of a file that only the container has
+      const report = await bundle.json('-report.json')
+      expect(report).toMatchObject({
+        crash: { signalName: 'SIGSEGV', exe: '/bin/crasher' },
+        fingerprint: manifest.fingerprint,
+        skipped: [],
+      })
+      expect(manifest.topFrame).toBe('crash_here (crasher)')
+      expect(await bundle.text('-report.txt')).toMatch(
+        /program +\/bin\/crasher +build-id [0-9a-f]{40}\n/,
+      )
+
       // stdout and stderr reach the file by ways of their own: their order is not kept
       expect(await bundle.text('-0.log')).toContain('last words before signal 11')
 
@@ -95,7 +110,8 @@ realParts('a crash in a pod', () => {
       })
       expect(await backtrace(testProgram('crasher'), core)).toMatch(/#0 .*crash_here/)
 
-      for (const { name } of bundle.entries.filter((entry) => !entry.name.endsWith('.core'))) {
+      const whole = bundle.entry('.core')
+      for (const { name } of bundle.entries.filter((entry) => entry !== whole)) {
         expect(await bundle.text(name), name).not.toContain('s3cret-canary')
       }
     },

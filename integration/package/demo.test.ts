@@ -42,6 +42,7 @@ test.runIf(root)('the demo follows a real crash to an object and restores everyt
   expect(output).toMatch(/core {2,}8\.\d MB, complete/)
   expect(output).toMatch(/held {2,}\d+ ms/)
   expect(output).toMatch(/\d k?B {2}…-manifest\.json/)
+  expect(output).toMatch(/#0 +crash_here/)
   expect(code).toBe(0)
   // the demo compares under the lock; after that another test may set the pattern
   expect(output).toContain('everything is as before: kernel.core_pattern is ')

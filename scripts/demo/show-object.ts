@@ -4,6 +4,9 @@ import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
 
+/** As far as the first frames of the thread that crashed. */
+const REPORT_LINES = 12
+
 /** Open the object as its owner does, and print what it contains. */
 export async function showObject(path: string, keep: boolean): Promise<void> {
   const bytes = await readFile(path)
@@ -34,6 +37,11 @@ export async function showObject(path: string, keep: boolean): Promise<void> {
     const indented = lines.join(`\n${' '.repeat(12)}`)
     process.stdout.write(`  ${title.padEnd(10)}${indented}\n`)
   }
+  const report = zip.file(`${prefix}-report.txt`)
+  if (report !== null) {
+    const lines = (await report.async('string')).split('\n').slice(0, REPORT_LINES)
+    process.stdout.write(`\n  …-report.txt begins with:\n\n${lines.map(indent).join('')}`)
+  }
   const note = keep
     ? 'The object was kept.'
     : 'The object is gone with the scratch folder; `npm run demo -- --keep` leaves it.'
@@ -53,6 +61,10 @@ function describe({ crash, core, identity, timings, problems }: BundleManifest):
     ],
     ...problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
   ]
+}
+
+function indent(line: string): string {
+  return line === '' ? '\n' : `  ${line}\n`
 }
 
 function size(bytes: number): string {

@@ -26,6 +26,9 @@ const MANIFEST = createManifest({
   crash: { time: '2026-01-01T00:00:00Z', signal: 11, comm: 'web' },
   identity: { status: 'verified', pod: 'web-1', namespace: 'shop' },
   core: { bytes: 10, complete: false, reason: 'cut', reasonCode: 'CORE_CUT' },
+  fingerprint: { id: '0123456789abcdef01234567', family: '76543210fedcba9876543210' },
+  topFrame: 'crash_here (web)',
+  reportSkipped: ['stacks of 3 threads'],
   timings: { heldMs: 20, lookupMs: 3, totalMs: 40 },
   problems: [{ code: 'CORE_CUT', message: 'cut' }],
 })

@@ -5,6 +5,7 @@ export type {
   BundleManifest,
   ManifestCore,
   ManifestCrash,
+  ManifestFingerprint,
   ManifestIdentity,
   ManifestParts,
   ManifestTimings,

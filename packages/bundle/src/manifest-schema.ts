@@ -65,6 +65,9 @@ const manifest = v.looseObject({
   crash,
   identity,
   core,
+  fingerprint: v.exactOptional(v.looseObject({ id: text, family: text })),
+  topFrame: optionalText,
+  reportSkipped: v.exactOptional(v.array(text)),
   timings: v.looseObject({ heldMs: count, lookupMs: count, totalMs: count }),
   // a code becomes a label of a metric: never free text
   problems: v.array(

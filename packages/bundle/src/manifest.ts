@@ -18,6 +18,12 @@ export interface BundleManifest {
   readonly crash: ManifestCrash
   readonly identity: ManifestIdentity
   readonly core: ManifestCore
+  /** Of the report: the same crash has the same; absent when no stack was unwound. */
+  readonly fingerprint?: ManifestFingerprint
+  /** The first frame that a person would look at, such as `crash_here (web)`. */
+  readonly topFrame?: string
+  /** What the report does not have, and why, in sentences. */
+  readonly reportSkipped?: readonly string[]
   readonly timings: ManifestTimings
   readonly problems: readonly Warning[]
 }
@@ -99,6 +105,13 @@ export interface ManifestCore {
   }
 }
 
+export interface ManifestFingerprint {
+  /** Of this build. */
+  readonly id: string
+  /** Of any build. */
+  readonly family: string
+}
+
 /** In whole milliseconds. */
 export interface ManifestTimings {
   /** From the start of the composer until the crashed process was released. */
@@ -119,6 +132,7 @@ export type ManifestParts = Omit<BundleManifest, 'schema' | 'node'> & {
 /** The manifest of a bundle that this machine writes. */
 export function createManifest({ node, ...parts }: ManifestParts): BundleManifest {
   const { uuid, composer, crash, identity, core, timings, problems } = parts
+  const { fingerprint, topFrame, reportSkipped } = parts
   return {
     schema: MANIFEST_SCHEMA_ID,
     uuid,
@@ -127,6 +141,9 @@ export function createManifest({ node, ...parts }: ManifestParts): BundleManifes
     crash,
     identity,
     core,
+    ...(fingerprint && { fingerprint: { id: fingerprint.id, family: fingerprint.family } }),
+    ...(topFrame !== undefined && { topFrame }),
+    ...(reportSkipped !== undefined && { reportSkipped }),
     timings,
     problems,
   }

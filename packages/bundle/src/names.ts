@@ -5,6 +5,12 @@ export const ENTRY = {
   podInfo: '-pod-info.json',
   runtimeInfo: '-runtime-info.json',
   psInfo: '-ps-info.json',
+  /** What crashed and where, see `@core-dump-handler/report`. */
+  report: '-report.json',
+  /** The same for a person. */
+  reportText: '-report.txt',
+  /** Registers and the stacks in use, for a debugger. */
+  minicore: '-mini.core',
   /** In a record: the bundles it stands for. */
   dropped: '-dropped.json',
   /** Always the last entry. */

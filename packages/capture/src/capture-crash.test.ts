@@ -149,7 +149,7 @@ describe('captureCrash', () => {
       {
         limiter: {
           acquire: async () => ({
-            drained: async () => {},
+            drained: async () => 'low',
             release: () => (loggedWhileHeld = context.lines.length === 1),
           }),
         },

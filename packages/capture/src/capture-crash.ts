@@ -6,6 +6,7 @@ import { type Crash, describeCrash, lookupSubject, snapshotCrash } from './crash
 import { limitRate } from './decide/rate-limit.ts'
 import { applyPolicy } from './decide/select.ts'
 import { fairnessScope, workloadOf } from './decide/workload.ts'
+import { ReportTask } from './report/report-task.ts'
 import { randomUuid } from './system/uuid.ts'
 import { errorMessage } from './text.ts'
 
@@ -21,20 +22,26 @@ export async function captureCrash(
   const { limiter, log } = context
   let slot: Slot | undefined
   let lookup: DeferredLookup | undefined
+  let task: ReportTask | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
     const snapshot = await snapshotCrash(crash, context.settings)
     const workload = workloadOf(crash, snapshot)
 
-    // decide: a crash that is only recorded is released at once
+    // decide: a crash that is only recorded is released as soon as its stacks are read
     const limited = limitRate(crash, workload, context)
     if (limited.take === 'nothing') return ignore(limited.reason, source, context)
     const wanted = limited.take === 'core' ? applyPolicy(crash, context) : limited
     const released = wanted.take !== 'core'
-    if (released) source.release()
+    task = new ReportTask(crash, snapshot, source, context)
+    if (released) {
+      await task.readUnwanted()
+      source.release()
+    }
 
     // wait for a slot before anything more is loaded, then read what a small core has
     slot = await limiter.acquire({ ...context, scope: fairnessScope(workload, crash), released })
+    await task.opened()
     if (!released) await source.open()
     const steps = await import('./capture-steps.ts')
 
@@ -49,9 +56,11 @@ export async function captureCrash(
 
     // drain: the process is held until this is done
     const bundle = await steps.openBundle(crash, await randomUuid(), early?.identity, context)
+    await task.load()
+    if (decision.take !== 'core' && !released) await task.readUnwanted()
     const writing =
       decision.take === 'core'
-        ? steps.writeCore(bundle, source, context)
+        ? steps.writeCore(bundle, source, context, task)
         : steps.rejectCore(decision, source, context)
     const turn = writing.then(() => slot?.drained())
     lookup.start(turn)
@@ -59,9 +68,13 @@ export async function captureCrash(
     const { core, failed } = await writing
 
     // write metadata: no process is held any more
-    await turn
-    const found = await lookup.result()
-    await steps.writeMetadata(bundle, { crash, snapshot, found, lookup, core, source }, context)
+    const load = (await turn) ?? 'low'
+    const [found, report] = await Promise.all([
+      lookup.result(),
+      task.analyze(load, core.reasonCode),
+    ])
+    const metadata = { crash, snapshot, found, lookup, core, source, report }
+    await steps.writeMetadata(bundle, metadata, context)
 
     // publish
     const path = await steps.publish(bundle, crash, found, source, context)
@@ -76,6 +89,7 @@ export async function captureCrash(
     log.write('error', `Could not make a bundle${describeCrash(crash)}: ${errorMessage(error)}`)
     throw error
   } finally {
+    task?.close()
     await lookup?.close()
     slot?.release()
   }

@@ -4,7 +4,7 @@ import { monotonicMs } from './system/monotonic-ms.ts'
 
 /** Where a core comes from. While it is open, the kernel holds the crashed process. */
 export interface CoreSource {
-  /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. */
+  /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. Idempotent. */
   open(): Promise<void>
   /** What `drain` reads; owned by it from then on. */
   readonly drainable: DrainSource
@@ -12,6 +12,8 @@ export interface CoreSource {
   markReleased(): void
   /** Releases the process without reading on. Idempotent. */
   release(): void
+  /** The process is not released yet. */
+  readonly isHeld: boolean
   /** Milliseconds from the crash's arrival to the release of the process; so far, while it is held. */
   readonly heldMs: number
   /** Milliseconds since the crash's arrival. */
@@ -42,7 +44,7 @@ export class DescriptorSource implements CoreSource {
 
   async open(): Promise<void> {
     try {
-      this.#ahead = readAhead(this.#fd, () => this.markReleased())
+      this.#ahead ??= readAhead(this.#fd, () => this.markReleased())
     } catch {
       // the descriptor was never open: `drain` reports it
     }
@@ -55,6 +57,10 @@ export class DescriptorSource implements CoreSource {
 
   get elapsedMs(): number {
     return Math.round(this.#elapsedMs())
+  }
+
+  get isHeld(): boolean {
+    return this.#heldMs === undefined
   }
 
   get heldMs(): number {

@@ -52,6 +52,14 @@ test('the Event on a pod has the address of its core', () => {
   })
 })
 
+test('the Event has where it crashed, and the beginning of the fingerprint', () => {
+  const fingerprint = { id: '0123456789abcdef01234567', family: '76543210fedcba9876543210' }
+  const known = { ...manifest, topFrame: 'crash_here (shop)', fingerprint }
+  expect(podEvent({ ...DELIVERY, manifest: known }, undefined)?.event.message).toBe(
+    '/usr/bin/shop crashed by SIGSEGV in crash_here (shop) [01234567]: a core (4096 bytes) is in s3://cores/a.zip',
+  )
+})
+
 test.for(['unverified', 'host'] as const)(
   'no Event is created for a crash that is %s',
   (status) => {

@@ -1,3 +1,4 @@
+import type { BundleManifest } from '@core-dump-handler/bundle'
 import { visible } from '../log/redact.ts'
 import type { Log } from '../log/open-log.ts'
 import type { Delivery } from '../monitoring/manifest-cache.ts'
@@ -32,6 +33,8 @@ export class PodEvents {
 }
 
 const MAX_NAME = 256
+/** Of the fingerprint: enough to tell the crashes of a cluster apart. */
+const FINGERPRINT_DIGITS = 8
 
 /** The fields of the Event that tests and callers read; the API server has the type of all. */
 export interface PodEvent {
@@ -52,7 +55,8 @@ export function podEvent(
 
   const program = printable(crash.exe ?? crash.comm ?? 'A process')
   const what = core.bytes === 0 ? 'no core' : `${core.complete ? 'a' : 'an incomplete'} core`
-  const message = `${program} crashed${crash.signalName ? ` by ${printable(crash.signalName)}` : ''}: ${what} (${core.bytes} bytes) is in ${stored.url}`
+  const signal = crash.signalName ? ` by ${printable(crash.signalName)}` : ''
+  const message = `${program} crashed${signal}${cause(manifest)}: ${what} (${core.bytes} bytes) is in ${stored.url}`
   const event = {
     apiVersion: 'v1',
     kind: 'Event',
@@ -76,6 +80,13 @@ export function podEvent(
     count: 1,
   }
   return { namespace, event }
+}
+
+/** ` in <top frame> [<fingerprint>]`, as far as the report has them. */
+function cause({ topFrame, fingerprint }: BundleManifest): string {
+  const where = topFrame === undefined ? '' : ` in ${printable(topFrame)}`
+  const key = fingerprint?.id.slice(0, FINGERPRINT_DIGITS)
+  return key === undefined ? where : `${where} [${printable(key)}]`
 }
 
 /** A process chooses its own name. */

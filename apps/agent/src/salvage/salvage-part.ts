@@ -39,7 +39,9 @@ export async function salvagePart(
         onProgress,
         signal,
       })
-      const core = salvaged.entries.find((entry) => entry.name.endsWith(ENTRY.core))
+      const core = salvaged.entries.find(
+        ({ name: entry }) => entry.endsWith(ENTRY.core) && !entry.endsWith(ENTRY.minicore),
+      )
       return {
         ...salvaged,
         bundle: salvaged.outcome === 'published' ? undefined : bundle,

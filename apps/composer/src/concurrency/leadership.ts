@@ -1,8 +1,16 @@
 import { rmSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
-import { monotonicMs, type Scheduler, type Stage, type Ticket } from '@core-dump-handler/capture'
+import {
+  type Load,
+  monotonicMs,
+  type Scheduler,
+  type Stage,
+  type Ticket,
+} from '@core-dump-handler/capture'
 
 const SETTLE_MS = 500
+/** What a follower gets beside `w`. */
+const LOADS: Readonly<Record<Load, string>> = { low: '', high: 'h', storm: 's' }
 const REPORT = /^(queued|draining|drained|writing) (\d+) (.*)$/
 
 /** What the leader does: it decides for itself and for the followers on its socket. */
@@ -27,6 +35,10 @@ export class Leadership {
 
   get followers(): number {
     return this.#connections.size
+  }
+
+  get load(): Load {
+    return this.#scheduler.load
   }
 
   add(ticket: Ticket): void {
@@ -64,7 +76,10 @@ export class Leadership {
         }
         if (ticket !== undefined) this.#scheduler.move(ticket, report.stage)
         else {
-          const onTurn = (stage: Stage): void => void socket.write(stage === 'draining' ? 'd' : 'w')
+          const onTurn = (stage: Stage): void => {
+            const may = stage === 'draining' ? 'd' : 'w'
+            socket.write(`${may}${LOADS[this.load]}`)
+          }
           this.#scheduler.add((ticket = { ...report, onTurn }))
         }
         this.#settle()
@@ -81,6 +96,11 @@ export class Leadership {
   #settle(): void {
     if (this.#server.listening && monotonicMs() >= this.#decidesFromMs) this.#scheduler.settle()
   }
+}
+
+/** How many composers share the node, as a leader's bytes to a follower have it. */
+export function loadOf(bytes: string): Load {
+  return bytes.includes(LOADS.storm) ? 'storm' : bytes.includes(LOADS.high) ? 'high' : 'low'
 }
 
 /** What a follower sends when it connects and at each change of its stage. */

@@ -1,9 +1,9 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { once } from 'node:events'
-import { createConnection, createServer } from 'node:net'
+import { createConnection, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Scheduler } from '@core-dump-handler/capture'
+import { type Load, Scheduler } from '@core-dump-handler/capture'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import { describe, expect } from 'vitest'
 import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
@@ -15,7 +15,7 @@ import {
   startComposer,
   test,
 } from '@core-dump-handler/testing/composer/run-composer'
-import { Leadership } from './leadership.ts'
+import { formatReport, Leadership, loadOf } from './leadership.ts'
 import { listenAs, removeStale, socketPath } from './sockets.ts'
 
 const CORE = elfCore(500_000)
@@ -188,6 +188,28 @@ describe('crashes of several workloads', () => {
 })
 
 describe('Leadership', () => {
+  test('passes the load on to a follower with its turn', async ({ dir }) => {
+    const server = await listenAs(dir, 1)
+    if (server === undefined) throw new Error('the name is taken')
+    const leadership = new Leadership(server, socketPath(dir, 1), new Scheduler(1))
+    const turns: [number, Load][] = []
+    const followers: Socket[] = []
+    for (let n = 0; n < 6; n++) {
+      const socket = createConnection(socketPath(dir, 1))
+      socket.on('data', (bytes) => turns.push([n, loadOf(bytes.toString())]))
+      socket.write(formatReport({ stage: 'drained', arrivedMs: n, scope: 'a', onTurn: () => {} }))
+      followers.push(socket)
+      await until(async () => leadership.followers === n + 1)
+    }
+    for (const [n, socket] of followers.entries()) {
+      await until(async () => turns.length === n + 1)
+      socket.destroy()
+    }
+    expect(turns.map(([n]) => n)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(turns.map(([, load]) => load).slice(1)).toEqual(['storm', 'high', 'high', 'high', 'low'])
+    leadership.close()
+  })
+
   test('C13: closing twice does not remove the socket of the next leader', async ({ dir }) => {
     const lead = async (): Promise<Leadership> => {
       const server = await listenAs(dir, 1)

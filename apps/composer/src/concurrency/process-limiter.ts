@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   errorMessage,
   type Limiter,
+  type Load,
   monotonicMs,
   Scheduler,
   type Slot,
@@ -12,7 +13,7 @@ import {
   type Ticket,
   waitForTurn,
 } from '@core-dump-handler/capture'
-import { formatReport, Leadership } from './leadership.ts'
+import { formatReport, Leadership, loadOf } from './leadership.ts'
 import { connectToLeader, listenAs, removeStale, socketPath } from './sockets.ts'
 
 // no composer waits for ever: then it goes on, whatever the others do
@@ -65,6 +66,7 @@ class Member implements Slot {
   #connection: Socket | undefined
   #released = false
   #failed = false
+  #load: Load = 'low'
 
   constructor(options: ProcessLimiterOptions, request: SlotRequest) {
     this.#directory = join(options.home, 'gate')
@@ -104,13 +106,14 @@ class Member implements Slot {
     this.#report(stage)
   }
 
-  async drained(): Promise<void> {
+  async drained(): Promise<Load> {
     if (!this.#request.released) {
       this.#turn = Promise.withResolvers()
       this.#report('drained')
     }
     if (this.#failed || this.#leadership?.followers === 0) this.#options.onDrainedAlone()
     await this.turn('writing')
+    return this.#leadership?.load ?? this.#load
   }
 
   release(): void {
@@ -130,7 +133,9 @@ class Member implements Slot {
     socket.on('data', (bytes) => {
       // `d`: it may drain, `w`: it may write
       const expected = this.#ticket.stage === 'queued' ? 'd' : 'w'
-      if (bytes.toString('latin1').includes(expected)) this.#turn.resolve()
+      const text = bytes.toString('latin1')
+      this.#load = loadOf(text)
+      if (text.includes(expected)) this.#turn.resolve()
     })
     socket.on('error', () => {})
     socket.on('close', () => {

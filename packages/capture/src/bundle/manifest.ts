@@ -10,7 +10,15 @@ import { type Crash, executableOf } from '../crash.ts'
 
 export type ManifestParts = Pick<
   BundleManifest,
-  'uuid' | 'composer' | 'identity' | 'core' | 'timings' | 'problems'
+  | 'uuid'
+  | 'composer'
+  | 'identity'
+  | 'core'
+  | 'fingerprint'
+  | 'topFrame'
+  | 'reportSkipped'
+  | 'timings'
+  | 'problems'
 > & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
 
 /** The text of `<name>-manifest.json`. */

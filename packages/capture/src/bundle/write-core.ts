@@ -9,6 +9,7 @@ import {
 import type { CaptureContext } from '../context.ts'
 import type { CoreSource } from '../core-source.ts'
 import type { RecordDecision } from '../decide/select.ts'
+import type { ReportTask } from '../report/report-task.ts'
 import type { ComposerSettings } from '../settings/schema.ts'
 import { errorMessage } from '../text.ts'
 import { checkSize, CoreRejected, SpaceWatch } from './disk-limits.ts'
@@ -38,6 +39,7 @@ export async function writeCore(
   { name, zip, part }: Bundle,
   source: CoreSource,
   context: CaptureContext,
+  report: ReportTask,
 ): Promise<WrittenCore> {
   const { settings, stop, warnings, koffiPath, onProgress } = context
   const full = new AbortController()
@@ -54,6 +56,7 @@ export async function writeCore(
       ...(koffiPath !== undefined && { koffiPath }),
       mayStore: () => space.hasSpace,
       signal: AbortSignal.any([stop.signal, full.signal]),
+      onData: report.onData,
       onRelease: () => source.markReleased(),
       ...(settings.maxCoreBytes > 0 && { maxBytes: settings.maxCoreBytes }),
       onProgress: (progress) => {
@@ -76,6 +79,7 @@ export async function writeCore(
   } catch (error) {
     if (error instanceof Error && error.cause instanceof CoreRejected) {
       const reason = errorMessage(error.cause)
+      await report.readRest()
       return rejectCore({ take: 'record', code: 'CORE_OVERSIZED', reason }, source, context)
     }
     // not even its beginning found room: what remains is the record with the reason

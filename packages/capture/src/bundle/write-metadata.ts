@@ -3,6 +3,7 @@ import type { ContainerDetails, LookupResult, ProcessSnapshot } from '@core-dump
 import type { CaptureContext } from '../context.ts'
 import type { CoreSource } from '../core-source.ts'
 import type { Crash } from '../crash.ts'
+import type { CrashReport } from '../report/analyze-crash.ts'
 import type { DeferredLookup } from '../lookup/deferred-lookup.ts'
 import { errorMessage } from '../text.ts'
 import { within } from '../within.ts'
@@ -16,10 +17,11 @@ export interface Metadata {
   readonly lookup: DeferredLookup
   readonly core: ManifestCore
   readonly source: CoreSource
+  readonly report: CrashReport
 }
 
 /**
- * The entries of v9 in its order, the files of the crashed process, the manifest last. An entry
+ * The entries of v9 in its order, the files of the crashed process, the report, the manifest last. An entry
  * that fails costs only itself; rejects when it is the manifest.
  */
 export async function writeMetadata(
@@ -27,7 +29,7 @@ export async function writeMetadata(
   metadata: Metadata,
   context: CaptureContext,
 ): Promise<void> {
-  const { crash, found, snapshot, lookup, core, source } = metadata
+  const { crash, found, snapshot, lookup, core, source, report } = metadata
   const { settings, warnings, stop, version } = context
   const { uuid, name, zip } = bundle
   const add = async (suffix: string, data: Uint8Array | string): Promise<void> => {
@@ -53,6 +55,7 @@ export async function writeMetadata(
     }
   }
   for (const [file, bytes] of snapshot?.files ?? []) await add(processEntry(file), bytes)
+  for (const [suffix, data] of report.entries) await add(suffix, data)
 
   if (stop.cause) warnings.add(stop.cause.code, stop.cause.message)
   bundle.freeReserve()
@@ -63,6 +66,7 @@ export async function writeMetadata(
     snapshot,
     identity: found.identity,
     core,
+    ...report.manifest,
     timings: { heldMs: source.heldMs, lookupMs: lookup.tookMs, totalMs: source.elapsedMs },
     problems: warnings.list,
   })

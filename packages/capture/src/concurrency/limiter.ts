@@ -2,7 +2,7 @@ import type { StopSignal } from '../stop-signal.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import type { Warnings } from '../warnings.ts'
 import { within } from '../within.ts'
-import { Scheduler, type Stage, type Ticket } from './scheduler.ts'
+import { type Load, Scheduler, type Stage, type Ticket } from './scheduler.ts'
 
 /** A capture that asks for a slot. */
 export interface SlotRequest {
@@ -16,8 +16,8 @@ export interface SlotRequest {
 
 /** The right to drain a core, then to write its metadata. */
 export interface Slot {
-  /** The process is released; resolves when the metadata may be written. */
-  drained(): Promise<void>
+  /** The process is released; resolves when the metadata may be written, with how many others there are. */
+  drained(): Promise<Load>
   /** The capture is over. Idempotent. */
   release(): void
 }
@@ -80,6 +80,7 @@ export function createLimiter({ limit = 8, maxWaitMs = 60_000 }: LimiterOptions 
           settle()
         }
         await wait('writing')
+        return scheduler.load
       },
       release() {
         scheduler.remove(ticket)

@@ -111,3 +111,17 @@ describe('Scheduler', () => {
     expect(draining().at(-1)).toBe('b1')
   })
 })
+
+describe('the load of a scheduler', () => {
+  it('is low up to its limit, high up to four times as many captures, then a storm', () => {
+    const loads = Array.from({ length: 10 }, (_, index) => {
+      const real = new Scheduler(2)
+      for (let n = 0; n <= index; n++) {
+        real.add({ scope: 'a', arrivedMs: n, stage: 'queued', onTurn: () => {} })
+      }
+      return real.load
+    })
+    const high = Array.from({ length: 6 }, () => 'high')
+    expect(loads).toEqual(['low', 'low', ...high, 'storm', 'storm'])
+  })
+})

@@ -6,6 +6,9 @@ import { monotonicMs } from '../system/monotonic-ms.ts'
  */
 export type Stage = 'queued' | 'draining' | 'drained' | 'writing'
 
+/** How many captures share the node: up to the limit, up to four times as many, more. */
+export type Load = 'low' | 'high' | 'storm'
+
 /** One capture that shares the node with others. */
 export interface Ticket {
   /** Whom fairness is for, such as a pod's uid. */
@@ -19,7 +22,7 @@ export interface Ticket {
 
 /** After this time a drain counts no longer for other scopes: they must not wait for a slow core. */
 const SLOW_DRAIN_MS = 2000
-/** Times the limit: drains of all scopes, slow ones included. */
+/** Times the limit: drains of all scopes, slow ones included; with more captures there is a storm. */
 const MAX_SLOW = 4
 /** A capture that has drained has grown: with so many of them, the next one of their scopes waits. */
 const BACKLOG = 16
@@ -40,6 +43,11 @@ export class Scheduler {
 
   get size(): number {
     return this.#tickets.size
+  }
+
+  get load(): Load {
+    if (this.size <= this.#limit) return 'low'
+    return this.size <= this.#limit * MAX_SLOW ? 'high' : 'storm'
   }
 
   add(ticket: Ticket): void {

@@ -107,6 +107,10 @@ const FIELDS = {
   rateWindowSeconds: setting('RATE_WINDOW_SECONDS', '600', integer(1, DAY_MS / 1000)),
   /** Cores that are drained at the same time, other crashes wait; 0: one per CPU, at least 8. */
   concurrentDrains: setting('CONCURRENT_DRAINS', '0', integer(0, 1024)),
+  /** Stacks of all threads, of the one that crashed, or none. */
+  report: setting('REPORT', 'full', oneOf('full', 'crash', 'off')),
+  /** Whether the stacks in use are kept for a debugger; not with REPORT=off. */
+  minicore: setting('MINICORE', 'true', bool),
   /** Where the `/proc` of the host is. */
   procRoot: setting('OVERRIDE_PROC_FOLDER_PATH', '/proc', path),
 }

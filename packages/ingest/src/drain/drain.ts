@@ -70,6 +70,7 @@ export async function drain(
     const read = await readAll(blocks, {
       maxBytes,
       signal: options.signal,
+      onData: options.onData,
       onBlock: (block) => encoder.push(block),
       onBytes: report,
     })

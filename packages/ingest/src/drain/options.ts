@@ -80,6 +80,11 @@ export interface DrainOptions {
   readonly mtime?: Date
   /** Ends the reading; the bytes read so far become a valid entry with `complete: false`. */
   readonly signal?: AbortSignal
+  /**
+   * Called with the bytes of the source in their order, also with those beyond `maxBytes` that were read
+   * already; they are valid until it returns, or its promise settles, which is waited for. Must not throw or reject.
+   */
+  readonly onData?: (bytes: Buffer) => Promise<void> | undefined
   /** Called at most ten times a second. */
   readonly onProgress?: (progress: DrainProgress) => void
   /** Called once, when the source is closed: the kernel no longer holds the crashed process. */

@@ -6,6 +6,7 @@ import type { BlockSource } from './source/block-source.ts'
 export interface ReadAllOptions {
   readonly maxBytes: number
   readonly signal: AbortSignal | undefined
+  readonly onData: ((bytes: Buffer) => Promise<void> | undefined) | undefined
   /** Must release each block. */
   readonly onBlock: (block: Block) => void
   /** Called after each block. */
@@ -14,7 +15,7 @@ export interface ReadAllOptions {
 
 /** Reads until the end, the limit, the signal or a failure, and closes the source. */
 export async function readAll(source: BlockSource, options: ReadAllOptions): Promise<Ending> {
-  const { maxBytes, signal, onBlock, onBytes } = options
+  const { maxBytes, signal, onData, onBlock, onBytes } = options
   const elf = new ElfMeter()
   let bytes = 0
   let stopped: Ending['stopped']
@@ -27,6 +28,8 @@ export async function readAll(source: BlockSource, options: ReadAllOptions): Pro
   signal?.addEventListener('abort', abort, { once: true })
   try {
     for (let block = await source.next(); block !== undefined; block = await source.next()) {
+      const taken = onData?.(block.buffer.subarray(0, block.length))
+      if (taken !== undefined) await taken
       const room = maxBytes - bytes
       if (block.length > room) {
         block.length = room

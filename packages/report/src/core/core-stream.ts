@@ -53,6 +53,11 @@ export class CoreStream {
     this.#position += rest.length
   }
 
+  /** Headers and notes have been read: what follows is memory. */
+  get isHeadDone(): boolean {
+    return this.#head.isDone
+  }
+
   /** Undefined when the stream is no ELF core. */
   facts(): CoreFacts | undefined {
     return this.#facts ?? this.#head.facts()

@@ -121,8 +121,38 @@ export function planFirstPages({ mappings, segments }: CoreFacts): Window[] {
 }
 
 /**
- * Copies the stacks of all threads, first pages of modules, and what a signal handler on a stack of its own interrupted.
- * `memory` is `/proc/<pid>/mem` of the process while it is kept, or a core file.
+ * The ranges of memory to keep, one after the other: the stacks of all threads, first pages of modules, and
+ * what a signal handler on a stack of its own interrupted. Each is answered with its bytes.
+ */
+export function* requestWindows(
+  facts: CoreFacts,
+  limits: WindowLimits = WINDOW_LIMITS,
+): Generator<Window, void, Buffer> {
+  const architecture = architectureOf(facts)
+  if (architecture === undefined) return
+  const kept: Window[] = []
+  let total = 0
+  function* request(window: Window): Generator<Window, Buffer, Buffer> {
+    const bytes = yield window
+    if (bytes.length > 0) kept.push({ start: window.start, length: bytes.length })
+    total += bytes.length
+    return bytes
+  }
+  for (const window of planWindows(facts, architecture, limits)) {
+    const bytes = yield* request(window)
+    const sp = architecture.interruptedStackPointer(bytes.subarray(0, SIGNAL_SEARCH_BYTES))
+    if (sp === undefined) continue
+    if (kept.some(({ start, length }) => sp >= start && sp + 8 <= start + length)) continue
+    const share = Math.min(limits.crashBytes / 4, limits.totalBytes - total)
+    if (share < MIN_SHARE_BYTES) continue
+    for (const more of windowsFrom(facts, sp, share, limits.outerBytes)) yield* request(more)
+  }
+  for (const page of planFirstPages(facts)) yield* request(page)
+}
+
+/**
+ * Copies what `requestWindows` asks for. `memory` is `/proc/<pid>/mem` of the process while it is kept, or
+ * a core file.
  */
 export function readWindows(
   facts: CoreFacts,
@@ -130,20 +160,12 @@ export function readWindows(
   limits: WindowLimits = WINDOW_LIMITS,
 ): WindowMemory {
   const kept = new WindowMemory()
-  const architecture = architectureOf(facts)
-  if (architecture === undefined) return kept
-  const copy = ({ start, length }: Window): Buffer => {
+  const requests = requestWindows(facts, limits)
+  for (let next = requests.next(); next.done !== true;) {
+    const { start, length } = next.value
     const bytes = memory.read(start, length)
     if (bytes.length > 0) kept.add(start, bytes)
-    return bytes
+    next = requests.next(bytes)
   }
-  for (const window of planWindows(facts, architecture, limits)) {
-    const sp = architecture.interruptedStackPointer(copy(window).subarray(0, SIGNAL_SEARCH_BYTES))
-    if (sp === undefined || kept.read(sp, 8).length === 8) continue
-    const share = Math.min(limits.crashBytes / 4, limits.totalBytes - kept.bytes)
-    if (share < MIN_SHARE_BYTES) continue
-    for (const more of windowsFrom(facts, sp, share, limits.outerBytes)) copy(more)
-  }
-  planFirstPages(facts).forEach(copy)
   return kept
 }

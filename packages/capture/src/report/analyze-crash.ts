@@ -1,0 +1,92 @@
+import { setImmediate } from 'node:timers'
+import { ENTRY, type BundleManifest } from '@core-dump-handler/bundle'
+import {
+  CrashAnalysis,
+  createMinicore,
+  createReport,
+  formatReport,
+  topFrame,
+} from '@core-dump-handler/report'
+import type { HeldProcess } from './held-process.ts'
+import { findLocalFiles } from './local-files.ts'
+import type { StackCapture } from './stack-capture.ts'
+
+/** `full`: all threads, `crash`: the one that crashed, `notes`: registers and modules. */
+export type ReportLevel = 'full' | 'crash' | 'notes'
+
+export interface ReportOptions {
+  readonly level: ReportLevel
+  /** Why it is not all that the settings allow, in sentences. */
+  readonly skipped: readonly string[]
+  readonly minicore: boolean
+}
+
+/** The entries of a report, and what the manifest has of it. */
+export interface CrashReport {
+  /** Ends of names, and contents. */
+  readonly entries: readonly (readonly [suffix: string, data: Buffer | string])[]
+  readonly manifest: Pick<BundleManifest, 'fingerprint' | 'topFrame' | 'reportSkipped'>
+}
+
+const BUDGET_MS = 2000
+/** Of those in the manifest; the report has all. */
+const MAX_SENTENCES = 20
+const MAX_SENTENCE = 500
+
+/** Unwinds, names and formats; at most 2 s, in steps between which other work goes on. */
+export async function analyzeCrash(
+  capture: StackCapture,
+  held: HeldProcess | undefined,
+  { level, skipped, minicore: wantsMinicore }: ReportOptions,
+): Promise<CrashReport> {
+  const { facts } = capture
+  if (facts === undefined || facts.threads.length === 0) {
+    const why = 'report: the core has no registers that could be read'
+    return { entries: [], manifest: { reportSkipped: [why] } }
+  }
+  const isLocal = await findLocalFiles(held)
+  const analysis = new CrashAnalysis({
+    facts,
+    memory: capture.memory,
+    openModule: (_, { start }) => {
+      const file = held?.fileAt(start)
+      return file !== undefined && isLocal(file) ? file.fd : undefined
+    },
+    budget: { timeoutMs: BUDGET_MS },
+  })
+  if (level !== 'notes') {
+    analysis.unwindCrashingThread()
+    await otherWork()
+  }
+  if (level === 'full') {
+    analysis.unwindAllThreads()
+    await otherWork()
+  }
+  if (level !== 'notes') {
+    analysis.nameFrames()
+    await otherWork()
+  }
+  const report = createReport(analysis, skipped)
+  const entries: [string, Buffer | string][] = [
+    [ENTRY.report, JSON.stringify(report)],
+    [ENTRY.reportText, formatReport(report)],
+  ]
+  await otherWork()
+  const minicore = wantsMinicore && level !== 'notes' ? createMinicore(analysis) : undefined
+  if (minicore !== undefined) entries.push([ENTRY.minicore, minicore])
+  const { id, family } = report.fingerprint
+  const first = topFrame(report)
+  const left = report.skipped.slice(0, MAX_SENTENCES).map((text) => text.slice(0, MAX_SENTENCE))
+  return {
+    entries,
+    manifest: {
+      ...(level !== 'notes' && { fingerprint: { id, family } }),
+      ...(first !== undefined && { topFrame: first }),
+      ...(left.length > 0 && { reportSkipped: left }),
+    },
+  }
+}
+
+function otherWork(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
