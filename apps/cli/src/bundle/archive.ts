@@ -13,13 +13,6 @@ import { escapeName, show } from '../output/escape.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { RangeReader } from './range-reader.ts'
 
-/** Ends of the names of the entries with the report. */
-export const REPORT_ENTRY = {
-  json: '-report.json',
-  text: '-report.txt',
-  minicore: '-mini.core',
-} as const
-
 const MAX_ENTRIES = 1000
 /** Compression methods, APPNOTE 4.4.5. */
 const METHOD = { store: 0, deflate: 8, zstd: 93 } as const

@@ -1,8 +1,8 @@
+import { ENTRY } from '@core-dump-handler/bundle'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Arguments } from '../arguments/parse-arguments.ts'
-import { REPORT_ENTRY } from '../bundle/archive.ts'
 import { findBundle } from '../bundle/find-bundle.ts'
 import { BinaryCache } from '../debug/binary-cache.ts'
 import {
@@ -64,7 +64,7 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     throw new CliError('USAGE', 'Expected --mini or --core, and got both')
   }
   const bundle = await findBundle(store, args.name('ID'))
-  const hasMinicore = bundle.archive.entry(REPORT_ENTRY.minicore) !== undefined
+  const hasMinicore = bundle.archive.entry(ENTRY.minicore) !== undefined
   const isMini = args.flag('mini') || (hasMinicore && !args.flag('core'))
   const cacheDirectory = cachePath(env)
   const coreDirectory = join(cacheDirectory, 'cores')

@@ -1,8 +1,9 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { ENTRY } from '@core-dump-handler/bundle'
 import { safeName } from '@core-dump-handler/bundle'
 import type { Entry } from 'yauzl'
-import { baseName, REPORT_ENTRY, type Archive } from '../bundle/archive.ts'
+import { baseName, type Archive } from '../bundle/archive.ts'
 import { coreEntry } from '../bundle/core-entry.ts'
 import { download, downloadedBytes } from '../bundle/download.ts'
 import { fetchEntry } from '../bundle/fetch-entry.ts'
@@ -68,9 +69,9 @@ export async function fetchCore(
   isMini: boolean,
   output: Output,
 ): Promise<string> {
-  const entry = isMini ? archive.entry(REPORT_ENTRY.minicore) : coreEntry(archive, manifest)
+  const entry = isMini ? archive.entry(ENTRY.minicore) : coreEntry(archive, manifest)
   if (entry === undefined) throw missing(archive, isMini, manifest?.core.reason)
-  const file = `${fileName(archive)}${isMini ? REPORT_ENTRY.minicore : '.core'}`
+  const file = `${fileName(archive)}${isMini ? ENTRY.minicore : '.core'}`
   const path = join(directory, file)
   const progress = await startProgress(output, file, entry, path)
   await fetchEntry({ store, archive, entry, path, onBytes: (bytes) => progress.add(bytes) })

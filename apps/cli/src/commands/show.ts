@@ -1,5 +1,5 @@
+import { ENTRY } from '@core-dump-handler/bundle'
 import { containerEntry, type BundleManifest } from '@core-dump-handler/bundle'
-import { REPORT_ENTRY } from '../bundle/archive.ts'
 import { findBundle } from '../bundle/find-bundle.ts'
 import type { BundleSummary } from '../bundle/bundle-summary.ts'
 import type { BundleFile } from '../bundle/open-bundle.ts'
@@ -43,12 +43,12 @@ ${LOCATION_HELP}
       const bundle = await findBundle(store, id)
       const log = await readLog(bundle, output)
       if (args.flag('json')) {
-        const text = await bundle.archive.text(REPORT_ENTRY.json, MAX_REPORT_BYTES)
+        const text = await bundle.archive.text(ENTRY.report, MAX_REPORT_BYTES)
         const report = text === undefined ? undefined : parseReport(text, output)
         output.json({ summary: bundle.summary, manifest: bundle.manifest, report, log })
         return EXIT.ok
       }
-      const report = await bundle.archive.text(REPORT_ENTRY.text, MAX_REPORT_BYTES)
+      const report = await bundle.archive.text(ENTRY.reportText, MAX_REPORT_BYTES)
       printIdentity(output, bundle)
       output.print('')
       if (report === undefined) output.print(noReport(bundle.summary))

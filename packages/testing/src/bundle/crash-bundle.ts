@@ -33,47 +33,46 @@ export async function writeCrashBundle(
   const content = readFileSync(core)
   const { report, text, minicore } = analyzeCore(core)
   const { id, family } = report.fingerprint
-  const manifest = {
-    ...createManifest({
-      uuid,
-      composer: '0.1.0',
-      node: { hostname: 'node-1', kernel: '6.1.0' },
-      crash: {
-        time: '2026-11-30T12:38:26.000Z',
-        signal: report.crash.signal ?? 0,
-        signalName: report.crash.signalName ?? '',
-        comm: report.crash.comm ?? '',
-        exe,
-      },
-      identity: identity ?? {
-        status: 'verified',
-        namespace: 'shop',
-        pod: 'web-7d9f8b6c5d-x2k4p',
-        container: 'web',
-        image: 'registry.example/web:1',
-      },
-      core: {
-        entry: `${name}${ENTRY.core}`,
-        bytes: content.length,
-        expectedBytes: content.length,
-        crc32: crc32(content).toString(16).padStart(8, '0'),
-        complete,
-        ...(!complete && { reason: 'cut', reasonCode: 'CORE_CUT' }),
-      },
-      timings: { heldMs: 20, lookupMs: 3, totalMs: 40 },
-      problems,
-    }),
+  const topFrame = report.crashingThread?.frames[0]?.symbol ?? undefined
+  const manifest = createManifest({
+    uuid,
+    composer: '0.1.0',
+    node: { hostname: 'node-1', kernel: '6.1.0' },
+    crash: {
+      time: '2026-11-30T12:38:26.000Z',
+      signal: report.crash.signal ?? 0,
+      signalName: report.crash.signalName ?? '',
+      comm: report.crash.comm ?? '',
+      exe,
+    },
+    identity: identity ?? {
+      status: 'verified',
+      namespace: 'shop',
+      pod: 'web-7d9f8b6c5d-x2k4p',
+      container: 'web',
+      image: 'registry.example/web:1',
+    },
+    core: {
+      entry: `${name}${ENTRY.core}`,
+      bytes: content.length,
+      expectedBytes: content.length,
+      crc32: crc32(content).toString(16).padStart(8, '0'),
+      complete,
+      ...(!complete && { reason: 'cut', reasonCode: 'CORE_CUT' }),
+    },
+    timings: { heldMs: 20, lookupMs: 3, totalMs: 40 },
+    problems,
     fingerprint: { id, family },
-    topFrame: report.crashingThread?.frames[0]?.symbol,
-  }
+    ...(topFrame !== undefined && { topFrame }),
+  })
   await using part = createPartFile(join(directory, bundleFileName(name)))
   const zip = new ZipWriter(part)
   await zip.add(`${name}${ENTRY.dumpInfo}`, '{}')
   await zip.add(`${name}${ENTRY.core}`, content)
   await zip.add(`${name}${containerEntry(0).log}`, log ?? 'started\n')
-  await zip.add(`${name}-report.json`, JSON.stringify(report))
-  await zip.add(`${name}-report.txt`, text)
-  await zip.add(`${name}-mini.core`, minicore)
+  await zip.add(`${name}${ENTRY.report}`, JSON.stringify(report))
+  await zip.add(`${name}${ENTRY.reportText}`, text)
+  await zip.add(`${name}${ENTRY.minicore}`, minicore)
   await zip.add(`${name}${ENTRY.manifest}`, formatManifest(manifest))
   await zip.finish()
   await part.publish()
