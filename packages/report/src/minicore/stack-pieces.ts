@@ -13,6 +13,9 @@ const BEHIND_OWN_BYTES = 128
 /** Of a thread's own stack, where no caller was found. */
 const UNKNOWN_BYTES = 8192
 const MAX_RANGE_BYTES = 512 * 1024
+/** Smaller numbers may be kept: they hold at most one character of a text. */
+const MAX_SMALL_NUMBER = 4095
+const WORD_BYTES = 8
 
 /** The memory of a thread's frames, and nothing of what lies behind them: a goroutine's stack lies in the heap. */
 export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
@@ -29,6 +32,7 @@ export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
     const bytes = Buffer.from(memory.read(piece.start, piece.end - piece.start))
     if (bytes.length === 0) return []
     blankVectorRegisters(analysis, stack, piece.start, bytes)
+    if (!piece.isOwn) blankData(analysis, stack, bytes)
     return [{ vaddr: piece.start, bytes, flags: piece.flags }]
   })
 }
@@ -42,7 +46,7 @@ function pieceOf(
   architecture: Architecture,
   thread: ThreadFacts,
   range: UsedRange,
-): { start: number; end: number; flags: number } | undefined {
+): { start: number; end: number; flags: number; isOwn: boolean } | undefined {
   const { facts } = analysis
   const segment = facts.segments.findWritable(range.start + RED_ZONE_BYTES, OVERFLOW_BYTES)
   if (segment === undefined) return undefined
@@ -52,7 +56,7 @@ function pieceOf(
   const isUnknown = range.end <= range.start + RED_ZONE_BYTES
   const behind = isOwn ? (isUnknown ? UNKNOWN_BYTES : BEHIND_OWN_BYTES) : BEHIND_BYTES
   const end = Math.min(top, (isOwn ? range.end : range.sureEnd) + behind, start + MAX_RANGE_BYTES)
-  return end > start ? { start, end, flags: segment.flags } : undefined
+  return end > start ? { start, end, flags: segment.flags, isOwn } : undefined
 }
 
 /** The segment is a stack and nothing else: it has the program's arguments, or a guard below and the thread's storage. */
@@ -67,6 +71,21 @@ function isOwnStack(
   if (has(facts.auxv.get(AT.RANDOM))) return true
   const below = facts.segments.findBelow(segment.vaddr)
   return below !== undefined && (below.flags & 7) === 0 && has(architecture.threadPointer(thread))
+}
+
+/**
+ * A stack that lies in the heap, as of a goroutine, was other memory before, of which frames keep what they
+ * have not overwritten. Only addresses, small numbers and the registers of frames remain: enough to unwind.
+ */
+function blankData({ facts }: CrashAnalysis, stack: Stack | undefined, bytes: Buffer): void {
+  const registers = new Set(stack?.frames.flatMap(({ pc, sp }) => [pc, sp]))
+  for (let at = 0; at + WORD_BYTES <= bytes.length; at += WORD_BYTES) {
+    const word = Number(bytes.readBigUInt64LE(at))
+    const isKept =
+      word <= MAX_SMALL_NUMBER || registers.has(word) || facts.segments.find(word) !== undefined
+    if (!isKept) bytes.fill(0, at, at + WORD_BYTES)
+  }
+  bytes.fill(0, bytes.length - (bytes.length % WORD_BYTES))
 }
 
 /** The kernel saves them on the stack of a signal handler, and they hold strings that were copied last. */
