@@ -7,9 +7,8 @@ import type { Architecture } from '../unwind/architecture.ts'
 import type { Stack, UsedRange } from '../unwind/frame.ts'
 import type { Piece } from './piece.ts'
 
-/** Behind the last frame, for debuggers that look whether there is one more; Go leaves 32 bytes there. */
-const BEHIND_BYTES = 16
-const BEHIND_OWN_BYTES = 128
+/** Behind the last frame, for debuggers that look whether there is one more. */
+const BEHIND_BYTES = 128
 /** Of a thread's own stack, where no caller was found. */
 const UNKNOWN_BYTES = 8192
 const MAX_RANGE_BYTES = 512 * 1024
@@ -38,7 +37,7 @@ export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
 }
 
 function emptyRange(sp: number): UsedRange {
-  return { start: sp - RED_ZONE_BYTES, sureEnd: sp, end: sp }
+  return { start: sp - RED_ZONE_BYTES, end: sp }
 }
 
 function pieceOf(
@@ -54,14 +53,17 @@ function pieceOf(
   const top = stackTop(facts, segment)
   const start = Math.max(segment.vaddr, Math.floor(range.start / 16) * 16)
   const isUnknown = range.end <= range.start + RED_ZONE_BYTES
-  const behind = isOwn ? (isUnknown ? UNKNOWN_BYTES : BEHIND_OWN_BYTES) : BEHIND_BYTES
-  const end = Math.min(top, (isOwn ? range.end : range.sureEnd) + behind, start + MAX_RANGE_BYTES)
+  const behind = isOwn && isUnknown ? UNKNOWN_BYTES : BEHIND_BYTES
+  const end = Math.min(top, range.end + behind, start + MAX_RANGE_BYTES)
   return end > start ? { start, end, flags: segment.flags, isOwn } : undefined
 }
 
-/** The segment is a stack and nothing else: it has the program's arguments, or a guard below and the thread's storage. */
+/**
+ * The segment is a stack and nothing else: it has the program's arguments, or a guard below and the thread's
+ * storage. Go keeps both in its heap.
+ */
 function isOwnStack(
-  { facts }: CrashAnalysis,
+  { executable, facts }: CrashAnalysis,
   architecture: Architecture,
   thread: ThreadFacts,
   segment: Segment,
@@ -69,6 +71,7 @@ function isOwnStack(
   const has = (address: number | undefined): boolean =>
     address !== undefined && address >= segment.vaddr && address <= segment.vaddr + segment.memsz
   if (has(facts.auxv.get(AT.RANDOM))) return true
+  if (executable?.go !== undefined) return false
   const below = facts.segments.findBelow(segment.vaddr)
   return below !== undefined && (below.flags & 7) === 0 && has(architecture.threadPointer(thread))
 }

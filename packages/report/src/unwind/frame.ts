@@ -37,8 +37,7 @@ export interface Stack {
 /** A part of a stack, from the stack pointer of its innermost frame on. */
 export interface UsedRange {
   readonly start: number
-  /** Behind the last frame that was not guessed, and behind the last one. */
-  readonly sureEnd: number
+  /** Behind the last frame. */
   readonly end: number
 }
 

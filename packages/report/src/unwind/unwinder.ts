@@ -175,7 +175,7 @@ class Walk {
   readonly #outer: Frame[] = []
   readonly used: UsedRange[] = []
   #trust: Step['trust'] = 'context'
-  #range: { start: number; sureEnd: number; end: number; isSure: boolean }
+  #range: { readonly start: number; end: number }
   length = 0
   guesses = 0
   floor: number
@@ -216,10 +216,7 @@ class Walk {
     // what the kernel saved is above the stack pointer of the trampoline
     if (step.trust === 'signal') this.#extend(this.#last + signalFrameBytes)
     this.#last = step.floor
-    if (step.trust === 'scan') {
-      this.isSure = false
-      this.#range.isSure = false
-    }
+    if (step.trust === 'scan') this.isSure = false
     if (step.changesStack) {
       this.close()
       this.#range = rangeFrom(step.floor)
@@ -230,12 +227,11 @@ class Walk {
 
   #extend(end: number): void {
     this.#range.end = end
-    if (this.#range.isSure) this.#range.sureEnd = end
   }
 
   close(): void {
-    const { start, sureEnd, end } = this.#range
-    if (!Number.isNaN(start)) this.used.push({ start, sureEnd, end })
+    const { start, end } = this.#range
+    if (!Number.isNaN(start)) this.used.push({ start, end })
   }
 
   outermost(): readonly Frame[] {
@@ -243,13 +239,8 @@ class Walk {
   }
 }
 
-function rangeFrom(floor: number): {
-  start: number
-  sureEnd: number
-  end: number
-  isSure: boolean
-} {
-  return { start: floor - RED_ZONE_BYTES, sureEnd: floor, end: floor, isSure: true }
+function rangeFrom(floor: number): UsedRange {
+  return { start: floor - RED_ZONE_BYTES, end: floor }
 }
 
 function assemble(tid: number, walk: Walk, outer: Walk | undefined): Stack {
