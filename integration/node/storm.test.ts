@@ -70,7 +70,7 @@ realParts('many crashes', () => {
     expect(cores).toHaveLength(3)
     expect(reasons.toSorted()).toEqual([
       // `remove` closes the window before its time
-      expect.stringMatching(/^4 more crashes of this workload were not taken/),
+      expect.stringMatching(/^4 more crashes of this workload were not kept/),
       expect.stringMatching(/^Crash 4 of this workload within 86400 s/),
     ])
   })

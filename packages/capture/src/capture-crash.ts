@@ -33,14 +33,16 @@ export async function captureCrash(
     if (limited.take === 'nothing') return ignore(limited.reason, source, context)
     const wanted = limited.take === 'core' ? applyPolicy(crash, context) : limited
     const released = wanted.take !== 'core'
-    task = new ReportTask(crash, snapshot, source, context)
     if (released) {
+      task = new ReportTask(crash, snapshot, source, context)
       await task.readUnwanted()
       source.release()
     }
 
     // wait for a slot before anything more is loaded, then read what a small core has
     slot = await limiter.acquire({ ...context, scope: fairnessScope(workload, crash), released })
+    // not before: the threads that open files would be memory of each crash that waits
+    task ??= new ReportTask(crash, snapshot, source, context)
     await task.opened()
     if (!released) await source.open()
     const steps = await import('./capture-steps.ts')
