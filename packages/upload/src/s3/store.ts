@@ -132,7 +132,8 @@ export class Store {
 /** The same for every spelling of an endpoint: without scheme, default port and the slash at its end. */
 export function storeId(text: string): string {
   const [endpoint = '', bucket = ''] = text.split(' ')
-  if (!URL.canParse(endpoint)) return text
+  // `store.example:9000`, as this function returns it, would be a URL with the scheme `store.example`
+  if (!/^https?:\/\//i.test(endpoint) || !URL.canParse(endpoint)) return text
   const { host, pathname } = new URL(endpoint)
   const isAws = /^s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?$/.test(host)
   return `${isAws ? 'aws' : host}${pathname.replace(/\/+$/, '')} ${bucket}`
