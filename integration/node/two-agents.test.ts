@@ -41,7 +41,7 @@ realParts('two agents on one node', () => {
         const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
         expect([ready.status, await ready.text()]).toEqual([
           503,
-          expect.stringContaining('it holds `/proc/sys/kernel/core_pattern`'),
+          expect.stringContaining('it has locked `/proc/sys/kernel/core_pattern`'),
         ])
         expect(coreSysctls()['kernel.core_pattern']).toBe(pattern)
 
