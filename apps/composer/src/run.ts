@@ -7,12 +7,11 @@ import {
   DescriptorSource,
   Warnings,
 } from '@core-dump-handler/capture'
-import type { ComposerSettings } from '@core-dump-handler/capture/settings'
+import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
 import { crashOfArguments, numberAfter } from './arguments/crash.ts'
 import type { Arguments } from './arguments/parse.ts'
 import { ProcessLimiter } from './concurrency/process-limiter.ts'
 import { Log } from './log/log.ts'
-import { loadSettings } from './settings/load.ts'
 import { exit } from './shutdown/exit.ts'
 import { Stop } from './shutdown/stop.ts'
 import { lowerPriority, offerToOomKiller } from './system/priority.ts'

@@ -1,9 +1,17 @@
 import { closeSync } from 'node:fs'
+import type { ManifestEntry } from '@core-dump-handler/bundle'
 import { readAhead, type DrainSource, type ReadAhead } from '@core-dump-handler/ingest'
 import { monotonicMs } from './system/monotonic-ms.ts'
 
 /** Where a core comes from. While it is open, the kernel holds the crashed process. */
 export interface CoreSource {
+  /** How the kernel passes it, for the manifest. */
+  readonly entry: ManifestEntry
+  /**
+   * The core can still be rejected: nothing of it is copied before `open`, so that a crash may wait
+   * for a decision at no cost. A pipe is written to from the start.
+   */
+  readonly canReject: boolean
   /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. */
   open(): Promise<void>
   /** What `drain` reads; owned by it from then on. */
@@ -27,6 +35,8 @@ export interface DescriptorSourceOptions {
 
 /** The core on a pipe, a socket or a file that this process has open. */
 export class DescriptorSource implements CoreSource {
+  readonly entry = 'pipe'
+  readonly canReject = false
   readonly #fd: number
   readonly #onRelease: () => void
   readonly #elapsedMs: () => number

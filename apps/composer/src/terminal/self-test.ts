@@ -8,7 +8,7 @@ import {
   randomUuid,
   Warnings,
 } from '@core-dump-handler/capture'
-import { loadSettings } from '../settings/load.ts'
+import { loadSettings } from '@core-dump-handler/capture/settings'
 import { composerVersion } from '../system/version.ts'
 import { print } from './print.ts'
 

@@ -1,3 +1,4 @@
+import { hostname, release } from 'node:os'
 import {
   type BundleManifest,
   crashTime,
@@ -10,12 +11,17 @@ import { type Crash, executableOf } from '../crash.ts'
 
 export type ManifestParts = Pick<
   BundleManifest,
-  'uuid' | 'composer' | 'identity' | 'core' | 'timings' | 'problems'
-> & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
+  'uuid' | 'composer' | 'entry' | 'identity' | 'core' | 'timings' | 'problems'
+> & {
+  readonly crash: Crash
+  readonly snapshot: ProcessSnapshot | undefined
+  readonly nodeHostname: string | undefined
+}
 
 /** The text of `<name>-manifest.json`. */
-export function manifestText({ crash, snapshot, ...rest }: ManifestParts): string {
-  return formatManifest(createManifest({ ...rest, crash: manifestCrash(crash, snapshot) }))
+export function manifestText({ crash, snapshot, nodeHostname, ...rest }: ManifestParts): string {
+  const node = { hostname: nodeHostname ?? hostname(), kernel: release() }
+  return formatManifest(createManifest({ ...rest, node, crash: manifestCrash(crash, snapshot) }))
 }
 
 function manifestCrash(crash: Crash, snapshot: ProcessSnapshot | undefined): ManifestCrash {

@@ -86,7 +86,11 @@ export class DeferredLookup {
   #run(): Promise<Lookup> {
     if (!this.#lookup) {
       const startedMs = monotonicMs()
-      this.#lookup = loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context))
+      const { isolated, stop } = this.#context
+      this.#lookup =
+        isolated === undefined
+          ? loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context))
+          : Promise.resolve(isolated.lookup(this.#subject, stop))
       this.#result = this.#lookup
         .then(({ result }) => result)
         .finally(() => (this.#tookMs = monotonicMs() - startedMs))
