@@ -3,34 +3,10 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
-import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { expect, test } from 'vitest'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
-import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
+import { received } from '@core-dump-handler/testing/receiver/received'
 import { coreSockets } from './core-sockets.ts'
-
-/** A hung receiver holds every process of the machine that crashes: it never lives longer. */
-const DEADLINE_MS = 20_000
-
-/** A receiver whose socket is the pattern while `task` runs. */
-async function received(
-  env: Readonly<Record<string, string>>,
-  task: (receiver: TestReceiver) => Promise<void>,
-): Promise<TestReceiver> {
-  const receiver = new TestReceiver(env)
-  onTestFinished(() => receiver.dispose())
-  await receiver.start()
-  await withKernel(async () => {
-    const deadline = setTimeout(() => process.kill(receiver.daemon.pid, 'SIGKILL'), DEADLINE_MS)
-    try {
-      setCoreSysctl('kernel.core_pattern', receiver.pattern)
-      await task(receiver)
-    } finally {
-      clearTimeout(deadline)
-    }
-  })
-  return receiver
-}
 
 /** Crashes a program; resolves with its pid and how long it took to die. */
 async function crash(...args: string[]): Promise<{ pid: number; ms: number; signal: unknown }> {

@@ -33,6 +33,8 @@ const REQUEST_TIMEOUT_MS = 5000
 const RELEASE_MARGIN_MS = 5000
 /** Fewer would wait for each other, not for a CPU; more take memory. */
 const MIN_DRAINS = 3
+/** A crash that has drained is no process here: it takes kilobytes. */
+const BACKLOG = 512
 const LOOK_MS = 20
 
 export interface ReceiverOptions {
@@ -67,7 +69,7 @@ export class Receiver {
     const { settings } = this.#settings.current()
     options.log.level = settings.logLevel
     const limit = settings.concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
-    this.#limiter = createLimiter({ limit, maxWaitMs: settings.timeoutMs })
+    this.#limiter = createLimiter({ limit, backlog: BACKLOG, maxWaitMs: settings.timeoutMs })
   }
 
   /** Crashes that were accepted and are not bundles yet. */

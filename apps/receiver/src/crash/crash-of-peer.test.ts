@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { coreLimitOf, crashOfPeer, signalOf } from './crash-of-peer.ts'
 
+const line = (soft: string): string =>
+  `Limit  Soft\nMax core file size   ${soft}   unlimited bytes\n`
+
 describe('signalOf', () => {
   it('reads the signal from the last field, whatever the name of the process is', () => {
     const fields = Array.from({ length: 48 }, () => '0').join(' ')
@@ -14,8 +17,6 @@ describe('signalOf', () => {
 
 describe('coreLimitOf', () => {
   it('gives the soft limit as the kernel prints it for %c', () => {
-    const line = (soft: string): string =>
-      `Limit  Soft\nMax core file size   ${soft}   unlimited bytes\n`
     expect(coreLimitOf(line('0'))).toBe('0')
     expect(coreLimitOf(line('unlimited'))).toBe('18446744073709551615')
     expect(coreLimitOf('')).toBe('')

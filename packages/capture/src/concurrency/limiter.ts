@@ -31,6 +31,8 @@ export interface Limiter {
 export interface LimiterOptions {
   /** Cores that are drained at the same time, and metadata written. @default 8 */
   readonly limit?: number
+  /** Captures that have drained and are not written; with more of them the next one waits. @default 16 */
+  readonly backlog?: number
   /** No capture waits for a turn longer than this. @default 60000 */
   readonly maxWaitMs?: number
 }
@@ -50,8 +52,12 @@ export async function waitForTurn(
 }
 
 /** A limiter for the captures of one process. */
-export function createLimiter({ limit = 8, maxWaitMs = 60_000 }: LimiterOptions = {}): Limiter {
-  const scheduler = new Scheduler(limit)
+export function createLimiter({
+  limit = 8,
+  backlog,
+  maxWaitMs = 60_000,
+}: LimiterOptions = {}): Limiter {
+  const scheduler = new Scheduler(limit, backlog)
   let timer: NodeJS.Timeout | undefined
 
   function settle(): void {
