@@ -15,6 +15,7 @@ import { Log } from './log/log.ts'
 import { exit } from './shutdown/exit.ts'
 import { Stop } from './shutdown/stop.ts'
 import { lowerPriority, offerToOomKiller } from './system/priority.ts'
+import { switchPattern } from './system/switch-pattern.ts'
 import { composerVersion } from './system/version.ts'
 import { print } from './terminal/print.ts'
 import { openProgress } from './terminal/progress.ts'
@@ -57,8 +58,9 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   })
   const onDrainedAlone = (): void => void (byKernel && lowerPriority())
   const { concurrentDrains, timeoutMs } = settings
+  const crash = crashOfArguments(args, warnings)
   try {
-    const result = await captureCrash(crashOfArguments(args, warnings), source, {
+    const result = await captureCrash(crash, source, {
       settings,
       home,
       directory: outputDirectory(args, settings, byKernel, warnings),
@@ -73,6 +75,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
       onProgress: progress?.update,
       onPublished: () => stop.disarm(),
     })
+    if (byKernel && home !== undefined) switchPattern(home, crash.exeName, log)
     if (result.path !== undefined) print(1, `${result.path}\n`)
     return exitCodeOf(result, stop)
   } catch {

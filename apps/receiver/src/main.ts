@@ -5,6 +5,7 @@ import { AgentLink } from './link/agent-link.ts'
 import { fallBackToPipe } from './link/pipe-fallback.ts'
 import { Log } from './log.ts'
 import { Receiver } from './receiver.ts'
+import { openParts } from './system/open-parts.ts'
 import { receiverVersion } from './system/version.ts'
 import { startWatchdog } from './watchdog/watchdog.ts'
 
@@ -44,6 +45,7 @@ export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Prom
         active: receiver.active,
         captured: receiver.captured,
         stopping,
+        parts: receiver.active === 0 ? [] : openParts(),
       }),
       onLost: (pipePattern) => fallBackToPipe(receiver.path, pipePattern, sysctlRoot, log),
     })

@@ -5,7 +5,7 @@ const RECENT_MS = 150_000
 
 /** One condition of readiness. */
 export interface Check {
-  readonly name: 'node' | 'destination'
+  readonly name: 'node' | 'receiver' | 'destination'
   readonly ok: boolean
   /** In words for a person. */
   readonly detail: string
@@ -14,6 +14,7 @@ export interface Check {
 /** Ready: this node is prepared, and the destination, where one is used, has answered recently. */
 export class Readiness {
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
+  #receiver: Check | undefined
   #answeredMs: number | undefined
   #failure: string | undefined
   #refusal: { readonly file: string; readonly reason: string } | undefined
@@ -29,6 +30,11 @@ export class Readiness {
 
   nodeUnprepared(detail: string): void {
     this.#node = { name: 'node', ok: false, detail }
+  }
+
+  /** Which way crashes come; not ready where the receiver is required and not in use. */
+  receiverIs(ok: boolean, detail: string): void {
+    this.#receiver = { name: 'receiver', ok, detail }
   }
 
   destinationAnswered(): void {
@@ -51,7 +57,9 @@ export class Readiness {
   }
 
   checks(): readonly Check[] {
-    return this.#usesDestination ? [this.#node, this.#destination()] : [this.#node]
+    const receiver = this.#receiver === undefined ? [] : [this.#receiver]
+    const destination = this.#usesDestination ? [this.#destination()] : []
+    return [this.#node, ...receiver, ...destination]
   }
 
   #destination(): Check {

@@ -1,7 +1,9 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
 export const CORE_PATTERN = 'kernel.core_pattern'
+/** In HOST_DIR: where the receiver listens. */
+export const RECEIVER_SOCKET = 'receiver.sock'
 
 /**
  * In the order they are set, and restored from the end: a crash must find the limit together with the
@@ -22,8 +24,14 @@ export function sysctlValues(
   }
 }
 
+/** The pattern by which the kernel connects to the receiver, core(5). */
+export function socketPattern(hostDir: string): string {
+  return `@@${join(hostDir, RECEIVER_SOCKET)}`
+}
+
 /** HOST_DIR of the agent, of any version, that set this pattern; `undefined`: another program set it. */
 export function hostDirOf(pattern: string): string | undefined {
-  const program = /^\|(\/\S*\/cdc)(?=\s|$)/.exec(pattern)?.[1]
-  return program === undefined ? undefined : dirname(program)
+  const ours = /^\|(\/\S*\/cdc)(?=\s|$)|^@@(\/\S*\/receiver\.sock)$/.exec(pattern)
+  const path = ours?.[1] ?? ours?.[2]
+  return path === undefined ? undefined : dirname(path)
 }

@@ -6,7 +6,7 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { exists, missingFiles, wasRemoved } from './node-files.ts'
 import type { PreparedNode } from './prepare-node.ts'
-import { CORE_PATTERN, hostDirOf } from './sysctls.ts'
+import { CORE_PATTERN, hostDirOf, socketPattern } from './sysctls.ts'
 
 const LOOK_MS = 2000
 
@@ -54,7 +54,9 @@ export async function watchNode(
       }
     }
     for (const [key, expected] of Object.entries(sysctls)) {
-      const found = await readSysctl(key, { root }).catch(() => undefined)
+      const inForce = await readSysctl(key, { root }).catch(() => undefined)
+      const isReceiver = key === CORE_PATTERN && inForce === socketPattern(hostDir)
+      const found = isReceiver ? expected : inForce
       if (signal.aborted || found === undefined || found === known.get(key)) continue
       known.set(key, found)
       if (found !== expected) {

@@ -1,8 +1,8 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-/** As it is installed, as a person calls it, and from its sources. */
-const COMPOSER = /^(cdc|composer|core-dump-composer)(\.[cm]?[jt]s)?$/
+/** The composer as it is installed, as a person calls it, and from its sources; and the receiver. */
+const COMPOSER = /^(cdc|composer|core-dump-composer|receiver|core-dump-receiver)(\.[cm]?[jt]s)?$/
 /** Node and its options may precede it. */
 const INTERPRETER = /^node/
 const MAX_WORDS = 8

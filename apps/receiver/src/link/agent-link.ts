@@ -22,6 +22,8 @@ export interface ReceiverState {
   readonly active: number
   readonly captured: number
   readonly stopping: boolean
+  /** Names of the unfinished bundles that it writes. */
+  readonly parts: readonly string[]
 }
 
 export interface AgentLinkOptions {
