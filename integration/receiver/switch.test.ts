@@ -58,7 +58,9 @@ class Pair {
       const parts = readdirSync(this.agent.coreDir).filter((name) => name.endsWith('.part'))
       return parts.length === 0
     })
-    for (const name of readdirSync(this.agent.coreDir).filter((each) => /crasher.*\.zip$/.test(each))) {
+    for (const name of readdirSync(this.agent.coreDir).filter((each) =>
+      /crasher.*\.zip$/.test(each),
+    )) {
       const { manifest } = await readBundle(join(this.agent.coreDir, name))
       if (!pids.delete(manifest.crash.hostPid ?? 0)) continue
       const entry = manifest.core.complete ? (manifest.entry ?? 'salvaged') : 'incomplete'

@@ -21,7 +21,12 @@ switch (command) {
   case 'watchdog':
     ;(await import('./watchdog/run-watchdog.ts')).runWatchdog(Number(operands[0]))
     break
+  case 'check':
+    process.exitCode = await (await import('./link/check.ts')).check(process.env)
+    break
   default:
-    process.stderr.write('core-dump-receiver takes no arguments; its settings are variables\n')
+    process.stderr.write(
+      'Usage: core-dump-receiver [check]; its settings are variables, see the README\n',
+    )
     process.exitCode = 2
 }

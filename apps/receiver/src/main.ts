@@ -1,15 +1,14 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorMessage } from '@core-dump-handler/capture'
-import { AgentLink } from './link/agent-link.ts'
+import { AgentLink, DEFAULT_HOST_DIR } from './link/agent-link.ts'
 import { fallBackToPipe } from './link/pipe-fallback.ts'
 import { Log } from './log.ts'
 import { Receiver } from './receiver.ts'
 import { openParts } from './system/open-parts.ts'
-import { receiverVersion } from './system/version.ts'
+import { receiverVersion } from './version.ts'
 import { startWatchdog } from './watchdog/watchdog.ts'
 
-const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 const WATCHDOG_MS = 10_000
 /** A crash that has read the pattern connects within this time. */
 const SETTLE_MS = 100

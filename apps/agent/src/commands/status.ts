@@ -111,8 +111,9 @@ async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
 /** Earlier drops are printed, and do not change the exit code. */
 function kernelLine(hostDir: string): StatusLine {
   try {
-    const { CORE_PIPE_LIMIT: over, PIPE_FAILED: failed } = countDrops(hostDir)
-    const text = `kernel: dropped ${over} cores over core_pipe_limit and ${failed} because cdc could not be run, in the part of its log that is left`
+    const { CORE_PIPE_LIMIT: over, PIPE_FAILED, SOCKET_FAILED } = countDrops(hostDir)
+    const failed = PIPE_FAILED + SOCKET_FAILED
+    const text = `kernel: dropped ${over} cores over core_pipe_limit and ${failed} because no handler could be reached, in the part of its log that is left`
     return { ok: true, text }
   } catch (error) {
     return {

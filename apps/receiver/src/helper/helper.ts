@@ -11,9 +11,9 @@ export class Helper {
   readonly #child: ChildProcess
   readonly #listeners = new Map<number, Listener>()
 
-  constructor() {
-    const script = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
-    this.#child = spawn(process.execPath, [...script, 'helper'], {
+  /** `program`: the arguments by which this Node runs the receiver. */
+  constructor(program: readonly string[] = programArguments()) {
+    this.#child = spawn(process.execPath, [...program, 'helper'], {
       // one executable serves several programs: the name selects it
       ...(isSea() && { argv0: process.argv0 }),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -59,4 +59,9 @@ export class Helper {
     for (const listener of this.#listeners.values()) listener(undefined)
     this.#listeners.clear()
   }
+}
+
+/** One executable may be Node and the program in one. */
+function programArguments(): readonly string[] {
+  return isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
 }

@@ -22,8 +22,13 @@ export interface ProcessFiles {
 
 /** The helper in use; one that hangs is replaced. */
 export class Helpers {
+  readonly #program: readonly string[] | undefined
   #helper: Helper | undefined
   #nextId = 1
+
+  constructor(program?: readonly string[]) {
+    this.#program = program
+  }
 
   /** Starts a helper, so that no crash waits for that. */
   warmUp(): void {
@@ -100,7 +105,9 @@ export class Helpers {
   }
 
   #use(): Helper {
-    if (this.#helper === undefined || this.#helper.retired) this.#helper = new Helper()
+    if (this.#helper === undefined || this.#helper.retired) {
+      this.#helper = new Helper(this.#program)
+    }
     return this.#helper
   }
 }

@@ -4,6 +4,8 @@ import * as v from 'valibot'
 import type { Log } from '../log.ts'
 import { listenAt } from '../socket/listen.ts'
 
+/** HOST_DIR where it is not set. */
+export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 /** Name of the socket in HOST_DIR to which the agent connects. */
 export const AGENT_SOCKET_NAME = 'receiver-agent.sock'
 
