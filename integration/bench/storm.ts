@@ -83,10 +83,10 @@ async function run(entry: CoreEntry, crashes: number, mebibytes: number): Promis
         if (receiver === undefined) return await storm({ directory, hostDir, crashes, mebibytes })
         await receiver.start()
         setCoreSysctl('kernel.core_pattern', receiver.pattern)
-        const result = await storm({ directory, hostDir, crashes, mebibytes })
+        const stormed = await storm({ directory, hostDir, crashes, mebibytes })
         await until('all bundles', () => receiver.bundleNames.length >= crashes, 60_000)
         // of one process, not of all composers together
-        return { ...result, peakPssMiB: receiver.memory().peak }
+        return { ...stormed, peakPssMiB: receiver.memory().peak }
       } finally {
         await agent.command('remove')
       }

@@ -114,6 +114,15 @@ coreSockets('the receiver on a coredump socket', () => {
     expect(['TRUNCATED', 'EMPTY']).toContain(manifest.core.reasonCode)
   })
 
+  test('ends at once when the receiver itself crashes: no one would answer for it', async () => {
+    await received({}, async (one) => {
+      const startedMs = performance.now()
+      process.kill(one.daemon.pid, 'SIGSEGV')
+      expect(await one.daemon.ended).toBe('SIGSEGV')
+      expect(performance.now() - startedMs).toBeLessThan(3000)
+    })
+  })
+
   test('reads a new .env for the next crash', async () => {
     let died = { pid: 0 }
     const receiver = await received({}, async (one) => {

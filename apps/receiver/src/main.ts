@@ -5,6 +5,7 @@ import { AgentLink, DEFAULT_HOST_DIR } from './link/agent-link.ts'
 import { fallBackToPipe } from './link/pipe-fallback.ts'
 import { Log } from './log.ts'
 import { Receiver } from './receiver.ts'
+import { forbidOwnCore } from './system/libc.ts'
 import { openParts } from './system/open-parts.ts'
 import { receiverVersion } from './version.ts'
 import { startWatchdog } from './watchdog/watchdog.ts'
@@ -17,6 +18,7 @@ const GRACE_MS = 20_000
 
 /** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
 export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Promise<number> {
+  forbidOwnCore()
   const log = new Log()
   const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
   const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'

@@ -64,7 +64,10 @@ export class ReceiverLink {
     let why = 'it has ended'
     const send = (message: object): boolean => socket.write(`${JSON.stringify(message)}\n`)
     const ping = setInterval(() => {
-      if (performance.now() - heardMs < SILENCE_MS) return void send({ type: 'ping' })
+      if (performance.now() - heardMs < SILENCE_MS) {
+        send({ type: 'ping' })
+        return
+      }
       why = `it did not answer for ${SILENCE_MS / 1000} s and was killed`
       if (this.state !== undefined) kill(this.state.pid)
       socket.destroy()

@@ -16,6 +16,20 @@ export const accept: (fd: number, address: null, length: null) => number = libc.
   'int accept(int, void *, void *)',
 )
 
+const prctl = libc.func(
+  'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
+)
+
+const PR_SET_DUMPABLE = 4
+
+/**
+ * From now on the kernel writes no core of this process, prctl(2): it would wait on the socket for an
+ * answer of the very process that it holds.
+ */
+export function forbidOwnCore(): void {
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+}
+
 const SOL_SOCKET = 1
 const SO_PEERCRED = 17
 const SO_PEERPIDFD = 77
