@@ -10,6 +10,7 @@ import { coreSockets } from './core-sockets.ts'
 
 const DISK_BYTES = 64 * 2 ** 20
 const DEADLINE_MS = 60_000
+const THAW_SECONDS = 40
 
 coreSockets('a receiver whose disk hangs', () => {
   test('ends itself, and holds no process any longer', { timeout: 120_000 }, async () => {
@@ -22,7 +23,9 @@ coreSockets('a receiver whose disk hangs', () => {
         execFileSync('mkfs.ext4', ['-q', image])
         mkdirSync(one.coreDir, { recursive: true })
         execFileSync('mount', ['-o', 'loop', image, one.coreDir])
-        // every write waits from now on
+        // every write waits from now on; also a test that was killed leaves no such disk behind
+        const thaw = `sleep ${THAW_SECONDS}; fsfreeze -u ${one.coreDir}`
+        spawn('sh', ['-c', thaw], { detached: true, stdio: 'ignore' }).unref()
         execFileSync('fsfreeze', ['-f', one.coreDir])
         try {
           const died = Array.from({ length: 5 }, () =>
@@ -33,11 +36,12 @@ coreSockets('a receiver whose disk hangs', () => {
           )
           expect(await Promise.all(died)).toHaveLength(5)
           setCoreSysctl('kernel.core_pattern', 'core')
-          expect(await one.daemon.ended).toBe('SIGKILL')
         } finally {
           execFileSync('fsfreeze', ['-u', one.coreDir])
-          execFileSync('umount', ['-l', one.coreDir])
         }
+        // a thread that waits for a disk ends only now
+        expect(await one.daemon.ended).toBe('SIGKILL')
+        execFileSync('umount', ['-l', one.coreDir])
       },
       DEADLINE_MS,
     )

@@ -12,8 +12,10 @@ interface OpenLookup {
 }
 
 const LOOK_MS = 500
-/** Calls that are still running at so many looks in a row hang. */
+/** Calls that are still running at so many looks in a row, without any answer meanwhile, hang. */
 const STUCK_AFTER_LOOKS = 3
+/** Answers so far: a helper that is only busy has more of them at each look. */
+let answers = 0
 
 /**
  * The helper of a receiver: it reads what may block for ever, such as logs on a dead mount or the
@@ -111,14 +113,17 @@ async function sendLog(
 /** Tells the receiver when a thread of this process hangs, so that it asks another helper. */
 function reportHangs(): void {
   let looks = 0
+  let answersBefore = 0
   const timer = setInterval(() => {
     const reading = process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))
-    looks = reading ? looks + 1 : 0
+    looks = reading && answers === answersBefore ? looks + 1 : 0
+    answersBefore = answers
     if (looks === STUCK_AFTER_LOOKS) send({ type: 'stuck', id: 0 })
   }, LOOK_MS)
   timer.unref()
 }
 
 function send(reply: Reply): void {
+  answers++
   if (process.connected) process.send?.(reply)
 }

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net'
-import { dup } from '../system/libc.ts'
+import { duplicate } from '../system/libc.ts'
 
 /**
  * The descriptor of a connection that Node has accepted, owned by the caller. Node's own socket
  * allocates a buffer for each read; a duplicate is read like the pipe of a handler.
  */
 export function takeDescriptor(socket: Socket): number {
-  const fd = dup(descriptorOf(socket))
+  const fd = duplicate(descriptorOf(socket))
   socket.destroy()
   if (fd < 0) throw new Error('Cannot duplicate a connection: too many files are open')
   return fd

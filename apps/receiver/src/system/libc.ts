@@ -7,8 +7,18 @@ const getsockopt = libc.func(
 )
 const ioctl = libc.func('int ioctl(int, unsigned long, _Inout_ uint8_t *value)')
 
-/** dup(2). */
-export const dup: (fd: number) => number = libc.func('int dup(int)')
+const fcntl = libc.func('int fcntl(int, int, int)')
+
+const F_DUPFD_CLOEXEC = 1030
+
+/**
+ * A duplicate of `fd` that no child inherits, fcntl(2): a process is held until the last copy of its
+ * connection is closed. -1 where it fails.
+ */
+export function duplicate(fd: number): number {
+  return Number(fcntl(fd, F_DUPFD_CLOEXEC, 0))
+}
+
 /** shutdown(2) in both directions: frees the peer whoever else has the socket open. */
 export const shutdown: (fd: number, how: number) => number = libc.func('int shutdown(int, int)')
 /** accept(2), without the address of the peer. */
