@@ -55,6 +55,9 @@ export async function run(context: CommandContext): Promise<number> {
       const ok = entry === 'socket' || settings.receiverMode !== 'required'
       readiness.receiverIs(ok, `${entry}: ${detail}`)
     })
+    if (settings.receiverMode !== 'off') {
+      readiness.receiverIs(settings.receiverMode !== 'required', 'pipe: no receiver yet')
+    }
     void keeper.run()
     await runUploads(context, monitoring, keeper)
   } catch (err) {
