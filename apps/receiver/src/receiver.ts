@@ -33,8 +33,8 @@ const REQUEST_TIMEOUT_MS = 5000
 const RELEASE_MARGIN_MS = 5000
 /** Fewer would wait for each other, not for a CPU; more take memory. */
 const MIN_DRAINS = 3
-/** A crash that has drained is no process here: it takes kilobytes. */
-const BACKLOG = 512
+/** A crash that has drained is no process here: it takes 150 KiB. */
+const BACKLOG = 320
 const LOOK_MS = 20
 
 export interface ReceiverOptions {
@@ -69,7 +69,13 @@ export class Receiver {
     const { settings } = this.#settings.current()
     options.log.level = settings.logLevel
     const limit = settings.concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
-    this.#limiter = createLimiter({ limit, backlog: BACKLOG, maxWaitMs: settings.timeoutMs })
+    this.#limiter = createLimiter({
+      limit,
+      backlog: BACKLOG,
+      // all share one thread: what holds a process comes before what only takes memory
+      writersWhileQueued: 2,
+      maxWaitMs: settings.timeoutMs,
+    })
   }
 
   /** Crashes that were accepted and are not bundles yet. */

@@ -41,6 +41,7 @@ export class DescriptorSource implements CoreSource {
   readonly #onRelease: () => void
   readonly #elapsedMs: () => number
   #ahead: ReadAhead | undefined
+  #taken = false
   #heldMs: number | undefined
 
   constructor(fd: number, { onRelease = () => {}, elapsedMs }: DescriptorSourceOptions = {}) {
@@ -60,7 +61,10 @@ export class DescriptorSource implements CoreSource {
   }
 
   get drainable(): DrainSource {
-    return this.#ahead ?? this.#fd
+    const source = this.#ahead ?? this.#fd
+    this.#taken = true
+    this.#forget()
+    return source
   }
 
   get elapsedMs(): number {
@@ -74,7 +78,13 @@ export class DescriptorSource implements CoreSource {
   markReleased(): void {
     if (this.#heldMs !== undefined) return
     this.#heldMs = this.elapsedMs
+    this.#forget()
     this.#onRelease()
+  }
+
+  /** The blocks are memory, and a capture that is drained may wait for long. */
+  #forget(): void {
+    if (this.#taken && this.#heldMs !== undefined) this.#ahead = undefined
   }
 
   release(): void {

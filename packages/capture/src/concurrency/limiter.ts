@@ -2,7 +2,7 @@ import type { StopSignal } from '../stop-signal.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import type { Warnings } from '../warnings.ts'
 import { within } from '../within.ts'
-import { Scheduler, type Stage, type Ticket } from './scheduler.ts'
+import { Scheduler, type SchedulerOptions, type Stage, type Ticket } from './scheduler.ts'
 
 /** A capture that asks for a slot. */
 export interface SlotRequest {
@@ -28,11 +28,9 @@ export interface Limiter {
   acquire(request: SlotRequest): Promise<Slot>
 }
 
-export interface LimiterOptions {
+export interface LimiterOptions extends SchedulerOptions {
   /** Cores that are drained at the same time, and metadata written. @default 8 */
   readonly limit?: number
-  /** Captures that have drained and are not written; with more of them the next one waits. @default 16 */
-  readonly backlog?: number
   /** No capture waits for a turn longer than this. @default 60000 */
   readonly maxWaitMs?: number
 }
@@ -54,10 +52,10 @@ export async function waitForTurn(
 /** A limiter for the captures of one process. */
 export function createLimiter({
   limit = 8,
-  backlog,
   maxWaitMs = 60_000,
+  ...options
 }: LimiterOptions = {}): Limiter {
-  const scheduler = new Scheduler(limit, backlog)
+  const scheduler = new Scheduler(limit, options)
   let timer: NodeJS.Timeout | undefined
 
   function settle(): void {

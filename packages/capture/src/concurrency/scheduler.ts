@@ -26,6 +26,13 @@ const DEFAULT_BACKLOG = 16
 /** No process is held longer than this for the memory that captures without a process take. */
 const BACKLOG_WAIT_MS = 5000
 
+export interface SchedulerOptions {
+  /** Captures that have drained and are not written; with more of them the next one waits. @default 16 */
+  readonly backlog?: number | undefined
+  /** Captures that write metadata while others hold a process and wait. @default the limit */
+  readonly writersWhileQueued?: number | undefined
+}
+
 /**
  * Decides which capture goes on: of those that wait, the first of the scope that has the fewest
  * captures in that stage. `limit` captures drain and `limit` write metadata at a time.
@@ -33,11 +40,13 @@ const BACKLOG_WAIT_MS = 5000
 export class Scheduler {
   readonly #limit: number
   readonly #backlog: number
+  readonly #writersWhileQueued: number
   readonly #tickets = new Map<Ticket, { sinceMs: number }>()
 
-  constructor(limit: number, backlog: number = DEFAULT_BACKLOG) {
+  constructor(limit: number, { backlog, writersWhileQueued }: SchedulerOptions = {}) {
     this.#limit = limit
-    this.#backlog = backlog
+    this.#backlog = backlog ?? DEFAULT_BACKLOG
+    this.#writersWhileQueued = writersWhileQueued ?? limit
   }
 
   get size(): number {
@@ -93,7 +102,8 @@ export class Scheduler {
     }
     const drain = first('queued', 'draining', (ticket) => this.#mayDrain(ticket, counts))
     if (drain !== undefined) return drain
-    if (counts.of('writing') >= this.#limit) return undefined
+    const writers = counts.of('queued') > 0 ? this.#writersWhileQueued : this.#limit
+    if (counts.of('writing') >= writers) return undefined
     return first('drained', 'writing', () => true)
   }
 
