@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type BuildOptions, build } from 'esbuild'
-import { lazySource } from './lazy-source.ts'
+import { LazySource } from './lazy-source.ts'
 
 const here = dirname(import.meta.dirname)
 
@@ -10,14 +10,17 @@ export interface BundleOptions {
   readonly entryPoint?: string
 }
 
-/** The whole program as one CommonJS file, which starts fast: see `lazySource`. */
+/** The whole program as one CommonJS file, which starts fast: see `LazySource`. */
 export async function bundleComposer(
   outfile: string,
   { entryPoint = `${here}/src/main.ts` }: BundleOptions = {},
 ): Promise<void> {
   const options = composerOptions()
-  const plugins = [lazySource(options)]
-  await build({ ...options, plugins, entryPoints: [entryPoint], outfile })
+  const lazy = new LazySource(options)
+  const main = { ...options, plugins: [lazy.plugin], entryPoints: [entryPoint] }
+  const { outputFiles } = await build({ ...main, write: false })
+  mkdirSync(dirname(outfile), { recursive: true })
+  writeFileSync(outfile, lazy.loader + (outputFiles[0]?.text ?? ''))
 }
 
 // CommonJS, because esbuild hoists `node:` imports of an ES module to its top, where nothing is
