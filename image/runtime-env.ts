@@ -1,6 +1,6 @@
 /**
  * Options of Node in the image: little memory, because the agent of a node has 128 MiB in all and what an upload
- * allocates is short-lived (measured with `npm run bench -- upload --agent`), and the CA bundle of the image
+ * allocates is short-lived (measured with `npm run bench -- agent`), and the CA bundle of the image
  * beside Node's own, which costs 5 ms and 1 MiB at the first connection.
  */
 export const RUNTIME_ENV = {

@@ -91,8 +91,8 @@ export const BUDGETS: readonly Budget[] = [
     bound: 'least',
     command: 'upload',
   },
-  ...memory('agent uploading 5 GiB, RSS', 'agent 5120 RSS MiB', 110, 96, 'upload --agent'),
-  count('  OOM kills within 128 MiB', 'agent 5120 OOM kills', 'upload --agent'),
+  ...memory('agent uploading 5 GiB, RSS', 'agent 5120 RSS MiB', 110, 96, 'agent'),
+  count('  OOM kills within 128 MiB', 'agent 5120 OOM kills', 'agent'),
 ]
 
 type Limits = readonly [must: number, aim?: number]

@@ -5,7 +5,7 @@ import { log, type Published } from '@core-dump-handler/testing/bench/publish'
 import { ourClient, peersNamed } from './clients.ts'
 import { measure } from './measure.ts'
 import type { UploadBenchOptions } from './options.ts'
-import type { Cost } from './process-cost.ts'
+import type { Cost } from '@core-dump-handler/testing/bench/process-cost'
 
 interface Row extends Cost {
   readonly client: string

@@ -3,9 +3,8 @@ import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
 import { publish } from '@core-dump-handler/testing/bench/publish'
-import { uploadByAgent } from './agent.ts'
 import { compare } from './compare.ts'
-import { makeFile } from './make-file.ts'
+import { makeFile } from '@core-dump-handler/testing/bench/make-file'
 import { parseOptions, USAGE, type UploadBenchOptions } from './options.ts'
 
 const options = parseOptions(process.argv.slice(2))
@@ -18,11 +17,8 @@ async function bench(chosen: UploadBenchOptions): Promise<void> {
   const store = await startVersitygw(['--keep-alive'])
   const dir = scratchDirectory()
   try {
-    if (chosen.agent) publish(chosen, await uploadByAgent(store, chosen))
-    else {
-      const file = await makeFile(join(dir, 'bundle.zip'), chosen.mib)
-      publish(chosen, await compare(file, store, chosen))
-    }
+    const file = await makeFile(join(dir, 'bundle.zip'), chosen.mib)
+    publish(chosen, await compare(file, store, chosen))
   } finally {
     removeScratch(dir)
     await store.stop()

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { ProcessCost, type Cost } from './process-cost.ts'
+import { ProcessCost, type Cost } from '@core-dump-handler/testing/bench/process-cost'
 
 const SAMPLE_MS = 10
 

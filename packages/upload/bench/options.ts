@@ -5,16 +5,12 @@ import { COMMON_OPTIONS, COMMON_USAGE } from '@core-dump-handler/testing/bench/p
 export const USAGE = `Usage: npm run bench -- upload [options]
 
 CPU, memory and time of an upload to an S3 server on this machine, compared with other clients.
-With --agent: the agent as a process of its own, in a cgroup with little memory (as root).
 
-  --size SIZE      of the file, such as 512MiB or 5GiB (default 1GiB; 5GiB with --agent)
+  --size SIZE      of the file, such as 512MiB or 5GiB (default 1GiB)
   --rounds N       runs of each client (default 3)
   --warm-up N      rounds before them that do not count (default 1)
   --ours LIST      workers x MiB of a part; 2x8 is the default of the product (default 2x8,4x16)
   --peers LIST     rclone, aws, s5cmd, or none (default rclone,aws,s5cmd)
-  --agent          measure the agent uploading one bundle instead
-  --limit SIZE     its memory limit, page cache included (default 128MiB)
-  --setting N=V    of the agent, such as S3_WORKERS=1 (repeatable)
 ${COMMON_USAGE}`
 
 export interface UploadBenchOptions {
@@ -23,9 +19,6 @@ export interface UploadBenchOptions {
   readonly warmUp: number
   readonly ours: readonly string[]
   readonly peers: readonly string[]
-  readonly agent: boolean
-  readonly limitMib: number
-  readonly setting: readonly string[]
   readonly json: boolean
   readonly report: string | undefined
   readonly help: boolean
@@ -36,25 +29,21 @@ export function parseOptions(args: readonly string[]): UploadBenchOptions {
     args: [...args],
     options: {
       ...COMMON_OPTIONS,
-      size: { type: 'string' },
+      size: { type: 'string', default: '1GiB' },
       rounds: { type: 'string', default: '3' },
       'warm-up': { type: 'string', default: '1' },
       ours: { type: 'string', default: '2x8,4x16' },
       peers: { type: 'string', default: 'rclone,aws,s5cmd' },
-      agent: { type: 'boolean', default: false },
-      limit: { type: 'string', default: '128MiB' },
-      setting: { type: 'string', multiple: true, default: [] },
     },
   })
-  const { size, agent, rounds, ours, peers, limit, 'warm-up': warmUp } = values
+  const { size, rounds, ours, peers, 'warm-up': warmUp } = values
   return {
     ...values,
-    mib: mebibytes('--size', size ?? (agent ? '5GiB' : '1GiB')),
+    mib: mebibytes('--size', size),
     rounds: positiveInteger('--rounds', rounds),
     warmUp: warmUp === '0' ? 0 : positiveInteger('--warm-up', warmUp),
     ours: list(ours),
     peers: peers === 'none' ? [] : list(peers),
-    limitMib: mebibytes('--limit', limit),
     report: values.report,
   }
 }

@@ -1,25 +1,65 @@
+/** The agent, in a cgroup with little memory and with the environment of the image, uploads one bundle. */
 import { renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
 import { memoryCgroup } from '@core-dump-handler/testing/kernel/memory-cgroup'
 import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
 import { until } from '@core-dump-handler/testing/until'
-import { RUNTIME_ENV } from '../../../image/runtime-env.ts'
+import { RUNTIME_ENV } from '../../image/runtime-env.ts'
 import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
-import { variables } from '@core-dump-handler/testing/bench/parse'
-import { log, type Published } from '@core-dump-handler/testing/bench/publish'
-import { makeFile } from './make-file.ts'
-import type { UploadBenchOptions } from './options.ts'
-import { ProcessCost } from './process-cost.ts'
+import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
+import { makeFile } from '@core-dump-handler/testing/bench/make-file'
+import { mebibytes, variables } from '@core-dump-handler/testing/bench/parse'
+import { ProcessCost } from '@core-dump-handler/testing/bench/process-cost'
+import {
+  COMMON_OPTIONS,
+  COMMON_USAGE,
+  log,
+  publish,
+  type Published,
+} from '@core-dump-handler/testing/bench/publish'
+import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
+
+const USAGE = `Usage: npm run bench -- agent [options]
+
+Memory, CPU and time of the agent, as a process of its own in a cgroup with little memory, while it
+uploads one bundle to an S3 server on this machine. Needs root.
+
+  --size SIZE      of the bundle, such as 512MiB (default 5GiB)
+  --limit SIZE     its memory limit, page cache included (default 128MiB)
+  --setting N=V    of the agent, such as S3_WORKERS=1 (repeatable)
+${COMMON_USAGE}`
+
+const { values: options } = parseArgs({
+  options: {
+    ...COMMON_OPTIONS,
+    size: { type: 'string', default: '5GiB' },
+    limit: { type: 'string', default: '128MiB' },
+    setting: { type: 'string', multiple: true, default: [] },
+  },
+})
 
 const SAMPLE_MS = 20
 
-/** The agent, alone in a memory cgroup, uploads one bundle of any size. */
-export async function uploadByAgent(
-  store: ObjectStore,
-  { mib, limitMib, setting, json }: UploadBenchOptions,
-): Promise<Published> {
+if (options.help) process.stdout.write(USAGE)
+else await bench()
+
+async function bench(): Promise<void> {
+  endOnSignals()
+  // real stores keep connections alive
+  const store = await startVersitygw(['--keep-alive'])
+  try {
+    publish(options, await uploadByAgent(store))
+  } finally {
+    await store.stop()
+  }
+}
+
+async function uploadByAgent(store: ObjectStore): Promise<Published> {
+  const mib = mebibytes('--size', options.size)
+  const limitMib = mebibytes('--limit', options.limit)
   // a user who may set core patterns may create cgroups
   const why = whyNoKernel()
   if (why !== undefined) {
@@ -30,7 +70,7 @@ export async function uploadByAgent(
     ...s3Settings(store),
     USE_INOTIFY: 'true',
     ...RUNTIME_ENV,
-    ...variables(setting),
+    ...variables(options.setting),
   }).spareKernel()
   const cgroup = memoryCgroup(limitMib)
   try {
@@ -58,7 +98,7 @@ export async function uploadByAgent(
     const { rssMiB, anonMiB } = cost.seen
     const cpuPerGib = ((cost.seen.cpuS - cpuBefore) * 1024) / mib
     const [kills, peakMiB] = [cgroup.kills(), cgroup.peakMiB()]
-    if (!json) {
+    if (!options.json) {
       process.stdout.write(
         `\nagent, ${mib} MiB in a cgroup of ${limitMib} MiB: stored and verified, ${kills} OOM kills; ` +
           `peak RSS ${rssMiB.toFixed(0)} MiB (${idleRssMiB.toFixed(0)} before), anonymous ${anonMiB.toFixed(0)} MiB, ` +
