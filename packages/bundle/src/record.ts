@@ -27,7 +27,7 @@ export interface CrashRecord {
 export async function writeRecord(directory: string, record: CrashRecord): Promise<string> {
   const { reason, reasonCode, dumpInfo, entries = {} } = record
   const uuid = randomUUID()
-  const { name, part } = createBundleFile(directory, record.name, uuid)
+  const { name, part } = await createBundleFile(directory, record.name, uuid)
   await using _ = part
   const zip = new ZipWriter(part)
   const core = { bytes: 0, complete: false, reason, reasonCode }
@@ -47,15 +47,15 @@ export async function writeRecord(directory: string, record: CrashRecord): Promi
  *
  * @throws IngestError when it cannot be created
  */
-export function createBundleFile(
+export async function createBundleFile(
   directory: string,
   wanted: string,
   uuid: string,
-): { readonly name: string; readonly part: PartFile } {
+): Promise<{ readonly name: string; readonly part: PartFile }> {
   let taken: unknown
   for (const name of candidateNames(wanted, uuid)) {
     try {
-      return { name, part: createPartFile(join(directory, bundleFileName(name))) }
+      return { name, part: await createPartFile(join(directory, bundleFileName(name))) }
     } catch (error) {
       if (!isIngestError(error) || error.code !== 'EXISTS') throw error
       taken = error

@@ -10,6 +10,9 @@ import { ReportTask } from './report/report-task.ts'
 import { randomUuid } from './system/uuid.ts'
 import { errorMessage } from './text.ts'
 
+/** After a stop, a file that is still to be created is waited for so long; its process is released. */
+const DISK_GRACE_MS = 5000
+
 /**
  * One crash, from its core to a bundle under its final name. Rejects when no bundle could be
  * written; the error is in the log by then, and the process released.
@@ -31,7 +34,7 @@ export async function captureCrash(
     // decide: a crash that is only recorded is released as soon as its stacks are read
     const limited = limitRate(crash, workload, context)
     if (limited.take === 'nothing') return ignore(limited.reason, source, context)
-    const wanted = limited.take === 'core' ? applyPolicy(crash, context) : limited
+    const wanted = limited.take === 'core' ? await applyPolicy(crash, context) : limited
     const released = wanted.take !== 'core'
     if (released) {
       task = new ReportTask(crash, snapshot, source, context)
@@ -54,10 +57,12 @@ export async function captureCrash(
     if (selected.take === 'nothing') return ignore(selected.reason, source, context)
     const rejected = [selected, wanted].find((decision) => decision.take === 'record')
     // the disk may have filled up meanwhile
-    const decision = rejected ?? steps.applyPolicy(crash, context)
+    const decision = rejected ?? (await steps.applyPolicy(crash, context))
 
     // drain: the process is held until this is done
-    const bundle = await steps.openBundle(crash, await randomUuid(), early?.identity, context)
+    const uuid = await randomUuid()
+    const opening = steps.openBundle(crash, uuid, early?.identity, context)
+    const bundle = await answerOf(opening, source, context)
     await task.load()
     if (decision.take !== 'core' && !released) await task.readUnwanted()
     const writing =
@@ -94,6 +99,32 @@ export async function captureCrash(
     task?.close()
     await lookup?.close()
     slot?.release()
+  }
+}
+
+/** What `opening` becomes. A disk that hangs does not hold the process beyond a stop. */
+async function answerOf<T>(
+  opening: Promise<T>,
+  source: CoreSource,
+  { stop, directory }: CaptureContext,
+): Promise<T> {
+  const released = Promise.withResolvers<undefined>()
+  let timer: NodeJS.Timeout | undefined
+  const onStop = (): void => {
+    source.release()
+    timer = setTimeout(() => released.resolve(undefined), DISK_GRACE_MS)
+  }
+  if (stop.signal.aborted) onStop()
+  stop.signal.addEventListener('abort', onStop)
+  try {
+    const opened = await Promise.race([opening, released.promise])
+    if (opened !== undefined) return opened
+    throw new Error(
+      `cannot create a file in \`${directory}\`: the disk does not answer; check the disk of this node`,
+    )
+  } finally {
+    clearTimeout(timer)
+    stop.signal.removeEventListener('abort', onStop)
   }
 }
 

@@ -14,7 +14,7 @@ const values = Object.fromEntries(
   Object.entries(options).map(([name, value]) => [name, TEXTS.has(name) ? value : Number(value)]),
 )
 
-const file = createPartFile(out)
+const file = await createPartFile(out)
 const zip = new ZipWriter(file)
 const composers = { entryName: 'core', laneNice: 5 }
 const result = await drain(0, zip, { ...composers, mode: drainMode(mode), ...values })

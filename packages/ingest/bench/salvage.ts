@@ -42,7 +42,7 @@ async function bench(mib: number, modes: readonly string[]): Promise<void> {
 
 /** Leaves an archive as a writer does that is killed within an entry. */
 async function leave(path: string, mode: DrainMode | 'auto'): Promise<void> {
-  const part = createPartFile(path)
+  const part = await createPartFile(path)
   await drain(0, new ZipWriter(part), { entryName: 'x.core', mode })
   part.truncate(part.bytes - 100_000)
   await part.close()

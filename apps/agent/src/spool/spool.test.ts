@@ -30,7 +30,7 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 /** A bundle with a core of `container`, so many minutes old. */
 async function bundle(name: string, container: string, minutes: number): Promise<void> {
   const time = new Date(Date.now() - minutes * 60_000)
-  const part = createPartFile(join(dir, `${name}.zip`))
+  const part = await createPartFile(join(dir, `${name}.zip`))
   const zip = new ZipWriter(part)
   const manifest = {
     schema: 'core-dump-handler/bundle@1',

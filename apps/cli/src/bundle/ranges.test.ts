@@ -57,7 +57,7 @@ async function writeBundle(name: string, entries: Readonly<Record<string, Buffer
     timings: { heldMs: 1, lookupMs: 1, totalMs: 1 },
     problems: [],
   })
-  await using part = createPartFile(join(directory, `${name}.zip`))
+  await using part = await createPartFile(join(directory, `${name}.zip`))
   const zip = new ZipWriter(part)
   for (const [suffix, content] of Object.entries(entries)) {
     await zip.add(`${name}${suffix}`, content)

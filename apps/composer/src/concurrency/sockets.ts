@@ -16,7 +16,7 @@ export function socketPath(directory: string, number: number): string {
 export async function connectToLeader(
   directory: string,
 ): Promise<{ readonly socket?: Socket; readonly free: number }> {
-  makeDirectory(directory)
+  await makeDirectory(directory)
   const entries = readdirSync(directory, { withFileTypes: true })
   let last = 0
   let isSocket = false

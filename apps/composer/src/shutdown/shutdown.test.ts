@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { freezableDisk } from '@core-dump-handler/testing/freezable-disk'
 import { elfCore } from '@core-dump-handler/testing/composer/elf-core'
 import { onlyBundle } from '@core-dump-handler/testing/composer/read-bundle'
 import { MAIN, startComposer, test } from '@core-dump-handler/testing/composer/run-composer'
@@ -39,6 +40,28 @@ describe('composer, stopped early', () => {
     expect(await run.ended).toMatchObject({ code: 32 })
     expect((await onlyBundle(dir)).manifest.core.bytes).toBe(HALF.length)
   })
+
+  test.for(['its time limit', 'SIGTERM'] as const)(
+    'C6: releases the process at %s while the disk hangs before the first write',
+    async (how, { dir }) => {
+      await using disk = freezableDisk(dir, 64)
+      if (disk === undefined) return
+      const limit = { TIMEOUT: how === 'SIGTERM' ? '600' : '1' }
+      disk.freeze()
+      const run = startComposer({
+        env: { COMPOSER_HOME: dir, CORE_DIR: join(disk.path, 'cores'), ...limit },
+      })
+      const released = new Promise((resolve) => run.stdin.once('close', resolve))
+      // more than is read ahead and fits the pipe
+      run.stdin.write(CORE)
+      await delay(1000)
+      if (how === 'SIGTERM') run.kill(how)
+      await released
+      const log = join(dir, 'composer.log')
+      const why = /ERROR - .*cannot create a file in `.*cores`: the disk does not answer/
+      await expect.poll(() => readFile(log, 'utf8'), { timeout: 15_000 }).toMatch(why)
+    },
+  )
 
   test.for([
     ['SIGTERM', 143],

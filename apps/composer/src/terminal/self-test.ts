@@ -51,8 +51,8 @@ function warningText({ list }: Warnings): string | undefined {
   return list.length === 0 ? undefined : list.map(({ message }) => message).join('; ')
 }
 
-function makeOutputDirectory(directory: string): string {
-  makeDirectory(directory)
+async function makeOutputDirectory(directory: string): Promise<string> {
+  await makeDirectory(directory)
   return directory
 }
 
@@ -61,7 +61,7 @@ async function packTestCore(
   directory: string,
   { compressionEngine: engine }: ComposerSettings,
 ): Promise<string> {
-  const part = createPartFile(join(directory, `self-test-${await randomUuid()}.zip`))
+  const part = await createPartFile(join(directory, `self-test-${await randomUuid()}.zip`))
   try {
     const zip = new ZipWriter(part)
     const core = Readable.from([Buffer.alloc(1024 * 1024, 'core')])

@@ -19,7 +19,7 @@ async function watched(
 }
 
 it('cuts a core that would fill the disk before the next look, and reports it once', async () => {
-  const pace = freeBytes(tmpdir()) + TiB
+  const pace = (await freeBytes(tmpdir())) + TiB
   const [reason, ...others] = await watched('1', [1000, 1000 + pace, 1000 + 2 * pace])
   expect(reason).toMatch(/came down to \d+ bytes free, the core took \d+ since the last look$/)
   expect(others).toEqual([])

@@ -1,6 +1,12 @@
-import { closeSync, constants, openSync, statfs, writeSync } from 'node:fs'
+import { close, constants, open, statfs, write } from 'node:fs'
+import { promisify } from 'node:util'
 import type { DrainProgress } from '@core-dump-handler/ingest'
 import type { ComposerSettings } from '../settings/schema.ts'
+
+// not node:fs/promises: it would be loaded while a process is held
+const openFile = promisify(open)
+const writeFile = promisify(write)
+const closeFile = promisify(close)
 
 /** Thrown while draining: the core is not wanted, and what was written of it is taken back. */
 export class CoreRejected extends Error {}
@@ -98,16 +104,18 @@ const RESERVED_BYTES = 64 * 1024
  * that. Returns what frees it. Where it cannot be had (a full disk, a file system without O_TMPFILE)
  * nothing is reserved.
  */
-export function reserveSpace(directory: string): () => void {
+export async function reserveSpace(directory: string): Promise<() => Promise<void>> {
   let fd: number | undefined
   try {
-    fd = openSync(directory, O_TMPFILE | constants.O_WRONLY, 0o600)
-    writeSync(fd, Buffer.alloc(RESERVED_BYTES))
+    fd = await openFile(directory, O_TMPFILE | constants.O_WRONLY, 0o600)
+    await writeFile(fd, Buffer.alloc(RESERVED_BYTES))
   } catch {
     // what was written of it is kept
   }
-  return () => {
-    if (fd !== undefined) closeSync(fd)
+  return async () => {
+    if (fd === undefined) return
+    const reserved = fd
     fd = undefined
+    await closeFile(reserved)
   }
 }

@@ -16,7 +16,7 @@ export interface Bundle {
   readonly part: PartFile
   readonly zip: ZipWriter
   /** Frees the space that was reserved for the manifest and the central directory. */
-  readonly freeReserve: () => void
+  readonly freeReserve: () => Promise<void>
 }
 
 /** Makes the directory where it is missing, chooses a free name, and writes the first entry. */
@@ -26,11 +26,11 @@ export async function openBundle(
   identity: Identity | undefined,
   { settings, directory, home, warnings }: CaptureContext,
 ): Promise<Bundle> {
-  makeDirectory(directory)
+  await makeDirectory(directory)
   const fields = nameFields(directory, crash, uuid, identity)
   const wanted = bundleName(settings.filenameTemplate, fields, warnings)
   const tidied = home === undefined ? withoutTail(wanted) : wanted
-  const { name, part } = createBundleFile(directory, tidied, uuid)
+  const { name, part } = await createBundleFile(directory, tidied, uuid)
   const dumpInfo = formatDumpInfo({
     uuid,
     dump_file: `${name}${ENTRY.core}`,
@@ -42,10 +42,10 @@ export async function openBundle(
     node_hostname: nodeHostname(),
     path: crash.pathname,
   })
-  const zip = new ZipWriter(part)
+  const zip = new ZipWriter(part, { onPool: true })
   // a write that fails once must not cost the core
   await warnings.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}${ENTRY.dumpInfo}`, dumpInfo))
-  return { uuid, name, part, zip, freeReserve: reserveSpace(directory) }
+  return { uuid, name, part, zip, freeReserve: await reserveSpace(directory) }
 }
 
 function nameFields(

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { bundleFileName } from '@core-dump-handler/bundle'
 import type { JsonObject, JsonValue, LookupResult } from '@core-dump-handler/cri'
@@ -26,7 +26,7 @@ export async function publish(
   if (settings.coreEvents) {
     const directory = settings.eventDirectory || join(home ?? dirname(part.path), 'events')
     try {
-      writeEvent(directory, uuid, formatEvent(crash, uuid, name, found))
+      await writeEvent(directory, uuid, formatEvent(crash, uuid, name, found))
     } catch (error) {
       log.write('error', `Cannot write the event to \`${directory}\`: ${errorMessage(error)}`)
     }
@@ -67,14 +67,14 @@ function firstDigest(imageInfo: JsonObject | undefined): string {
 }
 
 /** Writes `<directory>/<uuid>-event.json` by rename, 0600; the directory is made if missing. */
-function writeEvent(directory: string, uuid: string, text: string): void {
-  makeDirectory(directory)
+async function writeEvent(directory: string, uuid: string, text: string): Promise<void> {
+  await makeDirectory(directory)
   const part = join(directory, `.${uuid}-event.json.part`)
   try {
-    writeFileSync(part, text, { mode: 0o600, flag: 'wx' })
-    renameSync(part, join(directory, `${uuid}-event.json`))
+    await writeFile(part, text, { mode: 0o600, flag: 'wx' })
+    await rename(part, join(directory, `${uuid}-event.json`))
   } catch (error) {
-    rmSync(part, { force: true })
+    await rm(part, { force: true })
     throw error
   }
 }

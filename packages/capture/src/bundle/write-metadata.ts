@@ -58,7 +58,7 @@ export async function writeMetadata(
   for (const [suffix, data] of report.entries) await add(suffix, data)
 
   if (stop.cause) warnings.add(stop.cause.code, stop.cause.message)
-  bundle.freeReserve()
+  await bundle.freeReserve()
   const manifest = manifestText({
     uuid,
     composer: version,

@@ -2,6 +2,8 @@ import {
   closeSync,
   constants,
   fstatSync,
+  existsSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readdirSync,
@@ -12,7 +14,6 @@ import {
 import { join } from 'node:path'
 import type { CaptureContext } from '../context.ts'
 import type { Crash } from '../crash.ts'
-import { makeDirectory } from '../system/make-directory.ts'
 import { errorCode, errorMessage } from '../text.ts'
 import type { Decision } from './select.ts'
 import { counterNames, type Workload } from './workload.ts'
@@ -116,8 +117,17 @@ function positionOf(fd: number): number | undefined {
 }
 
 function hasRoom(directory: string): boolean {
-  makeDirectory(directory)
+  if (!existsSync(directory)) makeOne(directory)
   return readdirSync(directory).length < MAX_FILES
+}
+
+function makeOne(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    // another process was first
+    if (errorCode(error) !== 'EEXIST') throw error
+  }
 }
 
 /** Whether this crash creates `<file>.json`: of all above the limit exactly one does. */

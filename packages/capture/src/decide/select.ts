@@ -1,10 +1,16 @@
 import type { CoreReasonCode } from '@core-dump-handler/bundle'
-import { existsSync, statfsSync } from 'node:fs'
+import { statfs } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import type { Identified } from '@core-dump-handler/cri'
 import type { CaptureContext } from '../context.ts'
 import type { Crash } from '../crash.ts'
+import { exists } from '../system/make-directory.ts'
 import { errorMessage } from '../text.ts'
+import { within } from '../within.ts'
+
+// not node:fs/promises: it would be loaded while a process is held
+const statFileSystem = promisify(statfs)
 
 /** What a crash becomes: a bundle with its core, a record without one, or nothing. */
 export type Decision = BundleDecision | { readonly take: 'nothing'; readonly reason: string }
@@ -23,14 +29,17 @@ const CORE: BundleDecision = { take: 'core' }
 // below one page no useful core would be written: the process was configured to leave none
 const PAGE_BYTES = 4096
 
+/** A disk that does not answer in this time is written to without knowing its free space. */
+const DISK_WAIT_MS = 1000
+
 /** Bytes free for root's files where `path` is, statfs(2). */
-export function freeBytes(path: string): number {
-  const { bavail, bsize } = statfsSync(path)
+export async function freeBytes(path: string): Promise<number> {
+  const { bavail, bsize } = await statFileSystem(path)
   return bavail * bsize
 }
 
 /** Settings that reject a core; they need neither the core nor the container runtime. */
-export function applyPolicy(crash: Crash, context: CaptureContext): BundleDecision {
+export async function applyPolicy(crash: Crash, context: CaptureContext): Promise<BundleDecision> {
   const { settings, directory, warnings } = context
   const { limitSize, dumpMode } = crash
   if (settings.honorCoreLimit && /^\d+$/.test(limitSize) && Number(limitSize) < PAGE_BYTES) {
@@ -43,7 +52,12 @@ export function applyPolicy(crash: Crash, context: CaptureContext): BundleDecisi
   }
   if (settings.minFreeBytes === 0) return CORE
   try {
-    const free = freeBytes(existing(directory))
+    const free = await within(freeOf(directory), DISK_WAIT_MS)
+    if (free === undefined) {
+      const message = `The free space of \`${directory}\` is not known: the disk did not answer within ${DISK_WAIT_MS} ms`
+      warnings.add('FREE_SPACE_UNKNOWN', message)
+      return CORE
+    }
     if (free >= settings.minFreeBytes) return CORE
     const reason = `\`${directory}\` has ${free} bytes free, MIN_FREE_BYTES is ${settings.minFreeBytes}`
     return { take: 'record', code: 'CORE_NO_SPACE', reason }
@@ -82,6 +96,8 @@ export function selectByLabel(
 }
 
 /** The directory, or the nearest one above it that exists: both will be on one file system. */
-function existing(directory: string): string {
-  return directory === '/' || existsSync(directory) ? directory : existing(dirname(directory))
+async function freeOf(directory: string): Promise<number> {
+  let existing = directory
+  while (existing !== '/' && !(await exists(existing))) existing = dirname(existing)
+  return freeBytes(existing)
 }

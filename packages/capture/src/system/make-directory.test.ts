@@ -10,20 +10,20 @@ function scratch(): string {
   return directory
 }
 
-test('makes what is missing above it, for its owner only, and may be repeated', () => {
+test('makes what is missing above it, for its owner only, and may be repeated', async () => {
   const path = join(scratch(), 'a/b/c')
-  makeDirectory(path)
-  makeDirectory(path)
+  await makeDirectory(path)
+  await makeDirectory(path)
   expect(statSync(path).mode & 0o777).toBe(0o700)
   expect(statSync(join(path, '..')).mode & 0o777).toBe(0o700)
 })
 
-test('ends with an error where the file system makes no directories', () => {
-  expect(() => makeDirectory('/proc/self/cores/here')).toThrow(/ENOENT/)
+test('ends with an error where the file system makes no directories', async () => {
+  await expect(makeDirectory('/proc/self/cores/here')).rejects.toThrow(/ENOENT/)
 })
 
-test('a file in its place is an error', () => {
+test('a file in its place is an error', async () => {
   const file = join(scratch(), 'file')
   writeFileSync(file, '')
-  expect(() => makeDirectory(join(file, 'below'))).toThrow(/ENOTDIR/)
+  await expect(makeDirectory(join(file, 'below'))).rejects.toThrow(/ENOTDIR/)
 })

@@ -29,10 +29,10 @@ const ENTRIES = { 'a.json': '{"first":1}', 'b.log': 'last words\n'.repeat(50) }
 /** A file whose k-th write or patch fails, as a disk does. */
 function failingAt(file: PartFile, k: number): { sink: ZipSink; calls: () => number } {
   let calls = 0
-  const counted = <A extends unknown[]>(call: (...args: A) => void) => {
-    return (...args: A): void => {
+  const counted = <A extends unknown[], R>(call: (...args: A) => R) => {
+    return (...args: A): R => {
       if (++calls === k) throw Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })
-      call(...args)
+      return call(...args)
     }
   }
   const sink = {
@@ -121,7 +121,7 @@ test.for(enginesHere())(
     // the number of writes depends on the lanes: until there is no k-th one
     for (let k = 1; ; k++) {
       const path = join(dir, `${k}.zip`)
-      await using file = createPartFile(path)
+      await using file = await createPartFile(path)
       const { sink, calls } = failingAt(file, k)
       const kept = await bundle(sink, { mode: 'deflate', engine }).catch((error: unknown) => {
         expect(error, `write ${k}`).toMatchObject({ code: 'IO', subject: 'central directory' })
@@ -155,14 +155,14 @@ describe('a full disk', () => {
     'keeps a prefix of the core, wherever it is full ($mode with $engine) [composer-12]',
     { timeout: 60_000 },
     async (compression, { dir }) => {
-      const whole = createPartFile(join(dir, 'whole.zip'))
+      const whole = await createPartFile(join(dir, 'whole.zip'))
       await bundle(whole, compression)
       const most = whole.bytes
       await whole.discard()
       let kept = 0
       for (let room = 1000; room < most; room += Math.ceil(most / 12)) {
         const path = join(dir, `${room}.zip`)
-        await using file = createPartFile(path)
+        await using file = await createPartFile(path)
         const result = await bundle(onDiskOf(file, room), compression)
         await file.publish()
         await expectReadable(path, result, compression.mode)
@@ -188,7 +188,7 @@ describe('a full disk', () => {
     await using disk = smallDisk(dir, 3)
     if (disk === undefined) return
     const path = join(disk.path, 'a.zip')
-    const file = createPartFile(path)
+    const file = await createPartFile(path)
     const zip = new ZipWriter(file)
     const { fd, writer } = pipeFrom(dir, 'cat /dev/urandom')
     let open: boolean | undefined
@@ -216,7 +216,7 @@ describe('a full disk', () => {
   test('without room for a prefix throws, and the archive continues with a record', async ({
     dir,
   }) => {
-    await using file = createPartFile(join(dir, 'a.zip'))
+    await using file = await createPartFile(join(dir, 'a.zip'))
     const zip = new ZipWriter(onDiskOf(file, 20_000))
     const { fd, writer } = pipeFrom(dir, 'cat /dev/urandom')
     await expect(drain(fd, zip, { entryName: 'x.core' })).rejects.toMatchObject({
@@ -238,7 +238,7 @@ test('the file size limit leaves a prefix of the core [composer-12]', async ({ d
   const path = join(dir, 'a.zip')
   const program = `
     import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'
-    const file = createPartFile(process.argv[1])
+    const file = await createPartFile(process.argv[1])
     const zip = new ZipWriter(file)
     const core = await drain(0, zip, { entryName: 'x.core' })
     await zip.add('record.json', JSON.stringify(core))
@@ -259,7 +259,7 @@ test('the file size limit leaves a prefix of the core [composer-12]', async ({ d
 
 test('an asynchronous sink that fails keeps a prefix of the core', async ({ dir }) => {
   const path = join(dir, 'a.zip')
-  await using file = createPartFile(path)
+  await using file = await createPartFile(path)
   const zip = new ZipWriter({
     write: async (chunks) => {
       await sleep(5)
@@ -321,7 +321,7 @@ test('a callback that throws ends the drain, and the archive continues without t
   dir,
 }) => {
   const path = join(dir, 'a.zip')
-  await using file = createPartFile(path)
+  await using file = await createPartFile(path)
   const zip = new ZipWriter(file)
   const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
   await expect(drain(fd, zip, { entryName: 'x.core', onProgress: failing })).rejects.toThrow(
@@ -335,7 +335,7 @@ test('a callback that throws ends the drain, and the archive continues without t
 })
 
 test('a closed part file rejects the first byte, and the source is closed', async ({ dir }) => {
-  const file = createPartFile(join(dir, 'a.zip'))
+  const file = await createPartFile(join(dir, 'a.zip'))
   await file.discard()
   const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
   await expect(drain(fd, new ZipWriter(file), { entryName: 'x' })).rejects.toThrow(/it is closed/)

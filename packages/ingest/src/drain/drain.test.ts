@@ -25,7 +25,7 @@ async function drainTo(
   source: DrainSource,
   options: Partial<DrainOptions> = {},
 ): Promise<DrainResult> {
-  await using file = createPartFile(path)
+  await using file = await createPartFile(path)
   const zip = new ZipWriter(file)
   await zip.add('before.json', '{}')
   const result = await drain(source, zip, { entryName: 'x.core', ...options })
@@ -219,7 +219,7 @@ test('closes standard input, and its number is not given to another file', async
   const program = `
     import { createPartFile, drain, ZipWriter } from ${JSON.stringify(join(import.meta.dirname, '../index.ts'))}
     import { readlinkSync } from 'node:fs'
-    const file = createPartFile(${JSON.stringify(join(dir, 'a.zip'))})
+    const file = await createPartFile(${JSON.stringify(join(dir, 'a.zip'))})
     const zip = new ZipWriter(file)
     const onRelease = () => console.log(readlinkSync('/proc/self/fd/0'))
     const { bytes } = await drain(0, zip, { entryName: 'x.core', onRelease })

@@ -48,7 +48,7 @@ test(`${SEEDS.length} seeded mixtures of memory are read back by two readers`, a
       content.subarray(i * chunk, (i + 1) * chunk),
     )
     const path = join(dir, `${seed}.zip`)
-    await using file = createPartFile(path)
+    await using file = await createPartFile(path)
     const sink: ZipSink = {
       write: (bytes) => file.write(bytes),
       patch: (bytes, position) => file.patch(bytes, position),

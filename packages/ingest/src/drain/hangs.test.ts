@@ -22,7 +22,7 @@ const POOL_HANGS = `
   async function* text() {
     for (let i = 0; i < 300; i++) yield Buffer.alloc(100_000, 'some text that compresses, and ' + i)
   }
-  const zip = new ZipWriter(createPartFile(path))
+  const zip = new ZipWriter(await createPartFile(path))
   await drain(text(), zip, {
     entryName: 'x.core',
     mode: 'adaptive',
@@ -56,7 +56,7 @@ const DISK_HANGS = `
   import { createPartFile, drain, ZipWriter } from '${new URL('../index.ts', import.meta.url).href}'
   const stop = new AbortController()
   process.on('SIGTERM', () => stop.abort(new Error('SIGTERM')))
-  const file = createPartFile(process.argv[1])
+  const file = await createPartFile(process.argv[1])
   const zip = new ZipWriter(file)
   const core = await drain(0, zip, {
     entryName: 'x.core',

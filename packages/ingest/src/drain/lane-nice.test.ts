@@ -10,7 +10,7 @@ const PROGRAM = `
 import { readdirSync, readFileSync } from 'node:fs'
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
 const [path, options] = process.argv.slice(1)
-const file = createPartFile(path)
+const file = await createPartFile(path)
 const zip = new ZipWriter(file)
 const { complete } = await drain(0, zip, { entryName: 'core', ...JSON.parse(options) })
 await zip.finish()

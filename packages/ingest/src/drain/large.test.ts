@@ -23,7 +23,7 @@ test(
     ftruncateSync(fd, length)
     for (const at of [0, 2 ** 31, 4 * GIB - 2, length - 9]) writeSync(fd, 'landmark!', at)
     const path = join(dir, 'a.zip')
-    await using file = createPartFile(path)
+    await using file = await createPartFile(path)
     const zip = new ZipWriter(file)
     const result = await drain(fd, zip, { entryName: 'x.core' })
     await zip.add('after', 'the core')
@@ -69,7 +69,7 @@ test(
   'more than 4 GiB after compression in a file, its header completed in place',
   async ({ dir }) => {
     const path = join(dir, 'a.zip')
-    await using file = createPartFile(path)
+    await using file = await createPartFile(path)
     // zeros become a hole, or this would cost 4 GiB of disk
     const sparse: ZipSink = {
       write: (chunks) =>

@@ -13,7 +13,7 @@ async function writesWhileReading(
   command: string,
   until: (bytes: number) => boolean = () => false,
 ): Promise<boolean[]> {
-  await using file = createPartFile(join(dir, `${process.hrtime.bigint()}.zip`))
+  await using file = await createPartFile(join(dir, `${process.hrtime.bigint()}.zip`))
   const { fd, writer } = pipeFrom(dir, command)
   const reading: boolean[] = []
   const enough = new AbortController()
@@ -55,7 +55,7 @@ test('drains what was read before there was an archive', async ({ dir }) => {
     let released = 0
     const ahead = readAhead(fd, () => void released++)
     await ahead?.enough
-    await using file = createPartFile(join(dir, `${bytes}.zip`))
+    await using file = await createPartFile(join(dir, `${bytes}.zip`))
     const zip = new ZipWriter(file)
     const result = await drain(ahead ?? fd, zip, { entryName: 'x.core' })
     expect(result.bytes).toBe(bytes)

@@ -1,7 +1,23 @@
-import { closeSync, fchmodSync, lstatSync, openSync, unlinkSync } from 'node:fs'
+import {
+  closeSync,
+  fchmod,
+  fchmodSync,
+  lstat,
+  lstatSync,
+  open,
+  openSync,
+  unlinkSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { fromSystemError, IngestError } from '../error.ts'
+import { promisify } from 'node:util'
+import { errorCode, fromSystemError, IngestError } from '../error.ts'
 import { PartFile } from './part-file.ts'
+import { ThreadPool } from './thread-pool.ts'
+
+// not node:fs/promises: it would be loaded while a process is held
+const ON_POOL = { open: promisify(open), fchmod: promisify(fchmod), lstat: promisify(lstat) }
+const ON_MAIN_THREAD = { open: openSync, fchmod: fchmodSync, lstat: lstatSync }
+type FileCalls = typeof ON_POOL | typeof ON_MAIN_THREAD
 
 const NAME_MAX = 255
 
@@ -11,34 +27,42 @@ export interface PartFileOptions {
 }
 
 /**
- * Creates `<dir>/.<name>.part` for a file to be published as `finalPath`. Synchronous: the first
- * read of a core waits for it. Throws `EXISTS` when either name is taken.
+ * Creates `<dir>/.<name>.part` for a file to be published as `finalPath`. Rejects with `EXISTS` when
+ * either name is taken. On libuv's thread pool where that answers: on a disk that hangs only this
+ * call hangs.
  */
-export function createPartFile(
+export async function createPartFile(
   finalPath: string,
   { mode = 0o600 }: PartFileOptions = {},
-): PartFile {
+): Promise<PartFile> {
   const path = partPath(finalPath)
+  const pool = new ThreadPool()
+  const calls = (await pool.answers()) ? ON_POOL : ON_MAIN_THREAD
   try {
     // wx: O_CREAT | O_EXCL, which follows no symbolic link either
-    const fd = openSync(path, 'wx', mode)
+    const fd = await calls.open(path, 'wx', mode)
     try {
       // after the part file exists: before it, another writer of this name could still publish
-      assertAbsent(finalPath)
-      fchmodSync(fd, mode)
+      await assertAbsent(finalPath, calls)
+      await calls.fchmod(fd, mode)
     } catch (error) {
       unlinkSync(path)
       closeSync(fd)
       throw error
     }
-    return new PartFile(fd, path, finalPath)
+    return new PartFile(fd, path, finalPath, pool)
   } catch (cause) {
     throw fromSystemError('create', path, cause)
   }
 }
 
-function assertAbsent(finalPath: string): void {
-  if (lstatSync(finalPath, { throwIfNoEntry: false }) === undefined) return
+async function assertAbsent(finalPath: string, { lstat: stat }: FileCalls): Promise<void> {
+  try {
+    await stat(finalPath)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw error
+  }
   throw new IngestError(
     'EXISTS',
     finalPath,

@@ -6,10 +6,10 @@ import { createPartFile, isIngestError } from '../index.ts'
 
 test('has an unfinished name and mode 0600 until it is published [B17]', async ({ dir }) => {
   const path = join(dir, 'a.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   expect(file.path).toBe(join(dir, '.a.zip.part'))
   file.write([Buffer.from('hello '), Buffer.from('world')])
-  file.patch(Buffer.from('J'), 0)
+  await file.patch(Buffer.from('J'), 0)
   expect(await readdir(dir)).toEqual(['.a.zip.part'])
   await file.publish()
   expect(await readdir(dir)).toEqual(['a.zip'])
@@ -18,25 +18,25 @@ test('has an unfinished name and mode 0600 until it is published [B17]', async (
 })
 
 test('has the given mode', async ({ dir }) => {
-  const file = createPartFile(join(dir, 'a'), { mode: 0o640 })
+  const file = await createPartFile(join(dir, 'a'), { mode: 0o640 })
   await file.publish()
   expect((await stat(join(dir, 'a'))).mode & 0o777).toBe(0o640)
 })
 
 test('is removed when it is discarded or disposed of unpublished', async ({ dir }) => {
-  const file = createPartFile(join(dir, 'a'))
+  const file = await createPartFile(join(dir, 'a'))
   file.write([Buffer.from('x')])
   await file.discard()
   await file.discard()
   {
-    await using other = createPartFile(join(dir, 'b'))
+    await using other = await createPartFile(join(dir, 'b'))
     other.write([Buffer.from('x')])
   }
   expect(await readdir(dir)).toEqual([])
 })
 
 test('continues after a truncate', async ({ dir }) => {
-  const file = createPartFile(join(dir, 'a'))
+  const file = await createPartFile(join(dir, 'a'))
   file.write([Buffer.from('0123456789')])
   file.truncate(3)
   file.write([Buffer.from('abc')])
@@ -47,7 +47,7 @@ test('continues after a truncate', async ({ dir }) => {
 
 test('writes more chunks than one writev takes, some of them empty', async ({ dir }) => {
   const chunks = Array.from({ length: 3000 }, (_, i) => Buffer.from(i % 7 ? `${i},` : ''))
-  const file = createPartFile(join(dir, 'a'))
+  const file = await createPartFile(join(dir, 'a'))
   file.write(chunks)
   file.write([])
   await file.publish()
@@ -56,7 +56,7 @@ test('writes more chunks than one writev takes, some of them empty', async ({ di
 
 test('accepts a final name of 255 bytes', async ({ dir }) => {
   const names = ['ä'.repeat(127) + '1', 'ä'.repeat(127) + '2']
-  const files = names.map((name) => createPartFile(join(dir, name)))
+  const files = await Promise.all(names.map((name) => createPartFile(join(dir, name))))
   expect(new Set(files.map(({ path }) => path)).size).toBe(2)
   for (const file of files) {
     expect(file.path).toMatch(/\/\.ä+~[0-9a-f]{16}\.part$/)
@@ -68,21 +68,21 @@ test('accepts a final name of 255 bytes', async ({ dir }) => {
 describe('never replaces', () => {
   test('a file with the final name, whenever it was created', async ({ dir }) => {
     const path = join(dir, 'a.zip')
-    const file = createPartFile(path)
+    const file = await createPartFile(path)
     file.write([Buffer.from('ours')])
     await writeFile(path, 'theirs')
     await expect(file.publish()).rejects.toMatchObject({ code: 'EXISTS', subject: path })
     expect(await readFile(path, 'utf8')).toBe('theirs')
     expect(await readFile(file.path, 'utf8')).toBe('ours')
     await file.discard()
-    expect(() => createPartFile(path)).toThrow(/it exists/)
+    await expect(createPartFile(path)).rejects.toThrow(/it exists/)
     expect(await readdir(dir)).toEqual(['a.zip'])
   })
 
   test('a part file of another writer', async ({ dir }) => {
     const path = join(dir, 'a.zip')
-    const file = createPartFile(path)
-    expect(() => createPartFile(path)).toThrow(expect.objectContaining({ code: 'EXISTS' }))
+    const file = await createPartFile(path)
+    await expect(createPartFile(path)).rejects.toThrow(expect.objectContaining({ code: 'EXISTS' }))
     await file.publish()
   })
 
@@ -93,7 +93,7 @@ describe('never replaces', () => {
     await link(victim, join(dir, '.b.part'))
     await symlink(victim, join(dir, 'c'))
     for (const name of ['a', 'b', 'c']) {
-      expect(() => createPartFile(join(dir, name))).toThrow(
+      await expect(createPartFile(join(dir, name))).rejects.toThrow(
         expect.objectContaining({ code: 'EXISTS' }),
       )
     }
@@ -108,16 +108,16 @@ describe('throws', () => {
     ['a name that is too long', 'x'.repeat(256), 'NAME_TOO_LONG'],
   ])('%s', async ([, name, code], { dir }) => {
     await writeFile(join(dir, 'file'), '')
-    expect(() => createPartFile(join(dir, name))).toThrow(expect.objectContaining({ code }))
+    await expect(createPartFile(join(dir, name))).rejects.toThrow(expect.objectContaining({ code }))
   })
 
   test('a directory in its place', async ({ dir }) => {
     await mkdir(join(dir, 'a'))
-    expect(() => createPartFile(join(dir, 'a'))).toThrow(/choose another name/)
+    await expect(createPartFile(join(dir, 'a'))).rejects.toThrow(/choose another name/)
   })
 
   test('a write after the end', async ({ dir }) => {
-    const file = createPartFile(join(dir, 'a'))
+    const file = await createPartFile(join(dir, 'a'))
     await file.publish()
     const late = { name: 'IngestError', code: 'CLOSED', subject: file.path }
     expect(() => file.write([Buffer.from('late')])).toThrow(expect.objectContaining(late))

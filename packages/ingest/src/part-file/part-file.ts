@@ -1,4 +1,4 @@
-import { close, fsync, ftruncateSync, writeSync, writev, writevSync } from 'node:fs'
+import { close, fsync, ftruncateSync, write, writeSync, writev, writevSync } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { fromSystemError, IngestError } from '../error.ts'
@@ -14,7 +14,7 @@ const MAX_VECTOR = 1024
 
 /** A file under an unfinished name, which other programs leave alone, until it is published. */
 export class PartFile implements Required<ZipSink> {
-  readonly #pool = new ThreadPool()
+  readonly #pool: ThreadPool
   /** `<dir>/.<name>.part`, its unfinished name. */
   readonly path: string
   /** Its name once it is published. */
@@ -23,7 +23,8 @@ export class PartFile implements Required<ZipSink> {
   #bytes = 0
 
   /** Internal: use `createPartFile`. */
-  constructor(fd: number, path: string, finalPath: string) {
+  constructor(fd: number, path: string, finalPath: string, pool: ThreadPool = new ThreadPool()) {
+    this.#pool = pool
     this.#fd = fd
     this.path = path
     this.finalPath = finalPath
@@ -54,9 +55,14 @@ export class PartFile implements Required<ZipSink> {
     this.#pool.hasAnswered()
   }
 
-  /** Overwrites bytes already written. */
-  patch(bytes: Uint8Array, position: number): void {
-    overwriteFully(this.#open('patch'), bytes, position)
+  /** Overwrites bytes already written, on libuv's thread pool where it answers. */
+  async patch(bytes: Uint8Array, position: number): Promise<void> {
+    const fd = this.#open('patch')
+    if (!(await this.#pool.answers())) return overwriteFully(fd, bytes, position)
+    for (let done = 0; done < bytes.length;) {
+      done += await writeAt(fd, bytes.subarray(done), position + done)
+    }
+    this.#pool.hasAnswered()
   }
 
   /** Discards everything after the first `length` bytes. */
@@ -131,6 +137,15 @@ function appendFully(fd: number, chunks: readonly Uint8Array[], position: number
 function writeVector(fd: number, chunks: readonly Uint8Array[], position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     writev(fd, chunks, position, (error, written) => {
+      if (error) reject(error)
+      else resolve(written)
+    })
+  })
+}
+
+function writeAt(fd: number, bytes: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, 0, bytes.length, position, (error, written) => {
       if (error) reject(error)
       else resolve(written)
     })

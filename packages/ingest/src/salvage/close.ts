@@ -49,7 +49,7 @@ export async function close(file: Walked, options: SalvageOptions): Promise<Salv
   if (closing !== undefined && last !== undefined) {
     part.write(closing)
     for (const [bytes, position] of headerCompletion(last.record, last.zip64At)) {
-      part.patch(bytes, position)
+      await part.patch(bytes, position)
     }
   }
   await finish(part, records, additions)

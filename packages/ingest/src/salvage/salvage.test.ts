@@ -41,7 +41,7 @@ async function leftOver(
   compression: Partial<Compression> = {},
   { story = false, directory = false } = {},
 ): Promise<string> {
-  const part = createPartFile(join(dir, 'x.zip'))
+  const part = await createPartFile(join(dir, 'x.zip'))
   const zip = new ZipWriter(part)
   await zip.add('x-dump-info.json', INFO)
   const chunks = Array.from({ length: Math.ceil(core.length / 65_536) }, (_, i) =>

@@ -41,7 +41,7 @@ async function fill(sink: ZipSink): Promise<Map<string, Buffer>> {
 describe.for(readersHere())('$name', (reader) => {
   test('opens an archive in a file', async ({ dir }) => {
     const path = join(dir, 'a.zip')
-    const file = createPartFile(path)
+    const file = await createPartFile(path)
     const contents = await fill(file)
     await file.publish()
     await reader.test(path)
@@ -69,7 +69,7 @@ test('completes local headers in a file, so that streaming readers know the size
   dir,
 }) => {
   const path = join(dir, 'a.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   await fill(file)
   await file.publish()
   const archive = await readFile(path)
@@ -84,7 +84,7 @@ test('completes local headers in a file, so that streaming readers know the size
 
 test('gives entries the given mode and time', async ({ dir }) => {
   const path = join(dir, 'a.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   await fill(file)
   await file.publish()
   execFileSync('unzip', ['-q', path, '-d', join(dir, 'out')])
@@ -99,7 +99,7 @@ test.for([
   new Date(Number.NaN),
 ])('accepts the time %s, which no reader can show', async (mtime, { dir }) => {
   const path = join(dir, 'a.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   const zip = new ZipWriter(file, { mtime })
   await zip.add('a', 'b')
   await zip.finish()
@@ -109,7 +109,7 @@ test.for([
 
 test('writes more entries than 16 bits can count', async ({ dir }) => {
   const path = join(dir, 'many.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   const zip = new ZipWriter(file)
   const count = 70_000
   for (let i = 0; i < count; i++) await zip.add(`d${i % 100}/${i}`, `${i}`)
@@ -174,7 +174,7 @@ describe('rejects', () => {
 
 test('removes an abandoned entry from a file', async ({ dir }) => {
   const path = join(dir, 'a.zip')
-  const file = createPartFile(path)
+  const file = await createPartFile(path)
   const zip = new ZipWriter(file)
   await zip.add('before', '1')
   const entry = await zip.entry('gone')

@@ -13,6 +13,11 @@ export interface ZipWriterOptions {
   readonly mtime?: Date
   /** Permission bits of the entries. @default 0o444 */
   readonly mode?: number
+  /**
+   * Writes by `writeOnPool` of the sink, so that a disk that hangs stops no timer; a drain decides
+   * for itself. @default false
+   */
+  readonly onPool?: boolean
 }
 
 export interface ZipAddOptions {
@@ -31,15 +36,20 @@ export class ZipWriter {
   readonly #output: ArchiveOutput
   readonly #mtime: Date
   readonly #mode: number
+  readonly #onPool: boolean
   readonly #names = new Set<string>()
   readonly #records: EntryRecord[] = []
   #openEntry: string | undefined
   #finished = false
 
-  constructor(sink: ZipSink, { mtime = new Date(), mode = 0o444 }: ZipWriterOptions = {}) {
+  constructor(
+    sink: ZipSink,
+    { mtime = new Date(), mode = 0o444, onPool = false }: ZipWriterOptions = {},
+  ) {
     this.#output = new ArchiveOutput(sink)
     this.#mtime = mtime
     this.#mode = mode
+    this.#onPool = onPool
   }
 
   /** Entries that are complete. */
@@ -61,7 +71,7 @@ export class ZipWriter {
       mode: this.#mode,
       offset,
     })
-    await this.#orRemove(name, async () => this.#output.write(chunks, name))
+    await this.#orRemove(name, async () => this.#output.write(chunks, name, this.#onPool))
     this.#close(name, record)
     return zipEntry(name, record)
   }
@@ -83,7 +93,9 @@ export class ZipWriter {
       bytes: 0,
       compressedBytes: 0,
     }
-    await this.#orRemove(name, async () => this.#output.write([localHeader(record)], name))
+    await this.#orRemove(name, async () =>
+      this.#output.write([localHeader(record)], name, this.#onPool),
+    )
     return new ZipEntryWriter(name, this.#output, record, (complete) => this.#close(name, complete))
   }
 
@@ -93,7 +105,7 @@ export class ZipWriter {
     this.#reserve(name)
     const offset = this.#output.position
     await this.#orRemove(name, async () => {
-      for await (const chunk of chunks) await this.#output.write([chunk], name)
+      for await (const chunk of chunks) await this.#output.write([chunk], name, this.#onPool)
     })
     this.#close(name, { ...record, offset })
   }
@@ -103,7 +115,7 @@ export class ZipWriter {
     this.#assertIdle('finish the archive', 'central directory')
     this.#finished = true
     for (const chunk of directoryChunks(this.#records, this.#output.position)) {
-      await this.#output.write([chunk], 'central directory')
+      await this.#output.write([chunk], 'central directory', this.#onPool)
     }
     return { entries: this.#records.length, bytes: this.#output.position }
   }

@@ -65,7 +65,7 @@ export async function writeCrashBundle(
     fingerprint: { id, family },
     ...(topFrame !== undefined && { topFrame }),
   })
-  await using part = createPartFile(join(directory, bundleFileName(name)))
+  await using part = await createPartFile(join(directory, bundleFileName(name)))
   const zip = new ZipWriter(part)
   await zip.add(`${name}${ENTRY.dumpInfo}`, '{}')
   await zip.add(`${name}${ENTRY.core}`, content)

@@ -25,7 +25,7 @@ async function drained(
   source: DrainSource,
   options: Partial<DrainOptions> = {},
 ): Promise<DrainResult> {
-  await using file = createPartFile(path)
+  await using file = await createPartFile(path)
   const zip = new ZipWriter(file)
   const result = await drain(source, zip, { entryName: 'x.core', ...options })
   await zip.finish()
