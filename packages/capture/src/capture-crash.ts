@@ -54,7 +54,8 @@ export async function captureCrash(
     if (selected.take === 'nothing') return ignore(selected.reason, source, context)
     const rejected = [selected, wanted].find((decision) => decision.take === 'record')
     // the disk may have filled up meanwhile
-    const decision = rejected ?? steps.applyPolicy(crash, context)
+    const allowed = rejected ?? steps.applyPolicy(crash, context)
+    const { decision, settle } = await steps.limitFingerprint(allowed, task, context)
 
     // drain: the process is held until this is done
     const bundle = await steps.openBundle(crash, await randomUuid(), early?.identity, context)
@@ -68,6 +69,7 @@ export async function captureCrash(
     lookup.start(turn)
     steps.syncNameLater(context.directory, writing)
     const { core, failed } = await writing
+    settle(core)
 
     // write metadata: no process is held any more
     const load = (await turn) ?? 'low'

@@ -54,8 +54,8 @@ export async function missingFiles(hostDir: string): Promise<string[]> {
 /** What a crash needs; always written by us, also where another program's file has the name. */
 export const NEEDED = ['cdc', '.env'] as const
 
-/** Directories of the composers: for their concurrency limiter and for counted crashes. */
-export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
+/** Directories of the composers: for their concurrency limiter, for counted crashes and for counted cores. */
+export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprints']
 
 const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed)$/
 const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
