@@ -8,8 +8,9 @@ import type { CommandContext } from '../context.ts'
 import { nodeFiles, wasRemoved } from '../node/node-files.ts'
 import type { Uploader } from '../upload/open-uploader.ts'
 import { CrashCounter } from './crash-counter.ts'
+import { CrashHistory } from './crash-history.ts'
 import type { Delivery } from './manifest-cache.ts'
-import { Metrics } from './metrics.ts'
+import { isOwnRecord, Metrics } from './metrics.ts'
 import { queueObserver } from './observe-queue.ts'
 import { probeDestination } from './probe-destination.ts'
 import { type Check, Readiness } from './readiness.ts'
@@ -50,12 +51,16 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   const metrics = new Metrics()
   const canaries = new DeliveredCanaries()
   const lateCanaries = new LateCanaries(settings, log)
+  const keepsState = async (): Promise<boolean> => !(await wasRemoved(hostDir))
+  const history = new CrashHistory({ stateFile: nodeFiles(hostDir).crashes, keepsState, log })
   const crashes = new CrashCounter({
     coreDir,
     stateFile: nodeFiles(hostDir).counted,
-    keepsState: async () => !(await wasRemoved(hostDir)),
+    keepsState,
     onFound: (manifest) => {
-      if (!lateCanaries.isCanary(manifest)) metrics.countBundle(manifest)
+      if (lateCanaries.isCanary(manifest)) return
+      metrics.countBundle(manifest)
+      if (manifest !== undefined && !isOwnRecord(manifest)) history.note(manifest)
     },
   })
   const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
@@ -69,7 +74,8 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   }
   const onDelivery = (delivery: Delivery): void => {
     canaries.note(delivery)
-    podEvents?.note(delivery)
+    history.delivered(delivery)
+    podEvents?.note(delivery, history.timesSeen(delivery.manifest))
   }
   return {
     readiness,
