@@ -60,6 +60,8 @@
 {{- include "cdh.env" (list "COMP_OVERSIZED_CORE" .oversizedCore) }}
 {{- include "cdh.env" (list "COMP_RATE_CRASHES" .rateCrashes) }}
 {{- include "cdh.env" (list "COMP_RATE_WINDOW_SECONDS" .rateWindowSeconds) }}
+{{- include "cdh.env" (list "COMP_CORES_PER_FINGERPRINT" .coresPerFingerprint) }}
+{{- include "cdh.env" (list "COMP_FINGERPRINT_WINDOW_SECONDS" .fingerprintWindowSeconds) }}
 {{- include "cdh.envUnlessZero" (list "COMP_CONCURRENT_DRAINS" .concurrentDrains) }}
 {{- include "cdh.env" (list "SPOOL_MAX_BYTES" (include "cdh.bytes" .spoolBytes)) }}
 {{- include "cdh.env" (list "SPOOL_MAX_FILES" .spoolFiles) }}

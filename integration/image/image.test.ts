@@ -52,6 +52,7 @@ realParts('the image', () => {
         'util-linux',
         'pino',
         '@aws-sdk/client-s3',
+        '@opentelemetry/exporter-logs-otlp-http',
       ]),
     )
     const ids = sbom.packages.map(({ SPDXID }) => SPDXID)

@@ -10,10 +10,11 @@ const ALLOWED = new RegExp(
     'cores',
     'cores/[^/]+\\.zip',
     'home/composer\\.log(\\.1)?',
-    'home/(events|gate|rate)',
+    'home/(events|fingerprints|gate|rate)',
     `home/events/${UUID}-event\\.json`,
     // a workload's key: a uid or an id, and numbers
     'home/rate/[0-9a-z-]+(\\.json)?',
+    'home/fingerprints/[0-9a-f]{24}-[0-9]+-[0-9]+',
   ].join('|')})$`,
   's',
 )

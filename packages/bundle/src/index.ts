@@ -22,7 +22,7 @@ export {
   processEntry,
   safeName,
 } from './names.ts'
-export { readBundle, readManifest } from './read-bundle.ts'
+export { readBundle, readManifest, readReportText } from './read-bundle.ts'
 export type { BundleInfo, DroppedBundle } from './read-bundle.ts'
 export { CORE_REASON_CODES } from './reason-codes.ts'
 export type { CoreReasonCode } from './reason-codes.ts'

@@ -43,23 +43,42 @@ export interface BundleInfo {
  * or gone. Opens the file before it returns.
  */
 export async function readBundle(path: string): Promise<BundleInfo> {
-  let fd: number | undefined
   const info: { -readonly [K in keyof BundleInfo]: BundleInfo[K] } = {}
+  await readEntries(path, (name) => {
+    const read = readers.find(({ suffix }) => name.endsWith(suffix))?.read
+    return read && ((content) => Object.assign(info, read(content)))
+  })
+  return info
+}
+
+/** Text of `-report.txt`; undefined where none can be read. Opens the file before it returns. */
+export async function readReportText(path: string): Promise<string | undefined> {
+  let found: string | undefined
+  await readEntries(path, (name) =>
+    name.endsWith(ENTRY.reportText) ? (content) => (found = content) : undefined,
+  )
+  return found
+}
+
+/** Reads the entries that `readerOf` has a reader for, until the first that cannot be read. */
+async function readEntries(
+  path: string,
+  readerOf: (name: string) => ((content: string) => unknown) | undefined,
+): Promise<void> {
+  let fd: number | undefined
   try {
     fd = openSync(path, FLAGS)
     const zip = await fromFdPromise(fd, { autoClose: false })
     for await (const entry of zip.eachEntry()) {
-      const name = basename(entry.fileName)
-      const read = readers.find(({ suffix }) => name.endsWith(suffix))?.read
+      const read = readerOf(basename(entry.fileName))
       if (read === undefined || entry.uncompressedSize > MAX_ENTRY_BYTES) continue
-      Object.assign(info, read(await text(await zip.openReadStreamPromise(entry))))
+      read(await text(await zip.openReadStreamPromise(entry)))
     }
   } catch {
     // what was read until then is what is known
   } finally {
     if (fd !== undefined) closeSync(fd)
   }
-  return info
 }
 
 /** The manifest of the bundle at `path`; undefined where none can be read. Opens the file before it returns. */

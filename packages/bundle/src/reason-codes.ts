@@ -6,6 +6,8 @@ export const CORE_REASON_CODES = [
   'CORE_OVERSIZED',
   'CORE_NO_SPACE',
   'CORE_SUPPRESSED',
+  /** Over CORES_PER_FINGERPRINT. */
+  'CORE_REPEATED',
   'CORE_NOT_WRITTEN',
   'DISK_FULL',
   /** The kernel ended the core before the size in its ELF headers: the process was killed. */

@@ -32,7 +32,7 @@ export async function captureCrash(
     const workload = workloadOf(crash, snapshot)
 
     // decide: a crash that is only recorded is released as soon as its stacks are read
-    const limited = limitRate(crash, workload, context)
+    const limited = await limitRate(crash, workload, context)
     if (limited.take === 'nothing') return ignore(limited.reason, source, context)
     const wanted = limited.take === 'core' ? await applyPolicy(crash, context) : limited
     const released = wanted.take !== 'core'
@@ -57,7 +57,8 @@ export async function captureCrash(
     if (selected.take === 'nothing') return ignore(selected.reason, source, context)
     const rejected = [selected, wanted].find((decision) => decision.take === 'record')
     // the disk may have filled up meanwhile
-    const decision = rejected ?? (await steps.applyPolicy(crash, context))
+    const allowed = rejected ?? (await steps.applyPolicy(crash, context))
+    const { decision, settle } = await steps.limitFingerprint(allowed, task, context)
 
     // drain: the process is held until this is done
     const uuid = await randomUuid()
@@ -73,6 +74,7 @@ export async function captureCrash(
     lookup.start(turn)
     steps.syncNameLater(context.directory, writing)
     const { core, failed } = await writing
+    settle(core)
 
     // write metadata: no process is held any more
     const load = (await turn) ?? 'low'

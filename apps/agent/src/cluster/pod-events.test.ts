@@ -60,6 +60,17 @@ test('the Event has where it crashed, and the beginning of the fingerprint', () 
   )
 })
 
+test.for([
+  [1, 'seen for the first time on this node'],
+  [7, 'seen 7 times on this node'],
+] as const)('the Event has how often its fingerprint was seen: %i', ([times, often]) => {
+  const fingerprint = { id: '0123456789abcdef01234567', family: '76543210fedcba9876543210' }
+  const delivery = { ...DELIVERY, manifest: { ...manifest, fingerprint } }
+  expect(podEvent(delivery, undefined, times)?.event.message).toBe(
+    `/usr/bin/shop crashed by SIGSEGV [01234567], ${often}: a core (4096 bytes) is in s3://cores/a.zip`,
+  )
+})
+
 test.for(['unverified', 'host'] as const)(
   'no Event is created for a crash that is %s',
   (status) => {

@@ -22,8 +22,9 @@ export class PodEvents {
     this.#log = log
   }
 
-  note(delivery: Delivery): void {
-    const made = podEvent(delivery, this.#nodeName)
+  /** `timesSeen`: how often the fingerprint was seen on this node; 0: not known. */
+  note(delivery: Delivery, timesSeen = 0): void {
+    const made = podEvent(delivery, this.#nodeName, timesSeen)
     if (made === undefined || this.#waiting >= MAX_WAITING) return
     this.#waiting++
     this.#chain = this.#chain
@@ -48,6 +49,7 @@ export interface PodEvent {
 export function podEvent(
   { manifest, stored }: Delivery,
   nodeName: string | undefined,
+  timesSeen = 0,
 ): { readonly namespace: string; readonly event: PodEvent } | undefined {
   const { identity, crash, core, uuid } = manifest
   const { status, pod, namespace, podUid, container } = identity
@@ -56,7 +58,7 @@ export function podEvent(
   const program = printable(crash.exe ?? crash.comm ?? 'A process')
   const what = core.bytes === 0 ? 'no core' : `${core.complete ? 'a' : 'an incomplete'} core`
   const signal = crash.signalName ? ` by ${printable(crash.signalName)}` : ''
-  const message = `${program} crashed${signal}${cause(manifest)}: ${what} (${core.bytes} bytes) is in ${stored.url}`
+  const message = `${program} crashed${signal}${cause(manifest, timesSeen)}: ${what} (${core.bytes} bytes) is in ${stored.url}`
   const event = {
     apiVersion: 'v1',
     kind: 'Event',
@@ -82,11 +84,13 @@ export function podEvent(
   return { namespace, event }
 }
 
-/** ` in <top frame> [<fingerprint>]`, as far as the report has them. */
-function cause({ topFrame, fingerprint }: BundleManifest): string {
+/** ` in <top frame> [<fingerprint>], seen <n> times on this node`, as far as they are known. */
+function cause({ topFrame, fingerprint }: BundleManifest, timesSeen: number): string {
   const where = topFrame === undefined ? '' : ` in ${printable(topFrame)}`
   const key = fingerprint?.id.slice(0, FINGERPRINT_DIGITS)
-  return key === undefined ? where : `${where} [${printable(key)}]`
+  if (key === undefined) return where
+  const often = timesSeen === 1 ? ', seen for the first time' : `, seen ${timesSeen} times`
+  return `${where} [${printable(key)}]${timesSeen === 0 ? '' : `${often} on this node`}`
 }
 
 /** A process chooses its own name. */

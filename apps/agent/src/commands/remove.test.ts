@@ -18,6 +18,8 @@ test('remove restores the sysctls as found, also repeatedly, with no, some and a
   await writeFile(join(node.hostDir, 'cdc.123456'), 'of a write that was killed')
   await mkdir(join(node.hostDir, 'rate'))
   await writeFile(join(node.hostDir, 'rate/of-a-composer'), '')
+  await mkdir(join(node.hostDir, 'fingerprints'))
+  await writeFile(join(node.hostDir, 'fingerprints/of-a-composer'), '')
   await writeFile(join(node.hostDir, 'of-another-program'), '')
   await mkdir(join(node.hostDir, 'events'))
   await writeFile(join(node.coreDir, 'a.zip'), 'waits')

@@ -6,6 +6,7 @@ import { openDestination } from '@core-dump-handler/upload'
 import type { CommandContext } from '../context.ts'
 import { messageOf } from '../error.ts'
 import { redactor, visible } from '../log/redact.ts'
+import { readHistory } from '../monitoring/crash-history.ts'
 import { exists, nodeFiles } from '../node/node-files.ts'
 import { lockNode } from '../node/lock-node.ts'
 import { sysctlValues } from '../node/sysctls.ts'
@@ -13,6 +14,9 @@ import { countDrops } from '../kernel-log/watch-drops.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
 const READYZ_TIMEOUT_MS = 5000
+const MAX_CRASH_LINES = 10
+/** As in Events. */
+const SHORT_FINGERPRINT = 8
 
 /** One line that `status` prints. */
 interface StatusLine {
@@ -43,6 +47,7 @@ async function statusLines(
     await fileLine('settings', composerEnv),
     ...(await sysctlLines(settings)),
     kernelLine(settings.hostDir),
+    ...crashLines(settings.hostDir),
     await spoolLine(settings.coreDir),
     await diskLine(settings),
     ...readiness,
@@ -118,6 +123,24 @@ function kernelLine(hostDir: string): StatusLine {
       text: `kernel: the cores that it dropped are not known here: ${messageOf(error)}`,
     }
   }
+}
+
+/** The last crashes of this node, the latest last. */
+function crashLines(hostDir: string): StatusLine[] {
+  const { crashes, fingerprints } = readHistory(nodeFiles(hostDir).crashes)
+  if (crashes.length === 0) return [{ ok: true, text: 'crashes: none was seen on this node' }]
+  const counts = new Map(fingerprints)
+  return crashes.slice(-MAX_CRASH_LINES).map((crash) => {
+    const { time, pod, identity, program, signal, topFrame, fingerprint, url } = crash
+    const owner =
+      pod === undefined ? identity : `${pod}${identity === 'verified' ? '' : ' (unverified)'}`
+    const key = fingerprint && `[${fingerprint.slice(0, SHORT_FINGERPRINT)}]`
+    const times = fingerprint === undefined ? 0 : (counts.get(fingerprint) ?? 1)
+    const facts = [time, owner, program, signal, topFrame && `in ${topFrame}`, key]
+    const often = times > 1 ? `, seen ${times} times` : ''
+    const text = `crash: ${facts.filter(Boolean).join(' ')}${often}: ${url ?? 'not uploaded yet'}`
+    return { ok: true, text }
+  })
 }
 
 async function spoolLine(coreDir: string): Promise<StatusLine> {

@@ -4,12 +4,18 @@ import {
   CORE_REASON_CODES,
   type CoreReasonCode,
 } from '@core-dump-handler/bundle'
+import { FingerprintCounter } from './fingerprint-counter.ts'
 
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
 const MAX_CODES = 100
 
 /** Codes of the warnings in the agent's own records. */
 const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
+
+/** A record that the agent made of crashes which were counted, or have a bundle, already. */
+export function isOwnRecord({ problems }: BundleManifest): boolean {
+  return problems.some(({ code }) => OWN_RECORDS.has(code))
+}
 
 /** One of a known set; in a bundle of a composer without `reasonCode` it is the code of a warning. */
 function reasonOf({ core, problems }: BundleManifest): CoreReasonCode | 'OTHER' {
@@ -39,6 +45,7 @@ export class Metrics {
     'Warnings that composers wrote into bundles, by code.',
     ['code'],
   )
+  readonly #fingerprints = new FingerprintCounter(this.registry)
   readonly #held = new Histogram({
     name: 'core_dump_held_seconds',
     help: 'Seconds for which the kernel kept a crashed process until its memory was copied.',
@@ -87,16 +94,16 @@ export class Metrics {
       return
     }
     const { core, identity, problems, timings } = manifest
-    const codes = problems.map(({ code }) => this.#bounded(code))
     // its crashes were counted when they were dropped
-    if (codes.some((code) => OWN_RECORDS.has(code))) return
+    if (isOwnRecord(manifest)) return
     const outcome = core.complete ? 'complete' : core.bytes > 0 ? 'incomplete' : 'no_core'
     const reason = core.complete ? '' : reasonOf(manifest)
     this.#crashes.inc({ outcome, reason, identity: identity.status })
     if (outcome === 'no_core') this.#drops.inc({ reason })
     this.#coreBytes.inc(core.bytes)
     this.#held.observe(timings.heldMs / 1000)
-    for (const code of codes) this.#problems.inc({ code })
+    for (const { code } of problems) this.#problems.inc({ code: this.#bounded(code) })
+    this.#fingerprints.count(manifest)
   }
 
   /** Counts crashes without a bundle of their own. */

@@ -6,10 +6,12 @@ import { OwnPodEvents } from '../cluster/own-pod-events.ts'
 import { PodEvents } from '../cluster/pod-events.ts'
 import type { CommandContext } from '../context.ts'
 import { nodeFiles, wasRemoved } from '../node/node-files.ts'
+import { CrashTelemetry } from '../telemetry/crash-telemetry.ts'
 import type { Uploader } from '../upload/open-uploader.ts'
 import { CrashCounter } from './crash-counter.ts'
+import { CrashHistory } from './crash-history.ts'
 import type { Delivery } from './manifest-cache.ts'
-import { Metrics } from './metrics.ts'
+import { isOwnRecord, Metrics } from './metrics.ts'
 import { queueObserver } from './observe-queue.ts'
 import { probeDestination } from './probe-destination.ts'
 import { type Check, Readiness } from './readiness.ts'
@@ -50,15 +52,23 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   const metrics = new Metrics()
   const canaries = new DeliveredCanaries()
   const lateCanaries = new LateCanaries(settings, log)
+  const keepsState = async (): Promise<boolean> => !(await wasRemoved(hostDir))
+  const history = new CrashHistory({ stateFile: nodeFiles(hostDir).crashes, keepsState, log })
   const crashes = new CrashCounter({
     coreDir,
     stateFile: nodeFiles(hostDir).counted,
-    keepsState: async () => !(await wasRemoved(hostDir)),
+    keepsState,
     onFound: (manifest) => {
-      if (!lateCanaries.isCanary(manifest)) metrics.countBundle(manifest)
+      if (lateCanaries.isCanary(manifest)) return
+      metrics.countBundle(manifest)
+      if (manifest !== undefined && !isOwnRecord(manifest)) history.note(manifest)
     },
   })
-  const podEvents = server && new PodEvents(server, env['NODE_NAME'], log)
+  const nodeName = env['NODE_NAME']
+  const telemetry = settings.otlpLogsUrl
+    ? new CrashTelemetry({ url: settings.otlpLogsUrl, nodeName, log, signal })
+    : undefined
+  const podEvents = server && new PodEvents(server, nodeName, log)
   for (const { name } of readiness.checks()) {
     const ok = (): boolean => readiness.checks().find((check) => check.name === name)?.ok ?? false
     metrics.gauge(`${name}_ready`, GAUGES[name], () => Number(ok()))
@@ -67,16 +77,22 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
     const http = serve(healthPort, { metrics, readiness, canaries }, log)
     signal.addEventListener('abort', () => http.close().closeAllConnections(), { once: true })
   }
-  const onDelivery = (delivery: Delivery): void => {
+  const onDelivery = (delivery: Delivery, file: string): void => {
     canaries.note(delivery)
-    podEvents?.note(delivery)
+    history.delivered(delivery)
+    podEvents?.note(delivery, history.timesSeen(delivery.manifest))
+    if (!isOwnRecord(delivery.manifest)) telemetry?.delivered(delivery, file)
   }
+  const observe = queueObserver(metrics, readiness, crashes, onDelivery)
   return {
     readiness,
     metrics,
     canaries,
     lateCanaries,
-    onQueueEvent: queueObserver(metrics, readiness, crashes, onDelivery),
+    onQueueEvent: (event) => {
+      telemetry?.note(event)
+      observe(event)
+    },
     countCrashes: () => crashes.start(signal),
     watch({ queue, destination: where }) {
       const ageSeconds = (): number => {

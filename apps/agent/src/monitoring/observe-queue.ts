@@ -9,7 +9,7 @@ export function queueObserver(
   metrics: Metrics,
   readiness: Readiness,
   crashes: Pick<CrashCounter, 'add'>,
-  onDelivery: (delivery: Delivery) => void,
+  onDelivery: (delivery: Delivery, file: string) => void,
 ): (event: QueueEvent) => void {
   const manifests = new ManifestCache()
   return (event) => {
@@ -22,7 +22,7 @@ export function queueObserver(
         metrics.uploadedBytes.inc(stored.bytes)
         void manifests
           .take(event.file)
-          .then((manifest) => manifest && onDelivery({ manifest, stored }))
+          .then((manifest) => manifest && onDelivery({ manifest, stored }, event.file))
         return readiness.uploadStored()
       }
       case 'skipped':

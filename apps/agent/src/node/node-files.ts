@@ -15,6 +15,8 @@ export interface NodeFiles {
   readonly deployed: string
   /** The time up to which bundles were counted. */
   readonly counted: string
+  /** The last crashes, and how often each fingerprint was seen. */
+  readonly crashes: string
   /** Names of canaries whose bundles may still exist. */
   readonly canaries: string
   /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
@@ -30,6 +32,7 @@ export function nodeFiles(hostDir: string): NodeFiles {
     composerLog: join(hostDir, 'composer.log'),
     deployed: join(hostDir, '.deployed'),
     counted: join(hostDir, '.counted'),
+    crashes: join(hostDir, '.crashes'),
     canaries: join(hostDir, '.canary'),
     removing: join(hostDir, '.removing'),
   }
@@ -54,16 +57,16 @@ export async function missingFiles(hostDir: string): Promise<string[]> {
 /** What a crash needs; always written by us, also where another program's file has the name. */
 export const NEEDED = ['cdc', '.env'] as const
 
-/** Directories of the composers: for their concurrency limiter and for counted crashes. */
-export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
+/** Directories of the composers: for their concurrency limiter, for counted crashes and for counted cores. */
+export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprints']
 
 const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed)$/
-const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
+const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted|\.crashes)$/
 // the socket of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^straight$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|\.crashes|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(

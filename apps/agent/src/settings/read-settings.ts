@@ -102,6 +102,7 @@ function toSettings(
   variables: Variables,
   { composer, trigger, destination, secrets, hasCrioEndpoint }: Derived,
 ) {
+  const otlpLogsUrl = logsUrl(variables)
   return {
     hostDir: variables.HOST_DIR,
     coreDir: variables.CORE_DIR,
@@ -137,11 +138,21 @@ function toSettings(
     /** Whether a process is made to crash after the set-up. With a selector its own pod may not be one whose crashes are kept. */
     canary: variables.CANARY && composer.settings.podSelectorLabel === '',
     podEvents: variables.POD_EVENTS,
+    /** Where crashes are sent as OpenTelemetry log records; absent: nowhere. */
+    ...(otlpLogsUrl !== undefined && { otlpLogsUrl }),
     /** What is done when another program changes one of our sysctls. */
     tamper: variables.TAMPER,
     /** Values that must never be written anywhere; more are added when key files change. */
     secrets,
   }
+}
+
+/** As the exporter of OpenTelemetry makes it of its variables. */
+function logsUrl({
+  OTEL_EXPORTER_OTLP_ENDPOINT: base,
+  OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: whole,
+}: Variables): string | undefined {
+  return whole ?? (base === undefined ? undefined : `${base.replace(/\/+$/, '')}/v1/logs`)
 }
 
 /** Keys of files are read when they are asked for, and are secrets from then on. */
@@ -190,10 +201,13 @@ function secretsOf(
   { S3_ACCESS_KEY, S3_SECRET }: Variables,
   more: readonly string[],
 ): string[] {
+  const headers = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_LOGS_HEADERS']
+    .flatMap((name) => env[name]?.split(',') ?? [])
+    .map((header) => header.slice(header.indexOf('=') + 1).trim())
   const aws = [env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY'], env['AWS_SESSION_TOKEN']]
   // also those that could not be used: a broken secret is a secret
   const raw = [env['S3_ACCESS_KEY'], env['S3_SECRET']].map((value) => value?.trim())
-  const all = [S3_ACCESS_KEY, S3_SECRET, ...aws, ...raw, ...more]
+  const all = [S3_ACCESS_KEY, S3_SECRET, ...aws, ...raw, ...headers, ...more]
   return [...new Set(all)].filter(isSecret)
 }
 

@@ -130,6 +130,8 @@ export const VARIABLES = {
   SPOOL_MAX_AGE_HOURS: v.optional(integer(0, 1_000_000, ' of hours'), '0'),
   HEALTH_PORT: v.optional(integer(0, 65_535), '0'),
   POD_EVENTS: v.optional(bool, 'false'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(url('an HTTP URL', /^https?:\/\/[^\s/]\S*$/i)),
+  OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: v.optional(url('an HTTP URL', /^https?:\/\/[^\s/]\S*$/i)),
   CANARY: v.optional(bool, 'true'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const

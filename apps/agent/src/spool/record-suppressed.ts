@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { lstat, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatDumpInfo, writeRecord } from '@core-dump-handler/bundle'
 import * as v from 'valibot'
@@ -38,13 +38,22 @@ export async function recordSuppressed(options: RecordSuppressedOptions): Promis
   })
   for (const name of names) {
     const [, key, seconds, index] = COUNTER.exec(name) ?? []
-    if (key === undefined) continue
+    if (key === undefined) {
+      if (name.startsWith('.')) await removeLeftOver(join(directory, name))
+      continue
+    }
     const endMs = (Number(index) + 1) * Number(seconds) * 1000
     if (!options.all && Date.now() < endMs + SLACK_MS) continue
     await closeWindow(join(directory, name), { ...options, key, endMs, seconds: Number(seconds) })
     await rm(join(directory, name), { force: true })
     await rm(join(directory, `${name}.json`), { force: true })
   }
+}
+
+/** Of a composer that was killed before it could give its file the final name. */
+async function removeLeftOver(part: string): Promise<void> {
+  const stats = await lstat(part).catch(() => undefined)
+  if (stats !== undefined && Date.now() - stats.mtimeMs > SLACK_MS) await rm(part, { force: true })
 }
 
 interface Window extends RecordSuppressedOptions {

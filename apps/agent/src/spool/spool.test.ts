@@ -170,11 +170,14 @@ test('crashes that a composer suppressed are recorded when their window is over'
   await write('host-11-0000000b-600-100', 2)
   await write('host-11-0000000d-600-100', 4, facts)
   await write(now, 1000, facts)
+  const left = ['.host-11-0000000e-600-100.json.7.part', '.host-11-0000000f-600-100.json.8.part']
+  for (const name of left) await writeFile(join(hostDir, 'rate', name), '{"scope":"ho')
+  await utimes(join(hostDir, 'rate', left[0] ?? ''), 1, 1)
   let suppressed = 0
   const onSuppressed = (crashes: number): void => void (suppressed += crashes)
   await recordSuppressed({ hostDir, coreDir, nodeName: 'n', onSuppressed })
   expect(suppressed).toBe(996)
-  expect((await readdir(join(hostDir, 'rate'))).toSorted()).toEqual([now, `${now}.json`])
+  expect((await readdir(join(hostDir, 'rate'))).toSorted()).toEqual([left[1], now, `${now}.json`])
   const [record = '', ...others] = await readdir(coreDir)
   expect(others).toEqual([])
   const { manifest } = await readBundle(join(coreDir, record))
@@ -183,7 +186,7 @@ test('crashes that a composer suppressed are recorded when their window is over'
     core: { bytes: 0, reason: expect.stringMatching(/^996 more crashes of this workload/) },
   })
   await recordSuppressed({ hostDir, coreDir, nodeName: 'n', all: true, onSuppressed })
-  expect(await readdir(join(hostDir, 'rate'))).toEqual([])
+  expect(await readdir(join(hostDir, 'rate'))).toEqual([left[1]])
 })
 
 test('many bundles that are evicted at once are read one after the other', async () => {

@@ -22,7 +22,7 @@ describe('countCrash', () => {
       while (Date.now() < ${Date.now() + 1500});
       const places = []
       for (let i = 0; i < ${rounds}; i++) {
-        places.push(countCrash(${JSON.stringify(home)}, ['pod-11-00000000'], 86400).ordinal)
+        places.push((await countCrash(${JSON.stringify(home)}, ['pod-11-00000000'], 86400)).ordinal)
       }
       console.log(places.join(' '))`
     const flags = ['--conditions=@core-dump-handler/source', '--input-type=module', '-e', code]
@@ -37,32 +37,31 @@ describe('countCrash', () => {
     expect(places.toSorted((a, b) => a - b)).toEqual(all)
   })
 
-  it('C5: makes no more files than its bound, and counts the workloads beyond together', () => {
+  it('C5: makes no more files than its bound, and counts the workloads beyond together', async () => {
     const home = scratch()
-    const count = (exe: number): number =>
-      countCrash(home, [`pod-11-${exe}`, 'pod-11-any', 'any-x-any'], 86_400).ordinal
+    const count = async (exe: number): Promise<number> =>
+      (await countCrash(home, [`pod-11-${exe}`, 'pod-11-any', 'any-x-any'], 86_400)).ordinal
     mkdirSync(join(home, 'rate'))
     for (let other = 0; other < 4086; other++) writeFileSync(join(home, `rate/other-${other}`), '')
-    for (let exe = 0; exe < 10; exe++) expect(count(exe)).toBe(1)
-    const beyond = Array.from({ length: 50 }, (_, index) => [
-      count(5000 + index),
-      count(5000 + index),
-    ])
-    expect(beyond.flat()).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+    for (let exe = 0; exe < 10; exe++) expect(await count(exe)).toBe(1)
+    const beyond: number[] = []
+    for (let exe = 5000; exe < 5050; exe++) beyond.push(await count(exe), await count(exe))
+    expect(beyond).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
     // one that has a file keeps it
-    expect(count(0)).toBe(2)
+    expect(await count(0)).toBe(2)
     expect(readdirSync(join(home, 'rate'))).toHaveLength(4097)
   })
 
-  it('names a window by its length and its number since 1970', () => {
-    const { file } = countCrash(scratch(), ['host-11-0000abcd'], 60)
+  it('names a window by its length and its number since 1970', async () => {
+    const { file } = await countCrash(scratch(), ['host-11-0000abcd'], 60)
     expect(file).toMatch(/\/rate\/host-11-0000abcd-60-\d+$/)
     expect(readFileSync(file, 'utf8')).toBe('.')
   })
 
-  it('fails where the counters cannot be written', () => {
+  it('fails where the counters cannot be written', async () => {
     const home = scratch()
     writeFileSync(join(home, 'rate'), '')
-    expect(() => countCrash(home, ['host-11-0000abcd'], 60)).toThrow(/ENOTDIR/)
+    const counted = countCrash(home, ['host-11-0000abcd'], 60)
+    await expect(counted).rejects.toThrow(/ENOTDIR/)
   })
 })

@@ -1,20 +1,11 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CaptureContext } from '../context.ts'
 import type { Crash } from '../crash.ts'
-import { errorCode, errorMessage } from '../text.ts'
+import { createOnce } from '../system/create-once.ts'
+import { makeDirectory } from '../system/make-directory.ts'
+import { errorMessage } from '../text.ts'
+import { appendByte } from './append-byte.ts'
 import type { Decision } from './select.ts'
 import { counterNames, type Workload } from './workload.ts'
 
@@ -32,7 +23,6 @@ export interface SuppressedWorkload {
 
 /** Files in `rate/` at most; beyond, workloads without a counter are counted together. */
 const MAX_FILES = 4096
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
 
 /**
  * RATE_CRASHES per RATE_WINDOW_SECONDS: the first cores are taken; the first crash above the limit is
@@ -40,21 +30,21 @@ const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
  * a record when the window is over. A record each would be files without end: a loop may crash every
  * 10 ms.
  */
-export function limitRate(
+export async function limitRate(
   crash: Crash,
   workload: Workload,
   { home, settings, warnings }: CaptureContext,
-): Decision {
+): Promise<Decision> {
   const { rateCrashes: limit, rateWindowSeconds: seconds } = settings
   if (home === undefined || limit === 0) return { take: 'core' }
   try {
-    const { file, ordinal } = countCrash(home, counterNames(workload), seconds)
+    const { file, ordinal } = await countCrash(home, counterNames(workload), seconds)
     if (ordinal <= limit) return { take: 'core' }
     const reason = `Crash ${ordinal} of this workload within ${seconds} s; RATE_CRASHES is ${limit}`
     const { exeName: comm, signalName, hostname } = crash
-    if (!isFirstAbove(file, { ...workload, comm, signalName, hostname, limit })) {
-      return { take: 'nothing', reason }
-    }
+    const facts: SuppressedWorkload = { ...workload, comm, signalName, hostname, limit }
+    // of all crashes above the limit exactly one creates it
+    if (!createOnce(`${file}.json`, JSON.stringify(facts))) return { take: 'nothing', reason }
     return {
       take: 'record',
       code: 'CORE_SUPPRESSED',
@@ -69,76 +59,29 @@ export function limitRate(
 
 /**
  * Counts a crash in the present window: `<counter>-<seconds>-<number of the window since 1970>` in
- * `<home>/rate`, one byte for each crash. Appending is atomic, so that no lock is needed.
+ * `<home>/rate`, one byte for each crash. An empty one, of a process that was killed, counts none.
  */
-export function countCrash(
+export async function countCrash(
   home: string,
   counters: readonly string[],
   windowSeconds: number,
-): { readonly file: string; readonly ordinal: number } {
+): Promise<{ readonly file: string; readonly ordinal: number }> {
   const directory = join(home, 'rate')
   const window = `${windowSeconds}-${Math.floor(Date.now() / 1000 / windowSeconds)}`
   const files = counters.map((name) => join(directory, `${name}-${window}`))
   for (const file of files) {
     // the last counter is for all that have no room for one of their own
-    const mayCreate = (): boolean => hasRoom(directory) || file === files.at(-1)
-    const ordinal = append(file) ?? (mayCreate() ? append(file, O_CREAT) : undefined)
+    const mayCreate = async (): Promise<boolean> =>
+      (await hasRoom(directory)) || file === files.at(-1)
+    const ordinal =
+      appendByte(file, '.', { create: false }) ??
+      ((await mayCreate()) ? appendByte(file, '.', { create: true }) : undefined)
     if (ordinal !== undefined) return { file, ordinal }
   }
   throw new Error(`Cannot count the crash in \`${directory}\``)
 }
 
-/** The place of this crash in the file, from 1; undefined when the file does not exist. */
-function append(file: string, create = 0): number | undefined {
-  let fd: number
-  try {
-    fd = openSync(file, O_WRONLY | O_APPEND | O_NOFOLLOW | create, 0o600)
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
-  try {
-    writeSync(fd, '.')
-    return positionOf(fd) ?? fstatSync(fd).size
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Where the last write to `fd` ended, proc_pid_fdinfo(5): unlike the size, it never counts others. */
-function positionOf(fd: number): number | undefined {
-  try {
-    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')
-    const position = /^pos:\t(\d+)$/m.exec(text)?.[1]
-    return position === undefined ? undefined : Number(position)
-  } catch {
-    return undefined
-  }
-}
-
-function hasRoom(directory: string): boolean {
-  if (!existsSync(directory)) makeOne(directory)
+async function hasRoom(directory: string): Promise<boolean> {
+  await makeDirectory(directory)
   return readdirSync(directory).length < MAX_FILES
-}
-
-function makeOne(directory: string): void {
-  try {
-    mkdirSync(directory, { mode: 0o700 })
-  } catch (error) {
-    // another process was first
-    if (errorCode(error) !== 'EEXIST') throw error
-  }
-}
-
-/** Whether this crash creates `<file>.json`: of all above the limit exactly one does. */
-function isFirstAbove(file: string, workload: SuppressedWorkload): boolean {
-  const path = `${file}.json`
-  try {
-    writeFileSync(path, JSON.stringify(workload), { mode: 0o600, flag: 'wx' })
-    return true
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false
-    rmSync(path, { force: true })
-    throw error
-  }
 }

@@ -4,8 +4,10 @@ import {
   CrashAnalysis,
   createMinicore,
   createReport,
+  fingerprintOf,
   formatReport,
   topFrame,
+  type CoreFacts,
 } from '@core-dump-handler/report'
 import type { HeldProcess } from './held-process.ts'
 import { findLocalFiles } from './local-files.ts'
@@ -29,6 +31,8 @@ export interface CrashReport {
 }
 
 const BUDGET_MS = 2000
+/** While the process is held. */
+const KEY_BUDGET_MS = 500
 /** Of those in the manifest; the report has all. */
 const MAX_SENTENCES = 20
 const MAX_SENTENCE = 500
@@ -44,16 +48,7 @@ export async function analyzeCrash(
     const why = 'report: the core has no registers that could be read'
     return { entries: [], manifest: { reportSkipped: [why] } }
   }
-  const isLocal = await findLocalFiles(held)
-  const analysis = new CrashAnalysis({
-    facts,
-    memory: capture.memory,
-    openModule: (_, { start }) => {
-      const file = held?.fileAt(start)
-      return file !== undefined && isLocal(file) ? file.fd : undefined
-    },
-    budget: { timeoutMs: BUDGET_MS },
-  })
+  const analysis = await startAnalysis(facts, capture, held, BUDGET_MS)
   if (level !== 'notes') {
     analysis.unwindCrashingThread()
     await otherWork()
@@ -85,6 +80,41 @@ export async function analyzeCrash(
       ...(left.length > 0 && { reportSkipped: left }),
     },
   }
+}
+
+/**
+ * The `id` of the crash's fingerprint, in 500 ms and before the report is made. Undefined where no frame is
+ * sure, or where there was no time for the names by which frames are left out.
+ */
+export async function findFingerprint(
+  capture: StackCapture,
+  held: HeldProcess | undefined,
+): Promise<string | undefined> {
+  const { facts } = capture
+  if (facts === undefined || facts.threads.length === 0) return undefined
+  const analysis = await startAnalysis(facts, capture, held, KEY_BUDGET_MS)
+  analysis.unwindCrashingThread()
+  analysis.nameFrames()
+  const { id, quality } = fingerprintOf(analysis)
+  return analysis.budget.isSpent || quality === 'none' ? undefined : id
+}
+
+async function startAnalysis(
+  facts: CoreFacts,
+  { memory }: StackCapture,
+  held: HeldProcess | undefined,
+  timeoutMs: number,
+): Promise<CrashAnalysis> {
+  const isLocal = await findLocalFiles(held)
+  return new CrashAnalysis({
+    facts,
+    memory,
+    openModule: (_, { start }) => {
+      const file = held?.fileAt(start)
+      return file !== undefined && isLocal(file) ? file.fd : undefined
+    },
+    budget: { timeoutMs },
+  })
 }
 
 function otherWork(): Promise<void> {

@@ -48,6 +48,7 @@ export interface MappedFile {
 export class HeldProcess {
   /** Resolves when all files are open, but no later than after 100 ms; does not reject. */
   readonly opened: Promise<unknown>
+  readonly #allOpened: Promise<void>
   /** Descriptor of its memory, readable until the end of the dump. */
   readonly memory: number | undefined
   /** Where its vdso begins, which differs from process to process. */
@@ -64,7 +65,18 @@ export class HeldProcess {
     this.#byStart = byStart
     this.vdso = vdso
     this.memory = files.length === 0 ? undefined : openMemory(join(directory, 'mem'))
-    this.opened = within(this.wait(this.#openAll(directory)), OPEN_WAIT_MS)
+    this.#allOpened = this.wait(this.#openAll(directory))
+    this.opened = within(this.#allOpened, OPEN_WAIT_MS)
+  }
+
+  /** Whether all files are open, or cannot be opened, within so long. */
+  async openedWithin(timeoutMs: number): Promise<boolean> {
+    return (
+      (await within(
+        this.#allOpened.then(() => true),
+        timeoutMs,
+      )) === true
+    )
   }
 
   /** A call has not returned, and keeps a thread of libuv's pool: there must not be a second one. */

@@ -12,12 +12,20 @@ import type { StackCapture } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */
 const READ_WAIT_MS = 250
+/** Of a process that is released for good without its core: no file can be opened later. */
+const OPEN_WAIT_MS = 500
+/** For the fingerprint, which is that of the report only by the same files and stacks. */
+const FINGERPRINT_READ_MS = 150
 /** As much as is read ahead: 14 blocks. */
 const MAX_READ_BYTES = 14 * 128 * 1024
-const NO_MINICORE: Partial<Record<CoreReasonCode, string>> = {
-  CORE_REFUSED: 'the memory of the process is not to be kept',
-  CORE_NO_SPACE: 'there is no room for it',
-}
+/** There is no core: what the report has is all that is left of the crash. */
+const NO_CORE: ReadonlySet<CoreReasonCode> = new Set([
+  'CORE_REFUSED',
+  'CORE_OVERSIZED',
+  'CORE_NO_SPACE',
+  'CORE_SUPPRESSED',
+  'CORE_REPEATED',
+])
 const NOTHING: CrashReport = { entries: [], manifest: {} }
 
 /** The report of one crash. No step rejects or costs more than the report: what fails is a warning. */
@@ -26,6 +34,8 @@ export class ReportTask {
   readonly #context: CaptureContext
   readonly #held: HeldProcess | undefined
   #capture: StackCapture | undefined
+  /** Bytes that `fingerprint` has looked at and that are still to come. */
+  #known = 0
 
   /** Begins to open the files of the process's modules; with REPORT=off it does nothing. */
   constructor(
@@ -62,22 +72,53 @@ export class ReportTask {
   readonly onData = (bytes: Buffer): Promise<void> | undefined => this.#push(bytes)
 
   #push(bytes: Buffer, readMs?: number): Promise<void> | undefined {
+    const known = Math.min(this.#known, bytes.length)
+    this.#known -= known
     try {
-      return this.#capture?.push(bytes, readMs)?.catch((error: unknown) => this.#fail(error))
+      return this.#capture
+        ?.push(bytes.subarray(known), readMs)
+        ?.catch((error: unknown) => this.#fail(error))
     } catch (error) {
       return this.#fail(error)
     }
   }
 
+  /**
+   * The `id` of the crash's fingerprint, by what has been read ahead of its core, which can still be drained.
+   * Undefined where the stack of the crash cannot be read yet, and with REPORT=off.
+   */
+  async fingerprint(): Promise<string | undefined> {
+    if (!this.#isWanted) return undefined
+    return this.#guard(async () => {
+      await this.load()
+      const { drainable, isHeld } = this.#source
+      if (typeof drainable !== 'object' || !('peek' in drainable)) return undefined
+      let known = 0
+      for (const bytes of drainable.peek()) {
+        await this.#push(bytes, FINGERPRINT_READ_MS)
+        known += bytes.length
+      }
+      this.#known = known
+      const capture = this.#capture
+      await capture?.readEarly(FINGERPRINT_READ_MS)
+      // a core that has been read to its end has no more
+      if (capture === undefined || (isHeld && !capture.hasStacks)) return undefined
+      if ((await this.#held?.openedWithin(OPEN_WAIT_MS)) === false) return undefined
+      const { findFingerprint } = await import('./analyze-crash.ts')
+      return findFingerprint(capture, this.#held)
+    })
+  }
+
   /** Of a core that is not wanted: reads registers and stacks, in 250 ms and 1.75 MiB. */
   async readUnwanted(): Promise<void> {
     if (!this.#isWanted) return
-    await this.opened()
+    await this.#held?.openedWithin(OPEN_WAIT_MS)
     const deadlineMs = monotonicMs() + READ_WAIT_MS
     await this.#guard(async () => {
       await within(this.#source.open(), READ_WAIT_MS)
       await this.load()
       await this.#readAhead(deadlineMs)
+      await this.#capture?.readEarly()
     })
   }
 
@@ -96,15 +137,9 @@ export class ReportTask {
       if (capture.hasTimedOut) {
         warnings.add('REPORT_INCOMPLETE', 'The memory of the process could not be read in time')
       }
-      const { level, skipped } = this.#levelOf(load)
-      const why = settings.minicore && reasonCode !== undefined && NO_MINICORE[reasonCode]
-      const minicore = settings.minicore && !why
-      const left = why ? [`minicore: ${why}`] : []
-      return analyzeCrash(capture, this.#held, {
-        level,
-        skipped: [...skipped, ...left],
-        minicore,
-      })
+      const hasCore = reasonCode === undefined || !NO_CORE.has(reasonCode)
+      const { minicore } = settings
+      return analyzeCrash(capture, this.#held, { ...this.#levelOf(load, hasCore), minicore })
     })
     this.close()
     return report ?? NOTHING
@@ -119,13 +154,16 @@ export class ReportTask {
     return this.#context.settings.report !== 'off'
   }
 
-  #levelOf(load: Load): { readonly level: ReportLevel; readonly skipped: readonly string[] } {
+  #levelOf(
+    load: Load,
+    hasCore: boolean,
+  ): { readonly level: ReportLevel; readonly skipped: readonly string[] } {
     const { settings, stop } = this.#context
     const full = settings.report === 'crash' ? 'crash' : 'full'
     if (stop.signal.aborted) return { level: 'notes', skipped: ['stacks: the capture was stopped'] }
     if (load === 'low') return { level: full, skipped: [] }
     const skipped = ['storm: too many crashes at once for more']
-    return { level: load === 'high' ? 'crash' : 'notes', skipped }
+    return { level: load === 'high' || !hasCore ? 'crash' : 'notes', skipped }
   }
 
   async #readAhead(deadlineMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -17,6 +18,7 @@ import { pipeFrom } from '@core-dump-handler/testing/pipe'
 import { Random } from '@core-dump-handler/testing/random'
 import { crashCore } from '@core-dump-handler/testing/report/crash-core'
 import { compile, missingTools, programSource } from '@core-dump-handler/testing/report/programs'
+import { until } from '@core-dump-handler/testing/until'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { captureCrash } from '../capture-crash.ts'
 import { createLimiter } from '../concurrency/limiter.ts'
@@ -31,6 +33,14 @@ const PID = 4711
 const CORE_ENTRIES = ['-dump-info.json', '.core']
 const REPORT_ENTRIES = ['-report.json', '-report.txt', '-mini.core']
 const MANIFEST = '-manifest.json'
+
+/** Without the memory of its process a core has no stacks before it has been read, however slow that is. */
+class WholeSource extends DescriptorSource {
+  override async open(): Promise<void> {
+    await super.open()
+    await until('the core has been read', () => !this.isHeld)
+  }
+}
 
 interface Options {
   readonly variables?: Record<string, string>
@@ -75,7 +85,7 @@ describe.skipIf(missing)(`a report${missing === undefined ? '' : `: ${missing}`}
       ...variables,
     })
     const crash = createCrash({ exeName: 'crash', signal: '11', hostPid: PID, dumpMode })
-    await captureCrash(crash, new DescriptorSource(fd), {
+    await captureCrash(crash, new WholeSource(fd), {
       settings,
       home,
       directory: out,
@@ -159,12 +169,63 @@ describe.skipIf(missing)(`a report${missing === undefined ? '' : `: ${missing}`}
     expect(second.manifest.fingerprint).toEqual(first.manifest.fingerprint)
   })
 
-  it('has no minicore of a process whose memory is not to be kept', async () => {
-    const bundle = await capture(core, { variables: { SUID_CORES: 'refuse' }, dumpMode: 2 })
-    expect(bundle.entries).toEqual(['-dump-info.json', '-report.json', '-report.txt', MANIFEST])
-    expect(bundle.manifest.reportSkipped).toContain(
-      'minicore: the memory of the process is not to be kept',
-    )
+  it.for([
+    [{ SUID_CORES: 'refuse' }, 'CORE_REFUSED'],
+    [{ MIN_FREE_BYTES: String(Number.MAX_SAFE_INTEGER) }, 'CORE_NO_SPACE'],
+  ] as const)('is of a crash that is rejected, also in a storm: %j', async ([variables, code]) => {
+    for (const load of ['low', 'storm'] as const) {
+      const bundle = await capture(core, { variables, dumpMode: 2, load })
+      expect(bundle.manifest.core).toMatchObject({ bytes: 0, reasonCode: code })
+      expect(bundle.entries).toEqual(['-dump-info.json', ...REPORT_ENTRIES, MANIFEST])
+      expect(bundle.manifest.topFrame).toBe('crash_here (crash)')
+    }
+  })
+
+  describe('with CORES_PER_FINGERPRINT', () => {
+    it('takes so many cores, and of further crashes report and minicore only', async () => {
+      const home = mkdtempSync(join(directory, 'home-'))
+      const variables = { CORES_PER_FINGERPRINT: '2' }
+      const bundles: ReadBundle[] = []
+      for (let n = 0; n < 4; n++) bundles.push(await capture(core, { variables, home }))
+      const ids = new Set(bundles.map(({ manifest }) => manifest.fingerprint?.id))
+      expect(ids.size).toBe(1)
+      for (const bundle of bundles.slice(0, 2)) {
+        expect(bundle.manifest.problems).toEqual([])
+        expect((await bundle.bytes('.core')).equals(readFileSync(core))).toBe(true)
+        expect(bundle.entries).toEqual([...CORE_ENTRIES, ...REPORT_ENTRIES, MANIFEST])
+      }
+      for (const bundle of bundles.slice(2)) {
+        const { core: record } = bundle.manifest
+        expect(record).toMatchObject({ bytes: 0, complete: false, reasonCode: 'CORE_REPEATED' })
+        expect(record.reason).toContain([...ids][0])
+        expect(bundle.entries).toEqual(['-dump-info.json', ...REPORT_ENTRIES, MANIFEST])
+        expect(bundle.manifest.topFrame).toBe('crash_here (crash)')
+      }
+    })
+
+    it('does not count a core that ended early', async () => {
+      const home = mkdtempSync(join(directory, 'home-'))
+      const variables = { CORES_PER_FINGERPRINT: '1' }
+      const cut = join(directory, 'cut')
+      // its last byte is missing: the stacks are there
+      writeFileSync(cut, readFileSync(core).subarray(0, -1))
+      const codes: unknown[] = []
+      for (const path of [cut, core, core]) {
+        const { manifest } = await capture(path, { variables, home })
+        codes.push(manifest.core.reasonCode)
+      }
+      expect(codes).toEqual(['TRUNCATED', undefined, 'CORE_REPEATED'])
+    })
+
+    it('reads nothing more without the setting, and takes every core without a report', async () => {
+      const home = mkdtempSync(join(directory, 'home-'))
+      const off = { CORES_PER_FINGERPRINT: '1', REPORT: 'off' }
+      for (const variables of [{}, off, off]) {
+        const { manifest } = await capture(core, { variables, home })
+        expect(manifest.core.complete).toBe(true)
+      }
+      expect(readdirSync(home)).toEqual(['rate'])
+    })
   })
 
   it('never costs the core, whatever its headers and notes are', async () => {

@@ -39,6 +39,7 @@ export class StackCapture {
   #ofProcess: MemoryReader = new WindowMemory()
   /** The memory of the process did not answer in time. */
   hasTimedOut = false
+  #isOfProcess = false
 
   constructor(held: HeldProcess | undefined, isHeld: () => boolean) {
     this.#held = held
@@ -62,9 +63,23 @@ export class StackCapture {
     return wasDone || !stream.isHeadDone ? undefined : this.#readProcess(stream, readMs)
   }
 
+  /** All stacks that the notes read so far name are there, of the process or of the core. */
+  get hasStacks(): boolean {
+    return this.#isOfProcess || this.#stream?.hasStacks === true
+  }
+
+  /**
+   * Reads the stacks by the notes that have come so far, those of the crashing thread first: the notes of
+   * many threads are longer than what is read ahead.
+   */
+  async readEarly(readMs = READ_MS): Promise<void> {
+    const stream = this.#stream
+    if (stream?.isHeadDone === false) await this.#readProcess(stream, readMs)
+  }
+
   /** Undefined when the core has no header. */
   get facts(): CoreFacts | undefined {
-    return this.#facts ?? this.#stream?.facts()
+    return this.#stream?.isHeadDone ? this.#stream.facts() : (this.#facts ?? this.#stream?.facts())
   }
 
   get memory(): MemoryReader {
@@ -83,7 +98,13 @@ export class StackCapture {
   async #readProcess(stream: CoreStream, readMs: number): Promise<void> {
     const facts = stream.facts()
     const held = this.#held
-    if (facts === undefined || held?.memory === undefined || !this.#isHeld()) return
+    if (
+      facts === undefined ||
+      facts.threads.length === 0 ||
+      held?.memory === undefined ||
+      !this.#isHeld()
+    )
+      return
     // the core of another process, such as one that was piped in
     if (facts.auxv.get(AT_SYSINFO_EHDR) !== held.vdso || held.isWaiting) return
     const copied = await within(
@@ -95,7 +116,8 @@ export class StackCapture {
     if (copied === undefined || !this.#isHeld()) return
     this.#facts = facts
     this.#ofProcess = copied.memory
-    if (copied.isComplete) this.#stream = undefined
+    this.#isOfProcess = copied.isComplete
+    if (copied.isComplete && stream.isHeadDone) this.#stream = undefined
   }
 }
 

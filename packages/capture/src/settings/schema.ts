@@ -105,6 +105,13 @@ const FIELDS = {
   /** Cores of one workload that are taken in each window; 0: all. */
   rateCrashes: setting('RATE_CRASHES', '60', integer(0, 1_000_000)),
   rateWindowSeconds: setting('RATE_WINDOW_SECONDS', '600', integer(1, DAY_MS / 1000)),
+  /** Cores of one fingerprint that are taken in each window; 0: all. Not with REPORT=off. */
+  coresPerFingerprint: setting('CORES_PER_FINGERPRINT', '0', integer(0, 10_000)),
+  fingerprintWindowSeconds: setting(
+    'FINGERPRINT_WINDOW_SECONDS',
+    '86400',
+    integer(1, DAY_MS / 1000),
+  ),
   /** Cores that are drained at the same time, other crashes wait; 0: one per CPU, at least 8. */
   concurrentDrains: setting('CONCURRENT_DRAINS', '0', integer(0, 1024)),
   /** Stacks of all threads, of the one that crashed, or none. */

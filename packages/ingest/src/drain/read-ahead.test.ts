@@ -65,6 +65,21 @@ test('drains what was read before there was an archive', async ({ dir }) => {
   }
 })
 
+test('shows what was read before it is drained', async ({ dir }) => {
+  for (const bytes of [10, 300_000, 20_000_000]) {
+    const { fd, writer } = pipeFrom(dir, `yes | head -c ${bytes}`)
+    const ahead = readAhead(fd)
+    await ahead?.enough
+    const seen = Buffer.concat(ahead?.peek() ?? [])
+    expect(seen.length).toBeGreaterThanOrEqual(Math.min(bytes, 14 * 128 * 1024))
+    expect(seen.equals(Buffer.alloc(seen.length, 'y\n'))).toBe(true)
+    await using file = await createPartFile(join(dir, `peek-${bytes}.zip`))
+    const result = await drain(ahead ?? fd, new ZipWriter(file), { entryName: 'x.core' })
+    expect(result.bytes).toBe(bytes)
+    await exited(writer)
+  }
+})
+
 test('can be closed without a drain', async ({ dir }) => {
   const { fd, writer } = pipeFrom(dir, 'cat /dev/zero')
   let released = 0

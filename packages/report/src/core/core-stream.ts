@@ -58,6 +58,14 @@ export class CoreStream {
     return this.#head.isDone
   }
 
+  /** All stacks that it keeps have gone by: what follows adds nothing to them. */
+  get hasStacks(): boolean {
+    return (
+      this.#facts !== undefined &&
+      this.#wants.every(({ isStack, filled, length }) => !isStack || filled === length)
+    )
+  }
+
   /** Undefined when the stream is no ELF core. */
   facts(): CoreFacts | undefined {
     return this.#facts ?? this.#head.facts()

@@ -64,8 +64,13 @@ export class Bundle {
 
   /** Write the core to a file beside the bundle; returns its path. */
   async extractCore(): Promise<string> {
-    const target = `${this.path}.core`
-    await extract(this.path, this.entry('.core').name, target)
+    return this.extract('.core')
+  }
+
+  /** Write an entry to a file beside the bundle; returns its path. */
+  async extract(suffix: string): Promise<string> {
+    const target = `${this.path}${suffix}`
+    await extract(this.path, this.entry(suffix).name, target)
     return target
   }
 }

@@ -15,6 +15,8 @@ export type DrainSource = number | ReadAhead | AsyncIterable<Uint8Array>
 export interface ReadAhead {
   /** Resolves at its end, after 1.75 MiB, or after 50 ms. */
   readonly enough: Promise<void>
+  /** What has been read so far, for a look before it is drained; valid until `drain` begins. */
+  peek(): readonly Buffer[]
   /** Stops reading, where it will not be drained. Idempotent. */
   close(): void
   /** For `drain`. */
@@ -32,7 +34,12 @@ export function readAhead(fd: number, onRelease?: () => void): ReadAhead | undef
   const at = performance.now()
   const pool = new BlockPool(DEFAULT_BLOCK_BYTES, blocksFor({ lanes: defaultLanes() }))
   const blocks = new PipeSource(fd, pool, onRelease)
-  return { enough: blocks.enough, close: () => blocks.close(), begun: { blocks, pool, at } }
+  return {
+    enough: blocks.enough,
+    peek: () => blocks.peek(),
+    close: () => blocks.close(),
+    begun: { blocks, pool, at },
+  }
 }
 
 /** By its shape, because it may come from another copy of this package. */

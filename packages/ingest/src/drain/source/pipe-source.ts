@@ -65,6 +65,12 @@ export class PipeSource implements BlockSource {
     })
   }
 
+  /** The bytes that have been read and not taken; valid until the next call of `next`. */
+  peek(): Buffer[] {
+    const blocks = this.#closed ? this.#ready : [...this.#ready, this.#current]
+    return blocks.map(({ buffer, length }) => buffer.subarray(0, length))
+  }
+
   close(): void {
     if (this.#closed) return
     this.#closed = true
