@@ -23,6 +23,7 @@ export async function captureCrash(
   let slot: Slot | undefined
   let lookup: DeferredLookup | undefined
   let task: ReportTask | undefined
+  let copyBinaries: (() => Promise<void>) | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
     const snapshot = await snapshotCrash(crash, context.settings)
@@ -80,6 +81,8 @@ export async function captureCrash(
 
     // publish
     const path = await steps.publish(bundle, crash, found, source, context)
+    const { reasonCode } = core
+    copyBinaries = () => steps.copyBinaries(task?.held, { load, reasonCode }, context)
     const { podInfo, psInfo, identity } = found
     const hasOwner =
       context.settings.ignoreCrio || crash.hostname === '' || identity.status === 'host'
@@ -91,9 +94,11 @@ export async function captureCrash(
     log.write('error', `Could not make a bundle${describeCrash(crash)}: ${errorMessage(error)}`)
     throw error
   } finally {
-    task?.close()
     await lookup?.close()
     slot?.release()
+    // no process and no other crash waits for these
+    await copyBinaries?.()
+    task?.close()
   }
 }
 
