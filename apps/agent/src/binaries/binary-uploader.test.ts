@@ -43,7 +43,7 @@ function uploader(options: Partial<BinaryUploaderOptions> = {}): BinaryUploader 
 const put = (name: string, content = name): Promise<void> =>
   writeFile(join(directory, name), content)
 const stored = async (): Promise<string[]> =>
-  (await readdir(join(bucket, 'binaries')).catch(() => [])).toSorted()
+  (await readdir(join(bucket, 'binaries')).catch((): string[] => [])).toSorted()
 const waiting = async (): Promise<string[]> =>
   (await readdir(directory)).filter((name) => name !== '.stored').toSorted()
 
@@ -114,9 +114,10 @@ describe('BinaryUploader', () => {
   it('deletes what has no room beside the bundles, or is too old', async () => {
     await put(A, 'x'.repeat(100))
     await put(B, 'x'.repeat(100))
-    const bundles = () => ({ areDue: false, bytes: 850 })
     const limits = { ...NO_LIMITS, maxBytes: 1000 }
-    expect(await uploader({ bundles, limits }).round(signal)).toEqual({ done: 1, failed: 0 })
+    expect(
+      await uploader({ bundles: () => ({ areDue: false, bytes: 850 }), limits }).round(signal),
+    ).toEqual({ done: 1, failed: 0 })
     expect(await stored()).toHaveLength(1)
     await put(A)
     const old = { ...NO_LIMITS, maxAgeMs: 1 }
