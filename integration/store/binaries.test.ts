@@ -15,7 +15,9 @@ import { TestNode } from '@core-dump-handler/testing/agent/test-node'
 import { agentFor, leaveBundle } from '@core-dump-handler/testing/agent/uploading-agent'
 import { runCdh } from '@core-dump-handler/testing/cli/run-cdh'
 import { elfBinary } from '@core-dump-handler/testing/elf-binary'
-import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
+import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
+import { runPod } from '@core-dump-handler/testing/containerd/pod'
+import { runUntilCrash, testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { throttle } from '@core-dump-handler/testing/network/throttle'
 import { compile, programSource } from '@core-dump-handler/testing/report/programs'
 import { REGION, type ObjectStore } from '@core-dump-handler/testing/store/object-store'
@@ -103,6 +105,64 @@ realParts('binaries of crashed processes', () => {
       expect((await storedBinaries()).length).toBe(count * program.files.length)
       expect(existsSync(join(node.agent.coreDir, 'binaries'))).toBe(count > 0)
     }
+  })
+
+  test('are stored of a pod, from files that only its container has', async () => {
+    const containerd = new Containerd('2')
+    onTestFinished(() => containerd.stop())
+    await containerd.start()
+    const node = new TestNode({ store, containerd, env: { COMP_BINARIES: 'true' } })
+    onTestFinished(() => node.dispose())
+    const crasher = testProgram('crasher')
+    await node.prepared(async () => {
+      const pod = await runPod(containerd, { name: 'web', containers: [{ args: ['-m', '4'] }] })
+      await node.bundles.one(({ manifest }) => manifest.identity.podUid === pod.uid)
+      await pod.remove()
+      await until('the binary is stored', async () => (await storedBinaries()).length > 0)
+    })
+    expect(await storedBinaries()).toEqual([`binaries/${buildIdOf(crasher)}`])
+    const copy = join(node.agent.directory, 'copy')
+    await store.fetch(`binaries/${buildIdOf(crasher)}`, copy)
+    expect(readFileSync(copy).equals(readFileSync(crasher))).toBe(true)
+  })
+
+  test('that were forged under a build-id are not used for the crash of another', async () => {
+    const node = prepareNode({ COMP_BINARIES: 'true' })
+    const program = buildProgram(join(node.agent.directory, 'app'))
+    const id = buildIdOf(program.path)
+    const forged = join(node.agent.directory, 'forged')
+    const source = programSource('crash.cpp')
+    compile(node.agent.directory, 'g++', [
+      '-static',
+      `-Wl,--build-id=0x${id}`,
+      '-o',
+      forged,
+      source,
+    ])
+    const bundle = await node.prepared(async () => {
+      await runUntilCrash(forged, ['virtual'])
+      await until('the forged file is stored', async () => (await storedBinaries()).length === 1)
+      const pid = await runUntilCrash(program.path, ['here'])
+      const honest = await node.bundles.one(({ manifest }) => manifest.crash.hostPid === pid)
+      await until('the other files are stored', async () => (await storedBinaries()).length === 3)
+      return honest
+    })
+    const copy = join(node.agent.directory, 'copy')
+    await store.fetch(`binaries/${id}`, copy)
+    expect(readFileSync(copy).equals(readFileSync(forged))).toBe(true)
+    rmSync(program.directory, { recursive: true })
+    const { stdout, stderr } = await cdh(node, ['debug', bundle.manifest.uuid, '--core', '--json'])
+    const sources = JSON.parse(stdout).modules.map(
+      ({ isProgram, source: found }: { isProgram: boolean; source?: string }) => [isProgram, found],
+    )
+    expect(sources.toSorted()).toEqual([
+      [false, 'bucket'],
+      [false, 'bucket'],
+      [true, undefined],
+    ])
+    expect(stderr).toBe('')
+    // the report was made from the file of the process
+    expect(bundle.manifest.topFrame).toBe('crash_here (crash)')
   })
 
   test('wait while the store fails, and are stored afterwards', async () => {
