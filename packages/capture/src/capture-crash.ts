@@ -81,8 +81,13 @@ export async function captureCrash(
 
     // publish
     const path = await steps.publish(bundle, crash, found, source, context)
-    const { reasonCode } = core
-    copyBinaries = () => steps.copyBinaries(task?.held, { load, reasonCode }, context)
+    if (context.settings.binaries) {
+      const crashOf = { load, reasonCode: core.reasonCode }
+      copyBinaries = async () => {
+        const copying = await import('./binaries/copy-binaries.ts')
+        await copying.copyBinaries(task?.held, crashOf, context)
+      }
+    }
     const { podInfo, psInfo, identity } = found
     const hasOwner =
       context.settings.ignoreCrio || crash.hostname === '' || identity.status === 'host'
@@ -97,7 +102,7 @@ export async function captureCrash(
     await lookup?.close()
     slot?.release()
     // no process and no other crash waits for these
-    await copyBinaries?.()
+    await context.warnings.guard('BINARIES_FAILED', () => copyBinaries?.())
     task?.close()
   }
 }

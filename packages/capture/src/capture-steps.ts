@@ -1,5 +1,4 @@
 /** The steps that need a slot: this code is loaded only then, as many crashes may be waiting. */
-export { copyBinaries } from './binaries/copy-binaries.ts'
 export { openBundle } from './bundle/open-bundle.ts'
 export { publish } from './bundle/publish.ts'
 export { syncNameLater } from './bundle/sync-name.ts'

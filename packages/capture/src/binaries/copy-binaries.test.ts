@@ -57,7 +57,7 @@ class Scratch {
   }
 
   async copy(options: Options = {}): Promise<void> {
-    const { variables = { BINARIES: 'true' }, load = 'low', reasonCode, limits } = options
+    const { variables = {}, load = 'low', reasonCode, limits } = options
     const held = new HeldProcess(this.directory)
     await held.opened
     const stop = new AbortController()
@@ -85,6 +85,19 @@ class Scratch {
   }
 }
 
+/** Copies the program as if it had been found with this build-id. */
+async function copyAs(node: Scratch, buildId: string): Promise<number> {
+  const { binaries: directory } = node
+  mkdirSync(directory, { recursive: true })
+  const fd = openSync(node.file('program'), 'r')
+  try {
+    const { signal } = new AbortController()
+    return await copyBinary(fd, { directory, buildId, maxBytes: 100 * MIB, signal })
+  } finally {
+    closeSync(fd)
+  }
+}
+
 describe('copyBinaries', () => {
   it('copies each file under its build-id, for its owner only', async () => {
     const node = new Scratch({ program: elfBinary(A), 'lib.so': elfBinary(B, MIB) })
@@ -96,7 +109,6 @@ describe('copyBinaries', () => {
   })
 
   it.for([
-    ['by default', { variables: {} }],
     ['while many crash', { load: 'high' }],
     ['in a storm', { load: 'storm' }],
     ['for a capture that was stopped', { stopped: true }],
@@ -162,7 +174,7 @@ describe('copyBinaries', () => {
     const node = new Scratch({ program: elfBinary(A, MIB) }, disk.path)
     await node.copy()
     expect(node.copied).toEqual([])
-    await node.copy({ variables: { BINARIES: 'true', MIN_FREE_BYTES: '0' } })
+    await node.copy({ variables: { MIN_FREE_BYTES: '0' } })
     expect(node.copied).toEqual([A])
   })
 
@@ -209,33 +221,20 @@ describe('copyBinaries', () => {
     expect(node.copied).toEqual([])
   })
 
-  it('ends where the directory cannot be made', async () => {
+  it('rejects where the directory cannot be made', async () => {
     const node = new Scratch({ program: elfBinary(A) })
     writeFileSync(node.binaries, 'a file')
-    await node.copy()
-    expect(node.lines.join()).toContain('Cannot copy binaries')
+    await expect(node.copy()).rejects.toThrow('ENOTDIR')
   })
 })
 
 describe('copyBinary', () => {
-  const copy = (node: Scratch, buildId: string): Promise<number> => {
-    mkdirSync(node.binaries, { recursive: true })
-    const fd = openSync(node.file('program'), 'r')
-    const signal = new AbortController().signal
-    return copyBinary(fd, {
-      directory: node.binaries,
-      buildId,
-      maxBytes: 100 * MIB,
-      signal,
-    }).finally(() => closeSync(fd))
-  }
-
   it('compares the build-id of the copy, whatever the file was before', async () => {
     const node = new Scratch({ program: elfBinary(A) })
     const { atime, mtime } = statSync(node.file('program'))
     writeFileSync(node.file('program'), elfBinary(B))
     utimesSync(node.file('program'), atime, mtime)
-    await expect(copy(node, A)).rejects.toThrow(`build-id ${B}`)
+    await expect(copyAs(node, A)).rejects.toThrow(`build-id ${B}`)
     expect(node.copied).toEqual([])
   })
 
@@ -246,7 +245,7 @@ describe('copyBinary', () => {
     if (disk === undefined) return
     await using _ = disk
     const node = new Scratch({ program: elfBinary(A, 2 * MIB) }, disk.path)
-    await expect(copy(node, A)).rejects.toThrow('ENOSPC')
+    await expect(copyAs(node, A)).rejects.toThrow('ENOSPC')
     expect(node.copied).toEqual([])
   })
 })

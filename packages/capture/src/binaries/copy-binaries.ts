@@ -44,10 +44,10 @@ interface Binary {
 }
 
 /**
- * With BINARIES=true: copies the executable and the libraries of a crashed process, which were opened while it
+ * For BINARIES=true: copies the executable and the libraries of a crashed process, which were opened while it
  * was held, to `CORE_DIR/binaries`, from where the agent uploads them; those that the store has or that wait
  * already are left out. For when the bundle is published: one capture of the node at a time, slowly, and not
- * while there are many crashes. Does not reject; what was left out is in the log.
+ * while there are many crashes. What was left out is in the log; rejects when the directory cannot be used.
  */
 export async function copyBinaries(
   held: HeldProcess | undefined,
@@ -55,17 +55,13 @@ export async function copyBinaries(
   context: Pick<CaptureContext, 'settings' | 'directory' | 'stop' | 'log'>,
   limits: BinaryLimits = {},
 ): Promise<void> {
-  const { settings, stop, log } = context
-  if (!settings.binaries || held === undefined || NOT_WANTED.has(reasonCode)) return
+  const { stop, log } = context
+  if (held === undefined || NOT_WANTED.has(reasonCode)) return
   if (load !== 'low' || stop.signal.aborted) {
     const why = load === 'low' ? 'the capture was stopped' : 'too many crashes at once'
     return log.write('info', `Binaries are not copied: ${why}`)
   }
-  try {
-    await copyMissing(held, context, limits)
-  } catch (error) {
-    log.write('warn', `Cannot copy binaries: ${errorMessage(error)}`)
-  }
+  await copyMissing(held, context, limits)
 }
 
 async function copyMissing(
