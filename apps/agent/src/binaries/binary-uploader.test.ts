@@ -91,6 +91,14 @@ describe('BinaryUploader', () => {
     expect((await readStoredBinaries(directory)).size).toBe(0)
   })
 
+  it('uploads also where it cannot note that', async () => {
+    await put(A)
+    await mkdir(join(directory, '.stored'))
+    expect(await uploader().round(signal)).toEqual({ done: 1, failed: 0 })
+    expect(await stored()).toEqual([A])
+    expect(await waiting()).not.toContain(A)
+  })
+
   it('waits while bundles can be sent', async () => {
     await put(A)
     let areDue = true

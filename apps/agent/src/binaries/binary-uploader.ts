@@ -52,7 +52,7 @@ export class BinaryUploader {
     if (performance.now() < this.#notBeforeMs) return result
     try {
       const waiting = await this.#trim(await listBinaries(this.#options.directory))
-      if (waiting.length > 0) await this.#stored.open()
+      if (waiting.length > 0) await this.#note(() => this.#stored.open())
       for (const binary of waiting) {
         const error = await this.#upload(binary, signal)
         if (signal.aborted) return result
@@ -124,11 +124,16 @@ export class BinaryUploader {
   }
 
   async #done(buildId: string, path: string): Promise<void> {
-    // first: a composer that finds neither copies it again, as it does after a full disk
-    await this.#stored.add(buildId).catch((err: unknown) => {
-      this.#options.log.warn({ err }, 'cannot note that the store has a binary')
-    })
+    // first: a composer that finds neither copies it again
+    await this.#note(() => this.#stored.add(buildId))
     await rm(path, { force: true })
+  }
+
+  /** A full disk must not keep it full: what is not noted is copied and compared once more. */
+  async #note(step: () => Promise<void>): Promise<void> {
+    await step().catch((err: unknown) => {
+      this.#options.log.warn({ err }, 'cannot note which binaries the store has')
+    })
   }
 
   async #trim(waiting: readonly WaitingBinary[]): Promise<WaitingBinary[]> {

@@ -6,7 +6,6 @@ import {
   isBuildId,
   readStoredBinaries,
 } from '@core-dump-handler/bundle'
-import { ElfFile, fileSource } from '@core-dump-handler/report'
 import type { Load } from '../concurrency/scheduler.ts'
 import type { CaptureContext } from '../context.ts'
 import type { HeldProcess } from '../report/held-process.ts'
@@ -14,7 +13,7 @@ import { findLocalFiles } from '../report/local-files.ts'
 import { makeDirectory } from '../system/make-directory.ts'
 import { errorMessage } from '../text.ts'
 import { lockCopying } from './copier-lock.ts'
-import { copyBinary } from './copy-binary.ts'
+import { buildIdOf, copyBinary } from './copy-binary.ts'
 
 export interface BinaryLimits {
   /** @default 512 MiB */
@@ -88,17 +87,17 @@ async function copyMissing(
   if (unlock === undefined) return log.write('info', 'Binaries are not copied: others are')
   const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(copyMs)])
   try {
+    // in this order: the agent notes what it has stored before it deletes it
     const waiting = await readWaiting(directory)
+    const storedNow = await readStoredBinaries(directory)
     for (const { fd, buildId } of missing) {
-      if (waiting.has(buildId)) continue
+      if (waiting.has(buildId) || storedNow.has(buildId)) continue
       try {
         const free = await freeBytes(directory)
         const waitingBytes = [...waiting.values()].reduce((sum, bytes) => sum + bytes, 0)
-        const maxBytes = Math.min(
-          maxFileBytes,
-          maxWaitingBytes - waitingBytes,
-          Math.floor((free - settings.minFreeBytes) / FREE_SHARE),
-        )
+        const share = Math.floor((free - settings.minFreeBytes) / FREE_SHARE)
+        const room = Math.min(maxWaitingBytes - waitingBytes, share)
+        const maxBytes = Math.max(0, Math.min(maxFileBytes, room))
         waiting.set(buildId, await copyBinary(fd, { directory, buildId, maxBytes, signal }))
         log.write('debug', `Copied binary ${buildId}`)
       } catch (error) {
@@ -122,10 +121,6 @@ async function findBinaries(held: HeldProcess): Promise<Binary[]> {
     found.set(buildId, { fd: file.fd, buildId })
   }
   return [...found.values()]
-}
-
-function buildIdOf(fd: number): string | undefined {
-  return ElfFile.open(fileSource(fd))?.buildId
 }
 
 /** Sizes of the files that wait for their upload, by build-id. */

@@ -48,7 +48,7 @@ export async function copyBinary(
       await sleep(Math.max(MIN_PAUSE_MS, performance.now() - startedMs))
     }
     if (hasChanged(before, await statOf(fd))) throw new Error('it was written to meanwhile')
-    const copied = ElfFile.open(fileSource(copy.fd))?.buildId
+    const copied = buildIdOf(copy.fd)
     if (copied !== buildId) throw new Error(`its copy has the build-id ${copied ?? 'none'}`)
     await copy.sync()
     await rename(part, join(directory, buildId))
@@ -57,6 +57,11 @@ export async function copyBinary(
     await rm(part, { force: true })
     throw error
   }
+}
+
+/** In hex; undefined for a file without one, and for one that is no 64-bit little-endian ELF file. */
+export function buildIdOf(fd: number): string | undefined {
+  return ElfFile.open(fileSource(fd))?.buildId
 }
 
 function statOf(fd: number): Promise<BigIntStats> {
