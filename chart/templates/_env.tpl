@@ -49,6 +49,7 @@
 {{- include "cdh.env" (list "COMP_SUID_CORES" .suidCores) }}
 {{- include "cdh.env" (list "COMP_REPORT" .report) }}
 {{- include "cdh.env" (list "COMP_MINICORE" .minicore) }}
+{{- include "cdh.env" (list "COMP_BINARIES" .binaries) }}
 {{- end }}
 {{- include "cdh.env" (list "COMP_CORE_EVENT_DIR" .Values.daemonset.eventDirectory) }}
 {{- end -}}

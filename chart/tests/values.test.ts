@@ -39,6 +39,7 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['composer.suidCores=refuse', 'COMP_SUID_CORES', 'refuse'],
   ['composer.report=crash', 'COMP_REPORT', 'crash'],
   ['composer.minicore=false', 'COMP_MINICORE', 'false'],
+  ['composer.binaries=true', 'COMP_BINARIES', 'true'],
   ['limits.spoolBytes=2Gi', 'SPOOL_MAX_BYTES', '2147483648'],
   ['limits.spoolBytes=3000000000', 'SPOOL_MAX_BYTES', '3000000000'],
   ['limits.spoolFiles=50', 'SPOOL_MAX_FILES', '50'],

@@ -1,3 +1,13 @@
+export {
+  BINARIES,
+  binaryKey,
+  binaryPart,
+  formatStoredBinary,
+  isBinaryPart,
+  isBuildId,
+  readStoredBinaries,
+  STORED_BINARIES,
+} from './binaries.ts'
 export { crashOfDumpInfo, crashTime, formatDumpInfo, parseDumpInfo } from './dump-info.ts'
 export type { DumpInfo } from './dump-info.ts'
 export { createManifest, formatManifest, MANIFEST_SCHEMA_ID } from './manifest.ts'

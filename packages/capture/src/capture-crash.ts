@@ -26,6 +26,7 @@ export async function captureCrash(
   let slot: Slot | undefined
   let lookup: DeferredLookup | undefined
   let task: ReportTask | undefined
+  let copyBinaries: (() => Promise<void>) | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
     const snapshot = await snapshotCrash(crash, context.settings)
@@ -87,6 +88,13 @@ export async function captureCrash(
 
     // publish
     const path = await steps.publish(bundle, crash, found, source, context)
+    if (context.settings.binaries) {
+      const crashOf = { load, reasonCode: core.reasonCode }
+      copyBinaries = async () => {
+        const copying = await import('./binaries/copy-binaries.ts')
+        await copying.copyBinaries(task?.held, crashOf, context)
+      }
+    }
     const { podInfo, psInfo, identity } = found
     const hasOwner =
       context.settings.ignoreCrio || crash.hostname === '' || identity.status === 'host'
@@ -98,9 +106,11 @@ export async function captureCrash(
     log.write('error', `Could not make a bundle${describeCrash(crash)}: ${errorMessage(error)}`)
     throw error
   } finally {
-    task?.close()
     await lookup?.close()
     slot?.release()
+    // no process and no other crash waits for these
+    await context.warnings.guard('BINARIES_FAILED', () => copyBinaries?.())
+    task?.close()
   }
 }
 

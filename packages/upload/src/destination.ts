@@ -20,6 +20,12 @@ export interface PutOptions {
    * @default the first 12 hex digits of the content's SHA-256
    */
   readonly uniqueId?: string
+  /**
+   * Other writers store the same content under this very key: another content there rejects with `OCCUPIED`, and
+   * uploads of the key that are in progress elsewhere are left alone.
+   * @default false
+   */
+  readonly shared?: boolean
 }
 
 /** Options of one {@link Destination.putStream}. */

@@ -10,6 +10,7 @@ import { makeDirectory } from '../node/make-directory.ts'
 import { wasRemoved } from '../node/node-files.ts'
 import { prepareNode } from '../node/prepare-node.ts'
 import { watchNode } from '../node/watch-node.ts'
+import { BinaryUploads } from '../binaries/binary-uploads.ts'
 import { salvageBundles } from '../salvage/salvage-bundles.ts'
 import { keepSpool } from '../spool/keep-spool.ts'
 import { openUploader } from '../upload/open-uploader.ts'
@@ -139,8 +140,10 @@ async function runUploads(context: CommandContext, monitoring: Monitoring): Prom
   const { metrics, lateCanaries } = monitoring
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
+  const binaries = new BinaryUploads(context)
   const uploader = openUploader(settings, log, {
     onEvent: (event) => {
+      binaries.onQueueEvent(event)
       spool.onQueueEvent(event)
       monitoring.onQueueEvent(event)
     },
@@ -149,8 +152,9 @@ async function runUploads(context: CommandContext, monitoring: Monitoring): Prom
   })
   if (uploader !== undefined) monitoring.watch(uploader)
   const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))
+  const uploadingBinaries = binaries.run(uploader)
   await uploadBundles(settings, uploader, log, signal)
-  await Promise.all([salvaging, spool.ended])
+  await Promise.all([salvaging, spool.ended, uploadingBinaries])
 }
 
 /**

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import fastGlob from 'fast-glob'
+import { BinaryUploads } from '../binaries/binary-uploads.ts'
 import { openUploader } from '../upload/open-uploader.ts'
 import type { CommandContext } from '../context.ts'
 import type { Log } from '../log/open-log.ts'
@@ -25,6 +26,7 @@ export async function sweep(
       signal,
       ...(patterns.length > 0 && { files: [...new Set(files.flat())] }),
     })
+    if (patterns.length === 0) await new BinaryUploads({ settings, log, signal }).sweep(uploader)
     const { stored, skipped, untried, bytes } = result
     const failed = result.failed + nothing.length
     const complete = failed === 0 && untried === 0 && !signal.aborted

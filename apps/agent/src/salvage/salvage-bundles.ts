@@ -1,6 +1,9 @@
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandContext } from '../context.ts'
+import { BINARIES } from '@core-dump-handler/bundle'
+import { LeftOverBinaries } from '../binaries/left-over-binaries.ts'
 import { Salvager, type SalvagerOptions } from './salvager.ts'
 
 const RESCAN_MS = 30_000
@@ -10,25 +13,27 @@ const QUIET_MS = 10_000
 // the time for a composer to end after its time limit, and as much again for a slow disk
 const MARGIN_MS = 60_000
 
-/** Makes bundles of the files of dead composers: at once, and regularly until the signal is aborted. */
+/** Makes bundles of the files of dead composers, and deletes binaries they have not copied whole: at once, and regularly until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
   onSalvaged: SalvagerOptions['onSalvaged'],
 ): Promise<void> {
+  const watch = {
+    procRoot: settings.procRoot,
+    maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
+    quietMs: QUIET_MS,
+  }
+  const binaries = new LeftOverBinaries(join(settings.coreDir, BINARIES), watch, log)
   const salvager = new Salvager(settings.coreDir, {
     log,
     signal,
     nodeName: env['NODE_NAME'] ?? hostname(),
-    watch: {
-      procRoot: settings.procRoot,
-      maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
-      quietMs: QUIET_MS,
-    },
+    watch,
     onProgress: throttle(signal),
     onSalvaged,
   })
   while (!signal.aborted) {
-    const left = await salvager.scan()
+    const left = (await salvager.scan()) + (await binaries.scan())
     await sleep(left > 0 ? SOON_MS : RESCAN_MS, undefined, { signal, ref: false }).catch(
       () => undefined,
     )

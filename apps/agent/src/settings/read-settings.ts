@@ -123,6 +123,8 @@ function toSettings(
     composerEnv: composer.text,
     /** The composer writes no core where less than this would be left free in CORE_DIR. */
     minFreeBytes: composer.settings.minFreeBytes,
+    /** The composer copies executables and libraries of crashed processes, which are uploaded once each. */
+    binaries: composer.settings.binaries,
     /** After so long a composer ends, done or not. */
     composerTimeoutMs: composer.settings.timeoutMs,
     /** Where composer and agent find the processes of the node. */

@@ -128,6 +128,12 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     rmSync(join(directory, 'shared-cache'), { recursive: true })
     copyFileSync(program, join(binaries, id))
     expect(await sourceOf()).toBeUndefined()
+    // nor another build with the build-id of the right one, nor the beginning of the right one
+    const forged = ['-O0', '-g', '-pthread', `-Wl,--build-id=0x${id}`, '-o', join(binaries, id)]
+    compile(directory, 'g++', [...forged, programSource('crash.cpp')])
+    expect(await sourceOf()).toBeUndefined()
+    writeFileSync(join(binaries, id), readFileSync(kept).subarray(0, 8192))
+    expect(await sourceOf()).toBeUndefined()
     rmSync(binaries, { recursive: true })
   })
 

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { binaryKey, isBuildId } from '@core-dump-handler/bundle'
 import pMap from 'p-map'
 import type { Store } from '../store/store.ts'
 import { download } from '../bundle/download.ts'
@@ -59,8 +60,8 @@ export function directorySource(name: string, root: string): BinarySource {
 /** `binaries/<build-id>` beside the bundles, where the agent stores them with BINARIES=true. */
 export function bucketSource(store: Store, cache: BinaryCache): BinarySource {
   return eachBy('bucket', async (wanted) => {
-    if (wanted.buildId === undefined) return undefined
-    const object = await store.find(`binaries/${wanted.buildId}`)
+    if (wanted.buildId === undefined || !isBuildId(wanted.buildId)) return undefined
+    const object = await store.find(binaryKey(wanted.buildId))
     if (object === undefined || object.bytes > MAX_BINARY_BYTES) return undefined
     return cache.add(wanted, (path) =>
       download({ store, object, start: 0, length: object.bytes, path }),

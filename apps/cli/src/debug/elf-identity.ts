@@ -2,6 +2,10 @@ import { closeSync, constants, openSync, statSync } from 'node:fs'
 import { ElfFile, fileSource } from '@core-dump-handler/report'
 import type { WantedModule } from './core-modules.ts'
 
+/** `e_shoff` and `e_shentsize` of an ELF header, elf(5); `e_shnum` and `e_shstrndx` follow. */
+const SECTIONS_AT = 40
+const SECTION_SIZE_AT = 58
+const PROGRAM_HEADER_BYTES = 56
 const DT_NULL = 0
 const DT_SONAME = 14
 const DYNAMIC_BYTES = 16
@@ -9,15 +13,39 @@ const MAX_DYNAMIC_BYTES = 64 * 1024
 const MAX_NAME_BYTES = 256
 
 /**
- * The file is the very build that the process had: by its build-id, or by its first page where it has none.
- * Anything that cannot be checked is not.
+ * The file is the very build that the process had: by its build-id and its headers, or by its first page where
+ * it has no build-id. Anything that cannot be checked is not.
  */
 export function isSameBuild(path: string, { buildId, firstPage }: WantedModule): boolean {
   const same = withElf(path, (elf) => {
-    if (buildId !== undefined) return elf.buildId === buildId
+    if (buildId !== undefined) {
+      return elf.buildId === buildId && isWhole(elf) && hasSameHeaders(elf, firstPage)
+    }
     return firstPage.length > 0 && elf.source.read(0, firstPage.length).equals(firstPage)
   })
   return same === true
+}
+
+/** What the loader maps is in the file. */
+function isWhole({ loads, source }: ElfFile): boolean {
+  return loads.every(({ offset, filesz }) => offset + filesz <= source.size)
+}
+
+/**
+ * ELF header and segments are those of the core: a build-id alone is a note that anyone can write. Where the
+ * sections are is not compared, as `strip` changes it.
+ */
+function hasSameHeaders({ header, source }: ElfFile, page: Buffer): boolean {
+  const parts = [
+    [0, SECTIONS_AT],
+    [SECTIONS_AT + 8, SECTION_SIZE_AT],
+    [header.phoff, header.phoff + header.phnum * PROGRAM_HEADER_BYTES],
+  ] as const
+  return parts.every(([start, end]) => {
+    // a core that was cut has less
+    const known = page.subarray(start, end)
+    return source.read(start, known.length).equals(known)
+  })
 }
 
 /** DT_SONAME, the name under which the dynamic loader knows a library; undefined without one. */

@@ -37,7 +37,7 @@ export class ReportTask {
   /** Bytes that `fingerprint` has looked at and that are still to come. */
   #known = 0
 
-  /** Begins to open the files of the process's modules; with REPORT=off it does nothing. */
+  /** Begins to open the files of the process's modules; with REPORT=off and BINARIES=false it does nothing. */
   constructor(
     crash: Crash,
     snapshot: ProcessSnapshot | undefined,
@@ -46,12 +46,17 @@ export class ReportTask {
   ) {
     this.#source = source
     this.#context = context
-    if (!this.#isWanted) return
+    if (!this.#isWanted && !context.settings.binaries) return
     try {
       this.#held = holdProcess(crash, snapshot, context.settings.procRoot)
     } catch (error) {
       void this.#guard(() => Promise.reject(error))
     }
+  }
+
+  /** The files of the process, until `close`; with BINARIES=false until the end of the analysis. */
+  get held(): HeldProcess | undefined {
+    return this.#held
   }
 
   /** Resolves when the process may be released, as far as its files are concerned. */
@@ -141,7 +146,8 @@ export class ReportTask {
       const { minicore } = settings
       return analyzeCrash(capture, this.#held, { ...this.#levelOf(load, hasCore), minicore })
     })
-    this.close()
+    if (settings.binaries) this.#capture = undefined
+    else this.close()
     return report ?? NOTHING
   }
 

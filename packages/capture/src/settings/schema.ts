@@ -118,6 +118,8 @@ const FIELDS = {
   report: setting('REPORT', 'full', oneOf('full', 'crash', 'off')),
   /** Whether the stacks in use are kept for a debugger; not with REPORT=off. */
   minicore: setting('MINICORE', 'true', bool),
+  /** Whether executables and libraries are copied to `binaries` in `coreDir`, for the agent to upload. */
+  binaries: setting('BINARIES', 'false', bool),
   /** Where the `/proc` of the host is. */
   procRoot: setting('OVERRIDE_PROC_FOLDER_PATH', '/proc', path),
 }

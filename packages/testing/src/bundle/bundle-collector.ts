@@ -51,7 +51,7 @@ export class BundleCollector {
 
   async #fetchNew(): Promise<void> {
     for (const key of await this.#source.keys()) {
-      if (this.#bundles.has(key)) continue
+      if (this.#bundles.has(key) || !key.endsWith('.zip')) continue
       const path = join(this.#directory, `${this.#bundles.size}.zip`)
       await this.#source.fetch(key, path)
       this.#bundles.set(key, await Bundle.open(path))

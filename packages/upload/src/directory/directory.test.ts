@@ -79,6 +79,18 @@ describe('a directory destination', () => {
     })
   })
 
+  it('stores one content under a shared key', async ({ dir, root, store }) => {
+    const files = ['a', 'b'].map((name) => randomFile(join(dir, name), MIB))
+    const [a = '', b = ''] = await Promise.all(files)
+    await store.put(a, 'deep/id', { shared: true })
+
+    expect(await store.put(a, 'deep/id', { shared: true })).toMatchObject({ outcome: 'existing' })
+    await expect(store.put(b, 'deep/id', { shared: true })).rejects.toMatchObject({
+      code: 'OCCUPIED',
+    })
+    expect(await readdir(join(root, 'deep'))).toEqual(['id'])
+  })
+
   it('does not touch what is no regular file under the name', async ({ dir, root, store }) => {
     const file = await randomFile(join(dir, 'x.zip'), 10)
     await mkdir(join(root, 'dir.zip'), { recursive: true })

@@ -14,7 +14,7 @@ import { BLOCK_BYTES, blockFor, copyFile, hasSameContent } from './copy-file.ts'
 import { newPart } from './part-file.ts'
 import { ensureDirectory, publish } from './publish.ts'
 
-type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId'>
+type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId' | 'shared'>
 
 /** Copy a file below `root` under `key`, or beside whatever else has that name. */
 export async function putFile(
@@ -23,7 +23,7 @@ export async function putFile(
   key: string,
   options: Options,
 ): Promise<Stored> {
-  for await (const wanted of candidates(source, key, options.uniqueId)) {
+  for await (const wanted of candidates(source, key, options)) {
     const target = join(root, wanted)
     const outcome = await putUnder(target, source, options)
     if (!outcome) continue
@@ -41,7 +41,9 @@ export async function putFile(
   const subject = join(root, key)
   throw new UploadError(
     'OCCUPIED',
-    `Other files have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
+    options.shared === true
+      ? `Another content has the name ${show(subject)}: it stays there`
+      : `Other files have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
     { subject },
   )
 }
@@ -100,9 +102,10 @@ function itself(target: string): UploadError {
 async function* candidates(
   source: FileSource,
   key: string,
-  uniqueId: string | undefined,
+  { uniqueId, shared = false }: Options,
 ): AsyncGenerator<string> {
   yield key
+  if (shared) return
   if (uniqueId !== undefined && uniqueId !== '') yield appendToKey(key, uniqueId)
   const hash = createHash('sha256')
   const block = blockFor(source)

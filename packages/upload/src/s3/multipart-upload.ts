@@ -239,8 +239,8 @@ export async function discardUpload(
 }
 
 /** Uploads of this key that no record names: of a run that was killed, or of an attempt whose answer was lost. */
-async function abortOthers({ store, key, signal }: Transfer): Promise<void> {
-  if (!store.listsUploads) return
+async function abortOthers({ store, key, shared, signal }: Transfer): Promise<void> {
+  if (!store.listsUploads || shared) return
   const command = new ListMultipartUploadsCommand({ Bucket: store.bucket, Prefix: key })
   try {
     const { Uploads = [] } = await store.send('list the uploads of', key, command, { signal })

@@ -27,6 +27,7 @@ export interface PutFileOptions {
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
   readonly uniqueId?: string | undefined
+  readonly shared?: boolean | undefined
 }
 
 /** Store a file under `key`, or beside whatever else has that key; `key` is without the prefix. */
@@ -34,15 +35,16 @@ export async function putFile(
   store: Store,
   source: FileSource,
   key: string,
-  { signal, onProgress = () => {}, uniqueId }: PutFileOptions,
+  { signal, onProgress = () => {}, uniqueId, shared = false }: PutFileOptions,
 ): Promise<Stored> {
-  for await (const candidate of candidates(store, source, key, uniqueId, signal)) {
+  for await (const candidate of candidates(store, source, key, { uniqueId, shared, signal })) {
     const target = store.prefix + candidate.key
     const transfer = {
       store,
       source,
       key: target,
       condition: 'absent',
+      shared,
       signal,
       onProgress,
     } as const
@@ -61,7 +63,9 @@ export async function putFile(
   const subject = store.url(store.prefix + key)
   throw new UploadError(
     'OCCUPIED',
-    `Other objects have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
+    shared
+      ? `Another content has the name ${show(subject)}, or one that cannot be compared: it stays there`
+      : `Other objects have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
     { subject },
   )
 }
@@ -76,10 +80,10 @@ async function* candidates(
   store: Store,
   source: FileSource,
   key: string,
-  uniqueId: string | undefined,
-  signal: AbortSignal | undefined,
+  { uniqueId, shared, signal }: Pick<PutFileOptions, 'uniqueId' | 'shared' | 'signal'>,
 ): AsyncGenerator<Candidate> {
   yield { key, byContent: false }
+  if (shared === true) return
   if (uniqueId !== undefined && uniqueId !== '') {
     yield { key: appendToKey(key, uniqueId), byContent: false }
   }

@@ -11,6 +11,8 @@ export interface Transfer {
   readonly key: string
   /** `absent`: fail with {@link KeyTaken} when the key has an object; `any`: replace the object. */
   readonly condition: 'absent' | 'any'
+  /** Other writers store the same content under the key: their uploads in progress are not left-overs. */
+  readonly shared: boolean
   readonly signal: AbortSignal | undefined
   readonly onProgress: (progress: Progress) => void
 }
