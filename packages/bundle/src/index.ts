@@ -5,6 +5,7 @@ export type {
   BundleManifest,
   ManifestCore,
   ManifestCrash,
+  ManifestEntry,
   ManifestFingerprint,
   ManifestIdentity,
   ManifestParts,

@@ -25,7 +25,8 @@ export async function captureCrash(
   let task: ReportTask | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
-    const snapshot = await snapshotCrash(crash, context.settings)
+    const { isolated, settings } = context
+    const snapshot = await (isolated?.snapshot(crash) ?? snapshotCrash(crash, settings))
     const workload = workloadOf(crash, snapshot)
 
     // decide: a crash that is only recorded is released as soon as its stacks are read
@@ -44,7 +45,7 @@ export async function captureCrash(
     // not before: the threads that open files would be memory of each crash that waits
     task ??= new ReportTask(crash, snapshot, source, context)
     await task.opened()
-    if (!released) await source.open()
+    if (!released && !source.canReject) await source.open()
     const steps = await import('./capture-steps.ts')
 
     // look up: the runtime is waited for only where the selector or the file name needs it
@@ -55,6 +56,9 @@ export async function captureCrash(
     const rejected = [selected, wanted].find((decision) => decision.take === 'record')
     // the disk may have filled up meanwhile
     const decision = rejected ?? steps.applyPolicy(crash, context)
+
+    // nothing was copied so far: from here on the core is wanted
+    if (decision.take === 'core' && source.canReject) await source.open()
 
     // drain: the process is held until this is done
     const bundle = await steps.openBundle(crash, await randomUuid(), early?.identity, context)

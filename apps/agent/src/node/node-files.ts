@@ -17,6 +17,10 @@ export interface NodeFiles {
   readonly counted: string
   /** Names of canaries whose bundles may still exist. */
   readonly canaries: string
+  /** The receiver listens here for its agent. */
+  readonly receiverLink: string
+  /** Asks the composer of one canary to set the pattern of the receiver. */
+  readonly receiverRequest: string
   /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
   readonly removing: string
 }
@@ -31,6 +35,8 @@ export function nodeFiles(hostDir: string): NodeFiles {
     deployed: join(hostDir, '.deployed'),
     counted: join(hostDir, '.counted'),
     canaries: join(hostDir, '.canary'),
+    receiverLink: join(hostDir, 'receiver-agent.sock'),
+    receiverRequest: join(hostDir, '.receiver'),
     removing: join(hostDir, '.removing'),
   }
 }
@@ -57,13 +63,13 @@ export const NEEDED = ['cdc', '.env'] as const
 /** Directories of the composers: for their concurrency limiter and for counted crashes. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate']
 
-const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed)$/
+const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed|receiver\.sock)$/
 const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted)$/
-// the socket of agents before 0.1.0 that took bundles from composers
-const SOCKET = /^straight$/
+// of the receiver; `straight` of agents before 0.1.0 that took bundles from composers
+const SOCKET = /^(receiver-agent\.sock|\.receiver|straight)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+|\.receiver(-agent)?\.sock\.\d+|\.receiver\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(

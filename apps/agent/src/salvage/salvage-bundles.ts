@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CommandContext } from '../context.ts'
 import { Salvager, type SalvagerOptions } from './salvager.ts'
+import type { WriterWatchOptions } from './writer-watch.ts'
 
 const RESCAN_MS = 30_000
 /** While there are files that may soon have no writer. */
@@ -13,7 +14,10 @@ const MARGIN_MS = 60_000
 /** Makes bundles of the files of dead composers: at once, and regularly until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
-  onSalvaged: SalvagerOptions['onSalvaged'],
+  {
+    onSalvaged,
+    receiver,
+  }: Pick<SalvagerOptions, 'onSalvaged'> & Pick<WriterWatchOptions, 'receiver'>,
 ): Promise<void> {
   const salvager = new Salvager(settings.coreDir, {
     log,
@@ -23,6 +27,7 @@ export async function salvageBundles(
       procRoot: settings.procRoot,
       maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
       quietMs: QUIET_MS,
+      ...(receiver && { receiver }),
     },
     onProgress: throttle(signal),
     onSalvaged,

@@ -131,6 +131,8 @@ export const VARIABLES = {
   HEALTH_PORT: v.optional(integer(0, 65_535), '0'),
   POD_EVENTS: v.optional(bool, 'false'),
   CANARY: v.optional(bool, 'true'),
+  /** Whether crashes go to the receiver of this node, where one runs and the kernel can connect to it. */
+  RECEIVER_MODE: v.optional(oneOf('auto', 'off', 'required'), 'off'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 

@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { isSea } from 'node:sea'
+import { isReply, type Reply, type Request } from './messages.ts'
+
+type Listener = (reply: Reply | undefined) => void
+
+/** One helper process; given up by SIGKILL, which ends also a read of a FUSE mount or of NFS. */
+export class Helper {
+  /** Ask another one: this one has a thread that hangs, or has ended. */
+  retired = false
+  readonly #child: ChildProcess
+  readonly #listeners = new Map<number, Listener>()
+
+  /** `program`: the arguments by which this Node runs the receiver. */
+  constructor(program: readonly string[] = programArguments()) {
+    this.#child = spawn(process.execPath, [...program, 'helper'], {
+      // one executable serves several programs: the name selects it
+      ...(isSea() && { argv0: process.argv0 }),
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    })
+    this.#child.on('message', (message: unknown) => {
+      if (!isReply(message)) return
+      if (message.type === 'stuck') this.retire()
+      else this.#listeners.get(message.id)?.(message)
+    })
+    this.#child.on('error', () => this.#end())
+    this.#child.on('exit', () => this.#end())
+    // it ends with this process, and does not keep it
+    this.#child.unref()
+    this.#child.channel?.unref()
+  }
+
+  /** `listener` gets each reply to `id`, and undefined when the helper has ended. */
+  send(request: Request, listener?: Listener): void {
+    if ('id' in request && listener !== undefined) this.#listeners.set(request.id, listener)
+    if (this.#child.connected) this.#child.send(request, () => {})
+    else listener?.(undefined)
+  }
+
+  forget(id: number): void {
+    this.#listeners.delete(id)
+    if (this.retired && this.#listeners.size === 0) this.kill()
+  }
+
+  /** No new requests; what is open gets its answers, as far as they come. */
+  retire(): void {
+    this.retired = true
+    if (this.#listeners.size === 0) this.kill()
+  }
+
+  kill(): void {
+    this.retired = true
+    this.#child.kill('SIGKILL')
+  }
+
+  #end(): void {
+    this.retired = true
+    for (const listener of this.#listeners.values()) listener(undefined)
+    this.#listeners.clear()
+  }
+}
+
+/** One executable may be Node and the program in one. */
+function programArguments(): readonly string[] {
+  return isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
+}
