@@ -18,6 +18,7 @@ import { hostnameOf, isolatedSteps } from './crash/isolated-steps.ts'
 import { CrashStop } from './crash-stop.ts'
 import { Helpers } from './helper/helpers.ts'
 import type { Log } from './log.ts'
+import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
 import { listenAt } from './socket/listen.ts'
@@ -36,6 +37,8 @@ const MIN_DRAINS = 3
 /** A crash that has drained is no process here: it takes 150 KiB. */
 const BACKLOG = 320
 const LOOK_MS = 20
+/** Times the limit of drains: with more crashes there is a storm, as the scheduler has it. */
+const STORM = 4
 
 export interface ReceiverOptions {
   readonly hostDir: string
@@ -57,7 +60,10 @@ export class Receiver {
   readonly #settings: SettingsFile
   readonly #limiter: Limiter
   readonly #helpers = new Helpers()
+  readonly #reports = new ReportHelpers()
   readonly #active = new Set<ActiveCrash>()
+  /** Crashes at once for which stacks are read. */
+  readonly #busyAbove: number
   #handling = 0
   #captured = 0
   #server: Server | undefined
@@ -69,6 +75,7 @@ export class Receiver {
     const { settings } = this.#settings.current()
     options.log.level = settings.logLevel
     const limit = settings.concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
+    this.#busyAbove = limit * STORM
     this.#limiter = createLimiter({
       limit,
       backlog: BACKLOG,
@@ -90,6 +97,7 @@ export class Receiver {
 
   async listen(): Promise<void> {
     this.#helpers.warmUp()
+    this.#reports.warmUp()
     this.#server = await listenAt(this.path, (socket) => this.#accept(socket), {
       allowHalfOpen: true,
       pauseOnConnect: true,
@@ -113,6 +121,7 @@ export class Receiver {
       await sleep(LOOK_MS)
     }
     this.#helpers.close()
+    this.#reports.close()
   }
 
   #accept(socket: Socket): void {
@@ -177,7 +186,13 @@ export class Receiver {
         log,
         stop,
         limiter: this.#limiter,
-        isolated: isolatedSteps(this.#helpers, settings, home),
+        isolated: isolatedSteps({
+          helpers: this.#helpers,
+          reports: this.#reports,
+          settings,
+          home,
+          isBusy: () => this.#handling > this.#busyAbove,
+        }),
         onPublished: () => {
           stop.disarm()
           this.#captured++

@@ -1,4 +1,5 @@
 import type { Lookup, LookupSubject, ProcessSnapshot } from '@core-dump-handler/cri'
+import type { IsolatedReport } from './report/isolated-report.ts'
 import type { Limiter } from './concurrency/limiter.ts'
 import type { Crash } from './crash.ts'
 import type { ComposerSettings } from './settings/schema.ts'
@@ -16,6 +17,8 @@ export interface IsolatedSteps {
   snapshot(crash: Crash): Promise<ProcessSnapshot | undefined>
   /** As `startLookup` of `cri`, within `factor` times the limits of the settings. */
   lookup(subject: LookupSubject, stop: StopSignal, factor: number): Lookup
+  /** The report of the process that `directory` of procfs shows; undefined: of none that is held. */
+  report(directory: string | undefined): IsolatedReport
 }
 
 /** Everything that one capture needs beside the crash and its core. */

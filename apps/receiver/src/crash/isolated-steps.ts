@@ -8,18 +8,30 @@ import {
 import type { ComposerSettings } from '@core-dump-handler/capture/settings'
 import { type Lookup, type ProcessSnapshot, snapshotProcess } from '@core-dump-handler/cri'
 import type { Helpers } from '../helper/helpers.ts'
+import type { ReportHelpers } from '../report/report-helpers.ts'
 
 /** The kernel reads these from the memory of the process, all others from its own. */
 const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
 const MEMORY_TIMEOUT_MS = 1000
 const MAX_FILE_BYTES = 2_097_152
 
-/** The steps of a capture that may block, done by the helper. */
-export function isolatedSteps(
-  helpers: Helpers,
-  settings: ComposerSettings,
-  home: string,
-): IsolatedSteps {
+export interface IsolatedStepsOptions {
+  readonly helpers: Helpers
+  readonly reports: ReportHelpers
+  readonly settings: ComposerSettings
+  readonly home: string
+  /** Whether too many crashes are captured at once for more than registers and modules. */
+  readonly isBusy: () => boolean
+}
+
+/** The steps of a capture that may block, done by helpers. */
+export function isolatedSteps({
+  helpers,
+  reports,
+  settings,
+  home,
+  isBusy,
+}: IsolatedStepsOptions): IsolatedSteps {
   async function snapshot(crash: Crash): Promise<ProcessSnapshot | undefined> {
     if (crash.hostPid === undefined) return undefined
     const { includeFiles = [], ...options } = snapshotOptions(crash, settings)
@@ -49,6 +61,7 @@ export function isolatedSteps(
     snapshot,
     lookup: (subject, stop: StopSignal, factor: number): Lookup =>
       helpers.lookup(subject, { settings, home, factor, signal: stop.signal }),
+    report: (directory) => reports.start(directory, isBusy()),
   }
 }
 

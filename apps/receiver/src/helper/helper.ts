@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { isSea } from 'node:sea'
 import { isReply, type Reply, type Request } from './messages.ts'
 
+/** A request that has one reply. */
+export type Question = Exclude<Request, { type: 'lookup' | 'close' | 'drop' }>
 type Listener = (reply: Reply | undefined) => void
 
 /** One helper process; given up by SIGKILL, which ends also a read of a FUSE mount or of NFS. */
@@ -36,6 +38,19 @@ export class Helper {
     if ('id' in request && listener !== undefined) this.#listeners.set(request.id, listener)
     if (this.#child.connected) this.#child.send(request, () => {})
     else listener?.(undefined)
+  }
+
+  /** The first reply; undefined when there is none in time. */
+  async ask(request: Question, timeoutMs: number): Promise<Reply | undefined> {
+    const answer = Promise.withResolvers<Reply | undefined>()
+    const timer = setTimeout(() => answer.resolve(undefined), timeoutMs)
+    this.send(request, answer.resolve)
+    try {
+      return await answer.promise
+    } finally {
+      clearTimeout(timer)
+      this.forget(request.id)
+    }
   }
 
   forget(id: number): void {

@@ -7,7 +7,7 @@ import type {
   LookupSubject,
 } from '@core-dump-handler/cri'
 import { Helper } from './helper.ts'
-import type { PlainResult, ProcessFile, Reply, Request } from './messages.ts'
+import type { PlainResult, ProcessFile, Request } from './messages.ts'
 
 /** What the helper has beyond the limits that it keeps itself. */
 const MARGIN_MS = 2000
@@ -54,7 +54,7 @@ export class Helpers {
   ): Promise<ProcessFiles | undefined> {
     const helper = this.#use()
     const id = this.#nextId++
-    const reply = await ask(helper, { ...request, type: 'process', id }, timeoutMs)
+    const reply = await helper.ask({ ...request, type: 'process', id }, timeoutMs)
     return reply?.type === 'process' ? reply : undefined
   }
 
@@ -106,7 +106,7 @@ export class Helpers {
     const containers = result.containers.map((details, container): ContainerDetails => {
       const readLog: ContainerDetails['readLog'] = async () => {
         const id = this.#nextId++
-        const reply = await ask(helper, { type: 'log', id, lookup, container }, LOG_TIMEOUT_MS)
+        const reply = await helper.ask({ type: 'log', id, lookup, container }, LOG_TIMEOUT_MS)
         if (reply?.type === 'log') return reply
         throw new Error(reply?.type === 'failed' ? reply.message : 'the log does not answer')
       }
@@ -120,22 +120,5 @@ export class Helpers {
       this.#helper = new Helper(this.#program)
     }
     return this.#helper
-  }
-}
-
-/** The reply; undefined when there is none in time. */
-async function ask(
-  helper: Helper,
-  request: Extract<Request, { type: 'process' | 'log' }>,
-  timeoutMs: number,
-): Promise<Reply | undefined> {
-  const answer = Promise.withResolvers<Reply | undefined>()
-  const timer = setTimeout(() => answer.resolve(undefined), timeoutMs)
-  helper.send(request, answer.resolve)
-  try {
-    return await answer.promise
-  } finally {
-    clearTimeout(timer)
-    helper.forget(request.id)
   }
 }

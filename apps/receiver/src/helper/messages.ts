@@ -1,10 +1,12 @@
 import type { ComposerSettings } from '@core-dump-handler/capture/settings'
+import type { CrashReport, ReportOptions } from '@core-dump-handler/capture/report'
 import type {
   ContainerDetails,
   Identified,
   LookupResult,
   LookupSubject,
 } from '@core-dump-handler/cri'
+import type { PlainFacts, WindowMemory } from '@core-dump-handler/report'
 
 /** What a receiver asks its helper. */
 export type Request =
@@ -32,6 +34,30 @@ export type Request =
       readonly container: number
     }
   | { readonly type: 'close'; readonly lookup: number }
+  | ReportRequest
+
+/** What is asked of the helper that makes reports. */
+export type ReportRequest =
+  /** Opens the files and the memory of a process that the kernel holds; `id` names them from then on. */
+  | { readonly type: 'hold'; readonly id: number; readonly directory: string }
+  | {
+      readonly type: 'stacks'
+      readonly id: number
+      readonly hold: number
+      readonly facts: PlainFacts
+      readonly readMs: number
+    }
+  | {
+      readonly type: 'report'
+      readonly id: number
+      /** Undefined where no process is held, or its helper was given up. */
+      readonly hold: number | undefined
+      readonly facts: PlainFacts
+      /** Memory that was taken from the core. */
+      readonly windows: WindowMemory['windows']
+      readonly options: ReportOptions
+    }
+  | { readonly type: 'drop'; readonly hold: number }
 
 /** A result without what only the helper has: the open logs. */
 export type PlainResult = Omit<LookupResult, 'containers'> & {
@@ -63,17 +89,35 @@ export type Reply =
       readonly bytes: Buffer
       readonly truncated: boolean
     }
+  | { readonly type: 'held'; readonly id: number }
+  /** How the reading of the stacks ended; what was read is kept for the report. */
+  | {
+      readonly type: 'stacks'
+      readonly id: number
+      readonly copied: 'all' | 'some' | 'late' | 'none'
+    }
+  | { readonly type: 'report'; readonly id: number; readonly report: CrashReport }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
   /** A call on a file system or on the memory of a process does not return. */
   | { readonly type: 'stuck'; readonly id: 0 }
 
 /** Messages come from the other process of the same program: their shape is known by their type. */
 export function isRequest(message: unknown): message is Request {
-  return hasType(message, ['process', 'lookup', 'log', 'close'])
+  return hasType(message, ['process', 'lookup', 'log', 'close', 'hold', 'stacks', 'report', 'drop'])
 }
 
 export function isReply(message: unknown): message is Reply {
-  return hasType(message, ['process', 'identified', 'result', 'log', 'failed', 'stuck'])
+  return hasType(message, [
+    'process',
+    'identified',
+    'result',
+    'log',
+    'held',
+    'stacks',
+    'report',
+    'failed',
+    'stuck',
+  ])
 }
 
 function hasType(message: unknown, types: readonly string[]): boolean {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorMessage, loadLookup, type CaptureContext, Warnings } from '@core-dump-handler/capture'
 import type { Lookup, LookupResult } from '@core-dump-handler/cri'
+import { HeldProcesses } from './held-processes.ts'
 import { isRequest, type ProcessFile, type Reply, type Request } from './messages.ts'
 
 type Ask<T extends Request['type']> = Extract<Request, { type: T }>
@@ -23,10 +24,11 @@ let answers = 0
  */
 export async function runHelper(): Promise<number> {
   const lookups = new Map<number, OpenLookup>()
+  const held = new HeldProcesses()
   process.on('message', (message: unknown) => {
     if (!isRequest(message)) return
-    void answer(message, lookups).catch((error: unknown) => {
-      if (message.type !== 'close') {
+    void answer(message, lookups, held).catch((error: unknown) => {
+      if ('id' in message) {
         send({ type: 'failed', id: message.id, message: errorMessage(error) })
       }
     })
@@ -38,7 +40,11 @@ export async function runHelper(): Promise<number> {
   return 0
 }
 
-async function answer(request: Request, lookups: Map<number, OpenLookup>): Promise<void> {
+async function answer(
+  request: Request,
+  lookups: Map<number, OpenLookup>,
+  held: HeldProcesses,
+): Promise<void> {
   switch (request.type) {
     case 'process':
       return send(await readProcess(request))
@@ -50,6 +56,11 @@ async function answer(request: Request, lookups: Map<number, OpenLookup>): Promi
       const open = lookups.get(request.lookup)
       lookups.delete(request.lookup)
       await open?.lookup.close()
+      return
+    }
+    default: {
+      const reply = await held.answer(request)
+      if (reply !== undefined) send(reply)
     }
   }
 }

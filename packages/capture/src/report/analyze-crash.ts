@@ -11,6 +11,9 @@ import type { HeldProcess } from './held-process.ts'
 import { findLocalFiles } from './local-files.ts'
 import type { StackCapture } from './stack-capture.ts'
 
+/** What a report is made of: what was kept of a core. */
+export type CapturedCore = Pick<StackCapture, 'facts' | 'memory'>
+
 /** `full`: all threads, `crash`: the one that crashed, `notes`: registers and modules. */
 export type ReportLevel = 'full' | 'crash' | 'notes'
 
@@ -35,7 +38,7 @@ const MAX_SENTENCE = 500
 
 /** Unwinds, names and formats; at most 2 s, in steps between which other work goes on. */
 export async function analyzeCrash(
-  capture: StackCapture,
+  capture: CapturedCore,
   held: HeldProcess | undefined,
   { level, skipped, minicore: wantsMinicore }: ReportOptions,
 ): Promise<CrashReport> {

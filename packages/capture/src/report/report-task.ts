@@ -7,7 +7,8 @@ import type { Crash } from '../crash.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import { within } from '../within.ts'
 import type { CrashReport, ReportLevel } from './analyze-crash.ts'
-import { type HeldProcess, holdProcess } from './held-process.ts'
+import { heldDirectory, HeldProcess } from './held-process.ts'
+import type { IsolatedReport } from './isolated-report.ts'
 import type { StackCapture } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */
@@ -19,12 +20,15 @@ const NO_MINICORE: Partial<Record<CoreReasonCode, string>> = {
   CORE_NO_SPACE: 'there is no room for it',
 }
 const NOTHING: CrashReport = { entries: [], manifest: {} }
+const STORM = 'storm: too many crashes at once for more'
+const SKIPPED: CrashReport = { entries: [], manifest: { reportSkipped: [`report: ${STORM}`] } }
 
 /** The report of one crash. No step rejects or costs more than the report: what fails is a warning. */
 export class ReportTask {
   readonly #source: CoreSource
   readonly #context: CaptureContext
   readonly #held: HeldProcess | undefined
+  readonly #isolated: IsolatedReport | undefined
   #capture: StackCapture | undefined
 
   /** Begins to open the files of the process's modules; with REPORT=off it does nothing. */
@@ -38,7 +42,9 @@ export class ReportTask {
     this.#context = context
     if (!this.#isWanted) return
     try {
-      this.#held = holdProcess(crash, snapshot, context.settings.procRoot)
+      const directory = heldDirectory(crash, snapshot, context.settings.procRoot)
+      if (context.isolated !== undefined) this.#isolated = context.isolated.report(directory)
+      else if (directory !== undefined) this.#held = new HeldProcess(directory)
     } catch (error) {
       void this.#guard(() => Promise.reject(error))
     }
@@ -46,15 +52,17 @@ export class ReportTask {
 
   /** Resolves when the process may be released, as far as its files are concerned. */
   async opened(): Promise<void> {
-    await this.#held?.opened
+    await (this.#isolated ?? this.#held)?.opened
   }
 
   /** Loads the code that reads a core, and begins to take what `onData` gets. */
   async load(): Promise<void> {
     if (!this.#isWanted || this.#capture !== undefined) return
     await this.#guard(async () => {
-      const { StackCapture: Capture } = await import('./stack-capture.ts')
-      this.#capture = new Capture(this.#held, () => this.#source.isHeld)
+      const { NO_STACKS, StackCapture: Capture, stackReader } = await import('./stack-capture.ts')
+      const reader = this.#isolated ?? (this.#held && stackReader(this.#held))
+      const limits = this.#isBusy ? NO_STACKS : undefined
+      this.#capture = new Capture(reader, () => this.#source.isHeld, limits)
     })
   }
 
@@ -71,7 +79,8 @@ export class ReportTask {
 
   /** Of a core that is not wanted: reads registers and stacks, in 250 ms and 1.75 MiB. */
   async readUnwanted(): Promise<void> {
-    if (!this.#isWanted) return
+    // a core that can be rejected costs nothing: not even its beginning is read then
+    if (!this.#isWanted || this.#isBusy) return
     await this.opened()
     const deadlineMs = monotonicMs() + READ_WAIT_MS
     await this.#guard(async () => {
@@ -86,13 +95,18 @@ export class ReportTask {
     await this.#guard(() => this.#readAhead(monotonicMs() + READ_WAIT_MS))
   }
 
+  /** After the drain: keeps what was captured until it is analysed, where there is room for it. */
+  keep(): void {
+    const capture = this.#capture
+    if (capture !== undefined && this.#isolated?.keep(capture) === false) this.#capture = undefined
+  }
+
   /** After the release. */
   async analyze(load: Load, reasonCode: CoreReasonCode | undefined): Promise<CrashReport> {
     const { warnings, settings } = this.#context
     const capture = this.#capture
-    if (capture === undefined) return NOTHING
+    if (capture === undefined) return this.#isBusy ? SKIPPED : NOTHING
     const report = await this.#guard(async () => {
-      const { analyzeCrash } = await import('./analyze-crash.ts')
       if (capture.hasTimedOut) {
         warnings.add('REPORT_INCOMPLETE', 'The memory of the process could not be read in time')
       }
@@ -100,11 +114,10 @@ export class ReportTask {
       const why = settings.minicore && reasonCode !== undefined && NO_MINICORE[reasonCode]
       const minicore = settings.minicore && !why
       const left = why ? [`minicore: ${why}`] : []
-      return analyzeCrash(capture, this.#held, {
-        level,
-        skipped: [...skipped, ...left],
-        minicore,
-      })
+      const options = { level, skipped: [...skipped, ...left], minicore }
+      if (this.#isolated !== undefined) return this.#isolated.analyze(capture, options)
+      const { analyzeCrash } = await import('./analyze-crash.ts')
+      return analyzeCrash(capture, this.#held, options)
     })
     this.close()
     return report ?? NOTHING
@@ -113,18 +126,25 @@ export class ReportTask {
   close(): void {
     this.#capture = undefined
     this.#held?.close()
+    this.#isolated?.close()
   }
 
   get #isWanted(): boolean {
     return this.#context.settings.report !== 'off'
   }
 
+  /** Too many crashes are captured at once by this process. */
+  get #isBusy(): boolean {
+    return this.#isolated?.isBusy === true
+  }
+
   #levelOf(load: Load): { readonly level: ReportLevel; readonly skipped: readonly string[] } {
     const { settings, stop } = this.#context
     const full = settings.report === 'crash' ? 'crash' : 'full'
     if (stop.signal.aborted) return { level: 'notes', skipped: ['stacks: the capture was stopped'] }
-    if (load === 'low') return { level: full, skipped: [] }
-    const skipped = ['storm: too many crashes at once for more']
+    if (load === 'low' && !this.#isBusy) return { level: full, skipped: [] }
+    const skipped = [STORM]
+    if (this.#isBusy) return { level: 'notes', skipped }
     return { level: load === 'high' ? 'crash' : 'notes', skipped }
   }
 

@@ -1,0 +1,137 @@
+import type {
+  CrashReport,
+  IsolatedReport,
+  ReportOptions,
+  StackCapture,
+  StackCopy,
+} from '@core-dump-handler/capture/report'
+import { type CoreFacts, plainFacts, WindowMemory } from '@core-dump-handler/report'
+import { Helper } from '../helper/helper.ts'
+
+const NO_REGISTERS = 'report: the core has no registers that could be read'
+/** The helper gives up the opening of files after 100 ms; more is its own slowness. */
+const HOLD_TIMEOUT_MS = 150
+/** As the reading of the memory is given up by the helper, and as much for its own slowness. */
+const STACKS_TIMEOUT_MS = 300
+/** The helper's own limit is 2 s; a helper that takes longer hangs in a read. */
+const REPORT_TIMEOUT_MS = 4000
+/** Of registers and stacks that wait for their report, of all crashes. */
+const MAX_KEPT_BYTES = 32 * 1024 * 1024
+
+/** Makes the reports of all crashes in one helper process; one that hangs is given up and replaced. */
+export class ReportHelpers {
+  readonly #program: readonly string[] | undefined
+  #helper: Helper | undefined
+  #nextId = 1
+  #keptBytes = 0
+
+  constructor(program?: readonly string[]) {
+    this.#program = program
+  }
+
+  /** Starts a helper, so that no crash waits for that. */
+  warmUp(): void {
+    this.use()
+  }
+
+  close(): void {
+    this.#helper?.kill()
+  }
+
+  /** The report of the process in `directory`; `isBusy`: too many crashes at once to read it. */
+  start(directory: string | undefined, isBusy: boolean): HelperReport {
+    return new HelperReport(this, isBusy ? undefined : directory, isBusy)
+  }
+
+  use(): Helper {
+    if (this.#helper === undefined || this.#helper.retired) {
+      this.#helper = new Helper(this.#program)
+    }
+    return this.#helper
+  }
+
+  nextId(): number {
+    return this.#nextId++
+  }
+
+  /** Counts bytes that are kept; false where there is no room for them. */
+  reserve(bytes: number): boolean {
+    if (this.#keptBytes + bytes > MAX_KEPT_BYTES) return false
+    this.#keptBytes += bytes
+    return true
+  }
+
+  free(bytes: number): void {
+    this.#keptBytes -= bytes
+  }
+}
+
+/** One report of a helper. */
+class HelperReport implements IsolatedReport {
+  isBusy: boolean
+  readonly opened: Promise<unknown>
+  readonly #helpers: ReportHelpers
+  readonly #helper: Helper
+  readonly #hold: number | undefined
+  #keptBytes = 0
+  #isClosed = false
+
+  constructor(helpers: ReportHelpers, directory: string | undefined, isBusy: boolean) {
+    this.isBusy = isBusy
+    this.#helpers = helpers
+    this.#helper = helpers.use()
+    if (directory === undefined) {
+      this.opened = Promise.resolve()
+      return
+    }
+    this.#hold = helpers.nextId()
+    this.opened = this.#helper.ask({ type: 'hold', id: this.#hold, directory }, HOLD_TIMEOUT_MS)
+  }
+
+  async readStacks(facts: CoreFacts, readMs: number): Promise<StackCopy | 'late' | undefined> {
+    const hold = this.#hold
+    if (hold === undefined) return undefined
+    const id = this.#helpers.nextId()
+    const request = { type: 'stacks', id, hold, facts: plainFacts(facts), readMs } as const
+    const reply = await this.#helper.ask(request, readMs + STACKS_TIMEOUT_MS)
+    if (reply?.type !== 'stacks' || reply.copied === 'late') return 'late'
+    if (reply.copied === 'none') return undefined
+    // the helper has them
+    return { memory: new WindowMemory(), isComplete: reply.copied === 'all' }
+  }
+
+  keep({ facts, ofCore }: StackCapture): boolean {
+    // the notes, and what was parsed of them
+    const bytes = 2 * (facts?.notes.length ?? 0) + (ofCore?.bytes ?? 0)
+    const hasRoom = this.#helpers.reserve(bytes)
+    if (hasRoom) this.#keptBytes += bytes
+    else this.isBusy = true
+    return hasRoom
+  }
+
+  async analyze({ facts, ofCore }: StackCapture, options: ReportOptions): Promise<CrashReport> {
+    if (facts === undefined) return { entries: [], manifest: { reportSkipped: [NO_REGISTERS] } }
+    const parts = { facts: plainFacts(facts), windows: ofCore?.windows ?? [], options }
+    const attempt = async (helper: Helper, hold?: number): Promise<CrashReport | undefined> => {
+      const request = { type: 'report', id: this.#helpers.nextId(), hold, ...parts } as const
+      const reply = await helper.ask(request, REPORT_TIMEOUT_MS)
+      if (reply?.type === 'failed') throw new Error(reply.message)
+      if (reply?.type === 'report') return reply.report
+      helper.kill()
+      return undefined
+    }
+    // of a helper that was given up, only what the core itself has is left
+    const report =
+      (this.#helper.retired ? undefined : await attempt(this.#helper, this.#hold)) ??
+      (await attempt(this.#helpers.use()))
+    if (report !== undefined) return report
+    throw new Error('The helper that makes reports did not answer in time')
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#helpers.free(this.#keptBytes)
+    if (this.#hold !== undefined) this.#helper.send({ type: 'drop', hold: this.#hold })
+  }
+}

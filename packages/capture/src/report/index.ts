@@ -1,0 +1,6 @@
+export { analyzeCrash } from './analyze-crash.ts'
+export type { CrashReport, ReportLevel, ReportOptions } from './analyze-crash.ts'
+export { HeldProcess } from './held-process.ts'
+export { bothMemories, stackReader } from './stack-capture.ts'
+export type { StackCapture, StackCopy } from './stack-capture.ts'
+export type { IsolatedReport } from './isolated-report.ts'
