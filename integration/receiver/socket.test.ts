@@ -70,7 +70,7 @@ coreSockets('the receiver on a coredump socket', () => {
 
   test('rejects a core that the policy excludes before its first byte, and records the crash', async () => {
     let died = { pid: 0, ms: 0 }
-    const receiver = await received({ HONOR_CORE_LIMIT: 'true' }, async () => {
+    const receiver = await received({ HONOR_CORE_LIMIT: 'true', REPORT: 'off' }, async () => {
       const program = testProgram('crasher')
       const limited = spawn('sh', ['-c', `ulimit -c 0; exec ${program} -l 0 -m 100`])
       await once(limited, 'exit')
@@ -80,6 +80,26 @@ coreSockets('the receiver on a coredump socket', () => {
     expect(manifest.core).toMatchObject({ bytes: 0, complete: false, reasonCode: 'CORE_REFUSED' })
     expect(manifest.crash.coreLimit).toBe('0')
     expect(manifest.timings.heldMs).toBeLessThan(1000)
+  })
+
+  test('reports the crash of each of five programs at once, also of a core that is not wanted', async () => {
+    const receiver = await received({ HONOR_CORE_LIMIT: 'true' }, async (one) => {
+      const limited = spawn('sh', ['-c', `ulimit -c 0; exec ${testProgram('crasher')} -l 0 -m 1`])
+      await Promise.all([
+        ...Array.from({ length: 4 }, () => crash('-m', '1')),
+        once(limited, 'exit'),
+      ])
+      await one.bundles(5)
+    })
+    const bundles = await receiver.bundles(5)
+    for (const { entries, manifest } of bundles) {
+      expect(manifest.problems.filter(({ code }) => code !== 'CORE_REFUSED')).toEqual([])
+      const names = ['-report.json', '-report.txt']
+      if (manifest.core.complete) names.push('-mini.core')
+      expect(entries).toEqual(expect.arrayContaining(names))
+      expect(manifest.fingerprint?.id).toEqual(bundles[0]?.manifest.fingerprint?.id)
+      expect(manifest.topFrame).toMatch(/^crash_here \(crasher/)
+    }
   })
 
   test('closes a connection of a process that does not crash, and takes the next crash', async () => {

@@ -16,7 +16,9 @@ switch (command) {
   }
   // children and threads of the receiver
   case 'helper':
-    process.exitCode = await (await import('./helper/run-helper.ts')).runHelper()
+    process.exitCode = await (
+      await import('./helper/run-helper.ts')
+    ).runHelper(operands[0] === 'reports' ? 'reports' : 'lookups')
     break
   case 'watchdog':
     ;(await import('./watchdog/run-watchdog.ts')).runWatchdog(Number(operands[0]))

@@ -11,6 +11,7 @@ import {
   monotonicMs,
   type StopCause,
   Warnings,
+  within,
 } from '@core-dump-handler/capture'
 import { crashOfPeer } from './crash/crash-of-peer.ts'
 import { identifyPeer, type Peer } from './crash/identify-peer.ts'
@@ -37,6 +38,8 @@ const MIN_DRAINS = 3
 /** A crash that has drained is no process here: it takes 150 KiB. */
 const BACKLOG = 320
 const LOOK_MS = 20
+/** The helpers need some 300 ms for their start. */
+const WARM_UP_MS = 3000
 /** Times the limit of drains: with more crashes there is a storm, as the scheduler has it. */
 const STORM = 4
 
@@ -97,7 +100,7 @@ export class Receiver {
 
   async listen(): Promise<void> {
     this.#helpers.warmUp()
-    this.#reports.warmUp()
+    await within(this.#reports.warmUp(), WARM_UP_MS)
     this.#server = await listenAt(this.path, (socket) => this.#accept(socket), {
       allowHalfOpen: true,
       pauseOnConnect: true,

@@ -10,6 +10,9 @@ import type { Reply, ReportRequest } from './messages.ts'
 
 type Ask<T extends ReportRequest['type']> = Extract<ReportRequest, { type: T }>
 
+/** A call that takes longer than this will not return. */
+const HANG_MS = 1000
+
 interface Held {
   readonly process: HeldProcess
   memory: MemoryReader
@@ -18,6 +21,12 @@ interface Held {
 /** The crashed processes whose files and memory the helper has open, and their reports. */
 export class HeldProcesses {
   readonly #held = new Map<number, Held>()
+  readonly #onHang: () => void
+
+  /** `onHang`: a call on a file or on the memory of a process does not return, and keeps a thread. */
+  constructor(onHang: () => void) {
+    this.#onHang = onHang
+  }
 
   /** Rejects where the report cannot be made. */
   async answer(request: ReportRequest): Promise<Reply | undefined> {
@@ -41,6 +50,7 @@ export class HeldProcesses {
     const process = new HeldProcess(directory)
     this.#held.set(id, { process, memory: new WindowMemory() })
     await process.opened
+    this.#watch(process)
     return { type: 'held', id }
   }
 
@@ -48,9 +58,19 @@ export class HeldProcesses {
     const held = this.#held.get(hold)
     const copy = held && (await stackReader(held.process).readStacks(factsOf(facts), readMs))
     if (held === undefined || copy === undefined) return { type: 'stacks', id, copied: 'none' }
-    if (copy === 'late') return { type: 'stacks', id, copied: 'late' }
+    if (copy === 'late') {
+      this.#watch(held.process)
+      return { type: 'stacks', id, copied: 'late' }
+    }
     held.memory = copy.memory
     return { type: 'stacks', id, copied: copy.isComplete ? 'all' : 'some' }
+  }
+
+  #watch(process: HeldProcess): void {
+    if (!process.isWaiting) return
+    setTimeout(() => {
+      if (process.isWaiting) this.#onHang()
+    }, HANG_MS)
   }
 
   async #report({ hold, facts, windows, options }: Ask<'report'>): Promise<CrashReport> {

@@ -4,18 +4,23 @@ import { isReply, type Reply, type Request } from './messages.ts'
 
 /** A request that has one reply. */
 export type Question = Exclude<Request, { type: 'lookup' | 'close' | 'drop' }>
+/** What a helper does: look up owners and read processes, or make reports. */
+export type HelperKind = 'lookups' | 'reports'
 type Listener = (reply: Reply | undefined) => void
 
 /** One helper process; given up by SIGKILL, which ends also a read of a FUSE mount or of NFS. */
 export class Helper {
   /** Ask another one: this one has a thread that hangs, or has ended. */
   retired = false
+  /** It has loaded its code. */
+  isReady = false
   readonly #child: ChildProcess
+  readonly #ready = Promise.withResolvers<void>()
   readonly #listeners = new Map<number, Listener>()
 
   /** `program`: the arguments by which this Node runs the receiver. */
-  constructor(program: readonly string[] = programArguments()) {
-    this.#child = spawn(process.execPath, [...program, 'helper'], {
+  constructor(kind: HelperKind, program: readonly string[] = programArguments()) {
+    this.#child = spawn(process.execPath, [...program, 'helper', kind], {
       // one executable serves several programs: the name selects it
       ...(isSea() && { argv0: process.argv0 }),
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -24,6 +29,7 @@ export class Helper {
     this.#child.on('message', (message: unknown) => {
       if (!isReply(message)) return
       if (message.type === 'stuck') this.retire()
+      else if (message.type === 'ready') this.#setReady()
       else this.#listeners.get(message.id)?.(message)
     })
     this.#child.on('error', () => this.#end())
@@ -31,6 +37,11 @@ export class Helper {
     // it ends with this process, and does not keep it
     this.#child.unref()
     this.#child.channel?.unref()
+  }
+
+  /** Resolves when it has loaded its code, or has ended. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
   }
 
   /** `listener` gets each reply to `id`, and undefined when the helper has ended. */
@@ -69,8 +80,14 @@ export class Helper {
     this.#child.kill('SIGKILL')
   }
 
+  #setReady(): void {
+    this.isReady = true
+    this.#ready.resolve()
+  }
+
   #end(): void {
     this.retired = true
+    this.#ready.resolve()
     for (const listener of this.#listeners.values()) listener(undefined)
     this.#listeners.clear()
   }

@@ -117,7 +117,7 @@ export class Helpers {
 
   #use(): Helper {
     if (this.#helper === undefined || this.#helper.retired) {
-      this.#helper = new Helper(this.#program)
+      this.#helper = new Helper('lookups', this.#program)
     }
     return this.#helper
   }

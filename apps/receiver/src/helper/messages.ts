@@ -98,6 +98,8 @@ export type Reply =
     }
   | { readonly type: 'report'; readonly id: number; readonly report: CrashReport }
   | { readonly type: 'failed'; readonly id: number; readonly message: string }
+  /** It has loaded its code. */
+  | { readonly type: 'ready'; readonly id: 0 }
   /** A call on a file system or on the memory of a process does not return. */
   | { readonly type: 'stuck'; readonly id: 0 }
 
@@ -116,6 +118,7 @@ export function isReply(message: unknown): message is Reply {
     'stacks',
     'report',
     'failed',
+    'ready',
     'stuck',
   ])
 }

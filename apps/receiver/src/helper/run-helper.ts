@@ -2,8 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorMessage, loadLookup, type CaptureContext, Warnings } from '@core-dump-handler/capture'
 import type { Lookup, LookupResult } from '@core-dump-handler/cri'
-import { HeldProcesses } from './held-processes.ts'
-import { isRequest, type ProcessFile, type Reply, type Request } from './messages.ts'
+import type { HelperKind } from './helper.ts'
+import {
+  isRequest,
+  type ProcessFile,
+  type Reply,
+  type ReportRequest,
+  type Request,
+} from './messages.ts'
 
 type Ask<T extends Request['type']> = Extract<Request, { type: T }>
 
@@ -11,6 +17,8 @@ interface OpenLookup {
   readonly lookup: Lookup
   result?: LookupResult
 }
+
+type AnswerReport = (request: ReportRequest) => Promise<Reply | undefined>
 
 const LOOK_MS = 500
 /** Calls that are still running at so many looks in a row, without any answer meanwhile, hang. */
@@ -22,18 +30,19 @@ let answers = 0
  * The helper of a receiver: it reads what may block for ever, such as logs on a dead mount or the
  * memory of a hostile process, and can be killed at any time. Resolves when the receiver has ended.
  */
-export async function runHelper(): Promise<number> {
+export async function runHelper(kind: HelperKind): Promise<number> {
   const lookups = new Map<number, OpenLookup>()
-  const held = new HeldProcesses()
+  const answerReport = kind === 'reports' ? await loadReports() : unexpected
   process.on('message', (message: unknown) => {
     if (!isRequest(message)) return
-    void answer(message, lookups, held).catch((error: unknown) => {
+    void answer(message, lookups, answerReport).catch((error: unknown) => {
       if ('id' in message) {
         send({ type: 'failed', id: message.id, message: errorMessage(error) })
       }
     })
   })
   reportHangs()
+  send({ type: 'ready', id: 0 })
   await new Promise((resolve) => process.once('disconnect', resolve))
   // not process.exit: it would wait for a thread that hangs
   process.kill(process.pid, 'SIGKILL')
@@ -43,7 +52,7 @@ export async function runHelper(): Promise<number> {
 async function answer(
   request: Request,
   lookups: Map<number, OpenLookup>,
-  held: HeldProcesses,
+  answerReport: AnswerReport,
 ): Promise<void> {
   switch (request.type) {
     case 'process':
@@ -59,10 +68,21 @@ async function answer(
       return
     }
     default: {
-      const reply = await held.answer(request)
+      const reply = await answerReport(request)
       if (reply !== undefined) send(reply)
     }
   }
+}
+
+/** Before the first crash: its process is held while it waits for an answer. */
+async function loadReports(): Promise<AnswerReport> {
+  const { HeldProcesses } = await import('./held-processes.ts')
+  const held = new HeldProcesses(() => send({ type: 'stuck', id: 0 }))
+  return (request) => held.answer(request)
+}
+
+function unexpected({ type }: ReportRequest): Promise<undefined> {
+  return Promise.reject(new Error(`This helper makes no reports: \`${type}\``))
 }
 
 async function readProcess(request: Ask<'process'>): Promise<Reply> {

@@ -1,8 +1,9 @@
+import { within } from '@core-dump-handler/capture'
 import type {
   CrashReport,
   IsolatedReport,
+  KeptCore,
   ReportOptions,
-  StackCapture,
   StackCopy,
 } from '@core-dump-handler/capture/report'
 import { type CoreFacts, plainFacts, WindowMemory } from '@core-dump-handler/report'
@@ -11,6 +12,8 @@ import { Helper } from '../helper/helper.ts'
 const NO_REGISTERS = 'report: the core has no registers that could be read'
 /** The helper gives up the opening of files after 100 ms; more is its own slowness. */
 const HOLD_TIMEOUT_MS = 150
+/** A helper that replaces another one has to load its code first. */
+const START_TIMEOUT_MS = 1000
 /** As the reading of the memory is given up by the helper, and as much for its own slowness. */
 const STACKS_TIMEOUT_MS = 300
 /** The helper's own limit is 2 s; a helper that takes longer hangs in a read. */
@@ -29,9 +32,9 @@ export class ReportHelpers {
     this.#program = program
   }
 
-  /** Starts a helper, so that no crash waits for that. */
-  warmUp(): void {
-    this.use()
+  /** Starts a helper, so that no crash waits for that; resolves when it is ready, or does not start. */
+  async warmUp(): Promise<void> {
+    await this.use().ready
   }
 
   close(): void {
@@ -45,7 +48,7 @@ export class ReportHelpers {
 
   use(): Helper {
     if (this.#helper === undefined || this.#helper.retired) {
-      this.#helper = new Helper(this.#program)
+      this.#helper = new Helper('reports', this.#program)
     }
     return this.#helper
   }
@@ -85,7 +88,11 @@ class HelperReport implements IsolatedReport {
       return
     }
     this.#hold = helpers.nextId()
-    this.opened = this.#helper.ask({ type: 'hold', id: this.#hold, directory }, HOLD_TIMEOUT_MS)
+    const hold = { type: 'hold', id: this.#hold, directory } as const
+    const timeoutMs = this.#helper.isReady ? HOLD_TIMEOUT_MS : START_TIMEOUT_MS
+    const held = Promise.withResolvers<unknown>()
+    this.opened = within(held.promise, timeoutMs)
+    this.#helper.send(hold, held.resolve)
   }
 
   async readStacks(facts: CoreFacts, readMs: number): Promise<StackCopy | 'late' | undefined> {
@@ -100,7 +107,7 @@ class HelperReport implements IsolatedReport {
     return { memory: new WindowMemory(), isComplete: reply.copied === 'all' }
   }
 
-  keep({ facts, ofCore }: StackCapture): boolean {
+  keep({ facts, ofCore }: KeptCore): boolean {
     // the notes, and what was parsed of them
     const bytes = 2 * (facts?.notes.length ?? 0) + (ofCore?.bytes ?? 0)
     const hasRoom = this.#helpers.reserve(bytes)
@@ -109,7 +116,7 @@ class HelperReport implements IsolatedReport {
     return hasRoom
   }
 
-  async analyze({ facts, ofCore }: StackCapture, options: ReportOptions): Promise<CrashReport> {
+  async analyze({ facts, ofCore }: KeptCore, options: ReportOptions): Promise<CrashReport> {
     if (facts === undefined) return { entries: [], manifest: { reportSkipped: [NO_REGISTERS] } }
     const parts = { facts: plainFacts(facts), windows: ofCore?.windows ?? [], options }
     const attempt = async (helper: Helper, hold?: number): Promise<CrashReport | undefined> => {
@@ -132,6 +139,9 @@ class HelperReport implements IsolatedReport {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#helpers.free(this.#keptBytes)
-    if (this.#hold !== undefined) this.#helper.send({ type: 'drop', hold: this.#hold })
+    if (this.#hold === undefined) return
+    this.#helper.send({ type: 'drop', hold: this.#hold })
+    // a helper that is to be replaced lives until then
+    this.#helper.forget(this.#hold)
   }
 }
