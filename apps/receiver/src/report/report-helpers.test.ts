@@ -40,12 +40,6 @@ describe.skipIf(missing)(`ReportHelpers${missing === undefined ? '' : `: ${missi
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-  function helpers(): ReportHelpers {
-    const started = new ReportHelpers(PROGRAM)
-    onTestFinished(() => started.close())
-    return started
-  }
-
   /** Of procfs: maps as the core has them, and a root with the same files but `hanging`. */
   function processDirectory(hanging?: { readonly path: string }): string {
     const process = mkdtempSync(join(directory, 'process-'))
@@ -73,10 +67,6 @@ describe.skipIf(missing)(`ReportHelpers${missing === undefined ? '' : `: ${missi
     const capture = new StackCapture(undefined, () => false)
     void capture.push(readFileSync(core))
     return capture
-  }
-
-  function framesOf({ entries }: CrashReport): string {
-    return String(entries.find(([suffix]) => suffix === '-report.txt')?.[1])
   }
 
   it('reports a crash with the files that its process had mapped', async () => {
@@ -160,3 +150,13 @@ describe.skipIf(missing)(`ReportHelpers${missing === undefined ? '' : `: ${missi
     expect(all.start(undefined, false).keep(kept)).toBe(true)
   })
 })
+
+function framesOf({ entries }: CrashReport): string {
+  return String(entries.find(([suffix]) => suffix === '-report.txt')?.[1])
+}
+
+function helpers(): ReportHelpers {
+  const started = new ReportHelpers(PROGRAM)
+  onTestFinished(() => started.close())
+  return started
+}
