@@ -15,7 +15,7 @@ export async function received(
   onTestFinished(() => receiver.dispose())
   await receiver.start()
   await withKernel(async () => {
-    const deadline = setTimeout(() => process.kill(receiver.daemon.pid, 'SIGKILL'), deadlineMs)
+    const deadline = setTimeout(() => receiver.kill(), deadlineMs)
     try {
       setCoreSysctl('kernel.core_pattern', receiver.pattern)
       await task(receiver)

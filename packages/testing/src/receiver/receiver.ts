@@ -109,6 +109,11 @@ export class TestReceiver {
     return { peak: field('VmHWM'), anonymous: field('RssAnon') }
   }
 
+  /** Frees all processes that it holds. */
+  kill(): void {
+    process.kill(this.daemon.pid, 'SIGKILL')
+  }
+
   /** Ends it and removes its directories; its pattern must not be in force. */
   async dispose(): Promise<void> {
     await this.#daemon?.stop()
