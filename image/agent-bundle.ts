@@ -7,12 +7,17 @@ const agent = new URL('../apps/agent/', import.meta.url).pathname
 
 /** Name and version of the agent's npm package, which the image has too. */
 export function agentPackage(): { readonly name: string; readonly version: string } {
+  return packageOf(agent)
+}
+
+/** Name and version of the package in `folder`. */
+export function packageOf(folder: string): { readonly name: string; readonly version: string } {
   const schema = v.object({ name: v.string(), version: v.string() })
-  return v.parse(schema, JSON.parse(readFileSync(join(agent, 'package.json'), 'utf8')))
+  return v.parse(schema, JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')))
 }
 
 /** Globals that the CommonJS packages among the dependencies need. */
-const COMMONJS = `import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;`
+export const COMMONJS = `import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;`
 
 /** Bundles the agent into `dir`, shaped like its npm package, and returns the sources it was made of. */
 export async function bundleAgent(dir: string): Promise<string[]> {

@@ -33,7 +33,7 @@ async function buildImage(arch: string | undefined, name: string): Promise<void>
     const dir = `${dist}/composer/${architecture.node}`
     const install = await buildComposer(architecture, { dir, cacheDir: `${dist}/cache` })
     const root = `${dist}/root/${architecture.debian}`
-    await assembleRoot(architecture, install, root)
+    await assembleRoot(architecture, install, root, `${dist}/cache`)
     const tar = tarOf(root)
     console.log(`${root}  ${(tar.length / 2 ** 20).toFixed(1)} MiB unpacked`)
     platforms.push({ architecture, layerTar: tar })

@@ -19,6 +19,7 @@ import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'
 import type { ComposerInstall } from './executable/build.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
+import { bundleReceiver } from './receiver-bundle.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 
@@ -29,13 +30,14 @@ const UTIL_LINUX = ['flock']
 export const APP = '/app'
 
 /**
- * Makes the root file system of the image in `dir`: one Node that is both agent and composer,
+ * Makes the root file system of the image in `dir`: one Node that is agent, receiver and composer,
  * its libraries, util-linux `flock`, CA certificates, licences and SBOM; no shell.
  */
 export async function assembleRoot(
   architecture: Architecture,
   install: ComposerInstall,
   dir: string,
+  cacheDir: string,
 ): Promise<void> {
   rmSync(dir, { recursive: true, force: true })
   const app = join(dir, APP)
@@ -54,8 +56,12 @@ export async function assembleRoot(
   copyFileSync(join(install.dir, 'cdc'), join(app, 'cdc'))
   relocate(join(app, 'cdc'), `${APP}/lib`)
   symlinkSync('cdc', join(app, 'core-dump-agent'))
+  symlinkSync('cdc', join(app, 'core-dump-receiver'))
 
-  const bundled = await bundleAgent(join(app, 'agent'))
+  const bundled = [
+    ...(await bundleAgent(join(app, 'agent'))),
+    ...(await bundleReceiver(architecture, join(app, 'receiver'), cacheDir)),
+  ]
   const tools = addDebianFiles(architecture, dir, licences)
   copyFileSync(install.node.licence, join(licences, 'node'))
   cpSync(join(install.dir, 'licences'), licences, { recursive: true })

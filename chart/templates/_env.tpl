@@ -118,6 +118,9 @@
 {{- include "cdh.env" (list "LOG_LEVEL" .Values.agent.logLevel) }}
 {{- include "cdh.env" (list "HEALTH_PORT" .Values.metrics.port) }}
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
+{{- if include "cdh.hasReceiver" . }}
+{{- include "cdh.env" (list "RECEIVER_MODE" .Values.receiver.mode) }}
+{{- end }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
 {{- end -}}
 

@@ -23,6 +23,9 @@ Each message names the values and what to write.
 {{- if gt (len (clean $d.hostDirectory)) 60 -}}
 {{- fail (printf "daemonset.hostDirectory has %d characters: a core_pattern has at most 127 bytes, which leaves 60 for this path" (len (clean $d.hostDirectory))) -}}
 {{- end -}}
+{{- if and (include "cdh.hasReceiver" .) (not .Values.hostPID) -}}
+{{- fail (printf "receiver.mode is %v and hostPID is false: the receiver knows a crashed process by its pid on the node; set hostPID to true, or receiver.mode to \"off\"" .Values.receiver.mode) -}}
+{{- end -}}
 {{- $bucket := include "cdh.bucket" . -}}
 {{- with .Values.destination -}}
 {{- if not (or (hasPrefix "s3://" .) (hasPrefix "file:" .)) -}}

@@ -13,13 +13,15 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
+import { coreEntries } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
 import { follow, type Arrival } from '@core-dump-handler/testing/agent/follow-crash'
 import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import { crasherInPod, crasherOnHost } from '@core-dump-handler/testing/kernel/waiting-crasher'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
-import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { processesOf } from '@core-dump-handler/testing/processes'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
@@ -33,6 +35,7 @@ root: while it runs, all crashes of this machine come here.
   --size SIZE      of each core, about (default 10MiB)
   --rounds N       crashes, after one that does not count (default 7)
   --pod            in pods of a containerd, instead of on the machine itself
+  --entry NAME     pipe: by a composer; socket: by the receiver (default pipe)
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
 
@@ -40,6 +43,7 @@ const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
     size: { type: 'string', default: '10MiB' },
+    entry: { type: 'string', default: 'pipe' },
     rounds: { type: 'string', default: '7' },
     pod: { type: 'boolean', default: false },
     setting: { type: 'string', multiple: true, default: [] },
@@ -78,10 +82,16 @@ async function main(): Promise<Measured[]> {
     ...(containerd && { CRIO_ENDPOINT: `unix://${containerd.socket}` }),
     ...variables(options.setting),
   })
+  const [entry] = coreEntries([options.entry])
+  const receiver = entry === 'socket' ? new TestReceiver({}, agent) : undefined
   try {
     const bundles = new BundleCollector(store, join(agent.directory, 'bundles'))
     const arrivals = await withKernel(async () => {
       await agent.start()
+      if (receiver !== undefined) {
+        await receiver.start()
+        setCoreSysctl('kernel.core_pattern', receiver.pattern)
+      }
       try {
         const all: Arrival[] = []
         for (let round = 0; round <= rounds; round++) {
@@ -111,6 +121,7 @@ async function main(): Promise<Measured[]> {
     }
     return measured
   } finally {
+    await receiver?.dispose()
     await agent.dispose()
     await containerd?.stop()
     await store.stop()
@@ -131,7 +142,8 @@ else {
     ['most', ([stage]) => Math.max(...of(stage)).toFixed(0)],
   ]
   const where = options.pod ? ' in pods' : ''
-  const title = `crash to verified object, ${options.size}, ${arrivals.length} crashes${where}`
+  const by = options.entry === 'socket' ? ', socket' : ''
+  const title = `crash to verified object${by}, ${options.size}, ${arrivals.length} crashes${where}`
   if (!options.json && arrivals.length > 0)
     process.stdout.write(markdownTable(title, columns, STAGES))
   const seconds = of('totalMs').map((ms) => ms / 1000)
@@ -139,8 +151,8 @@ else {
     arrivals.length === 0
       ? {}
       : {
-          [`arrival${where} ${options.size} median s`]: median(seconds),
-          [`arrival${where} ${options.size} most s`]: Math.max(...seconds),
+          [`arrival${where} ${options.size}${by} median s`]: median(seconds),
+          [`arrival${where} ${options.size}${by} most s`]: Math.max(...seconds),
         }
   publish(options, { figures, missing: why === undefined ? [] : [`arrival: ${why}`], arrivals })
 }

@@ -18,9 +18,11 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
+import { coreEntries } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { processesOf } from '@core-dump-handler/testing/processes'
 import { until } from '@core-dump-handler/testing/until'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
@@ -33,12 +35,14 @@ that do nothing. Needs root: while it runs, all crashes of this machine come her
 
   --rounds N       crashes for each handler, after one that does not count (default 15)
   --mib N          memory of the program that crashes; its core has half a MiB more (default 1)
+  --entry NAME     pipe: the composer; socket: the receiver (default pipe; repeatable)
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
+    entry: { type: 'string', multiple: true, default: ['pipe'] },
     rounds: { type: 'string', default: '15' },
     mib: { type: 'string', default: '1' },
     setting: { type: 'string', multiple: true, default: [] },
@@ -100,6 +104,8 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
     ...variables(options.setting),
   })
   agent.set({ DESTINATION: `file:${agent.directory}/out` })
+  const entries = coreEntries(options.entry)
+  const receiver = entries.includes('socket') ? new TestReceiver({}, agent) : undefined
   const empty = join(agent.directory, 'empty')
   writeFileSync(empty, `#!${process.execPath}\nprocess.stdin.on('data', () => {})\n`, {
     mode: 0o755,
@@ -110,11 +116,13 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
   try {
     return await withKernel(async () => {
       await agent.start()
+      await receiver?.start()
       const handlers = {
         'no handler': 'core',
         'sh -c cat': `|${shell}`,
         'empty Node': `|${empty}`,
-        composer: coreSysctls()['kernel.core_pattern'],
+        ...(entries.includes('pipe') && { composer: coreSysctls()['kernel.core_pattern'] }),
+        ...(receiver && { receiver: receiver.pattern }),
       }
       const times: Record<string, number[]> = {}
       for (let round = 0; round <= rounds; round++) {
@@ -125,7 +133,9 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
           await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
         }
       }
-      const [memory] = await Promise.all([watchMemory(agent.hostDir), crash()])
+      const memory = receiver
+        ? { rss: receiver.memory().peak, anonymous: receiver.memory().anonymous }
+        : (await Promise.all([watchMemory(agent.hostDir), crash()]))[0]
       const none = median(times['no handler'] ?? [])
       await agent.command('remove')
       const held = Object.entries(times).map(([name, ms]) => {
@@ -134,6 +144,7 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
       return { handlers: held, rssMib: memory.rss, anonMib: memory.anonymous }
     })
   } finally {
+    await receiver?.dispose()
     await agent.dispose()
   }
 }
@@ -158,7 +169,9 @@ else if (why !== undefined) {
   if (!options.json) {
     process.stdout.write(markdownTable(title, COLUMNS, handlers))
     const memory = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
-    process.stdout.write(`composer: ${memory}\n`)
+    process.stdout.write(
+      `${options.entry.at(-1) === 'socket' ? 'receiver' : 'composer'}: ${memory}\n`,
+    )
   }
   const figures = Object.fromEntries(
     handlers.map(({ name, overNoneMs }) => [`held ${mebibytes} ${name} ms`, overNoneMs]),

@@ -15,11 +15,14 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
+import { type CoreEntry, coreEntries } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
-import { withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { until } from '@core-dump-handler/testing/until'
 import { storm, type Storm } from '@core-dump-handler/testing/kernel/storm'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { whyNoKernel } from '@core-dump-handler/testing/kernel/kernel'
 
 const USAGE = `Usage: npm run bench -- storm [options]
@@ -28,12 +31,14 @@ So many programs of so many MiB crash at one moment. Needs root: while it runs, 
 machine come here.
 
   --runs LIST      CRASHESxMIB (default 128x1,500x1,32x100)
+  --entry NAME     pipe: a composer for each crash; socket: the receiver (default pipe; repeatable)
   --setting N=V    of the agent, such as COMP_CONCURRENT_DRAINS=4 (repeatable); --set is the same
 ${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
+    entry: { type: 'string', multiple: true, default: ['pipe'] },
     runs: { type: 'string', default: '128x1,500x1,32x100' },
     setting: { type: 'string', multiple: true, default: [] },
     set: { type: 'string', multiple: true, default: [] },
@@ -64,17 +69,24 @@ const COLUMNS: readonly Column<Run>[] = [
   ['lost', ({ lost }) => String(lost)],
 ]
 
-async function run(crashes: number, mebibytes: number): Promise<Run> {
+async function run(entry: CoreEntry, crashes: number, mebibytes: number): Promise<Run> {
   const agent = new Agent({
     COMP_RATE_CRASHES: '0',
     ...variables([...options.set, ...options.setting]),
   })
+  const receiver = entry === 'socket' ? new TestReceiver({}, agent) : undefined
   try {
     const result = await withKernel(async () => {
       await agent.start()
       try {
         const { directory, hostDir } = agent
-        return await storm({ directory, hostDir, crashes, mebibytes })
+        if (receiver === undefined) return await storm({ directory, hostDir, crashes, mebibytes })
+        await receiver.start()
+        setCoreSysctl('kernel.core_pattern', receiver.pattern)
+        const stormed = await storm({ directory, hostDir, crashes, mebibytes })
+        await until('all bundles', () => receiver.bundleNames.length >= crashes, 60_000)
+        // of one process, not of all composers together
+        return { ...stormed, peakPssMiB: receiver.memory().peak }
       } finally {
         await agent.command('remove')
       }
@@ -94,7 +106,7 @@ async function run(crashes: number, mebibytes: number): Promise<Run> {
     }
     return {
       ...result,
-      name: `${crashes}x${mebibytes}`,
+      name: `${crashes}x${mebibytes} ${entry}`,
       whole,
       records,
       lost: crashes - whole - records - result.dropped,
@@ -102,6 +114,7 @@ async function run(crashes: number, mebibytes: number): Promise<Run> {
       problems: Object.fromEntries(problems),
     }
   } finally {
+    await receiver?.dispose()
     await agent.dispose()
   }
 }
@@ -115,15 +128,19 @@ else if (why !== undefined) {
 } else {
   const runs: Run[] = []
   const figures: Record<string, number> = {}
+  const entries = coreEntries(options.entry)
   for (const text of list(options.runs)) {
-    log(`storm of ${text}`)
     const [crashes = 0, mebibytes = 0] = text.split('x').map(Number)
-    const done = await run(crashes, mebibytes)
-    runs.push(done)
-    figures[`storm ${text} last released s`] = done.lastReleasedMs / 1000
-    figures[`storm ${text} lost`] = done.lost
-    figures[`storm ${text} peak PSS MiB`] = done.peakPssMiB
-    for (const [code, count] of Object.entries(done.problems)) log(`${text}: ${count} × ${code}`)
+    for (const entry of entries) {
+      const name = entry === 'pipe' ? `storm ${text}` : `storm ${text} ${entry}`
+      log(name)
+      const done = await run(entry, crashes, mebibytes)
+      runs.push(done)
+      figures[`${name} last released s`] = done.lastReleasedMs / 1000
+      figures[`${name} lost`] = done.lost
+      figures[`${name} peak PSS MiB`] = done.peakPssMiB
+      for (const [code, count] of Object.entries(done.problems)) log(`${name}: ${count} × ${code}`)
+    }
   }
   if (!options.json) process.stdout.write(markdownTable('storms', COLUMNS, runs))
   publish(options, { figures, runs })

@@ -5,6 +5,8 @@ import { manifestOf } from '@core-dump-handler/testing/bundle/bundle'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import jszip from 'jszip'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
+import type { CoreEntry } from '@core-dump-handler/testing/bench/entries'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { composersOf } from '@core-dump-handler/testing/processes'
 import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { until } from '@core-dump-handler/testing/until'
@@ -15,18 +17,21 @@ export interface CatchOptions {
   readonly pidfd?: boolean
 }
 
-/** The deployed composer; the kernel runs it for one batch of crashes at a time. */
+/** The deployed composer, or a receiver beside it; the kernel uses it for one batch of crashes at a time. */
 export class Catcher {
   readonly agent: Agent
+  readonly #receiver: TestReceiver | undefined
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(env: Readonly<Record<string, string>>, entry: CoreEntry) {
     this.agent = new Agent({ UPLOAD: 'false', ...env }).spareKernel()
+    this.#receiver = entry === 'socket' ? new TestReceiver({}, this.agent) : undefined
   }
 
   /** Deploy the composer. No agent runs after that: bundles are read from the composers' directory. */
   async deploy(): Promise<void> {
     await this.agent.start()
     await this.agent.daemon.stop()
+    await this.#receiver?.start()
   }
 
   /**
@@ -46,10 +51,16 @@ export class Catcher {
         'kernel.core_pattern',
         pidfd ? this.#pattern : this.#pattern.replace(/ -F=\S+/, ''),
       )
-      await task()
-      for (const end = performance.now() + limitMs; performance.now() < end; await sleep(20)) {
-        caught.push(...(await this.#newManifests()).filter(isOurs))
-        if (caught.length >= count) break
+      // a receiver that hangs would hold every process of the machine that crashes
+      const deadline = setTimeout(() => this.#receiver?.kill(), 2 * limitMs)
+      try {
+        await task()
+        for (const end = performance.now() + limitMs; performance.now() < end; await sleep(20)) {
+          caught.push(...(await this.#newManifests()).filter(isOurs))
+          if (caught.length >= count) break
+        }
+      } finally {
+        clearTimeout(deadline)
       }
     })
     return caught
@@ -61,11 +72,13 @@ export class Catcher {
   }
 
   async dispose(): Promise<void> {
+    await this.#receiver?.dispose()
     await until('composers have ended', () => composersOf(this.agent.hostDir).length === 0, 60_000)
     await this.agent.dispose()
   }
 
   get #pattern(): string {
+    if (this.#receiver !== undefined) return this.#receiver.pattern
     return readFileSync(join(this.agent.directory, 'sysctl/kernel/core_pattern'), 'utf8').trimEnd()
   }
 

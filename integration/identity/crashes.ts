@@ -1,3 +1,4 @@
+import type { CoreEntry } from '@core-dump-handler/testing/bench/entries'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/bundle'
@@ -49,6 +50,7 @@ export interface Scene {
   readonly directory: string
   /** Of composers and barriers. */
   readonly hostDir: string
+  readonly entry: CoreEntry
   /** The runtime is about to be restarted: what it was asked to do might not happen. */
   readonly restarts: boolean
   /** Pods that were made for one crash; to be removed when their owner has been found. */
@@ -58,7 +60,7 @@ export interface Scene {
 /** Crash a random process in a random pod; resolves once it has been started. */
 export async function crash(scene: Scene, random: Random, serial: number): Promise<Crash> {
   const home = random.pick(scene.homes)
-  const kind = pickKind(random, home, scene.restarts)
+  const kind = pickKind(random, home, scene)
   return crashAs(kind, home, `crash-${String(serial).padStart(5, '0')}`, scene, random)
 }
 
@@ -87,11 +89,14 @@ export async function crashAs(
   return truth
 }
 
-function pickKind(random: Random, home: Home, restarts: boolean): CrashKind {
+function pickKind(random: Random, home: Home, { restarts, entry }: Scene): CrashKind {
   const kinds: CrashKind[] = ['child', 'child', 'child', 'grandchild', 'thread', 'inner', 'inner']
   // one hierarchy is either left or not
   if (home.cgroups.length > 1) kinds.push('split', 'split', 'root')
-  if (random.once(12)) return random.pick(['first', 'removed', 'sandbox'])
+  // `removed` stops the composer of one crash; a receiver has the others, too
+  const ofPods: CrashKind[] =
+    entry === 'pipe' ? ['first', 'removed', 'sandbox'] : ['first', 'sandbox']
+  if (random.once(12)) return random.pick(ofPods)
   if (!restarts && random.once(12)) return 'exec'
   return random.pick(kinds)
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/bundle'
+import type { CoreEntry } from '@core-dump-handler/testing/bench/entries'
 import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import type { PodSpec } from '@core-dump-handler/testing/containerd/pod'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'
@@ -17,18 +18,28 @@ export class Stage {
     join(this.directory, 'cri.sock'),
     this.containerd.socket,
   )
-  readonly catcher: Catcher = new Catcher({
-    CRIO_ENDPOINT: `unix://${this.runtime.socket}`,
-    // neither a busy machine nor many crashes of one image may change an identity
-    CRI_CALL_TIMEOUT_MS: '30000',
-    CRI_TOTAL_TIMEOUT_MS: '60000',
-    RATE_CRASHES: '0',
-  })
+  readonly catcher: Catcher
+  readonly #entry: CoreEntry
   #homes: readonly Home[] = []
 
+  private constructor(entry: CoreEntry) {
+    this.#entry = entry
+    const env = {
+      CRIO_ENDPOINT: `unix://${this.runtime.socket}`,
+      // neither a busy machine nor many crashes of one image may change an identity
+      CRI_CALL_TIMEOUT_MS: '30000',
+      CRI_TOTAL_TIMEOUT_MS: '60000',
+      RATE_CRASHES: '0',
+    }
+    this.catcher = new Catcher(env, entry)
+  }
+
   /** With the pods of `specs`, or with 24 whose names repeat. */
-  static async start(specs?: readonly Omit<PodSpec, 'containers'>[]): Promise<Stage> {
-    const stage = new Stage()
+  static async start(
+    specs?: readonly Omit<PodSpec, 'containers'>[],
+    entry: CoreEntry = 'pipe',
+  ): Promise<Stage> {
+    const stage = new Stage(entry)
     try {
       await stage.containerd.start()
       await stage.runtime.listen()
@@ -55,7 +66,7 @@ export class Stage {
   scene(restarts = false): Scene {
     const { containerd, homes, directory } = this
     const { hostDir } = this.catcher.agent
-    return { containerd, homes, directory, hostDir, restarts, passing: [] }
+    return { containerd, homes, directory, hostDir, entry: this.#entry, restarts, passing: [] }
   }
 
   /** Collect the crashes of one process of this machine, or of two that had its pid. */

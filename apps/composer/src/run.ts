@@ -7,16 +7,16 @@ import {
   DescriptorSource,
   Warnings,
 } from '@core-dump-handler/capture'
-import type { ComposerSettings } from '@core-dump-handler/capture/settings'
+import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
 import { crashOfArguments, numberAfter } from './arguments/crash.ts'
 import type { Arguments } from './arguments/parse.ts'
 import { ProcessLimiter } from './concurrency/process-limiter.ts'
 import { Log } from './log/log.ts'
-import { loadSettings } from './settings/load.ts'
 import { exit } from './shutdown/exit.ts'
 import { Stop } from './shutdown/stop.ts'
 import { koffiPath } from './system/koffi-path.ts'
 import { lowerPriority, offerToOomKiller } from './system/priority.ts'
+import { switchPattern } from './system/switch-pattern.ts'
 import { composerVersion } from './system/version.ts'
 import { print } from './terminal/print.ts'
 import { openProgress } from './terminal/progress.ts'
@@ -60,8 +60,9 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   })
   const onDrainedAlone = (): void => void (byKernel && lowerPriority())
   const { concurrentDrains, timeoutMs } = settings
+  const crash = crashOfArguments(args, warnings)
   try {
-    const result = await captureCrash(crashOfArguments(args, warnings), source, {
+    const result = await captureCrash(crash, source, {
       settings,
       home,
       directory: outputDirectory(args, settings, byKernel, warnings),
@@ -77,6 +78,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
       onProgress: progress?.update,
       onPublished: () => stop.disarm(),
     })
+    if (byKernel && home !== undefined) switchPattern(home, crash.exeName, log)
     if (result.path !== undefined) print(1, `${result.path}\n`)
     return exitCodeOf(result, stop)
   } catch {

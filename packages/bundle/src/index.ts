@@ -15,6 +15,7 @@ export type {
   BundleManifest,
   ManifestCore,
   ManifestCrash,
+  ManifestEntry,
   ManifestFingerprint,
   ManifestIdentity,
   ManifestParts,

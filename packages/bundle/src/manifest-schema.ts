@@ -61,6 +61,7 @@ const manifest = v.looseObject({
   schema: v.literal(MANIFEST_SCHEMA_ID),
   uuid: text,
   composer: text,
+  entry: knownOnly(['pipe', 'socket']),
   node: v.looseObject({ hostname: text, kernel: text }),
   crash,
   identity,

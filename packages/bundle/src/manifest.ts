@@ -8,12 +8,17 @@ export interface Warning {
   readonly message: string
 }
 
+/** How the kernel passed a core: on a pipe to a composer of its own, or on the receiver's socket. */
+export type ManifestEntry = 'pipe' | 'socket'
+
 /** `<name>-manifest.json`, the last entry of every bundle. */
 export interface BundleManifest {
   readonly schema: typeof MANIFEST_SCHEMA_ID
   readonly uuid: string
   /** Version of the program that wrote the bundle. */
   readonly composer: string
+  /** Absent in records of the agent and before 0.1. */
+  readonly entry?: ManifestEntry | undefined
   readonly node: { readonly hostname: string; readonly kernel: string }
   readonly crash: ManifestCrash
   readonly identity: ManifestIdentity
@@ -131,12 +136,13 @@ export type ManifestParts = Omit<BundleManifest, 'schema' | 'node'> & {
 
 /** The manifest of a bundle that this machine writes. */
 export function createManifest({ node, ...parts }: ManifestParts): BundleManifest {
-  const { uuid, composer, crash, identity, core, timings, problems } = parts
+  const { uuid, composer, entry, crash, identity, core, timings, problems } = parts
   const { fingerprint, topFrame, reportSkipped } = parts
   return {
     schema: MANIFEST_SCHEMA_ID,
     uuid,
     composer,
+    ...(entry !== undefined && { entry }),
     node: node ?? { hostname: hostname(), kernel: release() },
     crash,
     identity,

@@ -29,7 +29,8 @@ export async function captureCrash(
   let copyBinaries: (() => Promise<void>) | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
-    const snapshot = await snapshotCrash(crash, context.settings)
+    const { isolated, settings } = context
+    const snapshot = await (isolated?.snapshot(crash) ?? snapshotCrash(crash, settings))
     const workload = workloadOf(crash, snapshot)
 
     // decide: a crash that is only recorded is released as soon as its stacks are read
@@ -48,7 +49,7 @@ export async function captureCrash(
     // not before: the threads that open files would be memory of each crash that waits
     task ??= new ReportTask(crash, snapshot, source, context)
     await task.opened()
-    if (!released) await source.open()
+    if (!released && !source.canReject) await source.open()
     const steps = await import('./capture-steps.ts')
 
     // look up: the runtime is waited for only where the selector or the file name needs it
@@ -59,6 +60,8 @@ export async function captureCrash(
     const rejected = [selected, wanted].find((decision) => decision.take === 'record')
     // the disk may have filled up meanwhile
     const allowed = rejected ?? (await steps.applyPolicy(crash, context))
+    // nothing was copied so far: from here on the core is wanted
+    if (allowed.take === 'core' && source.canReject) await source.open()
     const { decision, settle } = await steps.limitFingerprint(allowed, task, context)
 
     // drain: the process is held until this is done
@@ -89,11 +92,7 @@ export async function captureCrash(
     // publish
     const path = await steps.publish(bundle, crash, found, source, context)
     if (context.settings.binaries) {
-      const crashOf = { load, reasonCode: core.reasonCode }
-      copyBinaries = async () => {
-        const copying = await import('./binaries/copy-binaries.ts')
-        await copying.copyBinaries(task?.held, crashOf, context)
-      }
+      copyBinaries = async () => task?.copyBinaries(load, core.reasonCode)
     }
     const { podInfo, psInfo, identity } = found
     const hasOwner =

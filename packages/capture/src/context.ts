@@ -1,4 +1,7 @@
+import type { Lookup, LookupSubject, ProcessSnapshot } from '@core-dump-handler/cri'
+import type { IsolatedReport } from './report/isolated-report.ts'
 import type { Limiter } from './concurrency/limiter.ts'
+import type { Crash } from './crash.ts'
 import type { ComposerSettings } from './settings/schema.ts'
 import type { StopSignal } from './stop-signal.ts'
 import type { Warnings } from './warnings.ts'
@@ -8,6 +11,16 @@ export interface CaptureLog {
   write(level: 'error' | 'warn' | 'info' | 'debug', message: string): void
 }
 
+/** The steps that may block for ever, done by a process that can be given up. */
+export interface IsolatedSteps {
+  /** As `snapshotCrash`; the process is held meanwhile. */
+  snapshot(crash: Crash): Promise<ProcessSnapshot | undefined>
+  /** As `startLookup` of `cri`, within `factor` times the limits of the settings. */
+  lookup(subject: LookupSubject, stop: StopSignal, factor: number): Lookup
+  /** The report of the process that `directory` of procfs shows; undefined: of none that is held. */
+  report(directory: string | undefined): IsolatedReport
+}
+
 /** Everything that one capture needs beside the crash and its core. */
 export interface CaptureContext {
   readonly settings: ComposerSettings
@@ -15,6 +28,8 @@ export interface CaptureContext {
   readonly home: string | undefined
   /** Where the bundle goes, absolute; it is created where it is missing. */
   readonly directory: string
+  /** Name of this node, where the program has a host name of its own. @default the host name */
+  readonly nodeHostname?: string
   /** Version of the program, for the manifest. */
   readonly version: string
   /** Of this crash alone: they become `problems` in its manifest. */
@@ -24,6 +39,8 @@ export interface CaptureContext {
   readonly limiter: Limiter
   /** koffi's native module, as `koffiPath` of `drain`. */
   readonly koffiPath?: string | undefined
+  /** For a process that captures many crashes; without it this process does these steps. */
+  readonly isolated?: IsolatedSteps
   /** Called at most ten times a second with the bytes read of the core. */
   readonly onProgress?: ((bytes: number) => void) | undefined
   /** Called once the bundle has its final name and is on the disk. */

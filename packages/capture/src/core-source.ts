@@ -1,9 +1,17 @@
 import { closeSync } from 'node:fs'
+import type { ManifestEntry } from '@core-dump-handler/bundle'
 import { readAhead, type DrainSource, type ReadAhead } from '@core-dump-handler/ingest'
 import { monotonicMs } from './system/monotonic-ms.ts'
 
 /** Where a core comes from. While it is open, the kernel holds the crashed process. */
 export interface CoreSource {
+  /** How the kernel passes it, for the manifest. */
+  readonly entry: ManifestEntry
+  /**
+   * The core can still be rejected: nothing of it is copied before `open`, so that a crash may wait
+   * for a decision at no cost. A pipe is written to from the start.
+   */
+  readonly canReject: boolean
   /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. Idempotent. */
   open(): Promise<void>
   /** What `drain` reads; owned by it from then on. */
@@ -29,10 +37,13 @@ export interface DescriptorSourceOptions {
 
 /** The core on a pipe, a socket or a file that this process has open. */
 export class DescriptorSource implements CoreSource {
+  readonly entry = 'pipe'
+  readonly canReject = false
   readonly #fd: number
   readonly #onRelease: () => void
   readonly #elapsedMs: () => number
   #ahead: ReadAhead | undefined
+  #taken = false
   #heldMs: number | undefined
 
   constructor(fd: number, { onRelease = () => {}, elapsedMs }: DescriptorSourceOptions = {}) {
@@ -52,7 +63,10 @@ export class DescriptorSource implements CoreSource {
   }
 
   get drainable(): DrainSource {
-    return this.#ahead ?? this.#fd
+    const source = this.#ahead ?? this.#fd
+    this.#taken = true
+    this.#forget()
+    return source
   }
 
   get elapsedMs(): number {
@@ -70,7 +84,13 @@ export class DescriptorSource implements CoreSource {
   markReleased(): void {
     if (this.#heldMs !== undefined) return
     this.#heldMs = this.elapsedMs
+    this.#forget()
     this.#onRelease()
+  }
+
+  /** The blocks are memory, and a capture that is drained may wait for long. */
+  #forget(): void {
+    if (this.#taken && this.#heldMs !== undefined) this.#ahead = undefined
   }
 
   release(): void {

@@ -3,6 +3,7 @@ import {
   type CrashFacts,
   type LookupSubject,
   type ProcessSnapshot,
+  type SnapshotOptions,
   snapshotProcessWithin,
 } from '@core-dump-handler/cri'
 import type { ComposerSettings } from './settings/schema.ts'
@@ -76,13 +77,18 @@ export async function snapshotCrash(
   settings: ComposerSettings,
 ): Promise<ProcessSnapshot | undefined> {
   if (crash.hostPid === undefined) return undefined
-  return snapshotProcessWithin(crash.hostPid, {
+  return snapshotProcessWithin(crash.hostPid, snapshotOptions(crash, settings))
+}
+
+/** What is read of the process, and what it must agree with. */
+export function snapshotOptions(crash: Crash, settings: ComposerSettings): SnapshotOptions {
+  return {
     root: settings.procRoot,
     crash: factsOf(crash),
     includeFiles: settings.includeProcInfo ? PROCESS_FILES : [],
     ...(crash.hostTid !== undefined && { tid: crash.hostTid }),
     ...(crash.pidfd !== undefined && { pidfd: crash.pidfd }),
-  })
+  }
 }
 
 /** Whom the runtime is asked about: the process, or only its host name. */

@@ -27,13 +27,13 @@ export async function tryCanary(
   pattern: string,
   signal: AbortSignal,
   isDelivered: (canary: string) => boolean,
+  canary: string = newCanary(),
 ): Promise<boolean> {
   if ((await readSysctl(CORE_PATTERN).catch(() => undefined)) !== pattern) return false
 
   const log = new KernelLog()
   try {
     const there = new Set(await readdir(coreDir))
-    const canary = newCanary()
     await rememberCanary(hostDir, canary)
     await letCrash(canary)
     const lines: string[] = []

@@ -11,6 +11,7 @@ import { wasRemoved } from '../node/node-files.ts'
 import { prepareNode } from '../node/prepare-node.ts'
 import { watchNode } from '../node/watch-node.ts'
 import { BinaryUploads } from '../binaries/binary-uploads.ts'
+import { ReceiverKeeper } from '../receiver/keep-receiver.ts'
 import { salvageBundles } from '../salvage/salvage-bundles.ts'
 import { keepSpool } from '../spool/keep-spool.ts'
 import { openUploader } from '../upload/open-uploader.ts'
@@ -48,7 +49,14 @@ export async function run(context: CommandContext): Promise<number> {
       (reason, crashes) => monitoring.metrics.countDrop(reason, crashes),
       (isReadable) => monitoring.metrics.kernelLogReadable.set(Number(isReadable)),
     )
-    await runUploads(context, monitoring)
+    const { canaries, readiness } = monitoring
+    const attempt = { signal, isDelivered: (canary: string) => canaries.find(canary) !== undefined }
+    const keeper = new ReceiverKeeper(settings, log, attempt, ({ entry, detail }) => {
+      const ok = entry === 'socket' || settings.receiverMode !== 'required'
+      readiness.receiverIs(ok, `${entry}: ${detail}`)
+    })
+    void keeper.run()
+    await runUploads(context, monitoring, keeper)
   } catch (err) {
     if (!signal.aborted) {
       log.fatal({ err }, failure)
@@ -135,7 +143,11 @@ async function prepare(
     .catch(() => undefined) // aborted
 }
 
-async function runUploads(context: CommandContext, monitoring: Monitoring): Promise<void> {
+async function runUploads(
+  context: CommandContext,
+  monitoring: Monitoring,
+  keeper: ReceiverKeeper,
+): Promise<void> {
   const { settings, log, signal } = context
   const { metrics, lateCanaries } = monitoring
   monitoring.countCrashes()
@@ -151,7 +163,10 @@ async function runUploads(context: CommandContext, monitoring: Monitoring): Prom
     onUnusable: (reason) => monitoring.readiness.destinationFailed(reason),
   })
   if (uploader !== undefined) monitoring.watch(uploader)
-  const salvaging = salvageBundles(context, (outcome) => metrics.salvages.inc({ outcome }))
+  const salvaging = salvageBundles(context, {
+    onSalvaged: (outcome) => metrics.salvages.inc({ outcome }),
+    receiver: () => keeper.receiver,
+  })
   const uploadingBinaries = binaries.run(uploader)
   await uploadBundles(settings, uploader, log, signal)
   await Promise.all([salvaging, spool.ended, uploadingBinaries])

@@ -10,6 +10,10 @@ test.for([
   ['Pid 4711(web) over core_pipe_limit', 'CORE_PIPE_LIMIT'],
   ['coredump: 370(canary-3f835fd4): |/tmp/host/cdc pipe failed', 'PIPE_FAILED'],
   ['Core dump to |/var/mnt/core-dump-handler/cdc pipe failed', 'PIPE_FAILED'],
+  [
+    'coredump: 4711(web): Coredump socket connection /var/mnt/core-dump-handler/receiver.sock failed -111',
+    'SOCKET_FAILED',
+  ],
 ] as const)('%s', ([text, reason, crashes = 1]) => {
   expect(readKernelLine(text)).toEqual({ kind: 'drop', reason, text, crashes })
 })

@@ -10,7 +10,7 @@ export interface DropLine {
   readonly crashes: number
 }
 
-export type DropReason = 'CORE_PIPE_LIMIT' | 'PIPE_FAILED'
+export type DropReason = 'CORE_PIPE_LIMIT' | 'PIPE_FAILED' | 'SOCKET_FAILED'
 
 /** A security policy that denied something. */
 export interface DenialLine {
@@ -43,6 +43,10 @@ export function readKernelLine(line: string): KernelLine | undefined {
   // `Core dump to |/x pipe failed`, `coredump: 1(x): |/x pipe failed`
   if (/^(?:Core dump to \||coredump: \d+\(.*: \|).*pipe failed/s.test(text)) {
     return { kind: 'drop', reason: 'PIPE_FAILED', text, crashes: 1 }
+  }
+  // `coredump: 1(x): Coredump socket connection /x failed -111`: no receiver listened
+  if (/^coredump: \d+\(.*: Coredump socket connection .* failed/s.test(text)) {
+    return { kind: 'drop', reason: 'SOCKET_FAILED', text, crashes: 1 }
   }
   return readDenial(text)
 }

@@ -1,3 +1,4 @@
+import { RECEIVER_SOCKET } from '../node/sysctls.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log/open-log.ts'
 import { KernelLog } from './kernel-log.ts'
@@ -43,7 +44,7 @@ export function countDrops(hostDir: string): Readonly<Record<DropReason, number>
   const log = new KernelLog({ fromStart: true })
   try {
     if (log.unreadable !== undefined) throw new Error(log.unreadable)
-    const counts = { CORE_PIPE_LIMIT: 0, PIPE_FAILED: 0 }
+    const counts = { CORE_PIPE_LIMIT: 0, PIPE_FAILED: 0, SOCKET_FAILED: 0 }
     for (const text of log.read()) {
       const drop = ourDrop(text, hostDir)
       if (drop !== undefined) counts[drop.reason] += drop.crashes
@@ -58,6 +59,8 @@ export function countDrops(hostDir: string): Readonly<Record<DropReason, number>
 function ourDrop(text: string, hostDir: string): DropLine | undefined {
   const line = readKernelLine(text)
   if (line?.kind !== 'drop') return undefined
-  const isOurs = line.reason === 'CORE_PIPE_LIMIT' || text.includes(`|${hostDir}/cdc `)
+  const isOurs =
+    line.reason === 'CORE_PIPE_LIMIT' ||
+    [`|${hostDir}/cdc `, ` ${hostDir}/${RECEIVER_SOCKET} `].some((ours) => text.includes(ours))
   return isOurs ? line : undefined
 }

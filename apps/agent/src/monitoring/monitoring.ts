@@ -32,6 +32,7 @@ export interface Monitoring {
 
 const GAUGES: Readonly<Record<Check['name'], string>> = {
   node: '1: this node is prepared, so crashes become bundles; 0: it is not.',
+  receiver: '1: crashes come the way that RECEIVER_MODE asks for; 0: they do not.',
   destination: '1: the destination answers and refused no bundle that waits; 0: it fails.',
 }
 
@@ -43,6 +44,7 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   const ownEvents = server && new OwnPodEvents({ server, env, secrets, log })
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
+    receiverMode: settings.receiverMode,
     onDestination: (check) => {
       if (check.ok) log.info('the destination works again')
       else log.warn({ reason: check.detail }, 'the destination fails: bundles wait on this node')

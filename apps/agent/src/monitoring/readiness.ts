@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs'
+import type { AgentSettings } from '../settings/read-settings.ts'
 
 /** How long a prepared node waits for the first answer of the destination before it is ready anyway. */
 const FIRST_ANSWER_MS = 60_000
 
 /** One part of the agent's state. */
 export interface Check {
-  readonly name: 'node' | 'destination'
+  readonly name: 'node' | 'receiver' | 'destination'
   readonly ok: boolean
   /** In words for a person. */
   readonly detail: string
@@ -13,6 +14,8 @@ export interface Check {
 
 export interface ReadinessOptions {
   readonly usesDestination: boolean
+  /** @default off: how crashes come is no condition, and not reported */
+  readonly receiverMode?: AgentSettings['receiverMode']
   /** Called each time the destination begins to fail, or works again. */
   readonly onDestination?: (check: Check) => void
   /** Monotonic clock in ms. @default performance.now */
@@ -29,6 +32,7 @@ export class Readiness {
   readonly #onDestination: (check: Check) => void
   readonly #now: () => number
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
+  #receiver: Check | undefined
   #preparedMs: number | undefined
   #heardMs = -Infinity
   #hasAnswered = false
@@ -36,7 +40,10 @@ export class Readiness {
   #refusal: { readonly file: string; readonly reason: string } | undefined
   #reported: boolean | undefined
 
-  constructor({ usesDestination, onDestination, now }: ReadinessOptions) {
+  constructor({ usesDestination, receiverMode = 'off', onDestination, now }: ReadinessOptions) {
+    if (receiverMode !== 'off') {
+      this.receiverIs(receiverMode !== 'required', 'pipe: no receiver yet')
+    }
     this.#usesDestination = usesDestination
     this.#onDestination = onDestination ?? (() => undefined)
     this.#now = now ?? (() => performance.now())
@@ -49,6 +56,11 @@ export class Readiness {
 
   nodeUnprepared(detail: string): void {
     this.#node = { name: 'node', ok: false, detail }
+  }
+
+  /** Which way crashes come; not ready where the receiver is required and not in use. */
+  receiverIs(ok: boolean, detail: string): void {
+    this.#receiver = { name: 'receiver', ok, detail }
   }
 
   destinationAnswered(): void {
@@ -81,17 +93,18 @@ export class Readiness {
     return this.#now() - this.#heardMs
   }
 
-  /** Whether this pod is ready; the destination counts only at the start. */
+  /** Whether this pod is ready; the destination counts only at the start, a receiver where it is required. */
   get isReady(): boolean {
-    if (!this.#node.ok) return false
+    if (!this.#node.ok || this.#receiver?.ok === false) return false
     if (!this.#usesDestination || this.#hasAnswered) return true
     return this.#now() - (this.#preparedMs ?? Infinity) >= FIRST_ANSWER_MS
   }
 
   checks(): readonly Check[] {
-    if (!this.#usesDestination) return [this.#node]
+    const receiver = this.#receiver === undefined ? [] : [this.#receiver]
+    if (!this.#usesDestination) return [this.#node, ...receiver]
     this.#report() // a refusal ends with its file, which no event reports
-    return [this.#node, this.#destination()]
+    return [this.#node, ...receiver, this.#destination()]
   }
 
   #destination(): Check {

@@ -19,6 +19,10 @@ export interface NodeFiles {
   readonly crashes: string
   /** Names of canaries whose bundles may still exist. */
   readonly canaries: string
+  /** The receiver listens here for its agent. */
+  readonly receiverLink: string
+  /** Asks the composer of one canary to set the pattern of the receiver. */
+  readonly receiverRequest: string
   /** Exists while `remove` runs: a running agent must not restore its own sysctls then. */
   readonly removing: string
 }
@@ -34,6 +38,8 @@ export function nodeFiles(hostDir: string): NodeFiles {
     counted: join(hostDir, '.counted'),
     crashes: join(hostDir, '.crashes'),
     canaries: join(hostDir, '.canary'),
+    receiverLink: join(hostDir, 'receiver-agent.sock'),
+    receiverRequest: join(hostDir, '.receiver'),
     removing: join(hostDir, '.removing'),
   }
 }
@@ -60,13 +66,13 @@ export const NEEDED = ['cdc', '.env'] as const
 /** Directories of the composers: for their concurrency limiter, for counted crashes and for counted cores. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprints']
 
-const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed)$/
+const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed|receiver\.sock)$/
 const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted|\.crashes)$/
-// the socket of agents before 0.1.0 that took bundles from composers
-const SOCKET = /^straight$/
+// of the receiver; `straight` of agents before 0.1.0 that took bundles from composers
+const SOCKET = /^(receiver-agent\.sock|\.receiver|straight)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|\.crashes|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+)$/
+  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|\.crashes|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+|\.receiver(-agent)?\.sock\.\d+|\.receiver\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(

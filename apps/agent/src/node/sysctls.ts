@@ -1,10 +1,12 @@
-import { dirname, normalize } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { readSysctl } from '@core-dump-handler/sysctl'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
 export const CORE_PATTERN = 'kernel.core_pattern'
 export const CORE_PIPE_LIMIT = 'kernel.core_pipe_limit'
 export const SUID_DUMPABLE = 'fs.suid_dumpable'
+/** In HOST_DIR: where the receiver listens. */
+export const RECEIVER_SOCKET = 'receiver.sock'
 // above 0 the kernel keeps /proc/<pid> of the crashed process for us, core(5); version 9 set the same
 export const PIPE_LIMIT = '128'
 
@@ -33,16 +35,24 @@ export function sysctlValues(
   }
 }
 
+/** The pattern by which the kernel connects to the receiver, core(5). */
+export function socketPattern(hostDir: string): string {
+  return `@@${join(hostDir, RECEIVER_SOCKET)}`
+}
+
 // as version 9 and this agent begin it; the kernel keeps 127 bytes, which may end within the path
 const OUR_PATTERN = /^\|(\/(?:\S*|.*?(?=\/cdc -c=%c))\/cdc)(?=\s|$)/
 const CUT_PATTERN = /^\|(\/\S*\/(?:c|cd)?)$/
+const SOCKET_PATTERN = /^@@(\/\S*\/receiver\.sock)$/
 const MAX_PATTERN_BYTES = 127
 
 /** HOST_DIR of the agent, of any version, that set this pattern; `undefined`: another program set it. */
 export function hostDirOf(pattern: string): string | undefined {
   const isCut = Buffer.byteLength(pattern) >= MAX_PATTERN_BYTES
   const program =
-    OUR_PATTERN.exec(pattern)?.[1] ?? (isCut ? CUT_PATTERN.exec(pattern)?.[1] : undefined)
+    OUR_PATTERN.exec(pattern)?.[1] ??
+    SOCKET_PATTERN.exec(pattern)?.[1] ??
+    (isCut ? CUT_PATTERN.exec(pattern)?.[1] : undefined)
   if (program === undefined) return undefined
   // version 9 took HOST_DIR as it was written, with a slash at its end, too
   return normalize(program.endsWith('/') ? program : dirname(program)).replace(/(?<=.)\/$/, '')

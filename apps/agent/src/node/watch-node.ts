@@ -11,6 +11,7 @@ import {
   hostDirOf,
   isBackup,
   readSysctls,
+  socketPattern,
   SYSCTLS,
   type SysctlName,
   type SysctlValues,
@@ -90,8 +91,9 @@ class NodeWatch {
   }
 
   async lookAtSysctls(signal: AbortSignal): Promise<WatchEnd | undefined> {
-    const found = await readSysctls(this.#settings.sysctlRoot).catch(() => undefined)
-    if (found === undefined || signal.aborted) return undefined
+    const inForce = await readSysctls(this.#settings.sysctlRoot).catch(() => undefined)
+    if (inForce === undefined || signal.aborted) return undefined
+    const found = this.#withoutReceiver(inForce)
     const changed = SYSCTLS.filter((key) => found[key] !== this.#known.get(key))
     if (changed.length === 0) return undefined
     const drifted = changed.filter((key) => found[key] !== this.#expected[key])
@@ -152,6 +154,12 @@ class NodeWatch {
       this.#log.error({ sysctl: key, err }, 'cannot restore our value of a sysctl')
       return false
     }
+  }
+
+  /** The pattern of our receiver counts as ours: the receiver's own watch keeps and ends it. */
+  #withoutReceiver(found: SysctlValues): SysctlValues {
+    if (found[CORE_PATTERN] !== socketPattern(this.#settings.hostDir)) return found
+    return { ...found, [CORE_PATTERN]: this.#expected[CORE_PATTERN] }
   }
 
   /** Also where another program deleted them. */

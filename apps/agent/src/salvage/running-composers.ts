@@ -1,11 +1,12 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
-/** As it is installed, as a person calls it, and from its sources. */
-const COMPOSER = /^(cdc|composer|core-dump-composer)(\.[cm]?[jt]s)?$/
+/** The composer as it is installed, as a person calls it, and from its sources; and the receiver. */
+const COMPOSER = /^(cdc|composer|core-dump-composer|receiver|core-dump-receiver)(\.[cm]?[jt]s)?$/
 /** Node and its options may precede it. */
 const INTERPRETER = /^node/
 const MAX_WORDS = 8
+const RECEIVER_HELPER = 'helper'
 /** PROC_PID_INIT_INO of the kernel: the pid namespace in which it starts its handlers. */
 const HOST_PID_NAMESPACE = 'pid:[4026531836]'
 
@@ -43,6 +44,8 @@ export async function runningComposers(procRoot: string): Promise<ReadonlySet<Pr
 /** What is run is the first word, or, by Node, the first that is no option nor the value of one. */
 function isComposer(cmdline: string): boolean {
   const [program = '', ...words] = cmdline.split('\0', MAX_WORDS)
+  // the receiver's child writes no bundle, and lives as long as the receiver
+  if (words.includes(RECEIVER_HELPER)) return false
   if (isNamedSo(program)) return true
   if (!INTERPRETER.test(basename(program))) return false
   let mayBeValue = false

@@ -5,6 +5,7 @@ import type { CommandContext } from '../context.ts'
 import { BINARIES } from '@core-dump-handler/bundle'
 import { LeftOverBinaries } from '../binaries/left-over-binaries.ts'
 import { Salvager, type SalvagerOptions } from './salvager.ts'
+import type { WriterWatchOptions } from './writer-watch.ts'
 
 const RESCAN_MS = 30_000
 /** While there are files that may soon have no writer. */
@@ -16,12 +17,16 @@ const MARGIN_MS = 60_000
 /** Makes bundles of the files of dead composers, and deletes binaries they have not copied whole: at once, and regularly until the signal is aborted. */
 export async function salvageBundles(
   { settings, env, log, signal }: CommandContext,
-  onSalvaged: SalvagerOptions['onSalvaged'],
+  {
+    onSalvaged,
+    receiver,
+  }: Pick<SalvagerOptions, 'onSalvaged'> & Pick<WriterWatchOptions, 'receiver'>,
 ): Promise<void> {
   const watch = {
     procRoot: settings.procRoot,
     maxLifeMs: settings.composerTimeoutMs + MARGIN_MS,
     quietMs: QUIET_MS,
+    ...(receiver && { receiver }),
   }
   const binaries = new LeftOverBinaries(join(settings.coreDir, BINARIES), watch, log)
   const salvager = new Salvager(settings.coreDir, {

@@ -45,6 +45,10 @@ test.for([
   ['node --require /x/hook.cjs /opt/host/cdc.cjs', true],
   ['node --conditions=source apps/composer/src/cdc.ts', true],
   ['node node_modules/.bin/composer --dir out', true],
+  ['core-dump-receiver', true],
+  ['node --conditions=source apps/receiver/bin/receiver.js', true],
+  ['core-dump-receiver helper', false],
+  ['node apps/receiver/bin/receiver.js helper', false],
   ['node /x/vitest run apps/composer', false],
   ['bash /x/work npx vitest apps/composer', false],
   ['vim apps/composer', false],
@@ -148,4 +152,24 @@ test('a file that was written a moment ago is not salvaged yet', async ({ node }
   const watch = new WriterWatch({ procRoot: '/proc', maxLifeMs: 1e9, quietMs: 60_000 })
   const stats = await lstat(path, { bigint: true })
   expect(await watch.abandoned(new Map([['.a.zip.part', stats]]))).toEqual([])
+})
+
+test('of the receiver, only the files that it reports as unfinished are left alone', async ({
+  node,
+}) => {
+  const proc = join(node.dir, 'proc')
+  const receiver = { pid: 4711, parts: ['.a.zip.part'] }
+  for (const name of ['a', 'b']) await writeFile(join(node.coreDir, `.${name}.zip.part`), 'a')
+  await mkdir(join(proc, '4711'), { recursive: true })
+  await mkdir(join(proc, 'self/ns'), { recursive: true })
+  await symlink('pid:[4026531836]', join(proc, 'self/ns/pid'))
+  await writeFile(join(proc, '4711/status'), 'NSpid:\t4711\n')
+  await writeFile(join(proc, '4711/cmdline'), 'core-dump-receiver\0')
+  await writeFile(join(proc, '4711/stat'), `4711 (x) S ${'0 '.repeat(18)}77 0`)
+  const options = { procRoot: proc, maxLifeMs: 600_000, quietMs: 0 }
+  const look = async (watch: WriterWatch) => watch.abandoned(await listParts(node.coreDir))
+  const watch = new WriterWatch({ ...options, receiver: () => receiver })
+  expect(await look(watch)).toEqual(['.b.zip.part'])
+  // without its report it may be writing any of them
+  expect(await look(new WriterWatch(options))).toEqual([])
 })

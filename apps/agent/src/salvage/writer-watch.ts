@@ -8,6 +8,8 @@ export interface WriterWatchOptions {
   readonly maxLifeMs: number
   /** A file written to within this time is left alone in any case. */
   readonly quietMs: number
+  /** The receiver of this node while it answers: it outlives every bundle, and reports which it writes. */
+  readonly receiver?: () => { readonly pid: number; readonly parts: readonly string[] } | undefined
 }
 
 interface Sight {
@@ -37,7 +39,11 @@ export class WriterWatch {
     const { procRoot, maxLifeMs, quietMs } = this.#options
     const seesAll = await seesAllProcesses(procRoot)
     // after the files were listed: the writer of each is among these
-    const running = files.size > 0 ? await runningComposers(procRoot) : new Set<ProcessId>()
+    const all = files.size > 0 ? await runningComposers(procRoot) : new Set<ProcessId>()
+    const receiver = this.#options.receiver?.()
+    const running = new Set(
+      [...all].filter((id) => receiver === undefined || !id.startsWith(`${receiver.pid}:`)),
+    )
     const now = performance.now()
     const sights = new Map<string, Sight>()
     const abandoned: string[] = []
@@ -52,6 +58,7 @@ export class WriterWatch {
         ? !sight.suspects.some((suspect) => running.has(suspect))
         : unchangedMs > maxLifeMs
       const isQuiet = unchangedMs >= quietMs || Date.now() - Number(stats.mtimeMs) >= quietMs
+      if (receiver?.parts.includes(name) === true) continue
       if (isDead && isQuiet) abandoned.push(name)
     }
     this.#sights = sights

@@ -111,6 +111,7 @@ function toSettings(
     coreEvents: composer.settings.coreEvents,
     suidDumpable: variables.SUID_DUMPABLE,
     sysctlRoot: variables.SYSCTL_ROOT,
+    receiverMode: variables.RECEIVER_MODE,
     deployCrictlConfig: variables.DEPLOY_CRIO_CONFIG,
     deployCrictl: variables.DEPLOY_CRIO_EXE,
     crioEndpoint: variables.CRIO_ENDPOINT,

@@ -133,6 +133,8 @@ export const VARIABLES = {
   OTEL_EXPORTER_OTLP_ENDPOINT: v.optional(url('an HTTP URL', /^https?:\/\/[^\s/]\S*$/i)),
   OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: v.optional(url('an HTTP URL', /^https?:\/\/[^\s/]\S*$/i)),
   CANARY: v.optional(bool, 'true'),
+  /** Whether crashes go to the receiver of this node, where one runs and the kernel can connect to it. */
+  RECEIVER_MODE: v.optional(oneOf('auto', 'off', 'required'), 'off'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 

@@ -8,8 +8,7 @@ import {
   randomUuid,
   Warnings,
 } from '@core-dump-handler/capture'
-import type { ComposerSettings } from '@core-dump-handler/capture/settings'
-import { loadSettings } from '../settings/load.ts'
+import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
 import { koffiPath } from '../system/koffi-path.ts'
 import { composerVersion } from '../system/version.ts'
 import { print } from './print.ts'

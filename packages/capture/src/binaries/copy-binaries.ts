@@ -82,7 +82,7 @@ async function copyMissing(
   const stored = await readStoredBinaries(directory)
   const missing = (await findBinaries(held)).filter(({ buildId }) => !stored.has(buildId))
   if (missing.length === 0) return
-  makeDirectory(directory)
+  await makeDirectory(directory)
   const unlock = await lockCopying(directory, waitMs)
   if (unlock === undefined) return log.write('info', 'Binaries are not copied: others are')
   const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(copyMs)])

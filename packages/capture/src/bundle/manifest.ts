@@ -1,3 +1,4 @@
+import { hostname, release } from 'node:os'
 import {
   type BundleManifest,
   crashTime,
@@ -12,6 +13,7 @@ export type ManifestParts = Pick<
   BundleManifest,
   | 'uuid'
   | 'composer'
+  | 'entry'
   | 'identity'
   | 'core'
   | 'fingerprint'
@@ -19,11 +21,16 @@ export type ManifestParts = Pick<
   | 'reportSkipped'
   | 'timings'
   | 'problems'
-> & { readonly crash: Crash; readonly snapshot: ProcessSnapshot | undefined }
+> & {
+  readonly crash: Crash
+  readonly snapshot: ProcessSnapshot | undefined
+  readonly nodeHostname: string | undefined
+}
 
 /** The text of `<name>-manifest.json`. */
-export function manifestText({ crash, snapshot, ...rest }: ManifestParts): string {
-  return formatManifest(createManifest({ ...rest, crash: manifestCrash(crash, snapshot) }))
+export function manifestText({ crash, snapshot, nodeHostname, ...rest }: ManifestParts): string {
+  const node = { hostname: nodeHostname ?? hostname(), kernel: release() }
+  return formatManifest(createManifest({ ...rest, node, crash: manifestCrash(crash, snapshot) }))
 }
 
 function manifestCrash(crash: Crash, snapshot: ProcessSnapshot | undefined): ManifestCrash {

@@ -1,4 +1,4 @@
-import { hostname as nodeHostname } from 'node:os'
+import { hostname } from 'node:os'
 import { createBundleFile, ENTRY, formatDumpInfo } from '@core-dump-handler/bundle'
 import type { Identity } from '@core-dump-handler/cri'
 import { type PartFile, ZipWriter } from '@core-dump-handler/ingest'
@@ -24,10 +24,10 @@ export async function openBundle(
   crash: Crash,
   uuid: string,
   identity: Identity | undefined,
-  { settings, directory, home, warnings }: CaptureContext,
+  { settings, directory, home, warnings, nodeHostname = hostname() }: CaptureContext,
 ): Promise<Bundle> {
   await makeDirectory(directory)
-  const fields = nameFields(directory, crash, uuid, identity)
+  const fields = nameFields(directory, nodeHostname, crash, uuid, identity)
   const wanted = bundleName(settings.filenameTemplate, fields, warnings)
   const tidied = home === undefined ? withoutTail(wanted) : wanted
   const { name, part } = await createBundleFile(directory, tidied, uuid)
@@ -39,7 +39,7 @@ export async function openBundle(
     exe: crash.exeName,
     real_pid: crash.pid,
     signal: crash.signal,
-    node_hostname: nodeHostname(),
+    node_hostname: nodeHostname,
     path: crash.pathname,
   })
   const zip = new ZipWriter(part, { onPool: true })
@@ -50,6 +50,7 @@ export async function openBundle(
 
 function nameFields(
   directory: string,
+  nodeHostname: string,
   crash: Crash,
   uuid: string,
   identity: Identity | undefined,
@@ -69,7 +70,7 @@ function nameFields(
     podUid: identity?.podUid ?? 'unknown',
     container: identity?.container ?? 'unknown',
     containerId: identity?.containerId ?? 'unknown',
-    nodeHostname: nodeHostname(),
+    nodeHostname,
     signalName: crash.signalName,
     hostPid: String(crash.hostPid ?? ''),
     uid: String(crash.uid ?? ''),

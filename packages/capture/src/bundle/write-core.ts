@@ -66,6 +66,7 @@ export async function writeCore(
       },
     })
     source.markReleased()
+    report.keep()
     reportEngine(result, context)
     const { cut, reason = 'The core was cut' } = result
     // full only after the last byte: nothing was cut

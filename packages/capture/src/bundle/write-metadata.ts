@@ -30,7 +30,7 @@ export async function writeMetadata(
   context: CaptureContext,
 ): Promise<void> {
   const { crash, found, snapshot, lookup, core, source, report } = metadata
-  const { settings, warnings, stop, version } = context
+  const { settings, warnings, stop, version, nodeHostname } = context
   const { uuid, name, zip } = bundle
   const add = async (suffix: string, data: Uint8Array | string): Promise<void> => {
     await warnings.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}${suffix}`, data))
@@ -62,6 +62,8 @@ export async function writeMetadata(
   const manifest = manifestText({
     uuid,
     composer: version,
+    entry: source.entry,
+    nodeHostname,
     crash,
     snapshot,
     identity: found.identity,

@@ -2,7 +2,13 @@ import type { StopSignal } from '../stop-signal.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import type { Warnings } from '../warnings.ts'
 import { within } from '../within.ts'
-import { type Load, Scheduler, type Stage, type Ticket } from './scheduler.ts'
+import {
+  type Load,
+  Scheduler,
+  type SchedulerOptions,
+  type Stage,
+  type Ticket,
+} from './scheduler.ts'
 
 /** A capture that asks for a slot. */
 export interface SlotRequest {
@@ -28,7 +34,7 @@ export interface Limiter {
   acquire(request: SlotRequest): Promise<Slot>
 }
 
-export interface LimiterOptions {
+export interface LimiterOptions extends SchedulerOptions {
   /** Cores that are drained at the same time, and metadata written. @default 8 */
   readonly limit?: number
   /** No capture waits for a turn longer than this. @default 60000 */
@@ -50,8 +56,12 @@ export async function waitForTurn(
 }
 
 /** A limiter for the captures of one process. */
-export function createLimiter({ limit = 8, maxWaitMs = 60_000 }: LimiterOptions = {}): Limiter {
-  const scheduler = new Scheduler(limit)
+export function createLimiter({
+  limit = 8,
+  maxWaitMs = 60_000,
+  ...options
+}: LimiterOptions = {}): Limiter {
+  const scheduler = new Scheduler(limit, options)
   let timer: NodeJS.Timeout | undefined
 
   function settle(): void {

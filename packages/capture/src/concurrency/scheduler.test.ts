@@ -125,3 +125,25 @@ describe('the load of a scheduler', () => {
     expect(loads).toEqual(['low', 'low', ...high, 'storm', 'storm'])
   })
 })
+
+describe('Scheduler with a limit for writers', () => {
+  it('lets fewer write while others hold a process and wait', () => {
+    const turns: string[] = []
+    const ticket = (name: string, stage: Stage): Ticket => ({
+      scope: 'pod',
+      arrivedMs: 0,
+      stage,
+      onTurn: (reached) => turns.push(`${name} ${reached}`),
+    })
+    const limited = new Scheduler(2, { writersWhileQueued: 1 })
+    const draining = [ticket('a', 'draining'), ticket('b', 'draining')]
+    const waiting = [ticket('c', 'drained'), ticket('d', 'drained')]
+    const queued = ticket('e', 'queued')
+    for (const one of [...draining, ...waiting, queued]) limited.add(one)
+    limited.settle()
+    expect(turns).toEqual(['c writing'])
+    limited.remove(queued)
+    limited.settle()
+    expect(turns).toEqual(['c writing', 'd writing'])
+  })
+})

@@ -25,9 +25,16 @@ const SLOW_DRAIN_MS = 2000
 /** Times the limit: drains of all scopes, slow ones included; with more captures there is a storm. */
 const MAX_SLOW = 4
 /** A capture that has drained has grown: with so many of them, the next one of their scopes waits. */
-const BACKLOG = 16
+const DEFAULT_BACKLOG = 16
 /** No process is held longer than this for the memory that captures without a process take. */
 const BACKLOG_WAIT_MS = 5000
+
+export interface SchedulerOptions {
+  /** Captures that have drained and are not written; with more of them the next one waits. @default 16 */
+  readonly backlog?: number | undefined
+  /** Captures that write metadata while others hold a process and wait. @default the limit */
+  readonly writersWhileQueued?: number | undefined
+}
 
 /**
  * Decides which capture goes on: of those that wait, the first of the scope that has the fewest
@@ -35,10 +42,14 @@ const BACKLOG_WAIT_MS = 5000
  */
 export class Scheduler {
   readonly #limit: number
+  readonly #backlog: number
+  readonly #writersWhileQueued: number
   readonly #tickets = new Map<Ticket, { sinceMs: number }>()
 
-  constructor(limit: number) {
+  constructor(limit: number, { backlog, writersWhileQueued }: SchedulerOptions = {}) {
     this.#limit = limit
+    this.#backlog = backlog ?? DEFAULT_BACKLOG
+    this.#writersWhileQueued = writersWhileQueued ?? limit
   }
 
   get size(): number {
@@ -74,45 +85,68 @@ export class Scheduler {
     }
   }
 
+  /** In one pass: with hundreds of captures this runs for each change of each of them. */
   #next(): Ticket | undefined {
-    const waiting = (stage: Stage, active: Stage): Ticket[] =>
-      [...this.#tickets.keys()]
-        .filter((ticket) => ticket.stage === stage)
-        .toSorted(
-          (a, b) =>
-            this.#count(active, a.scope) - this.#count(active, b.scope) ||
-            a.arrivedMs - b.arrivedMs,
-        )
-    const drain = waiting('queued', 'draining').find((ticket) => this.#mayDrain(ticket))
+    const counts = this.#counts()
+    const first = (
+      stage: Stage,
+      active: Stage,
+      may: (ticket: Ticket) => boolean,
+    ): Ticket | undefined => {
+      let best: Ticket | undefined
+      let bestActive = Infinity
+      for (const ticket of this.#tickets.keys()) {
+        if (ticket.stage !== stage || !may(ticket)) continue
+        const inScope = counts.of(active, ticket.scope)
+        const isBetter =
+          best === undefined ||
+          inScope < bestActive ||
+          (inScope === bestActive && ticket.arrivedMs < best.arrivedMs)
+        if (!isBetter) continue
+        best = ticket
+        bestActive = inScope
+      }
+      return best
+    }
+    const drain = first('queued', 'draining', (ticket) => this.#mayDrain(ticket, counts))
     if (drain !== undefined) return drain
-    return this.#count('writing') < this.#limit ? waiting('drained', 'writing')[0] : undefined
+    const writers = counts.of('queued') > 0 ? this.#writersWhileQueued : this.#limit
+    if (counts.of('writing') >= writers) return undefined
+    return first('drained', 'writing', () => true)
   }
 
-  #mayDrain({ scope, arrivedMs }: Ticket): boolean {
+  #mayDrain({ scope, arrivedMs }: Ticket, counts: Counts): boolean {
     const limit = this.#limit
-    if (this.#countFast() >= limit) return false
-    if (this.#count('draining', scope) >= limit) return false
-    if (this.#count('draining') >= limit * MAX_SLOW) return false
-    const grown = (of?: string): number => this.#count('drained', of) + this.#count('writing', of)
+    if (counts.fastDrains >= limit) return false
+    if (counts.of('draining', scope) >= limit) return false
+    if (counts.of('draining') >= limit * MAX_SLOW) return false
+    const grown = (of?: string): number => counts.of('drained', of) + counts.of('writing', of)
     // the backlog of other pods is no reason to hold the first crash of this one
-    const backlog = grown(scope) === 0 ? BACKLOG * 2 : BACKLOG
+    const backlog = grown(scope) === 0 ? this.#backlog * 2 : this.#backlog
     return grown() < backlog || monotonicMs() - arrivedMs > BACKLOG_WAIT_MS
   }
 
-  #countFast(): number {
+  #counts(): Counts {
     const slow = monotonicMs() - SLOW_DRAIN_MS
-    let count = 0
-    for (const [{ stage }, { sinceMs }] of this.#tickets) {
-      if (stage === 'draining' && sinceMs > slow) count++
+    const inAll = new Map<Stage, number>()
+    const inScopes = new Map<string, Map<Stage, number>>()
+    let fastDrains = 0
+    for (const [{ stage, scope }, { sinceMs }] of this.#tickets) {
+      const inScope = inScopes.get(scope) ?? new Map<Stage, number>()
+      inScopes.set(scope, inScope)
+      inAll.set(stage, (inAll.get(stage) ?? 0) + 1)
+      inScope.set(stage, (inScope.get(stage) ?? 0) + 1)
+      if (stage === 'draining' && sinceMs > slow) fastDrains++
     }
-    return count
+    const of = (stage: Stage, scope?: string): number =>
+      (scope === undefined ? inAll : inScopes.get(scope))?.get(stage) ?? 0
+    return { fastDrains, of }
   }
+}
 
-  #count(stage: Stage, scope?: string): number {
-    let count = 0
-    for (const ticket of this.#tickets.keys()) {
-      if (ticket.stage === stage && (scope === undefined || ticket.scope === scope)) count++
-    }
-    return count
-  }
+/** Captures in each stage, of one scope or of all. */
+interface Counts {
+  /** Drains that have not lasted longer than `SLOW_DRAIN_MS`. */
+  readonly fastDrains: number
+  readonly of: (stage: Stage, scope?: string) => number
 }

@@ -94,9 +94,11 @@ export class DeferredLookup {
 
   #start(factor = 1): Promise<Lookup> {
     const startedMs = monotonicMs()
-    const lookup = loadLookup().then(({ runLookup }) =>
-      runLookup(this.#subject, this.#context, factor),
-    )
+    const { isolated, stop } = this.#context
+    const lookup =
+      isolated === undefined
+        ? loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context, factor))
+        : Promise.resolve(isolated.lookup(this.#subject, stop, factor))
     this.#lookups.push(lookup)
     const ended = (): void => void (this.#tookMs += monotonicMs() - startedMs)
     lookup.then(({ result }) => result).then(ended, ended)

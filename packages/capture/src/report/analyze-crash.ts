@@ -13,6 +13,9 @@ import type { HeldProcess } from './held-process.ts'
 import { findLocalFiles } from './local-files.ts'
 import type { StackCapture } from './stack-capture.ts'
 
+/** What a report is made of: what was kept of a core. */
+export type CapturedCore = Pick<StackCapture, 'facts' | 'memory'>
+
 /** `full`: all threads, `crash`: the one that crashed, `notes`: registers and modules. */
 export type ReportLevel = 'full' | 'crash' | 'notes'
 
@@ -39,7 +42,7 @@ const MAX_SENTENCE = 500
 
 /** Unwinds, names and formats; at most 2 s, in steps between which other work goes on. */
 export async function analyzeCrash(
-  capture: StackCapture,
+  capture: CapturedCore,
   held: HeldProcess | undefined,
   { level, skipped, minicore: wantsMinicore }: ReportOptions,
 ): Promise<CrashReport> {
@@ -87,7 +90,7 @@ export async function analyzeCrash(
  * sure, or where there was no time for the names by which frames are left out.
  */
 export async function findFingerprint(
-  capture: StackCapture,
+  capture: CapturedCore,
   held: HeldProcess | undefined,
 ): Promise<string | undefined> {
   const { facts } = capture
@@ -101,7 +104,7 @@ export async function findFingerprint(
 
 async function startAnalysis(
   facts: CoreFacts,
-  { memory }: StackCapture,
+  { memory }: CapturedCore,
   held: HeldProcess | undefined,
   timeoutMs: number,
 ): Promise<CrashAnalysis> {

@@ -124,16 +124,16 @@ export class HeldProcess {
   }
 }
 
-/** The crashed process, where it is sure that it is the one that the kernel holds. */
-export function holdProcess(
+/** Where procfs has the crashed process, if it is sure that it is the one that the kernel holds. */
+export function heldDirectory(
   { hostPid, hostTid }: Crash,
   snapshot: ProcessSnapshot | undefined,
   procRoot: string,
-): HeldProcess | undefined {
+): string | undefined {
   if (hostPid === undefined || snapshot?.stable !== true || !snapshot.coreDumping) return undefined
   // a first thread that has ended shows nothing under its own id
   const thread = join(procRoot, String(hostTid ?? hostPid))
-  return new HeldProcess(existsSync(thread) ? thread : join(procRoot, String(hostPid)))
+  return existsSync(thread) ? thread : join(procRoot, String(hostPid))
 }
 
 function readMaps(path: string): string {

@@ -7,7 +7,8 @@ import type { Crash } from '../crash.ts'
 import { monotonicMs } from '../system/monotonic-ms.ts'
 import { within } from '../within.ts'
 import type { CrashReport, ReportLevel } from './analyze-crash.ts'
-import { type HeldProcess, holdProcess } from './held-process.ts'
+import { heldDirectory, HeldProcess } from './held-process.ts'
+import type { IsolatedReport } from './isolated-report.ts'
 import type { StackCapture } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */
@@ -27,12 +28,15 @@ const NO_CORE: ReadonlySet<CoreReasonCode> = new Set([
   'CORE_REPEATED',
 ])
 const NOTHING: CrashReport = { entries: [], manifest: {} }
+const STORM = 'storm: too many crashes at once for more'
+const SKIPPED: CrashReport = { entries: [], manifest: { reportSkipped: [`report: ${STORM}`] } }
 
 /** The report of one crash. No step rejects or costs more than the report: what fails is a warning. */
 export class ReportTask {
   readonly #source: CoreSource
   readonly #context: CaptureContext
   readonly #held: HeldProcess | undefined
+  readonly #isolated: IsolatedReport | undefined
   #capture: StackCapture | undefined
   /** Bytes that `fingerprint` has looked at and that are still to come. */
   #known = 0
@@ -48,28 +52,27 @@ export class ReportTask {
     this.#context = context
     if (!this.#isWanted && !context.settings.binaries) return
     try {
-      this.#held = holdProcess(crash, snapshot, context.settings.procRoot)
+      const directory = heldDirectory(crash, snapshot, context.settings.procRoot)
+      if (context.isolated !== undefined) this.#isolated = context.isolated.report(directory)
+      else if (directory !== undefined) this.#held = new HeldProcess(directory)
     } catch (error) {
       void this.#guard(() => Promise.reject(error))
     }
   }
 
-  /** The files of the process, until `close`; with BINARIES=false until the end of the analysis. */
-  get held(): HeldProcess | undefined {
-    return this.#held
-  }
-
   /** Resolves when the process may be released, as far as its files are concerned. */
   async opened(): Promise<void> {
-    await this.#held?.opened
+    await (this.#isolated ?? this.#held)?.opened
   }
 
   /** Loads the code that reads a core, and begins to take what `onData` gets. */
   async load(): Promise<void> {
     if (!this.#isWanted || this.#capture !== undefined) return
     await this.#guard(async () => {
-      const { StackCapture: Capture } = await import('./stack-capture.ts')
-      this.#capture = new Capture(this.#held, () => this.#source.isHeld)
+      const { NO_STACKS, StackCapture: Capture, stackReader } = await import('./stack-capture.ts')
+      const reader = this.#isolated ?? (this.#held && stackReader(this.#held))
+      const limits = this.#isBusy ? NO_STACKS : undefined
+      this.#capture = new Capture(reader, () => this.#source.isHeld, limits)
     })
   }
 
@@ -93,7 +96,7 @@ export class ReportTask {
    * Undefined where the stack of the crash cannot be read yet, and with REPORT=off.
    */
   async fingerprint(): Promise<string | undefined> {
-    if (!this.#isWanted) return undefined
+    if (!this.#isWanted || this.#isBusy) return undefined
     return this.#guard(async () => {
       await this.load()
       const { drainable, isHeld } = this.#source
@@ -108,6 +111,7 @@ export class ReportTask {
       await capture?.readEarly(FINGERPRINT_READ_MS)
       // a core that has been read to its end has no more
       if (capture === undefined || (isHeld && !capture.hasStacks)) return undefined
+      if (this.#isolated !== undefined) return this.#isolated.fingerprint(capture)
       if ((await this.#held?.openedWithin(OPEN_WAIT_MS)) === false) return undefined
       const { findFingerprint } = await import('./analyze-crash.ts')
       return findFingerprint(capture, this.#held)
@@ -116,8 +120,10 @@ export class ReportTask {
 
   /** Of a core that is not wanted: reads registers and stacks, in 250 ms and 1.75 MiB. */
   async readUnwanted(): Promise<void> {
-    if (!this.#isWanted) return
-    await this.#held?.openedWithin(OPEN_WAIT_MS)
+    // a core that can be rejected costs nothing: not even its beginning is read then
+    if (!this.#isWanted || this.#isBusy) return
+    if (this.#isolated !== undefined) await this.#isolated.opened
+    else await this.#held?.openedWithin(OPEN_WAIT_MS)
     const deadlineMs = monotonicMs() + READ_WAIT_MS
     await this.#guard(async () => {
       await within(this.#source.open(), READ_WAIT_MS)
@@ -132,32 +138,56 @@ export class ReportTask {
     await this.#guard(() => this.#readAhead(monotonicMs() + READ_WAIT_MS))
   }
 
+  /** After the drain: keeps what was captured until it is analysed, where there is room for it. */
+  keep(): void {
+    const capture = this.#capture
+    if (capture !== undefined && this.#isolated?.keep(capture) === false) this.#capture = undefined
+  }
+
   /** After the release. */
   async analyze(load: Load, reasonCode: CoreReasonCode | undefined): Promise<CrashReport> {
     const { warnings, settings } = this.#context
     const capture = this.#capture
-    if (capture === undefined) return NOTHING
+    if (capture === undefined) return this.#isBusy ? SKIPPED : NOTHING
     const report = await this.#guard(async () => {
-      const { analyzeCrash } = await import('./analyze-crash.ts')
       if (capture.hasTimedOut) {
         warnings.add('REPORT_INCOMPLETE', 'The memory of the process could not be read in time')
       }
       const hasCore = reasonCode === undefined || !NO_CORE.has(reasonCode)
-      const { minicore } = settings
-      return analyzeCrash(capture, this.#held, { ...this.#levelOf(load, hasCore), minicore })
+      const options = { ...this.#levelOf(load, hasCore), minicore: settings.minicore }
+      if (this.#isolated !== undefined) return this.#isolated.analyze(capture, options)
+      const { analyzeCrash } = await import('./analyze-crash.ts')
+      return analyzeCrash(capture, this.#held, options)
     })
     if (settings.binaries) this.#capture = undefined
     else this.close()
     return report ?? NOTHING
   }
 
+  /** For BINARIES=true, when the bundle is published: see `copyBinaries`. */
+  async copyBinaries(load: Load, reasonCode: CoreReasonCode | undefined): Promise<void> {
+    const { settings, directory, log } = this.#context
+    if (this.#isolated === undefined) {
+      const { copyBinaries } = await import('../binaries/copy-binaries.ts')
+      return copyBinaries(this.#held, { load, reasonCode }, this.#context)
+    }
+    const lines = await this.#isolated.copyBinaries({ load, reasonCode, settings, directory })
+    for (const line of lines) log.write(...line)
+  }
+
   close(): void {
     this.#capture = undefined
     this.#held?.close()
+    this.#isolated?.close()
   }
 
   get #isWanted(): boolean {
     return this.#context.settings.report !== 'off'
+  }
+
+  /** Too many crashes are captured at once by this process. */
+  get #isBusy(): boolean {
+    return this.#isolated?.isBusy === true
   }
 
   #levelOf(
@@ -167,8 +197,9 @@ export class ReportTask {
     const { settings, stop } = this.#context
     const full = settings.report === 'crash' ? 'crash' : 'full'
     if (stop.signal.aborted) return { level: 'notes', skipped: ['stacks: the capture was stopped'] }
-    if (load === 'low') return { level: full, skipped: [] }
-    const skipped = ['storm: too many crashes at once for more']
+    if (load === 'low' && !this.#isBusy) return { level: full, skipped: [] }
+    const skipped = [STORM]
+    if (this.#isBusy) return { level: 'notes', skipped }
     return { level: load === 'high' || !hasCore ? 'crash' : 'notes', skipped }
   }
 

@@ -20,11 +20,30 @@ const LIMITS = {
   crashBytes: 256 * 1024,
   totalBytes: 4.25 * 1024 * 1024,
 }
+/** Registers and modules, for a report without stacks. */
+export const NO_STACKS: typeof LIMITS = {
+  crashBytes: 0,
+  otherBytes: 0,
+  outerBytes: 0,
+  totalBytes: 0,
+}
 /** The memory of a process may lie on a file system of its own that never answers. */
 const MEMORY_WAIT_MS = 200
 /** While a core is drained: the stacks of many threads are then taken from it. */
 const READ_MS = 20
 const AT_SYSINFO_EHDR = 33
+
+/** The stacks of a process as they were copied, and whether all of them are there. */
+export interface StackCopy {
+  readonly memory: MemoryReader
+  readonly isComplete: boolean
+}
+
+/** Reads the stacks of a process while the kernel holds it. */
+export interface StackReader {
+  /** For `readMs`; undefined where it is not the process of this core, `late` where its memory does not answer. */
+  readStacks(facts: CoreFacts, readMs: number): Promise<StackCopy | 'late' | undefined>
+}
 
 /**
  * Keeps registers, modules and stacks of a core that passes by. The stacks are those of the process
@@ -32,18 +51,20 @@ const AT_SYSINFO_EHDR = 33
  * Of a core that has been read whole, and where there are too many, they are taken from it.
  */
 export class StackCapture {
-  readonly #held: HeldProcess | undefined
+  readonly #reader: StackReader | undefined
   readonly #isHeld: () => boolean
-  #stream: CoreStream | undefined = new CoreStream(LIMITS)
+  #stream: CoreStream | undefined
   #facts: CoreFacts | undefined
   #ofProcess: MemoryReader = new WindowMemory()
   /** The memory of the process did not answer in time. */
   hasTimedOut = false
   #isOfProcess = false
 
-  constructor(held: HeldProcess | undefined, isHeld: () => boolean) {
-    this.#held = held
+  /** `limits`: `NO_STACKS` where only registers and modules are kept. */
+  constructor(reader: StackReader | undefined, isHeld: () => boolean, limits = LIMITS) {
+    this.#reader = reader
     this.#isHeld = isHeld
+    this.#stream = new CoreStream(limits)
   }
 
   /** No more bytes are needed. */
@@ -82,38 +103,23 @@ export class StackCapture {
     return this.#stream?.isHeadDone ? this.#stream.facts() : (this.#facts ?? this.#stream?.facts())
   }
 
+  /** What was taken from the core itself. */
+  get ofCore(): WindowMemory | undefined {
+    return this.#stream?.memory()
+  }
+
+  /** Of the process, else of the core. */
   get memory(): MemoryReader {
-    const ofProcess = this.#ofProcess
-    const ofCore = this.#stream?.memory()
-    if (ofCore === undefined) return ofProcess
-    return {
-      read(address, length) {
-        const bytes = ofProcess.read(address, length)
-        const others = bytes.length === length ? bytes : ofCore.read(address, length)
-        return others.length > bytes.length ? others : bytes
-      },
-    }
+    return bothMemories(this.#ofProcess, this.ofCore)
   }
 
   async #readProcess(stream: CoreStream, readMs: number): Promise<void> {
     const facts = stream.facts()
-    const held = this.#held
-    if (
-      facts === undefined ||
-      facts.threads.length === 0 ||
-      held?.memory === undefined ||
-      !this.#isHeld()
-    )
-      return
-    // the core of another process, such as one that was piped in
-    if (facts.auxv.get(AT_SYSINFO_EHDR) !== held.vdso || held.isWaiting) return
-    const copied = await within(
-      held.wait(copyWindows(held.memory, facts, monotonicMs() + readMs)),
-      MEMORY_WAIT_MS,
-    )
-    if (copied === undefined) this.hasTimedOut = true
+    if (facts === undefined || facts.threads.length === 0 || !this.#isHeld()) return
+    const copied = await this.#reader?.readStacks(facts, readMs)
+    if (copied === 'late') this.hasTimedOut = true
     // released meanwhile: what was read last may be missing, and the stream has all of it
-    if (copied === undefined || !this.#isHeld()) return
+    if (copied === undefined || copied === 'late' || !this.#isHeld()) return
     this.#facts = facts
     this.#ofProcess = copied.memory
     this.#isOfProcess = copied.isComplete
@@ -121,11 +127,32 @@ export class StackCapture {
   }
 }
 
-async function copyWindows(
-  fd: number,
-  facts: CoreFacts,
-  deadlineMs: number,
-): Promise<{ readonly memory: MemoryReader; readonly isComplete: boolean }> {
+/** Reads from `first`, and from `second` what that does not have. */
+export function bothMemories(first: MemoryReader, second: MemoryReader | undefined): MemoryReader {
+  if (second === undefined) return first
+  return {
+    read(address, length) {
+      const bytes = first.read(address, length)
+      const others = bytes.length === length ? bytes : second.read(address, length)
+      return others.length > bytes.length ? others : bytes
+    },
+  }
+}
+
+/** Reads the stacks of a process that this one has open. */
+export function stackReader(held: HeldProcess): StackReader {
+  return {
+    async readStacks(facts, readMs) {
+      if (held.memory === undefined) return undefined
+      // the core of another process, such as one that was piped in
+      if (facts.auxv.get(AT_SYSINFO_EHDR) !== held.vdso || held.isWaiting) return undefined
+      const copying = held.wait(copyWindows(held.memory, facts, monotonicMs() + readMs))
+      return (await within(copying, MEMORY_WAIT_MS)) ?? 'late'
+    },
+  }
+}
+
+async function copyWindows(fd: number, facts: CoreFacts, deadlineMs: number): Promise<StackCopy> {
   const memory = new WindowMemory()
   const requests = requestWindows(facts, LIMITS)
   let next = requests.next()

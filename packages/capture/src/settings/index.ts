@@ -1,4 +1,5 @@
 export { formatComposerEnv } from './env.ts'
+export { loadSettings } from './load.ts'
 export { COMPOSER_SETTINGS, parseComposerSettings } from './schema.ts'
 export type {
   BadSetting,

@@ -2,7 +2,7 @@ import { integers, type ElfClass, type Integers } from '../elf/elf-header.ts'
 import { parseNotes } from '../elf/notes.ts'
 import { parseFileNote, type FileMapping } from './file-mappings.ts'
 import { NT } from './note-types.ts'
-import type { SegmentTable } from './segment-table.ts'
+import { type PlainSegments, SegmentTable } from './segment-table.ts'
 
 /** One thread of the crashed process, as PRSTATUS has it. */
 export interface ThreadFacts {
@@ -44,6 +44,17 @@ export interface CoreFacts extends ElfClass {
   readonly pacMask?: bigint
   /** What could not be read, in sentences. */
   readonly problems: readonly string[]
+}
+
+/** The facts of a core as plain data, for a message to another process. */
+export type PlainFacts = Omit<CoreFacts, 'segments'> & { readonly segments: PlainSegments }
+
+export function plainFacts(facts: CoreFacts): PlainFacts {
+  return { ...facts, segments: facts.segments.toPlain() }
+}
+
+export function factsOf(plain: PlainFacts): CoreFacts {
+  return { ...plain, segments: SegmentTable.from(plain.segments) }
 }
 
 const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])

@@ -2,7 +2,7 @@ import type { Architecture } from '../unwind/architecture.ts'
 import { architectureOf } from '../unwind/architectures.ts'
 import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
-import { WindowMemory, type MemoryReader } from './memory.ts'
+import { WindowMemory } from './memory.ts'
 import {
   planFirstPages,
   planWindows,
@@ -72,7 +72,7 @@ export class CoreStream {
   }
 
   /** What was kept so far. */
-  memory(): MemoryReader {
+  memory(): WindowMemory {
     const memory = new WindowMemory()
     for (const { start, bytes, filled } of this.#wants) {
       if (bytes !== undefined && filled > 0) memory.add(start, bytes.subarray(0, filled))

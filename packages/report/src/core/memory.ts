@@ -18,6 +18,10 @@ export class WindowMemory implements MemoryReader {
     this.bytes += bytes.length
   }
 
+  get windows(): readonly { readonly start: number; readonly bytes: Buffer }[] {
+    return this.#windows
+  }
+
   read(address: number, length: number): Buffer {
     // most reads come from the window of the one before
     const last = this.#window(this.#last, address, length)

@@ -13,12 +13,27 @@ export interface Segment {
   readonly flags: number
 }
 
+/** A table as plain data, for a message to another process. */
+export interface PlainSegments {
+  /** Of each segment vaddr, memsz, offset and filesz. */
+  readonly numbers: Float64Array
+  readonly flags: Uint8Array
+}
+
 /** The PT_LOADs of a core, found by address whatever their order in the file; compact, as there may be 65,535. */
 export class SegmentTable {
-  #numbers = new Float64Array(64 * COLUMNS)
-  #flags = new Uint8Array(64)
+  #numbers: Float64Array = new Float64Array(64 * COLUMNS)
+  #flags: Uint8Array = new Uint8Array(64)
   #order: Uint32Array | undefined
   #length = 0
+
+  static from({ numbers, flags }: PlainSegments): SegmentTable {
+    const table = new SegmentTable()
+    table.#numbers = numbers
+    table.#flags = flags
+    table.#length = flags.length
+    return table
+  }
 
   get length(): number {
     return this.#length
@@ -35,6 +50,13 @@ export class SegmentTable {
     this.#flags[this.#length] = flags
     this.#length++
     this.#order = undefined
+  }
+
+  toPlain(): PlainSegments {
+    return {
+      numbers: this.#numbers.slice(0, this.#length * COLUMNS),
+      flags: this.#flags.slice(0, this.#length),
+    }
   }
 
   at(index: number): Segment | undefined {

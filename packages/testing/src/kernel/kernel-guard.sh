@@ -8,7 +8,7 @@ exec 9>>"$1"
 flock 9 || exit 1
 pattern=$(cat kernel/core_pattern) limit=$(cat kernel/core_pipe_limit) dumpable=$(cat fs/suid_dumpable)
 # the pattern of a run that no longer holds the lock is a left-over: the kernel's defaults are restored instead
-case $pattern in "|${2%/*}/cdh-"*) pattern=core limit=0 dumpable=0 ;; esac
+case $pattern in "|${2%/*}/cdh-"* | "@@${2%/*}/cdh-"*) pattern=core limit=0 dumpable=0 ;; esac
 back() { [ "$(cat "$1")" = "$2" ] || printf '%s\n' "$2" >"$1"; }
 give_back() {
   back kernel/core_pattern "$pattern"

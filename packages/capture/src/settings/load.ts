@@ -1,12 +1,9 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
-import { errorCode, errorMessage, type Warnings } from '@core-dump-handler/capture'
-import {
-  type BadSetting,
-  type ComposerSettings,
-  parseComposerSettings,
-} from '@core-dump-handler/capture/settings'
+import { errorCode, errorMessage } from '../text.ts'
+import type { Warnings } from '../warnings.ts'
+import { type BadSetting, type ComposerSettings, parseComposerSettings } from './schema.ts'
 
 const MAX_BYTES = 64 * 1024
 const LINE = /^\s*(#|$|(export\s+)?[A-Za-z_]\w*\s*=)/

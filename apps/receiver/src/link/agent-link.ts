@@ -1,0 +1,116 @@
+import type { Server, Socket } from 'node:net'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import type { Log } from '../log.ts'
+import { listenAt } from '../socket/listen.ts'
+
+/** HOST_DIR where it is not set. */
+export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
+/** Name of the socket in HOST_DIR to which the agent connects. */
+export const AGENT_SOCKET_NAME = 'receiver-agent.sock'
+
+const MAX_LINE = 4096
+const MESSAGE = v.variant('type', [
+  v.object({ type: v.literal('hello'), pipePattern: v.pipe(v.string(), v.startsWith('|')) }),
+  v.object({ type: v.literal('ping') }),
+])
+
+/** What the agent is told in answer to each of its messages. */
+export interface ReceiverState {
+  readonly pid: number
+  readonly version: string
+  /** Of the core socket. */
+  readonly path: string
+  readonly active: number
+  readonly captured: number
+  readonly stopping: boolean
+  /** Names of the unfinished bundles that it writes. */
+  readonly parts: readonly string[]
+}
+
+export interface AgentLinkOptions {
+  readonly hostDir: string
+  readonly log: Log
+  readonly state: () => ReceiverState
+  /** The agent has ended, and no other one is connected. */
+  readonly onLost: (pipePattern: string) => void
+}
+
+/**
+ * The connection of the agent: while it is open, agent and receiver watch each other. Its end is
+ * noticed at once, however the other one ended. JSON, a message a line.
+ */
+export class AgentLink {
+  readonly #options: AgentLinkOptions
+  #server: Server | undefined
+  #agent: Socket | undefined
+  #pipePattern: string | undefined
+
+  constructor(options: AgentLinkOptions) {
+    this.#options = options
+  }
+
+  /** The pattern of the composer, once an agent has connected. */
+  get pipePattern(): string | undefined {
+    return this.#pipePattern
+  }
+
+  async listen(): Promise<void> {
+    const path = join(this.#options.hostDir, AGENT_SOCKET_NAME)
+    this.#server = await listenAt(path, (socket) => this.#connected(socket), { backlog: 16 })
+    this.#server.on('error', () => {})
+  }
+
+  /** Tells the agent of a change. */
+  report(): void {
+    const { state } = this.#options
+    this.#agent?.write(`${JSON.stringify(state())}\n`)
+  }
+
+  close(): void {
+    this.#server?.close()
+    this.#agent?.destroy()
+  }
+
+  #connected(socket: Socket): void {
+    const { log, onLost } = this.#options
+    let text = ''
+    socket.setEncoding('utf8')
+    socket.on('error', () => {})
+    socket.on('data', (chunk: string) => {
+      const lines = (text + chunk).split('\n')
+      text = lines.pop() ?? ''
+      if (text.length > MAX_LINE) socket.destroy()
+      for (const line of lines) this.#received(line, socket)
+    })
+    socket.on('close', () => {
+      if (this.#agent !== socket) return
+      this.#agent = undefined
+      log.write('warn', 'The agent has ended or does not answer')
+      if (this.#pipePattern !== undefined) onLost(this.#pipePattern)
+    })
+  }
+
+  #received(line: string, socket: Socket): void {
+    const message = v.safeParse(MESSAGE, parseJson(line))
+    if (!message.success) {
+      socket.destroy()
+      return
+    }
+    if (message.output.type === 'hello') {
+      this.#pipePattern = message.output.pipePattern
+      const before = this.#agent
+      this.#agent = socket
+      before?.destroy()
+    }
+    socket.write(`${JSON.stringify(this.#options.state())}\n`)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,73 @@
+import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorMessage } from '@core-dump-handler/capture'
+import { AgentLink, DEFAULT_HOST_DIR } from './link/agent-link.ts'
+import { fallBackToPipe } from './link/pipe-fallback.ts'
+import { Log } from './log.ts'
+import { Receiver } from './receiver.ts'
+import { forbidOwnCore } from './system/libc.ts'
+import { openParts } from './system/open-parts.ts'
+import { receiverVersion } from './version.ts'
+import { startWatchdog } from './watchdog/watchdog.ts'
+
+const WATCHDOG_MS = 10_000
+/** A crash that has read the pattern connects within this time. */
+const SETTLE_MS = 100
+/** Less than the 30 s after which the kubelet kills the container. */
+const GRACE_MS = 20_000
+
+/** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
+export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Promise<number> {
+  forbidOwnCore()
+  const log = new Log()
+  const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
+  const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'
+  const version = receiverVersion()
+  process.on('uncaughtException', (error) => {
+    // one crash must not end the others
+    log.write('error', `A fault of the receiver itself: ${error.stack ?? error.message}`)
+  })
+  const ended = new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, () => resolve(name))
+  })
+  let stopping = false
+  let receiver: Receiver
+  let link: AgentLink
+  try {
+    const nodeHostname = env['NODE_NAME'] || hostname()
+    receiver = new Receiver({ hostDir, env, nodeHostname, version, log })
+    link = new AgentLink({
+      hostDir,
+      log,
+      state: () => ({
+        pid: process.pid,
+        version,
+        path: receiver.path,
+        active: receiver.active,
+        captured: receiver.captured,
+        stopping,
+        parts: receiver.active === 0 ? [] : openParts(),
+      }),
+      onLost: (pipePattern) => fallBackToPipe(receiver.path, pipePattern, sysctlRoot, log),
+    })
+    startWatchdog(program, WATCHDOG_MS)
+    await receiver.listen()
+    await link.listen()
+  } catch (error) {
+    log.write('error', errorMessage(error))
+    return 1
+  }
+  log.write('info', `Listening on ${receiver.path}`)
+
+  const signal = await ended
+  log.write('info', `Ending on ${signal}`)
+  stopping = true
+  if (link.pipePattern !== undefined) {
+    fallBackToPipe(receiver.path, link.pipePattern, sysctlRoot, log)
+  }
+  link.report()
+  await sleep(SETTLE_MS)
+  await receiver.close(GRACE_MS)
+  link.close()
+  return 0
+}

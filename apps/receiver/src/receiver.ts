@@ -1,0 +1,213 @@
+import { closeSync } from 'node:fs'
+import type { Server, Socket } from 'node:net'
+import { availableParallelism } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  captureCrash,
+  createLimiter,
+  errorMessage,
+  type Limiter,
+  monotonicMs,
+  type StopCause,
+  Warnings,
+  within,
+} from '@core-dump-handler/capture'
+import { crashOfPeer } from './crash/crash-of-peer.ts'
+import { identifyPeer, type Peer } from './crash/identify-peer.ts'
+import { hostnameOf, isolatedSteps } from './crash/isolated-steps.ts'
+import { CrashStop } from './crash-stop.ts'
+import { Helpers } from './helper/helpers.ts'
+import type { Log } from './log.ts'
+import { ReportHelpers } from './report/report-helpers.ts'
+import { SettingsFile } from './settings.ts'
+import { CoreSocketSource } from './socket/core-socket-source.ts'
+import { listenAt } from './socket/listen.ts'
+import { readRequest } from './socket/protocol.ts'
+import { takeDescriptor } from './socket/take-descriptor.ts'
+
+/** Name of the socket in HOST_DIR; the pattern has it, and the agent knows it. */
+export const SOCKET_NAME = 'receiver.sock'
+
+/** The kernel sends its request at once; a peer that sends none is no crash. */
+const REQUEST_TIMEOUT_MS = 5000
+/** Beyond the time limit of a crash: then its process is released, whatever hangs. */
+const RELEASE_MARGIN_MS = 5000
+/** Fewer would wait for each other, not for a CPU; more take memory. */
+const MIN_DRAINS = 3
+/** A crash that has drained is no process here: it takes 150 KiB. */
+const BACKLOG = 320
+const LOOK_MS = 20
+/** The helpers need some 300 ms for their start. */
+const WARM_UP_MS = 3000
+/** Times the limit of drains: with more crashes there is a storm, as the scheduler has it. */
+const STORM = 4
+
+export interface ReceiverOptions {
+  readonly hostDir: string
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  readonly nodeHostname: string
+  readonly version: string
+  readonly log: Log
+}
+
+interface ActiveCrash {
+  readonly source: CoreSocketSource
+  readonly stop: CrashStop
+}
+
+/** Takes all crashes of a node on one socket; each becomes a bundle, and none waits for another for long. */
+export class Receiver {
+  readonly path: string
+  readonly #options: ReceiverOptions
+  readonly #settings: SettingsFile
+  readonly #limiter: Limiter
+  readonly #helpers = new Helpers()
+  readonly #reports = new ReportHelpers()
+  readonly #active = new Set<ActiveCrash>()
+  /** Crashes at once for which stacks are read. */
+  readonly #busyAbove: number
+  #handling = 0
+  #captured = 0
+  #server: Server | undefined
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options
+    this.path = join(options.hostDir, SOCKET_NAME)
+    this.#settings = new SettingsFile(options.hostDir, options.env)
+    const { settings } = this.#settings.current()
+    options.log.level = settings.logLevel
+    const limit = settings.concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
+    this.#busyAbove = limit * STORM
+    this.#limiter = createLimiter({
+      limit,
+      backlog: BACKLOG,
+      // all share one thread: what holds a process comes before what only takes memory
+      writersWhileQueued: 2,
+      maxWaitMs: settings.timeoutMs,
+    })
+  }
+
+  /** Crashes that were accepted and are not bundles yet. */
+  get active(): number {
+    return this.#handling
+  }
+
+  /** Bundles and records that were written. */
+  get captured(): number {
+    return this.#captured
+  }
+
+  async listen(): Promise<void> {
+    this.#helpers.warmUp()
+    await within(this.#reports.warmUp(), WARM_UP_MS)
+    this.#server = await listenAt(this.path, (socket) => this.#accept(socket), {
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+    })
+    this.#server.on('error', (error) => {
+      this.#options.log.write('error', `The socket failed: ${error.message}`)
+    })
+  }
+
+  /**
+   * Takes what is in the queue of the socket, ends it, and waits for the crashes that were accepted;
+   * after `graceMs` they are completed with what there is. Set another pattern before.
+   */
+  async close(graceMs: number): Promise<void> {
+    const deadlineMs = monotonicMs() + graceMs
+    while (this.#handling > 0 && monotonicMs() < deadlineMs) await sleep(LOOK_MS)
+    this.#server?.close()
+    const cause: StopCause = { code: 'INTERRUPTED', message: 'The receiver was ended' }
+    for (const { stop } of this.#active) stop.stop(cause)
+    for (let waited = 0; this.#handling > 0 && waited < graceMs; waited += LOOK_MS) {
+      await sleep(LOOK_MS)
+    }
+    this.#helpers.close()
+    this.#reports.close()
+  }
+
+  #accept(socket: Socket): void {
+    const arrivedMs = monotonicMs()
+    const { log } = this.#options
+    let fd: number
+    try {
+      fd = takeDescriptor(socket)
+    } catch (error) {
+      socket.destroy()
+      return log.write('error', `Lost a crash: ${errorMessage(error)}`)
+    }
+    this.#handling++
+    void this.#handle(fd, arrivedMs)
+      .catch((error: unknown) => log.write('error', `Lost a crash: ${errorMessage(error)}`))
+      .finally(() => this.#handling--)
+  }
+
+  /** Closes `fd`, or leaves it to the source of the core. */
+  async #handle(fd: number, arrivedMs: number): Promise<void> {
+    const { log } = this.#options
+    const current = this.#settings.current()
+    log.level = current.settings.logLevel
+    const peer = identifyPeer(fd, current.settings.procRoot)
+    if (typeof peer === 'string') {
+      closeSync(fd)
+      return log.write('warn', `Closed a connection that is no crash: ${peer}`)
+    }
+    try {
+      if ((await readRequest(fd, REQUEST_TIMEOUT_MS)) === undefined) {
+        closeSync(fd)
+        return log.write('warn', `Process ${peer.pid} sent no request for a core dump`)
+      }
+      await this.#capture(fd, peer, arrivedMs)
+    } finally {
+      if (peer.pidfd !== undefined) closeSync(peer.pidfd)
+    }
+  }
+
+  async #capture(fd: number, peer: Peer, arrivedMs: number): Promise<void> {
+    const { log, hostDir: home, nodeHostname, version } = this.#options
+    const { settings, warnings: known } = this.#settings.current()
+    const warnings = new Warnings(({ code, message }) => log.write('warn', `${code}: ${message}`))
+    for (const { code, message } of known) warnings.add(code, message)
+    const stop = new CrashStop(settings.timeoutMs)
+    const source = new CoreSocketSource(fd, { arrivedMs, warnings })
+    const release = setTimeout(() => {
+      log.write('error', `Released process ${peer.pid} at its time limit: its capture hangs`)
+      source.release()
+    }, settings.timeoutMs + RELEASE_MARGIN_MS)
+    const active = { source, stop }
+    this.#active.add(active)
+    try {
+      const hostname = await hostnameOf(peer.pid, this.#helpers, settings, nodeHostname)
+      await captureCrash(crashOfPeer(peer, settings.procRoot, hostname), source, {
+        settings,
+        home,
+        directory: settings.coreDir === '' ? join(home, 'cores') : resolve(settings.coreDir),
+        nodeHostname,
+        version,
+        warnings,
+        log,
+        stop,
+        limiter: this.#limiter,
+        isolated: isolatedSteps({
+          helpers: this.#helpers,
+          reports: this.#reports,
+          settings,
+          home,
+          isBusy: () => this.#handling > this.#busyAbove,
+        }),
+        onPublished: () => {
+          stop.disarm()
+          this.#captured++
+        },
+      })
+    } catch {
+      // the reason is in the log, and the process released
+      source.release()
+    } finally {
+      clearTimeout(release)
+      stop.disarm()
+      this.#active.delete(active)
+    }
+  }
+}

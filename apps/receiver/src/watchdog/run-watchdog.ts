@@ -1,0 +1,57 @@
+import { readdirSync, readlinkSync, writeSync } from 'node:fs'
+import { workerData } from 'node:worker_threads'
+import { accept, shutdown } from '../system/libc.ts'
+
+const SHUT_RDWR = 2
+const LOOKS = 5
+const STANDARD = 2
+
+/** The thread of `startWatchdog`. */
+export function runWatchdog(timeoutMs: number): void {
+  const beats: unknown = workerData
+  if (!(beats instanceof Int32Array)) throw new TypeError('The watchdog needs the beats')
+  let last = -1
+  let sinceMs = performance.now()
+  let beforeMs = sinceMs
+  setInterval(() => {
+    const now = performance.now()
+    // the whole process did not run, such as a machine that was suspended: not the main thread's fault
+    if (now - beforeMs > timeoutMs) sinceMs = now
+    beforeMs = now
+    const beat = Atomics.load(beats, 0)
+    if (beat !== last) {
+      last = beat
+      sinceMs = now
+    } else if (now - sinceMs > timeoutMs) end(timeoutMs)
+  }, timeoutMs / LOOKS)
+}
+
+function end(timeoutMs: number): void {
+  writeSync(2, `ERROR - the receiver did not run for ${timeoutMs} ms: it is ended\n`)
+  releaseAll()
+  process.kill(process.pid, 'SIGKILL')
+}
+
+/**
+ * Frees every process that is held: SIGKILL does not end a thread that waits for a disk, and until it
+ * ends the descriptors stay open.
+ */
+function releaseAll(): void {
+  for (const name of readdirSync('/proc/self/fd')) {
+    const fd = Number(name)
+    if (fd <= STANDARD || !isSocket(fd)) continue
+    // of a listening socket: what waits in its queue; -1 for every other one
+    for (let queued = accept(fd, null, null); queued >= 0; queued = accept(fd, null, null)) {
+      shutdown(queued, SHUT_RDWR)
+    }
+    shutdown(fd, SHUT_RDWR)
+  }
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:')
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,57 @@
+{{/* "true" when pods have a receiver; YAML reads an unquoted `off` as false. */}}
+{{- define "cdh.hasReceiver" -}}
+{{- if not (has (toString .Values.receiver.mode) (list "off" "false")) -}}true{{- end -}}
+{{- end -}}
+
+{{/* The receiver: the agent's image under its other name; it reads the composer's settings in HOST_DIR. */}}
+{{- define "cdh.receiver" -}}
+- name: receiver
+  image: {{ include "cdh.image" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  command: [/app/core-dump-receiver]
+  env:
+    - name: HOST_DIR
+      value: {{ clean .Values.daemonset.hostDirectory | quote }}
+    - name: SYSCTL_ROOT
+      value: /host/proc/sys
+    - name: NODE_NAME
+      valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+  livenessProbe:
+    exec:
+      command: [/app/core-dump-receiver, check]
+    initialDelaySeconds: 30
+    periodSeconds: 60
+    timeoutSeconds: 10
+    failureThreshold: 3
+  resources:
+    {{- toYaml .Values.receiver.resources | nindent 4 }}
+  securityContext:
+    {{- if .Values.receiver.securityContext.privileged }}
+    {{- omit .Values.receiver.securityContext "allowPrivilegeEscalation" "capabilities" | toYaml | nindent 4 }}
+    {{- else }}
+    {{- toYaml .Values.receiver.securityContext | nindent 4 }}
+    {{- end }}
+  volumeMounts:
+    {{- include "cdh.directoryMounts" . | nindent 4 }}
+    # back to the composer when the agent has ended
+    - name: core-pattern
+      mountPath: /host/proc/sys/kernel/core_pattern
+    # whose crash it was, and the last lines of its log
+    - name: runtime-directory
+      mountPath: {{ dir .Values.daemonset.hostContainerRuntimeEndpoint | quote }}
+      readOnly: true
+    - name: pod-logs
+      mountPath: /var/log/pods
+      readOnly: true
+{{- end -}}
+
+{{- define "cdh.receiverVolumes" -}}
+- name: runtime-directory
+  hostPath:
+    path: {{ dir .Values.daemonset.hostContainerRuntimeEndpoint | quote }}
+    type: DirectoryOrCreate
+- name: pod-logs
+  hostPath:
+    path: /var/log/pods
+    type: DirectoryOrCreate
+{{- end -}}

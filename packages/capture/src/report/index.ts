@@ -1,0 +1,7 @@
+export { analyzeCrash, findFingerprint } from './analyze-crash.ts'
+export type { CrashReport, ReportLevel, ReportOptions } from './analyze-crash.ts'
+export { HeldProcess } from './held-process.ts'
+export { bothMemories, StackCapture, stackReader } from './stack-capture.ts'
+export type { StackCopy } from './stack-capture.ts'
+export { copyBinaries } from '../binaries/copy-binaries.ts'
+export type { BinariesOf, IsolatedReport, KeptCore, LogLine } from './isolated-report.ts'
