@@ -109,7 +109,7 @@ export class ReportTask {
     })
   }
 
-  /** Of a core that is not wanted: reads registers and stacks, in 250 ms and 1.75 MiB. */
+  /** Of a core that is not wanted: opens the files in 500 ms, then reads registers and stacks in 250 ms and 1.75 MiB. */
   async readUnwanted(): Promise<void> {
     if (!this.#isWanted) return
     await this.#held?.openedWithin(OPEN_WAIT_MS)
