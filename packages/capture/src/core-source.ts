@@ -15,8 +15,10 @@ export interface CoreSource {
   /** Reads ahead: a small core is read whole, and its process released, before more code is loaded. Idempotent. */
   open(): Promise<void>
   /** What `drain` reads; owned by it from then on. */
-  readonly drainable: DrainSource
-  /** To be called by the owner of `drainable` when it has closed it. */
+  take(): DrainSource
+  /** What was read ahead; undefined before `open`, and when it is taken and the process released. */
+  readonly ahead: ReadAhead | undefined
+  /** To be called by the owner of what was taken when it has closed it. */
   markReleased(): void
   /** Releases the process without reading on. Idempotent. */
   release(): void
@@ -62,7 +64,11 @@ export class DescriptorSource implements CoreSource {
     await this.#ahead?.enough
   }
 
-  get drainable(): DrainSource {
+  get ahead(): ReadAhead | undefined {
+    return this.#ahead
+  }
+
+  take(): DrainSource {
     const source = this.#ahead ?? this.#fd
     this.#taken = true
     this.#forget()

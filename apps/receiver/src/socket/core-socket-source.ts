@@ -64,8 +64,12 @@ export class CoreSocketSource implements CoreSource {
     if (!this.#released) await this.#core.open()
   }
 
-  get drainable(): DescriptorSource['drainable'] {
-    return this.#core.drainable
+  get ahead(): DescriptorSource['ahead'] {
+    return this.#core.ahead
+  }
+
+  take(): ReturnType<DescriptorSource['take']> {
+    return this.#core.take()
   }
 
   get isHeld(): boolean {

@@ -48,7 +48,7 @@ export async function writeCore(
     full.abort(new Error(reason)),
   )
   try {
-    const result = await drain(source.drainable, zip, {
+    const result = await drain(source.take(), zip, {
       entryName: `${name}${ENTRY.core}`,
       laneNice: LANE_NICE,
       ...packing,

@@ -99,10 +99,10 @@ export class ReportTask {
     if (!this.#isWanted || this.#isBusy) return undefined
     return this.#guard(async () => {
       await this.load()
-      const { drainable, isHeld } = this.#source
-      if (typeof drainable !== 'object' || !('peek' in drainable)) return undefined
+      const { ahead, isHeld } = this.#source
+      if (ahead === undefined) return undefined
       let known = 0
-      for (const bytes of drainable.peek()) {
+      for (const bytes of ahead.peek()) {
         await this.#push(bytes, FINGERPRINT_READ_MS)
         known += bytes.length
       }
@@ -118,7 +118,7 @@ export class ReportTask {
     })
   }
 
-  /** Of a core that is not wanted: reads registers and stacks, in 250 ms and 1.75 MiB. */
+  /** Of a core that is not wanted: opens the files in 500 ms, then reads registers and stacks in 250 ms and 1.75 MiB. */
   async readUnwanted(): Promise<void> {
     // a core that can be rejected costs nothing: not even its beginning is read then
     if (!this.#isWanted || this.#isBusy) return
@@ -204,11 +204,11 @@ export class ReportTask {
   }
 
   async #readAhead(deadlineMs: number): Promise<void> {
-    const { drainable } = this.#source
-    if (typeof drainable !== 'object' || !('begun' in drainable)) return
+    const { ahead } = this.#source
+    if (ahead === undefined) return
     for (let bytes = 0; bytes < MAX_READ_BYTES && this.#capture?.isDone === false;) {
       const leftMs = Math.max(0, deadlineMs - monotonicMs())
-      const block = await within(drainable.begun.blocks.next(), leftMs)
+      const block = await within(ahead.begun.blocks.next(), leftMs)
       if (block === undefined) return
       bytes += block.length
       await this.#push(block.buffer.subarray(0, block.length), leftMs)
