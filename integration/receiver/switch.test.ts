@@ -100,7 +100,7 @@ async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pair> {
 const kill = (pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean => process.kill(pid, signal)
 
 coreSockets('an agent and its receiver', () => {
-  test('hand the kernel’s crashes to the receiver, and to the composer while it is gone', async () => {
+  test('hand the kernel’s crashes to the receiver, and to the composer while it is gone [receiver-1]', async () => {
     const gaps: Record<string, number> = {}
     let crashes: readonly Crash[] = []
     const pair = await withPair(async (one) => {
@@ -142,7 +142,7 @@ coreSockets('an agent and its receiver', () => {
     expect((entries['lost'] ?? 0) + (entries['incomplete'] ?? 0)).toBeLessThanOrEqual(1)
   })
 
-  test('end a receiver that does not read, and free what it held', async () => {
+  test('end a receiver that does not read, and free what it held [receiver-2]', async () => {
     await withPair(async (one) => {
       const { pid } = one.receiver.daemon
       kill(pid, 'SIGSTOP')
@@ -156,7 +156,7 @@ coreSockets('an agent and its receiver', () => {
     })
   })
 
-  test('serve again after both were killed at once', async () => {
+  test('serve again after both were killed at once [receiver-3]', async () => {
     await withPair(async (one) => {
       kill(one.receiver.daemon.pid)
       kill(one.agent.daemon.pid)
