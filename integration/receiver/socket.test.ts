@@ -115,6 +115,8 @@ coreSockets('the receiver on a coredump socket', () => {
     expect((await receiver.bundleOf(died.pid)).manifest.core.complete).toBe(true)
     expect(receiver.bundleNames).toHaveLength(1)
     expect(receiver.output).toMatch(/no crash: process \d+ is not dumping core/)
+    const log = readFileSync(`${receiver.hostDir}/composer.log`, 'utf8')
+    expect(log).toMatch(/^WARN - .* is not dumping core$/m)
   })
 
   test('stores what there is of a process that is killed while it dumps [receiver-10]', async () => {

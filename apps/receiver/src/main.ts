@@ -19,8 +19,8 @@ const GRACE_MS = 20_000
 /** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
 export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Promise<number> {
   forbidOwnCore()
-  const log = new Log()
   const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
+  const log = new Log(hostDir)
   const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'
   const version = receiverVersion()
   process.on('uncaughtException', (error) => {
