@@ -6,7 +6,9 @@ const READABLE = '/proc/sys/kernel/ostype'
 /** Values of which at least one means something to each variable. */
 const SAMPLES: readonly string[] = [
   READABLE,
-  ...'1 0 2 7000 65536 6000000 true false report supported response required sample'.split(' '),
+  ...'1 0 2 7000 65536 6000000 true false report supported response required node sample'.split(
+    ' ',
+  ),
   ...'AES256 https://sample file:/sample'.split(' '),
 ]
 const LEAST = { DESTINATION: 's3://bucket', S3_REGION: 'region' }

@@ -121,6 +121,9 @@
 {{- if include "cdh.hasReceiver" . }}
 {{- include "cdh.env" (list "RECEIVER_MODE" .Values.receiver.mode) }}
 {{- end }}
+{{- if eq .Values.kernel.managedBy "node" }}
+{{- include "cdh.env" (list "KERNEL_MANAGED_BY" .Values.kernel.managedBy) }}
+{{- end }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}
 {{- end -}}
 

@@ -36,6 +36,9 @@
     # back to the composer when the agent has ended
     - name: core-pattern
       mountPath: /host/proc/sys/kernel/core_pattern
+      {{- if eq .Values.kernel.managedBy "node" }}
+      readOnly: true
+      {{- end }}
     # whose crash it was, and the last lines of its log
     - name: runtime-directory
       mountPath: {{ dir .Values.daemonset.hostContainerRuntimeEndpoint | quote }}

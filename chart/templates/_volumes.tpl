@@ -29,15 +29,25 @@
 {{- end }}
 {{- end -}}
 
+{{/* Where the configuration of the node sets the sysctls. */}}
+{{- define "cdh.readOnlySysctl" -}}
+{{- if eq .Values.kernel.managedBy "node" }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
 {{- define "cdh.agentMounts" -}}
 {{- include "cdh.directoryMounts" . }}
 # the three sysctls, one by one: nothing else of /proc/sys is writable
 - name: core-pattern
   mountPath: /host/proc/sys/kernel/core_pattern
+  {{- include "cdh.readOnlySysctl" . }}
 - name: core-pipe-limit
   mountPath: /host/proc/sys/kernel/core_pipe_limit
+  {{- include "cdh.readOnlySysctl" . }}
 - name: suid-dumpable
   mountPath: /host/proc/sys/fs/suid_dumpable
+  {{- include "cdh.readOnlySysctl" . }}
 {{- if .Values.daemonset.mountContainerRuntimeEndpoint }}
 - name: container-runtime
   mountPath: {{ .Values.daemonset.hostContainerRuntimeEndpoint | quote }}

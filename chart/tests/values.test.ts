@@ -64,6 +64,8 @@ const ARRIVES: readonly (readonly [set: string, variable: string, value: string]
   ['daemonset.includeCrioExe=true', 'DEPLOY_CRIO_EXE', 'true'],
   ['agent.logLevel=debug', 'LOG_LEVEL', 'debug'],
   ['agent.onTampering=report', 'TAMPER', 'report'],
+  ['kernel.managedBy=node', 'KERNEL_MANAGED_BY', 'node'],
+  ['receiver.mode=required', 'RECEIVER_MODE', 'required'],
   ['metrics.port=8080', 'HEALTH_PORT', '8080'],
   ['events.enabled=false', 'POD_EVENTS', 'false'],
   ['daemonset.name=dumps', 'DAEMONSET_NAME', 'dumps'],

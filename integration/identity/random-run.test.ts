@@ -21,7 +21,7 @@ realParts('the owners of random crashes under attack', () => {
 })
 
 coreSockets('the owners of random crashes that come through the socket', () => {
-  randomRun('socket', `are right or unverified for ${CRASHES} crashes`)
+  randomRun('socket', `are right or unverified for ${CRASHES} crashes [receiver-11]`)
 })
 
 function randomRun(entry: CoreEntry, name: string): void {

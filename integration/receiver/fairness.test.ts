@@ -12,7 +12,7 @@ const DEADLINE_MS = 90_000
 
 coreSockets('fairness on the socket', () => {
   test(
-    'releases the crash of one program before most of those of another that crashes many times',
+    'releases the crash of one program before most of those of another that crashes many times [receiver-6]',
     { timeout: 150_000 },
     async () => {
       let heldYet = 0

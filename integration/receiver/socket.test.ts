@@ -102,7 +102,7 @@ coreSockets('the receiver on a coredump socket', () => {
     }
   })
 
-  test('closes a connection of a process that does not crash, and takes the next crash', async () => {
+  test('closes a connection of a process that does not crash, and takes the next crash [receiver-7]', async () => {
     let died = { pid: 0 }
     const receiver = await received({}, async (one) => {
       const socket = createConnection(one.pattern.slice(2))
@@ -115,9 +115,11 @@ coreSockets('the receiver on a coredump socket', () => {
     expect((await receiver.bundleOf(died.pid)).manifest.core.complete).toBe(true)
     expect(receiver.bundleNames).toHaveLength(1)
     expect(receiver.output).toMatch(/no crash: process \d+ is not dumping core/)
+    const log = readFileSync(`${receiver.hostDir}/composer.log`, 'utf8')
+    expect(log).toMatch(/^WARN - .* is not dumping core$/m)
   })
 
-  test('stores what there is of a process that is killed while it dumps', async () => {
+  test('stores what there is of a process that is killed while it dumps [receiver-10]', async () => {
     let pid = 0
     const receiver = await received({ COMPRESSION_MODE: 'deflate' }, async (one) => {
       const child = spawn(testProgram('crasher'), ['-l', '0', '-m', '400'], { stdio: 'ignore' })

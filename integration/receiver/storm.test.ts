@@ -12,7 +12,7 @@ coreSockets('a storm on the socket', () => {
     { crashes: 500, mebibytes: 1 },
     { crashes: 32, mebibytes: 100 },
   ])(
-    'loses none of $crashes crashes of $mebibytes MiB at once, within its memory',
+    'loses none of $crashes crashes of $mebibytes MiB at once, within its memory [receiver-5]',
     { timeout: 200_000 },
     async ({ crashes, mebibytes }) => {
       let pids: readonly number[] = []

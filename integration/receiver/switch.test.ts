@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { readBundle } from '@core-dump-handler/testing/composer/read-bundle'
 import { type Crash, crashingDuring } from '@core-dump-handler/testing/kernel/crash-loop'
-import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { until } from '@core-dump-handler/testing/until'
@@ -100,7 +100,7 @@ async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pair> {
 const kill = (pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean => process.kill(pid, signal)
 
 coreSockets('an agent and its receiver', () => {
-  test('hand the kernel’s crashes to the receiver, and to the composer while it is gone', async () => {
+  test('hand the kernel’s crashes to the receiver, and to the composer while it is gone [receiver-1]', async () => {
     const gaps: Record<string, number> = {}
     let crashes: readonly Crash[] = []
     const pair = await withPair(async (one) => {
@@ -142,7 +142,7 @@ coreSockets('an agent and its receiver', () => {
     expect((entries['lost'] ?? 0) + (entries['incomplete'] ?? 0)).toBeLessThanOrEqual(1)
   })
 
-  test('end a receiver that does not read, and free what it held', async () => {
+  test('end a receiver that does not read, and free what it held [receiver-2]', async () => {
     await withPair(async (one) => {
       const { pid } = one.receiver.daemon
       kill(pid, 'SIGSTOP')
@@ -156,7 +156,7 @@ coreSockets('an agent and its receiver', () => {
     })
   })
 
-  test('serve again after both were killed at once', async () => {
+  test('serve again after both were killed at once [receiver-3]', async () => {
     await withPair(async (one) => {
       kill(one.receiver.daemon.pid)
       kill(one.agent.daemon.pid)
@@ -167,6 +167,39 @@ coreSockets('an agent and its receiver', () => {
       const before = one.receiver.bundleNames.length
       await once(spawn(testProgram('crasher'), ['-l', '0'], { stdio: 'ignore' }), 'exit')
       await until('its bundle', () => one.receiver.bundleNames.length > before)
+    })
+  })
+
+  test('leave a pattern that the configuration of the node sets, and report that crashes are lost', async () => {
+    const agent = new Agent({
+      RECEIVER_MODE: 'auto',
+      KERNEL_MANAGED_BY: 'node',
+      COMP_IGNORE_CRIO: 'true',
+    })
+    const receiver = new TestReceiver({}, agent)
+    onTestFinished(async () => {
+      await receiver.dispose()
+      await agent.dispose()
+    })
+    await withKernel(async () => {
+      await receiver.start()
+      // as the configuration of the node does before any pod runs
+      setCoreSysctl('kernel.core_pattern', receiver.pattern)
+      agent.launch()
+      await until('crashes come through the socket', () =>
+        agent.output.includes('"entry":"socket"'),
+      )
+      await once(spawn(testProgram('crasher'), ['-l', '0'], { stdio: 'ignore' }), 'exit')
+      await until('its bundle', () => receiver.bundleNames.length > 0)
+      receiver.kill()
+      await receiver.daemon.ended
+      await until('crashes are lost', () => agent.output.includes('"entry":"none"'))
+      await receiver.start()
+      await agent.daemon.stop()
+      await receiver.daemon.stop()
+      // it can be repeated once the configuration has another pattern
+      expect(await agent.command('remove')).toMatchObject({ code: 1 })
+      expect(coreSysctls()['kernel.core_pattern']).toBe(receiver.pattern)
     })
   })
 })

@@ -1,4 +1,10 @@
-export type AgentErrorCode = 'DEPLOY' | 'SELF_TEST' | 'CANARY' | 'EXECUTABLE_MEMORY' | 'REMOVED'
+export type AgentErrorCode =
+  | 'DEPLOY'
+  | 'SELF_TEST'
+  | 'CANARY'
+  | 'EXECUTABLE_MEMORY'
+  | 'REMOVED'
+  | 'NODE_CONFIGURATION'
 
 /** What was attempted, on what, why it failed and what to do. */
 export class AgentError extends Error {

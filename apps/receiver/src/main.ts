@@ -11,6 +11,8 @@ import { receiverVersion } from './version.ts'
 import { startWatchdog } from './watchdog/watchdog.ts'
 
 const WATCHDOG_MS = 10_000
+/** On a disk that hangs each crash that drains keeps one of libuv's threads, or two. */
+const POOL_THREADS = 64
 /** A crash that has read the pattern connects within this time. */
 const SETTLE_MS = 100
 /** Less than the 30 s after which the kubelet kills the container. */
@@ -18,9 +20,11 @@ const GRACE_MS = 20_000
 
 /** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
 export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Promise<number> {
+  // libuv reads it once, before its first use
+  process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_THREADS)
   forbidOwnCore()
-  const log = new Log()
   const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
+  const log = new Log(hostDir)
   const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'
   const version = receiverVersion()
   process.on('uncaughtException', (error) => {

@@ -52,7 +52,8 @@ export async function run(context: CommandContext): Promise<number> {
     const { canaries, readiness } = monitoring
     const attempt = { signal, isDelivered: (canary: string) => canaries.find(canary) !== undefined }
     const keeper = new ReceiverKeeper(settings, log, attempt, ({ entry, detail }) => {
-      const ok = entry === 'socket' || settings.receiverMode !== 'required'
+      const isAllowed = entry === 'pipe' && settings.receiverMode !== 'required'
+      const ok = entry === 'socket' || isAllowed
       readiness.receiverIs(ok, `${entry}: ${detail}`)
     })
     void keeper.run()

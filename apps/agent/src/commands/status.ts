@@ -9,7 +9,7 @@ import { redactor, visible } from '../log/redact.ts'
 import { readHistory } from '../monitoring/crash-history.ts'
 import { exists, nodeFiles } from '../node/node-files.ts'
 import { lockNode } from '../node/lock-node.ts'
-import { CORE_PATTERN, socketPattern, sysctlValues } from '../node/sysctls.ts'
+import { CORE_PATTERN, hostDirOf, socketPattern, sysctlValues } from '../node/sysctls.ts'
 import { countDrops } from '../kernel-log/watch-drops.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
@@ -103,7 +103,10 @@ async function sysctlLines(settings: AgentSettings): Promise<StatusLine[]> {
     try {
       const found = await readSysctl(key, { root: settings.sysctlRoot })
       const isReceiver = key === CORE_PATTERN && found === socketPattern(settings.hostDir)
-      const ok = found === expected || isReceiver
+      const isNodes =
+        settings.kernelManagedBy === 'node' &&
+        (key !== CORE_PATTERN || hostDirOf(found) === settings.hostDir)
+      const ok = found === expected || isReceiver || isNodes
       lines.push({ ok, text: `${key}: ${found}${ok ? '' : ` (expected: ${expected})`}` })
     } catch (error) {
       lines.push({ ok: false, text: `${key}: ${messageOf(error)}` })

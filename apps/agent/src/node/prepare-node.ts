@@ -11,6 +11,7 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
+import { checkSysctls } from './check-sysctls.ts'
 import { restoreSysctls } from './restore-sysctls.ts'
 import { ownership, readSysctlRecord, recordSysctls } from './sysctl-record.ts'
 import {
@@ -58,6 +59,12 @@ export async function prepareNode(
     await deployFiles(settings, log)
   } catch (error) {
     throw explainWriteError(hostDir, error)
+  }
+  if (settings.kernelManagedBy === 'node') {
+    const found = await checkSysctls(settings, log)
+    // a node may allow no program of its own: then there is a receiver
+    if (found[CORE_PATTERN].startsWith('|')) await selfTest(settings)
+    return { sysctls: found, backups: {} }
   }
   await selfTest(settings)
 

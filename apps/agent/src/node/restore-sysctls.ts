@@ -23,9 +23,13 @@ export interface RestoredSysctls {
 
 /** Restores the three sysctls to the values that were found last. */
 export async function restoreSysctls(
-  { hostDir, sysctlRoot: root }: AgentSettings,
+  { hostDir, sysctlRoot: root, kernelManagedBy }: AgentSettings,
   log: Log,
 ): Promise<RestoredSysctls> {
+  if (kernelManagedBy === 'node') {
+    log.info('the sysctls are left to the configuration of this node')
+    return { failed: [], isNewer: false }
+  }
   const found = await readSysctls(root)
   const other = hostDirOf(found[CORE_PATTERN])
   if (other !== undefined && other !== hostDir && (await exists(join(other, 'cdc')))) {

@@ -21,6 +21,7 @@ describe('hostDirOf', () => {
     ['of version 9 with a slash at the end of HOST_DIR', `|/mnt/cdh//cdc ${ARGS}`, '/mnt/cdh'],
     ['of version 9 with a blank in HOST_DIR', `|/mnt/my dir/cdc ${ARGS}`, '/mnt/my dir'],
     ['without arguments', '|/mnt/cdh/cdc', '/mnt/cdh'],
+    ['of a receiver', '@@/var/mnt/core-dump-handler/receiver.sock', '/var/mnt/core-dump-handler'],
     ['cut in its arguments', `|/${'d'.repeat(90)}/cdc ${ARGS}`.slice(0, 127), `/${'d'.repeat(90)}`],
     ['cut after `cdc`', `|/${'d'.repeat(121)}/cdc`, `/${'d'.repeat(121)}`],
     ['cut within `cdc`', `|/${'d'.repeat(122)}/cdc ${ARGS}`.slice(0, 127), `/${'d'.repeat(122)}`],
@@ -36,6 +37,8 @@ describe('hostDirOf', () => {
     '|/usr/lib/systemd/systemd-coredump %P %u %g %s %t %c %h',
     '|/usr/share/apport/apport -p%p -s%s -c%c -d%d -P%P -u%u -g%g -F%F -- %E',
     '|/mnt/cdh/cdcx %p',
+    '@@/run/systemd/coredump',
+    '@/mnt/cdh/receiver.sock',
     '|/c',
     `|/${'x'.repeat(125)}`,
   ])('leaves `%s` to its program', (pattern) => {

@@ -98,7 +98,7 @@ class NodeWatch {
     if (changed.length === 0) return undefined
     const drifted = changed.filter((key) => found[key] !== this.#expected[key])
     if (drifted.length > 0 && (await this.#isRemoved())) return 'removed'
-    await this.#renewBackups(found, drifted)
+    if (this.#settings.kernelManagedBy === 'agent') await this.#renewBackups(found, drifted)
     for (const key of changed) {
       this.#known.set(key, found[key])
       if (drifted.includes(key)) await this.#onDrift(key, found[key])
@@ -133,6 +133,7 @@ class NodeWatch {
     // two agents that restore their own pattern would never end
     const otherAgent = key === CORE_PATTERN ? hostDirOf(found) : undefined
     const restored =
+      this.#settings.kernelManagedBy === 'agent' &&
       this.#settings.tamper === 'restore' &&
       otherAgent === undefined &&
       (await this.#restore(key, expected))

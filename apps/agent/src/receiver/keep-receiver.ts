@@ -8,7 +8,7 @@ import { wasRemoved } from '../node/node-files.ts'
 import type { Attempt } from '../node/prepare-node.ts'
 import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { ReceiverLink } from './receiver-link.ts'
+import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
 import { switchToSocket } from './switch-to-socket.ts'
 
 const LOOK_MS = 250
@@ -17,7 +17,8 @@ const CORE_MODES = '/proc/sys/kernel/core_modes'
 
 /** How crashes come, and why not through the socket where it is asked for. */
 export interface Entry {
-  readonly entry: 'socket' | 'pipe'
+  /** `none`: the kernel would connect to a receiver, and none listens; crashes are lost. */
+  readonly entry: 'socket' | 'pipe' | 'none'
   readonly detail: string
 }
 
@@ -48,7 +49,8 @@ export class ReceiverKeeper {
     this.#pipePattern = corePattern(settings.hostDir).pattern
     this.#link = new ReceiverLink({
       hostDir: settings.hostDir,
-      pipePattern: this.#pipePattern,
+      // no pattern is set in place of that of the node's configuration
+      pipePattern: settings.kernelManagedBy === 'agent' ? this.#pipePattern : undefined,
       signal: attempt.signal,
       onState: ({ stopping }) => {
         if (stopping) this.#fallBack('it is ending')
@@ -87,6 +89,8 @@ export class ReceiverKeeper {
     const { state } = this.#link
     const wanted = socketPattern(hostDir)
     const found = await readSysctl(CORE_PATTERN)
+    if (this.#settings.kernelManagedBy === 'node')
+      return this.#report(entryOfNode(found === wanted, state))
     if (state === undefined || state.stopping) {
       this.#fallBack('no receiver runs')
       const detail = `no receiver listens for \`${hostDir}\``
@@ -114,7 +118,8 @@ export class ReceiverKeeper {
 
   /** The composer's pattern, where the receiver's is in force. Synchronous: crashes are lost meanwhile. */
   #fallBack(why: string): void {
-    const { hostDir, sysctlRoot } = this.#settings
+    const { hostDir, sysctlRoot, kernelManagedBy } = this.#settings
+    if (kernelManagedBy === 'node') return
     const path = sysctlPath(CORE_PATTERN, { root: sysctlRoot })
     try {
       if (readFileSync(path, 'utf8').trimEnd() !== socketPattern(hostDir)) return
@@ -132,6 +137,14 @@ export class ReceiverKeeper {
     this.#log.info(entry, 'how crashes come')
     this.#onEntry(entry)
   }
+}
+
+/** Where the node's configuration has set the pattern: `isSocket`, that of the receiver. */
+function entryOfNode(isSocket: boolean, state: ReceiverState | undefined): Entry {
+  if (!isSocket) return { entry: 'pipe', detail: 'the configuration of this node has set it' }
+  return state === undefined
+    ? { entry: 'none', detail: 'no receiver listens: crashes are lost until one does' }
+    : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}` }
 }
 
 /** Why this kernel cannot connect to a receiver; undefined where it may. */

@@ -24,8 +24,8 @@ export type ReceiverState = Readonly<v.InferOutput<typeof STATE>>
 
 export interface ReceiverLinkOptions {
   readonly hostDir: string
-  /** The receiver sets it when this agent ends. */
-  readonly pipePattern: string
+  /** The receiver sets it when this agent ends; undefined: it sets none. */
+  readonly pipePattern: string | undefined
   readonly signal: AbortSignal
   /** The receiver has ended, or does not answer: it was killed then. Called at once. */
   readonly onDown: (why: string) => void

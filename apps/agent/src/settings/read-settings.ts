@@ -112,6 +112,7 @@ function toSettings(
     suidDumpable: variables.SUID_DUMPABLE,
     sysctlRoot: variables.SYSCTL_ROOT,
     receiverMode: variables.RECEIVER_MODE,
+    kernelManagedBy: variables.KERNEL_MANAGED_BY,
     deployCrictlConfig: variables.DEPLOY_CRIO_CONFIG,
     deployCrictl: variables.DEPLOY_CRIO_EXE,
     crioEndpoint: variables.CRIO_ENDPOINT,

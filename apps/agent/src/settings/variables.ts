@@ -135,6 +135,8 @@ export const VARIABLES = {
   CANARY: v.optional(bool, 'true'),
   /** Whether crashes go to the receiver of this node, where one runs and the kernel can connect to it. */
   RECEIVER_MODE: v.optional(oneOf('auto', 'off', 'required'), 'off'),
+  /** Who sets the three sysctls; `node`: its configuration, the agent only checks them. */
+  KERNEL_MANAGED_BY: v.optional(oneOf('agent', 'node'), 'agent'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 

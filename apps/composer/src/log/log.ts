@@ -1,24 +1,15 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
-import { type CaptureLog, errorCode, escapeControls } from '@core-dump-handler/capture'
+import { writeSync } from 'node:fs'
+import { appendBounded, type CaptureLog, escapeControls } from '@core-dump-handler/capture'
 import type { ComposerSettings } from '@core-dump-handler/capture/settings'
 
 type LogLevel = ComposerSettings['logLevel']
 
 const LEVELS: readonly LogLevel[] = ['off', 'error', 'warn', 'info', 'debug', 'trace']
-const MAX_BYTES = 1024 * 1024
 
 export interface LogOptions {
   /** The file; without one, lines go to stderr. */
   readonly path?: string | undefined
-  /** At this size the file is renamed to `<path>.1`, replacing an older one. */
+  /** As `maxBytes` of `appendBounded`. */
   readonly maxBytes?: number
 }
 
@@ -30,9 +21,9 @@ export class Log implements CaptureLog {
   #level = 4
   #waiting: { readonly level: LogLevel; readonly line: string }[] | undefined = []
   readonly #path: string | undefined
-  readonly #maxBytes: number
+  readonly #maxBytes: number | undefined
 
-  constructor({ path, maxBytes = MAX_BYTES }: LogOptions = {}) {
+  constructor({ path, maxBytes }: LogOptions = {}) {
     this.#path = path
     this.#maxBytes = maxBytes
   }
@@ -69,32 +60,5 @@ export class Log implements CaptureLog {
     } catch {
       // a full or read-only disk, a closed stderr: a log line is never a reason to fail
     }
-  }
-}
-
-function appendBounded(path: string, text: string, maxBytes: number): void {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants
-  const open = (): number =>
-    openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
-  let fd = open()
-  try {
-    const { size, ino } = fstatSync(fd)
-    if (size > maxBytes) {
-      rotate(path, ino)
-      closeSync(fd)
-      fd = open()
-    }
-    writeSync(fd, text)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/** Renames the file, unless another composer has done so: its new file is not the one that is full. */
-function rotate(path: string, ino: number): void {
-  try {
-    if (lstatSync(path).ino === ino) renameSync(path, `${path}.1`)
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
   }
 }

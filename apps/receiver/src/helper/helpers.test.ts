@@ -47,7 +47,7 @@ describe('Helpers', () => {
     expect(read?.errors).toEqual([])
   })
 
-  it('gives up a read that never returns, and replaces the helper that hangs', async () => {
+  it('gives up a read that never returns, and replaces the helper that hangs [receiver-8]', async () => {
     const all = helpers()
     const good = request(processDirectory())
     await all.readProcess(good, TIMEOUT_MS)

@@ -11,7 +11,11 @@ export const AGENT_SOCKET_NAME = 'receiver-agent.sock'
 
 const MAX_LINE = 4096
 const MESSAGE = v.variant('type', [
-  v.object({ type: v.literal('hello'), pipePattern: v.pipe(v.string(), v.startsWith('|')) }),
+  // without a pattern where the node's configuration sets it
+  v.object({
+    type: v.literal('hello'),
+    pipePattern: v.optional(v.pipe(v.string(), v.startsWith('|'))),
+  }),
   v.object({ type: v.literal('ping') }),
 ])
 
@@ -50,7 +54,7 @@ export class AgentLink {
     this.#options = options
   }
 
-  /** The pattern of the composer, once an agent has connected. */
+  /** The pattern of the composer, once an agent has connected that sets one. */
   get pipePattern(): string | undefined {
     return this.#pipePattern
   }

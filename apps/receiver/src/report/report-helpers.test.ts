@@ -84,7 +84,7 @@ describe.skipIf(missing)(`ReportHelpers${missing === undefined ? '' : `: ${missi
     expect(framesOf(made)).toContain('crash_here')
   })
 
-  it('makes the report without files in another helper, when its own has ended', async () => {
+  it('makes the report without files in another helper, when its own has ended [receiver-9]', async () => {
     const all = helpers()
     const report = all.start(processDirectory(), false)
     await report.opened
@@ -95,7 +95,7 @@ describe.skipIf(missing)(`ReportHelpers${missing === undefined ? '' : `: ${missi
   })
 
   it.skipIf(!canMountSilentFiles())(
-    'goes on without a file that never answers, and opens those of the next crash',
+    'goes on without a file that never answers, and opens those of the next crash [receiver-8]',
     async () => {
       const all = helpers()
       const hanging = { path: '/silent.so' }

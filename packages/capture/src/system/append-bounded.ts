@@ -1,0 +1,43 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import { errorCode } from '../text.ts'
+
+const MAX_BYTES = 1024 * 1024
+
+/**
+ * Appends lines to a log that several processes write, 0600. At `maxBytes` it is renamed to `<path>.1`,
+ * replacing an older one, so that there are never more than two files. @default 1 MiB
+ */
+export function appendBounded(path: string, text: string, maxBytes: number = MAX_BYTES): void {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants
+  const open = (): number =>
+    openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  let fd = open()
+  try {
+    const { size, ino } = fstatSync(fd)
+    if (size > maxBytes) {
+      rotate(path, ino)
+      closeSync(fd)
+      fd = open()
+    }
+    writeSync(fd, text)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Renames the file, unless another process has done so: its new file is not the one that is full. */
+function rotate(path: string, ino: number): void {
+  try {
+    if (lstatSync(path).ino === ino) renameSync(path, `${path}.1`)
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error
+  }
+}
