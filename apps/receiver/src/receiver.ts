@@ -36,7 +36,7 @@ const RELEASE_MARGIN_MS = 5000
 /** Fewer would wait for each other, not for a CPU; more take memory. */
 const MIN_DRAINS = 3
 /** A crash that has drained is no process here: it takes 150 KiB. */
-const BACKLOG = 320
+const BACKLOG = 280
 const LOOK_MS = 20
 /** The helpers need some 300 ms for their start. */
 const WARM_UP_MS = 3000

@@ -63,7 +63,10 @@ export function planWindows(
 ): Window[] {
   const windows: Window[] = []
   const vdso = facts.auxv.get(AT.SYSINFO_EHDR)
-  if (vdso !== undefined) windows.push({ start: vdso, length: VDSO_BYTES })
+  // only stacks lead through it
+  if (vdso !== undefined && limits.totalBytes > 0) {
+    windows.push({ start: vdso, length: VDSO_BYTES })
+  }
   let left = limits.totalBytes
   facts.threads.forEach((thread, index) => {
     const others = facts.threads.length - index
