@@ -135,6 +135,10 @@ export class MultipartUpload implements Disposable {
     }
   }
 
+  get id(): string {
+    return this.#record.uploadId
+  }
+
   get partBytes(): number {
     return this.#record.partBytes
   }
@@ -203,16 +207,12 @@ export class MultipartUpload implements Disposable {
     await removeRecord(this.#transfer.source.path)
   }
 
-  /** Whether the record beside the file is of this upload: another process may have begun one of its own. */
-  async isRecorded(): Promise<boolean> {
-    const record = await readRecord(this.#transfer.source.path)
-    return record?.uploadId === this.#record.uploadId
-  }
-
   /** Abort the upload, so that the store frees its parts, and remove its record. */
   async discard(): Promise<void> {
     const { store, source, signal } = this.#transfer
-    if (await this.isRecorded()) await discardUpload(store, source.path, signal)
+    // another process that sends the same file may have written a record of its own
+    const isRecorded = (await readRecord(source.path))?.uploadId === this.id
+    if (isRecorded) await discardUpload(store, source.path, signal)
     else await abortUpload(store, this.#record, signal).catch(() => throwIfAborted(signal))
   }
 

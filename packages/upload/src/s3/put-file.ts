@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
+import { throwIfAborted } from '../abortable.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
@@ -10,6 +11,7 @@ import { compare, wholeDigest } from './compare.ts'
 import type { Comparison } from './compare.ts'
 import { headIfAllowed, verify } from './head.ts'
 import type { ObjectInfo } from './head.ts'
+import { abortUpload } from './multipart-requests.ts'
 import { discardUpload } from './multipart-upload.ts'
 import { META, objectParams } from './object-params.ts'
 import { putMultipart } from './put-multipart.ts'
@@ -97,11 +99,21 @@ async function putUnder(
   byContent: boolean,
 ): Promise<(Sent & Pick<Stored, 'outcome'>) | undefined> {
   const { store, source, key, signal } = transfer
+  let unused: string | undefined
+  const abortUnused = async (): Promise<void> => {
+    if (unused === undefined) return
+    // not allowed, or gone: that is for the bucket's lifecycle rule
+    await abortUpload(store, { key, uploadId: unused }, signal).catch(() => throwIfAborted(signal))
+  }
   for (let heads = 1; heads <= MAX_HEADS; heads++) {
     const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
-    if (comparison === 'different') return undefined
+    if (comparison === 'different') {
+      await abortUnused()
+      return undefined
+    }
     if (comparison === 'identical') {
+      await abortUnused()
       await discardUpload(store, source.path, signal)
       // after the first HEAD the object is what we have just sent, and its answer was lost
       const outcome = heads === 1 ? 'existing' : 'stored'
@@ -116,11 +128,13 @@ async function putUnder(
       return { outcome: 'stored', ...sent }
     } catch (error) {
       if (!(error instanceof KeyTaken)) throw error
+      unused = error.uploadId
       if (found !== 'unknown') continue
       if (!store.verifiesByAnswer) {
         await noteSent(transfer, false)
         throw notAllowedToCompare(store.url(key), error)
       }
+      await abortUnused()
       if (!byContent) return undefined
       // no other content makes this name
       return { outcome: 'existing', parts: 0, keptParts: 0, etag: '' }

@@ -30,9 +30,9 @@ export async function putMultipart(transfer: Transfer): Promise<Sent> {
     await upload.forget()
     return { etag, parts: parts.length, keptParts: kept }
   } catch (error) {
-    // no record leads to it when the key is taken by an upload of another process
-    const isForgotten = error instanceof KeyTaken && !(await upload.isRecorded())
-    if (isLost(error) || isForgotten) await upload.discard()
+    if (isLost(error)) await upload.discard()
+    // its record may be gone: another process that sends the same file has one at the same path
+    if (error instanceof KeyTaken) error.uploadId = upload.id
     throw error
   }
 }

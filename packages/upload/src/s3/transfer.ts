@@ -23,6 +23,8 @@ export type Sent = Pick<Stored, 'parts' | 'keptParts'> & { readonly etag: string
 /** The key got an object between our HEAD and our request. */
 export class KeyTaken extends Error {
   override readonly name = 'KeyTaken'
+  /** The multipart upload that could not be completed. */
+  uploadId: string | undefined
 }
 
 /** How stores refuse a header that they do not know; Swift answers 501, others 400. */
