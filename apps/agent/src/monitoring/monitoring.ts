@@ -42,12 +42,19 @@ export function startMonitoring({ settings, env, log, signal }: CommandContext):
   const server = settings.podEvents ? apiServer(env) : undefined
   const { secrets } = settings
   const ownEvents = server && new OwnPodEvents({ server, env, secrets, log })
+  // one line for each change: the queue logs what its uploads find
+  let isFailureLogged = false
   const readiness = new Readiness({
     usesDestination: destination !== undefined && trigger.kind !== 'none',
     receiverMode: settings.receiverMode,
-    onDestination: (check) => {
-      if (check.ok) log.info('the destination works again')
-      else log.warn({ reason: check.detail }, 'the destination fails: bundles wait on this node')
+    onDestination: (check, by) => {
+      if (!check.ok && by === 'probe') {
+        isFailureLogged = true
+        log.warn({ reason: check.detail }, 'the destination fails: bundles wait on this node')
+      } else if (check.ok && isFailureLogged) {
+        isFailureLogged = false
+        log.info('the destination works again')
+      }
       ownEvents?.note(check)
     },
   })

@@ -43,10 +43,10 @@ async function check(
 ): Promise<boolean> {
   try {
     await destination.check({ signal })
-    readiness.destinationAnswered()
+    readiness.destinationAnswered('probe')
     return true
   } catch (error) {
-    if (isUploadError(error) && !signal.aborted) readiness.destinationFailed(error.message)
+    if (isUploadError(error) && !signal.aborted) readiness.destinationFailed(error.message, 'probe')
     return false
   }
 }

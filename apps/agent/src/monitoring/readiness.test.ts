@@ -83,11 +83,11 @@ describe('Readiness', () => {
     expect(readiness.isReady).toBe(true)
   })
 
-  test('reports each change of the destination, and no first answer', async ({ node }) => {
+  test('reports each change of the destination and who found it, and no first answer', async ({ node }) => {
     const changes: unknown[] = []
     const readiness = new Readiness({
       usesDestination: true,
-      onDestination: ({ ok, detail }) => changes.push([ok, detail]),
+      onDestination: ({ ok, detail }, by) => changes.push([ok, detail, by]),
     })
     readiness.destinationAnswered()
     expect(changes).toEqual([])
@@ -101,11 +101,13 @@ describe('Readiness', () => {
     readiness.destinationAnswered()
     await rm(file)
     readiness.checks()
+    readiness.destinationFailed('three', 'probe')
     expect(changes).toEqual([
-      [false, 'one'],
-      [true, 'reachable'],
-      [false, 'AccessDenied'],
-      [true, 'reachable'],
+      [false, 'one', 'queue'],
+      [true, 'reachable', 'queue'],
+      [false, 'AccessDenied', 'queue'],
+      [true, 'reachable', 'probe'],
+      [false, 'three', 'probe'],
     ])
   })
 })

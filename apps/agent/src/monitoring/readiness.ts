@@ -12,12 +12,15 @@ export interface Check {
   readonly detail: string
 }
 
+/** The upload of a bundle, which the queue logs itself, or the check where nothing is uploaded. */
+export type Finder = 'queue' | 'probe'
+
 export interface ReadinessOptions {
   readonly usesDestination: boolean
   /** @default off: how crashes come is no condition, and not reported */
   readonly receiverMode?: AgentSettings['receiverMode']
-  /** Called each time the destination begins to fail, or works again. */
-  readonly onDestination?: (check: Check) => void
+  /** Called each time the destination begins to fail, or works again, with who found that. */
+  readonly onDestination?: (check: Check, by: Finder) => void
   /** Monotonic clock in ms. @default performance.now */
   readonly now?: () => number
 }
@@ -29,7 +32,7 @@ export interface ReadinessOptions {
  */
 export class Readiness {
   readonly #usesDestination: boolean
-  readonly #onDestination: (check: Check) => void
+  readonly #onDestination: (check: Check, by: Finder) => void
   readonly #now: () => number
   #node: Check = { name: 'node', ok: false, detail: 'being prepared' }
   #receiver: Check | undefined
@@ -63,11 +66,11 @@ export class Readiness {
     this.#receiver = { name: 'receiver', ok, detail }
   }
 
-  destinationAnswered(): void {
+  destinationAnswered(by: Finder = 'queue'): void {
     this.#heardMs = this.#now()
     this.#hasAnswered = true
     this.#failure = undefined
-    this.#report()
+    this.#report(by)
   }
 
   uploadStored(): void {
@@ -79,13 +82,13 @@ export class Readiness {
   uploadRefused(file: string, reason: string): void {
     this.#heardMs = this.#now()
     this.#refusal = { file, reason }
-    this.#report()
+    this.#report('queue')
   }
 
-  destinationFailed(reason: string): void {
+  destinationFailed(reason: string, by: Finder = 'queue'): void {
     this.#heardMs = this.#now()
     this.#failure = reason
-    this.#report()
+    this.#report(by)
   }
 
   /** Milliseconds since the destination answered, failed or refused something. */
@@ -103,7 +106,7 @@ export class Readiness {
   checks(): readonly Check[] {
     const receiver = this.#receiver === undefined ? [] : [this.#receiver]
     if (!this.#usesDestination) return [this.#node, ...receiver]
-    this.#report() // a refusal ends with its file, which no event reports
+    this.#report('probe') // a refusal ends with its file, which no event reports
     return [this.#node, ...receiver, this.#destination()]
   }
 
@@ -116,12 +119,12 @@ export class Readiness {
     return { name, ok: this.#hasAnswered, detail }
   }
 
-  #report(): void {
+  #report(by: Finder): void {
     const isKnown = this.#hasAnswered || this.#failure !== undefined || this.#refusal !== undefined
     const check = this.#destination()
     if (!isKnown || check.ok === this.#reported) return
     const isFirstAnswer = this.#reported === undefined && check.ok
     this.#reported = check.ok
-    if (!isFirstAnswer) this.#onDestination(check)
+    if (!isFirstAnswer) this.#onDestination(check, by)
   }
 }
