@@ -44,5 +44,6 @@ export async function bundleReceiver(
   for (const file of ['package.json', 'index.js', `linux_${node}`]) {
     cpSync(join(binary, file), join(dir, 'node_modules', native, file), { recursive: true })
   }
-  return [...Object.keys(metafile.inputs), join(koffi, 'index.js'), join(binary, 'index.js')]
+  // the native module is listed with the composer, which has it too
+  return [...Object.keys(metafile.inputs), join(koffi, 'index.js')]
 }

@@ -1,6 +1,18 @@
 #!/usr/bin/env node
 import process from 'node:process'
 
+const USAGE = `Usage: core-dump-receiver [command]
+
+Takes all crashes of this node on the kernel's coredump socket until SIGTERM.
+Needs root, and an agent that sets the pattern (RECEIVER_MODE).
+
+  check       exit code 0 where the receiver of HOST_DIR answers within 5 s
+  --version   print the version
+  --help      print this text
+
+Settings are environment variables and <HOST_DIR>/.env; the README has them.
+`
+
 const [command, ...operands] = process.argv.slice(2)
 
 switch (command) {
@@ -26,9 +38,15 @@ switch (command) {
   case 'check':
     process.exitCode = await (await import('./link/check.ts')).check(process.env)
     break
+  case '--version':
+  case '-V':
+    process.stdout.write(`${(await import('./version.ts')).receiverVersion()}\n`)
+    break
+  case '--help':
+  case '-h':
+    process.stdout.write(USAGE)
+    break
   default:
-    process.stderr.write(
-      'Usage: core-dump-receiver [check]; its settings are variables, see the README\n',
-    )
+    process.stderr.write(USAGE)
     process.exitCode = 2
 }

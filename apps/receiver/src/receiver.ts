@@ -24,10 +24,10 @@ import { SettingsFile } from './settings.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
 import { listenAt } from './socket/listen.ts'
 import { readRequest } from './socket/protocol.ts'
+import { SOCKET_NAME } from './socket/receiver-pattern.ts'
 import { takeDescriptor } from './socket/take-descriptor.ts'
 
 /** Name of the socket in HOST_DIR; the pattern has it, and the agent knows it. */
-export const SOCKET_NAME = 'receiver.sock'
 
 /** The kernel sends its request at once; a peer that sends none is no crash. */
 const REQUEST_TIMEOUT_MS = 5000

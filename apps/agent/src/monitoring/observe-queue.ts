@@ -30,8 +30,7 @@ export function queueObserver(
       case 'failed':
         manifests.forget(event.file)
         metrics.uploadFailures.inc({ code: event.error.code })
-        if (event.error.scope === 'destination')
-          readiness.destinationFailed(event.error.message)
+        if (event.error.scope === 'destination') readiness.destinationFailed(event.error.message)
         if (isRefusal(event.error)) readiness.uploadRefused(event.file, event.error.message)
         return
       case 'progress':

@@ -83,7 +83,9 @@ describe('Readiness', () => {
     expect(readiness.isReady).toBe(true)
   })
 
-  test('reports each change of the destination and who found it, and no first answer', async ({ node }) => {
+  test('reports each change of the destination and who found it, and no first answer', async ({
+    node,
+  }) => {
     const changes: unknown[] = []
     const readiness = new Readiness({
       usesDestination: true,

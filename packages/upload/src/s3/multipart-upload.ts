@@ -208,18 +208,26 @@ export class MultipartUpload implements Disposable {
   }
 
   /** Abort the upload, so that the store frees its parts, and remove its record. */
-  async discard(): Promise<void> {
-    const { store, source, signal } = this.#transfer
-    // another process that sends the same file may have written a record of its own
-    const isRecorded = (await readRecord(source.path))?.uploadId === this.id
-    if (isRecorded) await discardUpload(store, source.path, signal)
-    else await abortUpload(store, this.#record, signal).catch(() => throwIfAborted(signal))
+  discard(): Promise<void> {
+    return discardById(this.#transfer, this.id)
   }
 
   #names(): { Bucket: string; Key: string; UploadId: string } {
     const { bucket: Bucket } = this.#transfer.store
     return { Bucket, Key: this.#record.key, UploadId: this.#record.uploadId }
   }
+}
+
+/** Abort an upload of this transfer, and remove its record, if it is still the one beside the file. */
+export async function discardById(
+  { store, source, key, signal }: Transfer,
+  uploadId: string,
+): Promise<void> {
+  // another process that sends the same file may have written a record of its own
+  const isRecorded = (await readRecord(source.path))?.uploadId === uploadId
+  if (isRecorded) return discardUpload(store, source.path, signal)
+  // not allowed, or gone: that is for the bucket's lifecycle rule
+  await abortUpload(store, { key, uploadId }, signal).catch(() => throwIfAborted(signal))
 }
 
 /** Abort the upload that the record beside `file` names, if it is in this store, and remove the record. */

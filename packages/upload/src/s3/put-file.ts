@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
-import { throwIfAborted } from '../abortable.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
@@ -11,8 +10,7 @@ import { compare, wholeDigest } from './compare.ts'
 import type { Comparison } from './compare.ts'
 import { headIfAllowed, verify } from './head.ts'
 import type { ObjectInfo } from './head.ts'
-import { abortUpload } from './multipart-requests.ts'
-import { discardUpload } from './multipart-upload.ts'
+import { discardById, discardUpload } from './multipart-upload.ts'
 import { META, objectParams } from './object-params.ts'
 import { putMultipart } from './put-multipart.ts'
 import type { Store } from './store.ts'
@@ -100,20 +98,13 @@ async function putUnder(
 ): Promise<(Sent & Pick<Stored, 'outcome'>) | undefined> {
   const { store, source, key, signal } = transfer
   let unused: string | undefined
-  const abortUnused = async (): Promise<void> => {
-    if (unused === undefined) return
-    // not allowed, or gone: that is for the bucket's lifecycle rule
-    await abortUpload(store, { key, uploadId: unused }, signal).catch(() => throwIfAborted(signal))
-  }
   for (let heads = 1; heads <= MAX_HEADS; heads++) {
     const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
-    if (comparison === 'different') {
-      await abortUnused()
-      return undefined
-    }
+    const isTaken = comparison === 'different' || comparison === 'identical'
+    if (isTaken && unused !== undefined) await discardById(transfer, unused)
+    if (comparison === 'different') return undefined
     if (comparison === 'identical') {
-      await abortUnused()
       await discardUpload(store, source.path, signal)
       // after the first HEAD the object is what we have just sent, and its answer was lost
       const outcome = heads === 1 ? 'existing' : 'stored'
@@ -134,7 +125,7 @@ async function putUnder(
         await noteSent(transfer, false)
         throw notAllowedToCompare(store.url(key), error)
       }
-      await abortUnused()
+      if (unused !== undefined) await discardById(transfer, unused)
       if (!byContent) return undefined
       // no other content makes this name
       return { outcome: 'existing', parts: 0, keptParts: 0, etag: '' }
