@@ -38,9 +38,9 @@ export class LazySource {
   get loader(): string {
     // a function with a body for each: V8 compiles it when it is called; of an arrow function without
     // one, and of a string in no function, it makes a second copy in memory at once
-    const texts = [...this.#parts].map(
-      ([name, text]) => `${JSON.stringify(name)}(){return ${quote(text)}}`,
-    )
+    // sorted, as parts are built in no order: the same sources give the same bytes
+    const parts = [...this.#parts].toSorted(([a], [b]) => (a < b ? -1 : 1))
+    const texts = parts.map(([name, text]) => `${JSON.stringify(name)}(){return ${quote(text)}}`)
     return `"use strict";const loadPart=(()=>{const parts={${texts.join(',\n')}},loaded=new Map();
 return(name)=>{let part=loaded.get(name);if(part)return part.exports;part={exports:{}};
 new Function("require","module","exports","__filename","loadPart",parts[name]())(require,part,part.exports,__filename,loadPart);
