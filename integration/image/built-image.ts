@@ -7,7 +7,7 @@ const repository = new URL('../../', import.meta.url).pathname
 const SOURCES = [
   'package-lock.json',
   'image/**/*.ts',
-  '{apps,packages}/*/src/**/*.ts',
+  '{apps,packages}/*/{build,src}/**/*.ts',
   '{apps,packages}/*/package.json',
 ]
 
