@@ -4,14 +4,17 @@ import { ensurePackages } from '../scripts/set-up/debian.mjs'
 
 const REASON = await whyNot()
 
-/** A group of tests on real parts: skipped with a message where the machine lacks them, a failure in CI. */
-export function realParts(name: string, tests: () => void): void {
-  if (REASON === undefined) {
+/**
+ * A group of tests on real parts: skipped with a message where the machine lacks them, a failure in CI.
+ * `reason`: why what only these tests need is missing.
+ */
+export function realParts(name: string, tests: () => void, reason = REASON): void {
+  if (reason === undefined) {
     describe(name, tests)
   } else if (process.env['CI']) {
-    test(name, () => expect.fail(`cannot run on this CI machine: ${REASON}`))
+    test(name, () => expect.fail(`cannot run on this CI machine: ${reason}`))
   } else {
-    process.stderr.write(`SKIPPED ${name}: ${REASON}\n`)
+    process.stderr.write(`SKIPPED ${name}: ${reason}\n`)
     describe.skip(name, tests)
   }
 }
