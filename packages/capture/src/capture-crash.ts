@@ -4,7 +4,7 @@ import type { CaptureContext, CaptureResult } from './context.ts'
 import type { CoreSource } from './core-source.ts'
 import { type Crash, describeCrash, lookupSubject, snapshotCrash } from './crash.ts'
 import { limitRate } from './decide/rate-limit.ts'
-import { applyPolicy } from './decide/select.ts'
+import { applyPolicy, freeAtOnce } from './decide/select.ts'
 import { fairnessScope, workloadOf } from './decide/workload.ts'
 import { ReportTask } from './report/report-task.ts'
 import { randomUuid } from './system/uuid.ts'
@@ -36,7 +36,7 @@ export async function captureCrash(
     // decide: a crash that is only recorded is released as soon as its stacks are read
     const limited = await limitRate(crash, workload, context)
     if (limited.take === 'nothing') return ignore(limited.reason, source, context)
-    const wanted = limited.take === 'core' ? await applyPolicy(crash, context) : limited
+    const wanted = limited.take === 'core' ? await applyPolicy(crash, context, freeAtOnce) : limited
     const released = wanted.take !== 'core'
     if (released) {
       task = new ReportTask(crash, snapshot, source, context)

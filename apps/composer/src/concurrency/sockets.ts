@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, linkSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { type Server, type Socket, createConnection, createServer } from 'node:net'
 import { join } from 'node:path'
 import { errorCode, makeDirectory } from '@core-dump-handler/capture'
@@ -16,7 +16,7 @@ export function socketPath(directory: string, number: number): string {
 export async function connectToLeader(
   directory: string,
 ): Promise<{ readonly socket?: Socket; readonly free: number }> {
-  await makeDirectory(directory)
+  if (!existsSync(directory)) await makeOnMainThread(directory)
   const entries = readdirSync(directory, { withFileTypes: true })
   let last = 0
   let isSocket = false
@@ -35,6 +35,17 @@ export async function connectToLeader(
     if (code === 'ECONNREFUSED') return { free: last + 1 }
     if (code === 'ENOENT' || code === 'ECONNRESET') return { free: last }
     throw error
+  }
+}
+
+/** Without libuv's threads: they would be memory of each composer that waits. */
+async function makeOnMainThread(directory: string): Promise<void> {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    // another composer was first, or HOST_DIR itself is missing
+    if (errorCode(error) === 'ENOENT') await makeDirectory(directory)
+    else if (errorCode(error) !== 'EEXIST') throw error
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CoreReasonCode } from '@core-dump-handler/bundle'
-import { statfs } from 'node:fs'
+import { existsSync, statfs, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { Identified } from '@core-dump-handler/cri'
@@ -38,8 +38,15 @@ export async function freeBytes(path: string): Promise<number> {
   return bavail * bsize
 }
 
-/** Settings that reject a core; they need neither the core nor the container runtime. */
-export async function applyPolicy(crash: Crash, context: CaptureContext): Promise<BundleDecision> {
+/**
+ * Settings that reject a core; they need neither the core nor the container runtime. `freeOf`: the
+ * free space of a directory that may not exist yet.
+ */
+export async function applyPolicy(
+  crash: Crash,
+  context: CaptureContext,
+  freeOf: (directory: string) => number | Promise<number> = freeOnPool,
+): Promise<BundleDecision> {
   const { settings, directory, warnings } = context
   const { limitSize, dumpMode } = crash
   if (settings.honorCoreLimit && /^\d+$/.test(limitSize) && Number(limitSize) < PAGE_BYTES) {
@@ -52,7 +59,7 @@ export async function applyPolicy(crash: Crash, context: CaptureContext): Promis
   }
   if (settings.minFreeBytes === 0) return CORE
   try {
-    const free = await within(freeOf(directory), DISK_WAIT_MS)
+    const free = await within(Promise.resolve(freeOf(directory)), DISK_WAIT_MS)
     if (free === undefined) {
       const message = `The free space of \`${directory}\` is not known: the disk did not answer within ${DISK_WAIT_MS} ms`
       warnings.add('FREE_SPACE_UNKNOWN', message)
@@ -96,8 +103,16 @@ export function selectByLabel(
 }
 
 /** The directory, or the nearest one above it that exists: both will be on one file system. */
-async function freeOf(directory: string): Promise<number> {
+async function freeOnPool(directory: string): Promise<number> {
   let existing = directory
   while (existing !== '/' && !(await exists(existing))) existing = dirname(existing)
   return freeBytes(existing)
+}
+
+/** Of a crash that waits for its slot: libuv's threads would be memory of each of them. */
+export function freeAtOnce(directory: string): number {
+  let existing = directory
+  while (existing !== '/' && !existsSync(existing)) existing = dirname(existing)
+  const { bavail, bsize } = statfsSync(existing)
+  return bavail * bsize
 }
