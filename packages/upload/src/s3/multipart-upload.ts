@@ -223,11 +223,18 @@ export async function discardById(
   { store, source, key, signal }: Transfer,
   uploadId: string,
 ): Promise<void> {
+  // also one that is recorded as completed: a part that another process sent meanwhile may have outlived that
+  await abortUpload(store, { key, uploadId }, signal).catch(async (error: unknown) => {
+    throwIfAborted(signal)
+    // not allowed, or gone: that is for the bucket's lifecycle rule; of other failures, the record reminds a later run
+    if (!isRefusedForGood(error) && (await isRecorded())) throw error
+  })
   // another process that sends the same file may have written a record of its own
-  const isRecorded = (await readRecord(source.path))?.uploadId === uploadId
-  if (isRecorded) return discardUpload(store, source.path, signal)
-  // not allowed, or gone: that is for the bucket's lifecycle rule
-  await abortUpload(store, { key, uploadId }, signal).catch(() => throwIfAborted(signal))
+  if (await isRecorded()) await removeRecord(source.path)
+
+  async function isRecorded(): Promise<boolean> {
+    return (await readRecord(source.path))?.uploadId === uploadId
+  }
 }
 
 /** Abort the upload that the record beside `file` names, if it is in this store, and remove the record. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
@@ -149,6 +149,25 @@ describeS3('a multipart upload', (start) => {
       await w.store.put(file, 'x.zip')
       await rm(join(w.objects, 'x.zip'))
     }
+    await expectNoUploads(w)
+  })
+
+  it('D13: is aborted when another process has completed it, and a late part kept it', async () => {
+    await using w = await start()
+    const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
+    w.proxy.injectOnce('CompleteMultipartUpload', {
+      kind: 'act-first',
+      act: async () => {
+        const record: object = JSON.parse(await readFile(join(w.dir, RECORD), 'utf8'))
+        await mkdir(join(w.dir, 'other'))
+        await copyFile(file, join(w.dir, 'other/x.zip'))
+        await w.open().put(join(w.dir, 'other/x.zip'), 'x.zip')
+        await writeFile(join(w.dir, RECORD), JSON.stringify({ ...record, completed: true }))
+      },
+    })
+
+    expect(await w.store.put(file, 'x.zip')).toMatchObject({ outcome: 'stored' })
+    expect(await readdir(w.dir)).not.toContain(RECORD)
     await expectNoUploads(w)
   })
 
