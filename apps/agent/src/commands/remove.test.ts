@@ -15,6 +15,7 @@ test('remove restores the sysctls as found, also repeatedly, with no, some and a
   await prepared(node)
   await writeFile(join(node.hostDir, 'composer.log'), '')
   await writeFile(join(node.hostDir, 'composer.log.1'), '')
+  await writeFile(join(node.hostDir, 'composer.log.lock'), 'of a composer that was killed')
   await writeFile(join(node.hostDir, 'cdc.123456'), 'of a write that was killed')
   await mkdir(join(node.hostDir, 'rate'))
   await writeFile(join(node.hostDir, 'rate/of-a-composer'), '')

@@ -67,7 +67,7 @@ export const NEEDED = ['cdc', '.env'] as const
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprints']
 
 const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed|receiver\.sock)$/
-const STATE_FILE = /^(composer\.log|composer\.log\.1|\.canary|\.counted|\.crashes)$/
+const STATE_FILE = /^(composer\.log(\.(1|lock))?|\.canary|\.counted|\.crashes)$/
 // of the receiver; `straight` of agents before 0.1.0 that took bundles from composers
 const SOCKET = /^(receiver-agent\.sock|\.receiver|straight)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number

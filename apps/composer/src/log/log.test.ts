@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process'
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { readFile, readdir, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
+import { appendBounded } from '@core-dump-handler/capture'
 import { Log } from './log.ts'
 import { test } from '@core-dump-handler/testing/composer/run-composer'
 
@@ -62,4 +63,21 @@ test('C12: loses no line when several composers rotate it at once', async ({ dir
     expect(text.match(/ - line of \d$/gm)).toHaveLength(composers)
     expect(text).toContain('oldest')
   }
+})
+
+test('C12: rotates it again after a composer was killed while it did', async ({ dir }) => {
+  const path = join(dir, 'composer.log')
+  await writeFile(path, 'x'.repeat(5000))
+  await writeFile(`${path}.lock`, '')
+  const append = (line: string): void => appendBounded(path, line, 4000)
+
+  append('while locked\n')
+  expect((await readdir(dir)).toSorted()).toEqual(['composer.log', 'composer.log.lock'])
+  await utimes(`${path}.lock`, 0, 0)
+  append('removes the lock\n')
+  append('rotates\n')
+
+  expect((await readdir(dir)).toSorted()).toEqual(['composer.log', 'composer.log.1'])
+  expect(await readFile(path, 'utf8')).toBe('rotates\n')
+  expect(await readFile(`${path}.1`, 'utf8')).toContain('while locked\nremoves the lock\n')
 })
