@@ -48,6 +48,7 @@ export async function drain(
     ...settings,
     koffiPath: options.koffiPath,
     isReading,
+    onKoffi: (koffi) => blocks.enlarge?.(koffi),
   })
   const codec = codecFor(mode, level, engine)
   const entry = await openEntry(zip, codec.method, options, open)

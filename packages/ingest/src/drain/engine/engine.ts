@@ -4,6 +4,7 @@ import type { Compressor, CompressorOptions } from '../encode/compressor.ts'
 import { streamCompressor } from '../encode/stream-compressor.ts'
 import type { CompressionEngine } from '../options.ts'
 import { isalCompressor, OutputMemory } from './isal-compressor.ts'
+import type { Koffi } from './koffi.ts'
 import { type Isal, loadIsal, MAX_ISAL_LEVEL } from './isal.ts'
 
 /** What compresses deflate data and computes CRC-32. */
@@ -21,6 +22,8 @@ export interface EngineOptions {
   readonly blockBytes: number
   /** False once the source is closed: what was read before is too little to load a library for. */
   readonly isReading: () => boolean
+  /** Called once koffi is loaded. */
+  readonly onKoffi: (koffi: Koffi) => void
 }
 
 /** The engine of one drain, chosen when its first data is there. */
@@ -53,7 +56,9 @@ export class EngineChoice {
     const suits = engine === 'isal' || (engine === 'auto' && level === 1 && isReading())
     if (!suits) return zlibEngine(level)
     try {
-      return isalEngine(loadIsal(koffiPath), Math.min(level, MAX_ISAL_LEVEL), blockBytes)
+      const isal = loadIsal(koffiPath)
+      this.#options.onKoffi(isal.koffi)
+      return isalEngine(isal, Math.min(level, MAX_ISAL_LEVEL), blockBytes)
     } catch (error) {
       this.#failure = messageOf(error)
       return zlibEngine(level)

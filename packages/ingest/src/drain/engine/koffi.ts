@@ -3,7 +3,8 @@ import { constants } from 'node:os'
 
 /** What is used of koffi's native module, which calls functions of C; https://koffi.dev. */
 export interface Koffi {
-  load(library: string): { func(declaration: string): NativeFunction }
+  /** `null` is this process, with the C library. */
+  load(library: string | null): { func(declaration: string): NativeFunction }
   /** Of the memory of a buffer, which stays there until the buffer is collected. */
   address(buffer: Uint8Array): bigint
   config(options: { resident_async_pools: number }): void

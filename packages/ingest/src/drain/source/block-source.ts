@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Block } from '../block-pool.ts'
+import type { Koffi } from '../engine/koffi.ts'
 
 /** Where blocks of bytes come from. */
 export interface BlockSource {
@@ -11,6 +12,8 @@ export interface BlockSource {
   readonly closedAt: number | undefined
   /** Why it ended early, if it failed. */
   readonly failure: Error | undefined
+  /** Makes room for more bytes between the writer and us, where the source can have it. */
+  enlarge?(koffi: Koffi): void
 }
 
 /** Closes `fd`; 0, 1 and 2 become /dev/null, because no other file should get their number. */

@@ -1,6 +1,8 @@
 import { Socket } from 'node:net'
 import type { Block, BlockPool } from '../block-pool.ts'
+import type { Koffi } from '../engine/koffi.ts'
 import { type BlockSource, closeFd } from './block-source.ts'
+import { enlargePipe } from './enlarge-pipe.ts'
 
 /** Fewer than a pool has: otherwise the reading would wait for blocks that are only used later. */
 const AHEAD_BLOCKS = 14
@@ -69,6 +71,10 @@ export class PipeSource implements BlockSource {
   peek(): Buffer[] {
     const blocks = this.#closed ? this.#ready : [...this.#ready, this.#current]
     return blocks.map(({ buffer, length }) => buffer.subarray(0, length))
+  }
+
+  enlarge(koffi: Koffi): void {
+    if (!this.#closed) enlargePipe(koffi, this.#fd)
   }
 
   close(): void {
