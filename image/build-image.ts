@@ -5,7 +5,7 @@ import { buildComposer } from './executable/build.ts'
 import { reportFailure } from './executable/fail.ts'
 import { ensureBuildTools } from './executable/packages.ts'
 import { tarOf, writeOciLayout, type Platform } from './oci-layout.ts'
-import { agentPackage } from './agent-bundle.ts'
+import { agentPackage } from './app-bundles.ts'
 import { assembleRoot } from './root.ts'
 
 const { version } = agentPackage()

@@ -14,12 +14,11 @@ import {
 import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { relocateExecutable } from '../apps/agent/src/deploy/relocate.ts'
-import { bundleAgent } from './agent-bundle.ts'
+import { bundleAgent, bundleReceiver } from './app-bundles.ts'
 import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'
 import type { ComposerInstall } from './executable/build.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
-import { bundleReceiver } from './receiver-bundle.ts'
 import { collectNpmLicences, type BundledPackage } from './licences.ts'
 import { spdxDocument } from './sbom.ts'
 

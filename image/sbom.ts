@@ -1,5 +1,5 @@
 import { execaSync } from 'execa'
-import { agentPackage } from './agent-bundle.ts'
+import { agentPackage } from './app-bundles.ts'
 import type { ShippedPackage } from './executable/debian-libraries.ts'
 import type { ShippedNode } from './executable/node-binary.ts'
 import type { BundledPackage } from './licences.ts'
