@@ -1,10 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { ENTRY } from '@core-dump-handler/bundle'
-import { safeName } from '@core-dump-handler/bundle'
+import { type BundleManifest, ENTRY, safeName } from '@core-dump-handler/bundle'
 import type { Entry } from 'yauzl'
 import { baseName, type Archive } from '../bundle/archive.ts'
-import { coreEntry } from '../bundle/core-entry.ts'
 import { download, downloadedBytes } from '../bundle/download.ts'
 import { fetchEntry } from '../bundle/fetch-entry.ts'
 import { findBundle } from '../bundle/find-bundle.ts'
@@ -136,4 +134,12 @@ function missing(archive: Archive, isMini: boolean, reason: string | undefined):
     'NOT_FOUND',
     `The bundle ${show(archive.object.key)} has no ${what}${why}; ${advice}`,
   )
+}
+
+/** The entry with the core; undefined in a bundle without one. */
+function coreEntry(archive: Archive, manifest: BundleManifest | undefined): Entry | undefined {
+  const name = manifest?.core.entry
+  return name === undefined
+    ? archive.entry(ENTRY.core)
+    : archive.entries.find(({ fileName }) => fileName === name)
 }

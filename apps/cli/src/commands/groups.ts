@@ -1,12 +1,10 @@
 import { type BundleGroup, type BundleGroups, groupBundles } from '../bundle/group-bundles.ts'
-import { listBundles } from '../bundle/list-bundles.ts'
 import { demangle } from '../demangle.ts'
-import { EXIT } from '../error.ts'
 import { escapeName } from '../output/escape.ts'
 import { formatFrame, formatTime } from '../output/format.ts'
 import type { Output } from '../output/output.ts'
-import { type Command, LOCATION_HELP, withStore } from './command.ts'
-import { FILTER_HELP, FILTER_OPTIONS, noteUnreadable, readFilter } from './list.ts'
+import { type Command, LOCATION_HELP } from './command.ts'
+import { FILTER_HELP, FILTER_OPTIONS, withBundles } from './list.ts'
 
 const TITLES = [
   'FINGERPRINT',
@@ -38,15 +36,10 @@ ${LOCATION_HELP}
   options: FILTER_OPTIONS,
   run(context) {
     const { args, output } = context
-    args.noNames()
-    const filter = readFilter(args)
-    return withStore(context, async (store) => {
-      const found = await listBundles(store, filter)
-      const grouped = groupBundles(found.bundles)
+    return withBundles(context, async ({ bundles }) => {
+      const grouped = groupBundles(bundles)
       if (args.flag('json')) output.json(grouped)
       else await printGroups(output, grouped)
-      noteUnreadable(output, found)
-      return EXIT.ok
     })
   },
 }

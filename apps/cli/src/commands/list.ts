@@ -14,7 +14,7 @@ import {
   shortId,
 } from '../output/format.ts'
 import type { Output } from '../output/output.ts'
-import { type Command, LOCATION_HELP, withStore } from './command.ts'
+import { type Command, type CommandContext, LOCATION_HELP, withStore } from './command.ts'
 
 export const FILTER_OPTIONS = {
   since: { type: 'string' },
@@ -55,19 +55,29 @@ ${LOCATION_HELP}
   options: FILTER_OPTIONS,
   run(context) {
     const { args, output } = context
-    args.noNames()
-    const filter = readFilter(args)
-    return withStore(context, async (store) => {
-      const found = await listBundles(store, filter)
+    return withBundles(context, async (found) => {
       if (args.flag('json')) output.json(found)
       else await printList(output, found.bundles)
-      noteUnreadable(output, found)
-      return EXIT.ok
     })
   },
 }
 
-export function readFilter(args: Arguments): BundleFilter {
+/** Runs a command on the bundles that its filter options select. */
+export function withBundles(
+  context: CommandContext,
+  use: (found: BundleList) => Promise<void>,
+): Promise<number> {
+  context.args.noNames()
+  const filter = readFilter(context.args)
+  return withStore(context, async (store) => {
+    const found = await listBundles(store, filter)
+    await use(found)
+    noteUnreadable(context.output, found)
+    return EXIT.ok
+  })
+}
+
+function readFilter(args: Arguments): BundleFilter {
   const since = args.text('since')
   const namespace = args.text('namespace')
   const fingerprint = args.text('fingerprint')
@@ -104,7 +114,7 @@ async function row(bundle: BundleSummary): Promise<string[]> {
 }
 
 /** Other objects in the bucket are no failure, and are not hidden. */
-export function noteUnreadable(output: Output, { unreadable }: BundleList): void {
+function noteUnreadable(output: Output, { unreadable }: BundleList): void {
   const [first] = unreadable
   if (first === undefined) return
   const count = unreadable.length === 1 ? '1 object' : `${unreadable.length} objects`
