@@ -9,7 +9,7 @@ import { within } from '../within.ts'
 import type { CrashReport, ReportLevel } from './analyze-crash.ts'
 import { heldDirectory, HeldProcess } from './held-process.ts'
 import type { IsolatedReport } from './isolated-report.ts'
-import type { StackCapture } from './stack-capture.ts'
+import type { StackCapture, StackReader } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */
 const READ_WAIT_MS = 250
@@ -19,6 +19,7 @@ const OPEN_WAIT_MS = 500
 const FINGERPRINT_READ_MS = 150
 /** As much as is read ahead: 14 blocks. */
 const MAX_READ_BYTES = 14 * 128 * 1024
+const MANY_THREADS = 64
 /** There is no core: what the report has is all that is left of the crash. */
 const NO_CORE: ReadonlySet<CoreReasonCode> = new Set([
   'CORE_REFUSED',
@@ -70,7 +71,8 @@ export class ReportTask {
     if (!this.#isWanted || this.#capture !== undefined) return
     await this.#guard(async () => {
       const { NO_STACKS, StackCapture: Capture, stackReader } = await import('./stack-capture.ts')
-      const reader = this.#isolated ?? (this.#held && stackReader(this.#held))
+      const ofProcess = this.#held && stackReader(this.#held)
+      const reader = this.#isolated ?? (ofProcess && withSmallHeap(ofProcess))
       const limits = this.#isBusy ? NO_STACKS : undefined
       this.#capture = new Capture(reader, () => this.#source.isHeld, limits)
     })
@@ -224,5 +226,18 @@ export class ReportTask {
   #fail(error: unknown): undefined {
     this.#capture = undefined
     void this.#guard(() => Promise.reject(error))
+  }
+}
+
+/** Reads the stacks of many threads in the memory that those of a few take. */
+function withSmallHeap(reader: StackReader): StackReader {
+  return {
+    async readStacks(facts, readMs) {
+      if (facts.threads.length > MANY_THREADS) {
+        const { saveHeap } = await import('../system/save-heap.ts')
+        saveHeap()
+      }
+      return reader.readStacks(facts, readMs)
+    },
   }
 }

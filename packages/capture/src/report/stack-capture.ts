@@ -35,7 +35,7 @@ const AT_SYSINFO_EHDR = 33
 
 /** The stacks of a process as they were copied, and whether all of them are there. */
 export interface StackCopy {
-  readonly memory: MemoryReader
+  readonly memory: WindowMemory
   readonly isComplete: boolean
 }
 
@@ -124,6 +124,8 @@ export class StackCapture {
     this.#ofProcess = copied.memory
     this.#isOfProcess = copied.isComplete
     if (copied.isComplete && stream.isHeadDone) this.#stream = undefined
+    // what the last ones lead to, an interrupted stack, may not have been copied
+    else stream.drop(copied.memory.windows.slice(0, -2))
   }
 }
 

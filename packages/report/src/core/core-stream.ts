@@ -2,7 +2,7 @@ import type { Architecture } from '../unwind/architecture.ts'
 import { architectureOf } from '../unwind/architectures.ts'
 import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
-import { WindowMemory } from './memory.ts'
+import { WindowMemory, type CopiedWindow } from './memory.ts'
 import {
   planFirstPages,
   planWindows,
@@ -69,6 +69,13 @@ export class CoreStream {
   /** Undefined when the stream is no ELF core. */
   facts(): CoreFacts | undefined {
     return this.#facts ?? this.#head.facts()
+  }
+
+  /** Keeps no more, and does not wait for, what was copied elsewhere. */
+  drop(copied: readonly CopiedWindow[]): void {
+    const lengths = new Map(copied.map(({ start, bytes }) => [start, bytes.length]))
+    this.#wants = this.#wants.filter(({ start, length }) => (lengths.get(start) ?? 0) < length)
+    this.#next = 0
   }
 
   /** What was kept so far. */
