@@ -161,6 +161,7 @@ export class ReportTask {
       const { analyzeCrash } = await import('./analyze-crash.ts')
       return analyzeCrash(capture, this.#held, options)
     })
+    if (this.#isolated === undefined) capture.free()
     if (settings.binaries) this.#capture = undefined
     else this.close()
     return report ?? NOTHING

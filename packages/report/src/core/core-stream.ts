@@ -3,6 +3,7 @@ import { architectureOf } from '../unwind/architectures.ts'
 import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
 import { WindowMemory, type CopiedWindow } from './memory.ts'
+import { Slab } from './slab.ts'
 import {
   planFirstPages,
   planWindows,
@@ -30,6 +31,7 @@ interface Want extends Window {
 export class CoreStream {
   readonly #limits: WindowLimits
   readonly #head = new CoreHead()
+  readonly #slab = new Slab()
   #facts: CoreFacts | undefined
   #architecture: Architecture | undefined
   #wants: Want[] = []
@@ -87,6 +89,12 @@ export class CoreStream {
     return memory
   }
 
+  /** Frees what was kept; `memory()` must not be used again. */
+  free(): void {
+    this.#wants = []
+    this.#slab.free()
+  }
+
   #plan(): void {
     const facts = this.#head.facts()
     this.#facts = facts
@@ -131,7 +139,7 @@ export class CoreStream {
       const start = want.offset + want.filled
       const end = Math.min(want.offset + want.length, to)
       if (end <= start) continue
-      want.bytes ??= Buffer.allocUnsafe(want.length)
+      want.bytes ??= this.#slab.take(want.length)
       rest.copy(want.bytes, want.filled, start - from, end - from)
       want.filled += end - start
       if (want.filled === want.length && want.isStack && this.#follow(want.bytes)) return true
