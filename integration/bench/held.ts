@@ -35,6 +35,7 @@ that do nothing. Needs root: while it runs, all crashes of this machine come her
 
   --rounds N       crashes for each handler, after one that does not count (default 15)
   --mib N          memory of the program that crashes; its core has half a MiB more (default 1)
+  --threads N      threads of that program, beside its first (default 0)
   --entry NAME     pipe: the composer; socket: the receiver (default pipe; repeatable)
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
@@ -45,6 +46,7 @@ const { values: options } = parseArgs({
     entry: { type: 'string', multiple: true, default: ['pipe'] },
     rounds: { type: 'string', default: '15' },
     mib: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '0' },
     setting: { type: 'string', multiple: true, default: [] },
   },
 })
@@ -61,10 +63,8 @@ interface Held {
 /** Milliseconds from the start of a program to its death by a crash. */
 async function crash(): Promise<number> {
   const started = performance.now()
-  await once(
-    spawn(testProgram('crasher'), ['-l', '0', '-m', mebibytes], { stdio: 'ignore' }),
-    'exit',
-  )
+  const args = ['-l', '0', '-m', mebibytes, '-T', options.threads]
+  await once(spawn(testProgram('crasher'), args, { stdio: 'ignore' }), 'exit')
   return performance.now() - started
 }
 

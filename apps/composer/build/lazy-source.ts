@@ -43,7 +43,7 @@ export class LazySource {
     const texts = parts.map(([name, text]) => `${JSON.stringify(name)}(){return ${quote(text)}}`)
     return `"use strict";const loadPart=(()=>{const parts={${texts.join(',\n')}},loaded=new Map();
 return(name)=>{let part=loaded.get(name);if(part)return part.exports;part={exports:{}};
-new Function("require","module","exports","__filename","loadPart",parts[name]())(require,part,part.exports,__filename,loadPart);
+(0,eval)(parts[name]())(require,part,part.exports,__filename,loadPart);
 loaded.set(name,part);return part.exports}})();
 `
   }
@@ -55,7 +55,10 @@ loaded.set(name,part);return part.exports}})();
     const options = { ...this.#options, plugins: [this.plugin], entryPoints: [path] }
     const inner = await build({ ...options, write: false })
     const text = inner.outputFiles[0]?.text ?? ''
-    this.#parts.set(name, `${text}\n//# sourceURL=cdc/${basename(path)}`)
+    // for `eval`, as `new Function` copies its text and parses it twice
+    const parameters = 'require,module,exports,__filename,loadPart'
+    const part = `(function(${parameters}){${text}\n//# sourceURL=cdc/${basename(path)}\n})`
+    this.#parts.set(name, part)
   }
 }
 

@@ -149,6 +149,7 @@ describe('captureCrash', () => {
       {
         limiter: {
           acquire: async () => ({
+            load: 'low',
             drained: async () => 'low',
             release: () => (loggedWhileHeld = context.lines.length === 1),
           }),

@@ -47,7 +47,7 @@ export async function captureCrash(
     // wait for a slot before anything more is loaded, then read what a small core has
     slot = await limiter.acquire({ ...context, scope: fairnessScope(workload, crash), released })
     // not before: the threads that open files would be memory of each crash that waits
-    task ??= new ReportTask(crash, snapshot, source, context)
+    task ??= new ReportTask(crash, snapshot, source, context, slot.load)
     await task.opened()
     if (!released && !source.canReject) await source.open()
     const steps = await import('./capture-steps.ts')

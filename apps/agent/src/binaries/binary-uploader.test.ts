@@ -7,7 +7,7 @@ import { openDestination } from '@core-dump-handler/upload'
 import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { removeBinaries } from './binary-spool.ts'
-import { BinaryUploader, type BinaryUploaderOptions } from './binary-uploader.ts'
+import { type BinaryEvent, BinaryUploader, type BinaryUploaderOptions } from './binary-uploader.ts'
 import { LeftOverBinaries } from './left-over-binaries.ts'
 import { StoredBinaries } from './stored-binaries.ts'
 
@@ -60,6 +60,22 @@ describe('BinaryUploader', () => {
     await put(A)
     expect(await uploader().round(signal)).toEqual({ done: 1, failed: 0 })
     expect(await waiting()).toEqual([])
+  })
+
+  it('reports what was stored, was there already, or failed', async () => {
+    const events: BinaryEvent[] = []
+    const onEvent = (event: BinaryEvent): void => void events.push(event)
+    await put(A, 'four')
+    await uploader({ onEvent }).round(signal)
+    await put(A, 'four')
+    await uploader({ onEvent }).round(signal)
+    await put(A, 'another file')
+    await uploader({ onEvent }).round(signal)
+    expect(events).toEqual([
+      { type: 'stored', bytes: 4, isNew: true },
+      { type: 'stored', bytes: 4, isNew: false },
+      { type: 'failed', code: 'OCCUPIED' },
+    ])
   })
 
   it('takes no other files, and does nothing without the directory', async () => {

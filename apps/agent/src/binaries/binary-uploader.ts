@@ -11,6 +11,11 @@ const MIN_RETRY_MS = 5000
 const MAX_RETRY_MS = 300_000
 const LOOK_MS = 1000
 
+/** One binary: stored, or found in the store; else the code of the error. */
+export type BinaryEvent =
+  | { readonly type: 'stored'; readonly bytes: number; readonly isNew: boolean }
+  | { readonly type: 'failed'; readonly code: string }
+
 export interface BinaryUploaderOptions {
   /** `CORE_DIR/binaries`. */
   readonly directory: string
@@ -19,6 +24,7 @@ export interface BinaryUploaderOptions {
   readonly log: Log
   /** The bundles that wait; while it may be sent, one of them is sent before any binary. */
   readonly bundles: () => { readonly areDue: boolean; readonly bytes: number }
+  readonly onEvent?: (event: BinaryEvent) => void
 }
 
 /** What became of the binaries that waited. */
@@ -102,6 +108,7 @@ export class BinaryUploader {
       signal,
     })
     await this.#done(buildId, path)
+    this.#options.onEvent?.({ type: 'stored', bytes, isNew: outcome !== 'existing' })
     const text = outcome === 'existing' ? 'the store has the binary already' : 'binary stored'
     log.info({ buildId, url, bytes }, text)
   }
@@ -112,6 +119,7 @@ export class BinaryUploader {
   ): Promise<UploadError | undefined> {
     const { log } = this.#options
     if (error.code === 'GONE') return undefined
+    this.#options.onEvent?.({ type: 'failed', code: error.code })
     if (error.code === 'OCCUPIED') {
       await this.#done(buildId, path)
       log.warn({ buildId, err: error }, 'the store has another file of this build-id, which stays')

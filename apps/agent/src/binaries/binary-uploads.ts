@@ -5,7 +5,7 @@ import type { CommandContext } from '../context.ts'
 import type { Uploader } from '../upload/open-uploader.ts'
 import { startTrigger } from '../upload/start-trigger.ts'
 import { removeBinaries } from './binary-spool.ts'
-import { BinaryUploader } from './binary-uploader.ts'
+import { type BinaryEvent, BinaryUploader } from './binary-uploader.ts'
 
 /** Between two looks where bundles are uploaded as they come. */
 const WATCH_MS = 5000
@@ -14,10 +14,15 @@ const WATCH_MS = 5000
 export class BinaryUploads {
   readonly #context: Pick<CommandContext, 'settings' | 'log' | 'signal'>
   readonly #directory: string
+  readonly #onEvent: ((event: BinaryEvent) => void) | undefined
   #uploader: BinaryUploader | undefined
 
-  constructor(context: Pick<CommandContext, 'settings' | 'log' | 'signal'>) {
+  constructor(
+    context: Pick<CommandContext, 'settings' | 'log' | 'signal'>,
+    onEvent?: (event: BinaryEvent) => void,
+  ) {
     this.#context = context
+    this.#onEvent = onEvent
     this.#directory = join(context.settings.coreDir, BINARIES)
   }
 
@@ -67,6 +72,7 @@ export class BinaryUploads {
       destination,
       limits: settings.spool,
       log,
+      ...(this.#onEvent && { onEvent: this.#onEvent }),
       bundles: () => {
         const { active, files, failing, paused, bytes } = queue.stats()
         return { areDue: active > 0 || paused || files > failing, bytes }

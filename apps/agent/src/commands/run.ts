@@ -153,7 +153,7 @@ async function runUploads(
   const { metrics, lateCanaries } = monitoring
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
-  const binaries = new BinaryUploads(context)
+  const binaries = new BinaryUploads(context, (event) => metrics.countBinary(event))
   const uploader = openUploader(settings, log, {
     onEvent: (event) => {
       binaries.onQueueEvent(event)

@@ -47,3 +47,17 @@ describe('Metrics', () => {
     expect(text).toContain('core_dump_drops_total{reason="CORE_CUT"} 1')
   })
 })
+
+describe('Metrics of binaries', () => {
+  it('count what was uploaded, what the store had, and failures by code', async () => {
+    const metrics = new Metrics()
+    metrics.countBinary({ type: 'stored', bytes: 40, isNew: true })
+    metrics.countBinary({ type: 'stored', bytes: 50, isNew: false })
+    metrics.countBinary({ type: 'failed', code: 'NETWORK' })
+    const text = await metrics.registry.metrics()
+    expect(text).toContain('core_dump_binaries_total{outcome="uploaded"} 1')
+    expect(text).toContain('core_dump_binaries_total{outcome="existing"} 1')
+    expect(text).toContain('core_dump_binary_bytes_total 40')
+    expect(text).toContain('core_dump_binary_failures_total{code="NETWORK"} 1')
+  })
+})

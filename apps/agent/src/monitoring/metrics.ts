@@ -4,6 +4,7 @@ import {
   CORE_REASON_CODES,
   type CoreReasonCode,
 } from '@core-dump-handler/bundle'
+import type { BinaryEvent } from '../binaries/binary-uploader.ts'
 import { FingerprintCounter } from './fingerprint-counter.ts'
 
 /** Codes come from files: at most so many become labels, the rest are `OTHER`. */
@@ -65,6 +66,20 @@ export class Metrics {
     'Failed attempts to upload a bundle, by code of the error.',
     ['code'],
   )
+  readonly #binaries = this.#counter(
+    'binaries_total',
+    'Executables and libraries of crashed processes that were uploaded, or that the store had already.',
+    ['outcome'],
+  )
+  readonly #binaryBytes = this.#counter(
+    'binary_bytes_total',
+    'Bytes of the executables and libraries that were uploaded.',
+  )
+  readonly #binaryFailures = this.#counter(
+    'binary_failures_total',
+    'Failed attempts to upload an executable or library, by code of the error.',
+    ['code'],
+  )
   readonly drift: Counter = this.#counter(
     'sysctl_tampering_total',
     'Changes of the sysctls for core dumps by another program, by sysctl.',
@@ -122,6 +137,12 @@ export class Metrics {
       },
     })
     this.registry.registerMetric(gauge)
+  }
+
+  countBinary(event: BinaryEvent): void {
+    if (event.type === 'failed') return this.#binaryFailures.inc({ code: event.code })
+    this.#binaries.inc({ outcome: event.isNew ? 'uploaded' : 'existing' })
+    if (event.isNew) this.#binaryBytes.inc(event.bytes)
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

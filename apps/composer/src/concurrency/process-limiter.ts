@@ -113,6 +113,10 @@ class Member implements Slot {
     }
     if (this.#failed || this.#leadership?.followers === 0) this.#options.onDrainedAlone()
     await this.turn('writing')
+    return this.load
+  }
+
+  get load(): Load {
     return this.#leadership?.load ?? this.#load
   }
 

@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errorMessage, loadLookup, type CaptureContext, Warnings } from '@core-dump-handler/capture'
+import {
+  createLimiter,
+  errorMessage,
+  loadLookup,
+  type CaptureContext,
+  Warnings,
+} from '@core-dump-handler/capture'
 import type { Lookup, LookupResult } from '@core-dump-handler/cri'
 import type { HelperKind } from './helper.ts'
 import {
@@ -119,7 +125,7 @@ async function lookUp(
     warnings: new Warnings(),
     log: { write: () => {} },
     stop: { signal: AbortSignal.timeout(settings.timeoutMs), cause: undefined },
-    limiter: { acquire: async () => ({ drained: async () => 'low' as const, release: () => {} }) },
+    limiter: createLimiter(),
   }
   const lookup = runLookup(subject, context, factor)
   const open: OpenLookup = { lookup }

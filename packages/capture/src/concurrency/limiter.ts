@@ -22,6 +22,8 @@ export interface SlotRequest {
 
 /** The right to drain a core, then to write its metadata. */
 export interface Slot {
+  /** How many captures share the node. */
+  readonly load: Load
   /** The process is released; resolves when the metadata may be written, with how many others there are. */
   drained(): Promise<Load>
   /** The capture is over. Idempotent. */
@@ -83,6 +85,9 @@ export function createLimiter({
     }
     if (!request.released) await wait('draining')
     return {
+      get load() {
+        return scheduler.load
+      },
       async drained() {
         if (ticket.stage === 'draining') {
           turn = Promise.withResolvers()

@@ -9,7 +9,7 @@ import { within } from '../within.ts'
 import type { CrashReport, ReportLevel } from './analyze-crash.ts'
 import { heldDirectory, HeldProcess } from './held-process.ts'
 import type { IsolatedReport } from './isolated-report.ts'
-import type { StackCapture } from './stack-capture.ts'
+import type { StackCapture, StackReader } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */
 const READ_WAIT_MS = 250
@@ -19,6 +19,7 @@ const OPEN_WAIT_MS = 500
 const FINGERPRINT_READ_MS = 150
 /** As much as is read ahead: 14 blocks. */
 const MAX_READ_BYTES = 14 * 128 * 1024
+const MANY_THREADS = 64
 /** There is no core: what the report has is all that is left of the crash. */
 const NO_CORE: ReadonlySet<CoreReasonCode> = new Set([
   'CORE_REFUSED',
@@ -35,25 +36,45 @@ const SKIPPED: CrashReport = { entries: [], manifest: { reportSkipped: [`report:
 export class ReportTask {
   readonly #source: CoreSource
   readonly #context: CaptureContext
-  readonly #held: HeldProcess | undefined
-  readonly #isolated: IsolatedReport | undefined
+  readonly #directoryOfProcess: () => string | undefined
+  #held: HeldProcess | undefined
+  #isolated: IsolatedReport | undefined
   #capture: StackCapture | undefined
   /** Bytes that `fingerprint` has looked at and that are still to come. */
   #known = 0
+  /** So many crashes wait that there will be no time for stacks: nothing of the process is opened. */
+  #isInStorm: boolean
 
-  /** Begins to open the files of the process's modules; with REPORT=off and BINARIES=false it does nothing. */
+  /**
+   * Begins to open the files of the process's modules; with REPORT=off and BINARIES=false it does nothing.
+   * `load`: how many captures share the node.
+   */
   constructor(
     crash: Crash,
     snapshot: ProcessSnapshot | undefined,
     source: CoreSource,
     context: CaptureContext,
+    load: Load = 'low',
   ) {
+    const { isolated, settings } = context
     this.#source = source
     this.#context = context
-    if (!this.#isWanted && !context.settings.binaries) return
+    this.#directoryOfProcess = () => heldDirectory(crash, snapshot, settings.procRoot)
+    this.#isInStorm =
+      load === 'storm' &&
+      isolated === undefined &&
+      !settings.binaries &&
+      // the core of which may be rejected when it can be read no more
+      settings.coresPerFingerprint === 0 &&
+      settings.oversizedCore !== 'refuse'
+    if (!this.#isInStorm && (this.#isWanted || settings.binaries)) this.#hold()
+  }
+
+  #hold(): void {
+    const { isolated } = this.#context
     try {
-      const directory = heldDirectory(crash, snapshot, context.settings.procRoot)
-      if (context.isolated !== undefined) this.#isolated = context.isolated.report(directory)
+      const directory = this.#directoryOfProcess()
+      if (isolated !== undefined) this.#isolated = isolated.report(directory)
       else if (directory !== undefined) this.#held = new HeldProcess(directory)
     } catch (error) {
       void this.#guard(() => Promise.reject(error))
@@ -70,8 +91,9 @@ export class ReportTask {
     if (!this.#isWanted || this.#capture !== undefined) return
     await this.#guard(async () => {
       const { NO_STACKS, StackCapture: Capture, stackReader } = await import('./stack-capture.ts')
-      const reader = this.#isolated ?? (this.#held && stackReader(this.#held))
-      const limits = this.#isBusy ? NO_STACKS : undefined
+      const ofProcess = this.#held && stackReader(this.#held)
+      const reader = this.#isolated ?? (ofProcess && withSmallHeap(ofProcess))
+      const limits = this.#isBusy || this.#isInStorm ? NO_STACKS : undefined
       this.#capture = new Capture(reader, () => this.#source.isHeld, limits)
     })
   }
@@ -122,6 +144,9 @@ export class ReportTask {
   async readUnwanted(): Promise<void> {
     // a core that can be rejected costs nothing: not even its beginning is read then
     if (!this.#isWanted || this.#isBusy) return
+    // the report is all that is left of this crash
+    if (this.#isInStorm) this.#hold()
+    this.#isInStorm = false
     if (this.#isolated !== undefined) await this.#isolated.opened
     else await this.#held?.openedWithin(OPEN_WAIT_MS)
     const deadlineMs = monotonicMs() + READ_WAIT_MS
@@ -159,6 +184,7 @@ export class ReportTask {
       const { analyzeCrash } = await import('./analyze-crash.ts')
       return analyzeCrash(capture, this.#held, options)
     })
+    if (this.#isolated === undefined) capture.free()
     if (settings.binaries) this.#capture = undefined
     else this.close()
     return report ?? NOTHING
@@ -197,9 +223,10 @@ export class ReportTask {
     const { settings, stop } = this.#context
     const full = settings.report === 'crash' ? 'crash' : 'full'
     if (stop.signal.aborted) return { level: 'notes', skipped: ['stacks: the capture was stopped'] }
-    if (load === 'low' && !this.#isBusy) return { level: full, skipped: [] }
+    const isCut = this.#isBusy || this.#isInStorm
+    if (load === 'low' && !isCut) return { level: full, skipped: [] }
     const skipped = [STORM]
-    if (this.#isBusy) return { level: 'notes', skipped }
+    if (isCut) return { level: 'notes', skipped }
     return { level: load === 'high' || !hasCore ? 'crash' : 'notes', skipped }
   }
 
@@ -224,5 +251,18 @@ export class ReportTask {
   #fail(error: unknown): undefined {
     this.#capture = undefined
     void this.#guard(() => Promise.reject(error))
+  }
+}
+
+/** Reads the stacks of many threads in the memory that those of a few take. */
+function withSmallHeap(reader: StackReader): StackReader {
+  return {
+    async readStacks(facts, readMs) {
+      if (facts.threads.length > MANY_THREADS) {
+        const { saveHeap } = await import('../system/save-heap.ts')
+        saveHeap()
+      }
+      return reader.readStacks(facts, readMs)
+    },
   }
 }

@@ -96,7 +96,7 @@ describe.skipIf(missing)(`a report${missing === undefined ? '' : `: ${missing}`}
       limiter:
         load === undefined
           ? createLimiter()
-          : { acquire: async () => ({ drained: async () => load, release: () => {} }) },
+          : { acquire: async () => ({ load, drained: async () => load, release: () => {} }) },
     })
     return onlyBundle(out)
   }

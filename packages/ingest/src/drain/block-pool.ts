@@ -1,3 +1,5 @@
+import { freeBuffer } from './encode/part-memory.ts'
+
 /** A buffer that is read into, with a count of its users; it returns to its pool after the last one. */
 export class Block {
   readonly buffer: Buffer
@@ -23,6 +25,11 @@ export class Block {
     this.length = 0
     this.#pool.give(this)
   }
+
+  /** Its memory, without waiting for the garbage collector. */
+  free(): void {
+    freeBuffer(this.buffer.buffer)
+  }
 }
 
 /** At most `capacity` blocks, until it grows: a reader that is faster than the writer waits for one. */
@@ -33,6 +40,7 @@ export class BlockPool {
   #made = 0
   #waiting: (() => void) | undefined
   #closed = false
+  #isFreed = false
 
   constructor(blockBytes: number, capacity: number) {
     this.#blockBytes = blockBytes
@@ -85,8 +93,15 @@ export class BlockPool {
   }
 
   give(block: Block): void {
+    if (this.#isFreed) return block.free()
     this.#free.push(block)
     this.#wake()
+  }
+
+  /** The drain is over: frees the memory of all blocks, of those still in use when they are given back. */
+  free(): void {
+    this.#isFreed = true
+    for (const block of this.#free.splice(0)) block.free()
   }
 
   #wake(): void {

@@ -101,6 +101,7 @@ export async function drain(
     throw fromSystemError('drain into', entryName, error)
   } finally {
     encoder.close()
+    pool.free()
   }
 }
 

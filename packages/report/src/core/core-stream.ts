@@ -2,7 +2,8 @@ import type { Architecture } from '../unwind/architecture.ts'
 import { architectureOf } from '../unwind/architectures.ts'
 import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
-import { WindowMemory } from './memory.ts'
+import { WindowMemory, type CopiedWindow } from './memory.ts'
+import { Slab } from './slab.ts'
 import {
   planFirstPages,
   planWindows,
@@ -30,6 +31,7 @@ interface Want extends Window {
 export class CoreStream {
   readonly #limits: WindowLimits
   readonly #head = new CoreHead()
+  readonly #slab = new Slab()
   #facts: CoreFacts | undefined
   #architecture: Architecture | undefined
   #wants: Want[] = []
@@ -71,6 +73,13 @@ export class CoreStream {
     return this.#facts ?? this.#head.facts()
   }
 
+  /** Keeps no more, and does not wait for, what was copied elsewhere. */
+  drop(copied: readonly CopiedWindow[]): void {
+    const lengths = new Map(copied.map(({ start, bytes }) => [start, bytes.length]))
+    this.#wants = this.#wants.filter(({ start, length }) => (lengths.get(start) ?? 0) < length)
+    this.#next = 0
+  }
+
   /** What was kept so far. */
   memory(): WindowMemory {
     const memory = new WindowMemory()
@@ -78,6 +87,12 @@ export class CoreStream {
       if (bytes !== undefined && filled > 0) memory.add(start, bytes.subarray(0, filled))
     }
     return memory
+  }
+
+  /** Frees what was kept; `memory()` must not be used again. */
+  free(): void {
+    this.#wants = []
+    this.#slab.free()
   }
 
   #plan(): void {
@@ -124,7 +139,7 @@ export class CoreStream {
       const start = want.offset + want.filled
       const end = Math.min(want.offset + want.length, to)
       if (end <= start) continue
-      want.bytes ??= Buffer.allocUnsafe(want.length)
+      want.bytes ??= this.#slab.take(want.length)
       rest.copy(want.bytes, want.filled, start - from, end - from)
       want.filled += end - start
       if (want.filled === want.length && want.isStack && this.#follow(want.bytes)) return true

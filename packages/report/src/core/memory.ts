@@ -6,10 +6,20 @@ export interface MemoryReader {
 
 const NOTHING = Buffer.alloc(0)
 
+/** A range of memory that was copied. */
+export interface CopiedWindow {
+  readonly start: number
+  readonly bytes: Buffer
+}
+
 /** Ranges of memory that were copied; where two overlap, the longest that has the address counts. */
 export class WindowMemory implements MemoryReader {
-  readonly #windows: { readonly start: number; readonly bytes: Buffer }[] = []
-  #last = 0
+  readonly #windows: CopiedWindow[] = []
+  /** By their starts; fewer than all until the next read. */
+  #sorted: readonly CopiedWindow[] = []
+  /** Of each sorted window the highest end of those up to it. */
+  #ends = new Float64Array(0)
+  #last: CopiedWindow | undefined
   /** Of all ranges together. */
   bytes = 0
 
@@ -18,29 +28,51 @@ export class WindowMemory implements MemoryReader {
     this.bytes += bytes.length
   }
 
-  get windows(): readonly { readonly start: number; readonly bytes: Buffer }[] {
+  /** In the order in which they were added. */
+  get windows(): readonly CopiedWindow[] {
     return this.#windows
   }
 
   read(address: number, length: number): Buffer {
     // most reads come from the window of the one before
-    const last = this.#window(this.#last, address, length)
-    if (last.length === length) return last
-    let best = last
-    for (let index = 0; index < this.#windows.length && best.length < length; index++) {
-      const found = this.#window(index, address, length)
+    let best = part(this.#last, address, length)
+    if (best.length === length) return best
+    if (this.#sorted.length < this.#windows.length) this.#sort()
+    for (let index = this.#below(address); (this.#ends[index] ?? 0) > address; index--) {
+      const window = this.#sorted[index]
+      const found = part(window, address, length)
       if (found.length <= best.length) continue
       best = found
-      this.#last = index
+      this.#last = window
     }
     return best
   }
 
-  #window(index: number, address: number, length: number): Buffer {
-    const window = this.#windows[index]
-    if (window === undefined) return NOTHING
-    const offset = address - window.start
-    if (!(offset >= 0 && offset < window.bytes.length)) return NOTHING
-    return window.bytes.subarray(offset, offset + length)
+  /** Index of the last window that begins at or below the address. */
+  #below(address: number): number {
+    let low = 0
+    let high = this.#sorted.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#sorted[middle]?.start ?? 0) <= address) low = middle + 1
+      else high = middle
+    }
+    return low - 1
   }
+
+  #sort(): void {
+    this.#sorted = this.#windows.toSorted((a, b) => a.start - b.start)
+    let end = 0
+    this.#ends = Float64Array.from(this.#sorted, ({ start, bytes }) => {
+      end = Math.max(end, start + bytes.length)
+      return end
+    })
+  }
+}
+
+function part(window: CopiedWindow | undefined, address: number, length: number): Buffer {
+  if (window === undefined) return NOTHING
+  const offset = address - window.start
+  if (!(offset >= 0 && offset < window.bytes.length)) return NOTHING
+  return window.bytes.subarray(offset, offset + length)
 }

@@ -5,20 +5,23 @@ import { isKeptNote, NT } from './note-types.ts'
 /** Of kept notes; one thread needs 0.4 KB. */
 export const MAX_NOTE_BYTES: number = 2 * 1024 * 1024
 const HEAD_BYTES = 12
+const FIRST_BYTES = 16 * 1024
 /** An owner's name that is longer is none that we know. */
 const MAX_OWNER_BYTES = 8
 
 /** Takes the notes of a core as they come, in pieces of any size, and keeps those that are used. */
 export class NoteCollector {
   readonly #read: Integers
-  readonly #parts: Buffer[] = []
+  /** Notes of a thousand threads would be a thousand buffers. */
+  #notes = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #kept = 0
   #scratch = Buffer.allocUnsafe(HEAD_BYTES + MAX_OWNER_BYTES)
   #filled = 0
   #wanted = HEAD_BYTES
   #skip = 0
-  #note: Buffer | undefined
-  #noteFilled = 0
+  /** Of the note that is being read. */
+  #left = 0
+  #filledTo = 0
   /** Threads that were left out because of `MAX_NOTE_BYTES`. */
   threadsDropped = 0
 
@@ -33,7 +36,7 @@ export class NoteCollector {
 
   /** The kept notes, whole ones only. */
   bytes(): Buffer {
-    return Buffer.concat(this.#parts)
+    return this.#notes.subarray(0, this.#kept)
   }
 
   /** How many bytes from `at` on were used. */
@@ -43,20 +46,18 @@ export class NoteCollector {
       this.#skip -= skipped
       return skipped
     }
-    if (this.#note !== undefined) return this.#fillNote(this.#note, chunk, at)
+    if (this.#left > 0) return this.#fill(chunk, at)
     const used = chunk.copy(this.#scratch, this.#filled, at, at + this.#wanted - this.#filled)
     this.#filled += used
     if (this.#filled === this.#wanted) this.#advance()
     return used
   }
 
-  #fillNote(note: Buffer, chunk: Buffer, at: number): number {
-    const used = chunk.copy(note, this.#noteFilled, at)
-    this.#noteFilled += used
-    if (this.#noteFilled === note.length) {
-      this.#parts.push(note)
-      this.#note = undefined
-    }
+  #fill(chunk: Buffer, at: number): number {
+    const used = chunk.copy(this.#notes, this.#filledTo, at, at + this.#left)
+    this.#filledTo += used
+    this.#left -= used
+    if (this.#left === 0) this.#kept = this.#filledTo
     return used
   }
 
@@ -84,15 +85,17 @@ export class NoteCollector {
   }
 
   #keep(head: Buffer, descBytes: number): void {
-    const note = Buffer.allocUnsafe(head.length + descBytes)
-    head.copy(note)
-    this.#kept += note.length
+    this.#grow(this.#kept + head.length + descBytes)
+    this.#filledTo = this.#kept + head.copy(this.#notes, this.#kept)
     this.#skip = 0
-    if (descBytes === 0) {
-      this.#parts.push(note)
-      return
-    }
-    this.#note = note
-    this.#noteFilled = head.length
+    this.#left = descBytes
+    if (descBytes === 0) this.#kept = this.#filledTo
+  }
+
+  #grow(bytes: number): void {
+    if (bytes <= this.#notes.length) return
+    const notes = Buffer.allocUnsafeSlow(Math.max(bytes, this.#notes.length * 2))
+    this.#notes.copy(notes, 0, 0, this.#kept)
+    this.#notes = notes
   }
 }

@@ -5,7 +5,7 @@ import type { Module } from '../modules/module.ts'
 import { linkMap } from './link-map.ts'
 import { codeRanges } from './code-ranges.ts'
 import { withoutOverlaps, type Piece } from './piece.ts'
-import { slimNotes } from './slim-notes.ts'
+import { blankArguments } from './blank-arguments.ts'
 import { stackPieces } from './stack-pieces.ts'
 
 export interface MinicoreOptions {
@@ -47,10 +47,7 @@ export function createMinicore(
     if (!stackPieces(analysis, index).every(add)) break
   }
   const kept = withoutOverlaps(pieces)
-  return assemble(analysis, slimNotes(analysis.facts.notes), [
-    ...kept,
-    ...codeRanges(modules, analysis.facts.segments, kept),
-  ])
+  return assemble(analysis, [...kept, ...codeRanges(modules, analysis.facts.segments, kept)])
 }
 
 /** ELF files, those that frames are in first. */
@@ -75,32 +72,33 @@ function vdsoPiece({ facts, memory }: CrashAnalysis): Piece[] {
   return bytes.length === 0 ? [] : [{ vaddr, bytes, flags: PF_R | PF_X }]
 }
 
-function assemble({ facts }: CrashAnalysis, notes: Buffer, pieces: readonly Piece[]): Buffer {
-  const header = Buffer.from(facts.header)
-  header.writeBigUInt64LE(BigInt(EHDR_BYTES), 32)
+function assemble({ facts }: CrashAnalysis, pieces: readonly Piece[]): Buffer {
+  const { header, notes } = facts
+  const tableBytes = (pieces.length + 1) * PHDR_BYTES
+  const pieceBytes = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const core = Buffer.alloc(EHDR_BYTES + tableBytes + notes.length + pieceBytes)
+  header.copy(core)
+  core.writeBigUInt64LE(BigInt(EHDR_BYTES), 32)
   // no section headers
-  header.writeBigUInt64LE(0n, 40)
-  header.writeUInt16LE(PHDR_BYTES, 54)
-  header.writeUInt16LE(pieces.length + 1, 56)
-  header.fill(0, 58, 64)
-  const table = Buffer.alloc((pieces.length + 1) * PHDR_BYTES)
-  let offset = EHDR_BYTES + table.length
-  const put = (
-    index: number,
-    type: number,
-    { flags, vaddr, bytes, memoryBytes = bytes.length }: Piece,
-  ): void => {
-    const at = index * PHDR_BYTES
-    table.writeUInt32LE(type, at)
-    table.writeUInt32LE(flags, at + 4)
-    table.writeBigUInt64LE(BigInt(offset), at + 8)
-    table.writeBigUInt64LE(BigInt(vaddr), at + 16)
-    table.writeBigUInt64LE(BigInt(bytes.length), at + 32)
-    table.writeBigUInt64LE(type === PT_LOAD ? BigInt(memoryBytes) : 0n, at + 40)
-    table.writeBigUInt64LE(type === PT_LOAD ? 1n : 4n, at + 48)
-    offset += bytes.length
+  core.writeBigUInt64LE(0n, 40)
+  core.writeUInt16LE(PHDR_BYTES, 54)
+  core.writeUInt16LE(pieces.length + 1, 56)
+  core.fill(0, 58, 64)
+  let at = EHDR_BYTES
+  let offset = EHDR_BYTES + tableBytes
+  const put = (type: number, { flags, vaddr, bytes, memoryBytes = bytes.length }: Piece): void => {
+    core.writeUInt32LE(type, at)
+    core.writeUInt32LE(flags, at + 4)
+    core.writeBigUInt64LE(BigInt(offset), at + 8)
+    core.writeBigUInt64LE(BigInt(vaddr), at + 16)
+    core.writeBigUInt64LE(BigInt(bytes.length), at + 32)
+    core.writeBigUInt64LE(type === PT_LOAD ? BigInt(memoryBytes) : 0n, at + 40)
+    core.writeBigUInt64LE(type === PT_LOAD ? 1n : 4n, at + 48)
+    at += PHDR_BYTES
+    offset += bytes.copy(core, offset)
   }
-  put(0, PT_NOTE, { flags: 0, vaddr: 0, bytes: notes })
-  pieces.forEach((piece, index) => put(index + 1, PT_LOAD, piece))
-  return Buffer.concat([header, table, notes, ...pieces.map(({ bytes }) => bytes)])
+  put(PT_NOTE, { flags: 0, vaddr: 0, bytes: notes })
+  blankArguments(core.subarray(offset - notes.length, offset))
+  for (const piece of pieces) put(PT_LOAD, piece)
+  return core
 }

@@ -28,8 +28,11 @@ export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
   return known.flatMap((range) => {
     const piece = pieceOf(analysis, architecture, thread, range)
     if (piece === undefined) return []
-    const bytes = Buffer.from(memory.read(piece.start, piece.end - piece.start))
-    if (bytes.length === 0) return []
+    const found = memory.read(piece.start, piece.end - piece.start)
+    if (found.length === 0) return []
+    // a thousand stacks would be there twice: only what is changed is copied
+    const isKept = piece.isOwn && stack?.frames.every(({ trust }) => trust !== 'signal') !== false
+    const bytes = isKept ? found : Buffer.from(found)
     blankVectorRegisters(analysis, stack, piece.start, bytes)
     if (!piece.isOwn) blankData(analysis, stack, bytes)
     return [{ vaddr: piece.start, bytes, flags: piece.flags }]

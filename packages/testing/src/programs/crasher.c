@@ -1,6 +1,6 @@
 // Crashes on request, in the way the test asks for; linked statically, it runs in an empty container.
 //
-//   crasher [-l lines] [-m MiB] [-S GiB] [-n hex] [-g file] [-w ms] [-s signal] [-f | -t]
+//   crasher [-l lines] [-m MiB] [-S GiB] [-n hex] [-g file] [-w ms] [-s signal] [-T count] [-f | -t]
 //
 //   -l  lines to write, in turn to stdout and stderr (default 4)
 //   -m  memory to fill with bytes that do not compress
@@ -8,6 +8,7 @@
 //   -n  own name (comm), as hexadecimal, since a name may hold any byte but NUL
 //   -g  wait for this file before crashing
 //   -w  then wait this long
+//   -T  threads beside, which wait
 //   -f  crash in a forked child and live on; -t crash in a thread
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -33,6 +34,21 @@ __attribute__((noinline)) static void *crash_in_thread(void *unused) {
   if (!name) prctl(PR_SET_NAME, "crash-thread", 0, 0, 0);
   crash_here();
   return unused;
+}
+
+static void *wait_for_ever(void *unused) {
+  for (;;) pause();
+  return unused;
+}
+
+static void start_threads(int count) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 65536);
+  for (int i = 0; i < count; i++) {
+    if (pthread_create(&thread, &attributes, wait_for_ever, 0)) perror("pthread_create"), exit(2);
+  }
 }
 
 __attribute__((noinline)) static void crash_in_child(void) {
@@ -75,7 +91,7 @@ int main(int count, char **arguments) {
   const char *barrier = 0;
   setvbuf(stdout, 0, _IOLBF, 0);
   signal(SIGTERM, leave);
-  while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:ft")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:T:ft")) != -1) switch (option) {
     case 'l': lines = atoi(optarg); break;
     case 'm': fill(atoi(optarg)); break;
     case 'S': map_sparse(atoi(optarg)); break;
@@ -83,6 +99,7 @@ int main(int count, char **arguments) {
     case 'g': barrier = optarg; break;
     case 'w': wait_ms = atoi(optarg); break;
     case 's': crash_signal = atoi(optarg); break;
+    case 'T': start_threads(atoi(optarg)); break;
     case 'f': in_child = 1; break;
     case 't': in_thread = 1; break;
     default: return 2;

@@ -3,6 +3,7 @@ import { goInstall } from './go.ts'
 import { makeHelmUnittest, makeS5cmd } from './own-modules.ts'
 import { KUBERNETES, makeKubeone } from './kubeone.ts'
 import { nodeFromNpm } from './node-from-npm.ts'
+import { COLLECTOR, makeOtelCollector } from './otel-collector.ts'
 import { makeSchemas } from './schemas.ts'
 import { makeMonitoringSchemas } from './monitoring-schemas.ts'
 import type { Tool } from './tool.ts'
@@ -125,6 +126,12 @@ export const CATALOGUE = {
     probe: { command: 's5cmd', args: ['version'], expect: /^v2\.3\.0\b/ },
     cost: 'building it with Go, about 1 minute',
     make: makeS5cmd,
+  },
+  'otel-collector': {
+    version: COLLECTOR,
+    files: { 'otel-collector': undefined },
+    cost: 'building it with Go, about 3 minutes',
+    make: makeOtelCollector,
   },
   prometheus: {
     version: 'bookworm',
