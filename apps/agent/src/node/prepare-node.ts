@@ -19,6 +19,7 @@ import {
   hostDirOf,
   isBackup,
   readSysctls,
+  socketPattern,
   sysctlValues,
   type SysctlValues,
 } from './sysctls.ts'
@@ -66,15 +67,17 @@ export async function prepareNode(
     if (found[CORE_PATTERN].startsWith('|')) await selfTest(settings)
     return { sysctls: found, backups: {} }
   }
-  await selfTest(settings)
+  const byInitContainer = settings.kernelManagedBy === 'init-container'
+  if (byInitContainer) await checkSysctls(settings, log)
+  else await selfTest(settings)
 
-  const sysctls = sysctlValues(settings, pattern)
+  const sysctls = sysctlValues(settings, byInitContainer ? socketPattern(hostDir) : pattern)
   const backups = await takeOverSysctls(settings, sysctls, log)
   if (await wasRemoved(hostDir)) {
     await restoreSysctls(settings, log)
     throw new AgentError('REMOVED', '`remove` restored this node while it was being prepared')
   }
-  if (settings.canary) await tryCanaryOrRestore(settings, pattern, log, attempt)
+  if (settings.canary && !byInitContainer) await tryCanaryOrRestore(settings, pattern, log, attempt)
   return { sysctls, backups }
 }
 
