@@ -21,6 +21,8 @@ import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
 /** A change of the pattern is seen so much later at most. */
 const SEEN_MS = 50
+/** Programs that crash at the same time. */
+const LOOPS = 4
 
 realParts('a release of the chart on a real cluster', () => {
   let store: ObjectStore
@@ -159,7 +161,7 @@ async function losesNothingWhileUninstalled(
   bundles: BundleCollector,
   uninstalled: Release,
 ): Promise<void> {
-  const { crashes, patterns } = await crashingDuring(() => uninstalled.uninstall())
+  const { crashes, patterns } = await crashingDuring(() => uninstalled.uninstall(), LOOPS)
   const restored = patterns.find(({ pattern }) => !pattern.includes(uninstalled.hostDir))
   const ours = crashes.filter(({ endMs }) => endMs < (restored?.atMs ?? 0) - SEEN_MS)
   const missing = new Set(ours.map(({ pid }) => pid))

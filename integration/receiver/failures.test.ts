@@ -2,9 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type Crash, crashingDuring } from '@core-dump-handler/testing/kernel/crash-loop'
+import type { Agent } from '@core-dump-handler/testing/agent/agent'
+import { type Crash, crashingDuring, type Seen } from '@core-dump-handler/testing/kernel/crash-loop'
 import { setCoreSysctls } from '@core-dump-handler/testing/kernel/kernel'
 import { memoryCgroup } from '@core-dump-handler/testing/kernel/memory-cgroup'
+import type { Program } from '@core-dump-handler/testing/program'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { until } from '@core-dump-handler/testing/until'
 import { coreSockets } from './core-sockets.ts'
@@ -18,7 +20,8 @@ const STEADY_MS = 500
 
 interface Failure {
   readonly what: string
-  readonly fail: (pair: Pair) => void | Promise<void>
+  /** Resolves with the moment where that is later. */
+  readonly fail: (pair: Pair) => void | Promise<number>
   /** Crashes that may be lost: none, those at the moment of the failure, those until one of the two runs. */
   readonly loses: 'none' | 'in flight' | 'until one runs'
 }
@@ -61,7 +64,7 @@ const FAILURES: readonly Failure[] = [
   },
   {
     what: 'the receiver is killed for its memory',
-    fail: ({ receiver }) => exhaustMemory(receiver.daemon.pid),
+    fail: ({ receiver }) => exhaustMemory(receiver.daemon),
     loses: 'in flight',
   },
   { what: 'both are killed at once', fail: killBoth, loses: 'until one runs' },
@@ -84,86 +87,75 @@ coreSockets('a crash loop while an agent and its receiver fail', () => {
     'loses $loses when $what [receiver-1, receiver-3, receiver-12, receiver-13]',
     async ({ what, fail, loses }) => {
       let failedMs = 0
-      let servedMs = 0
+      let downMs = 0
+      let servedMs = Infinity
       let crashes: readonly Crash[] = []
-      let log = ''
-      let outcomes: Outcomes = { socket: 0, pipe: 0, incomplete: 0, lost: [] }
+      let outcomes: Outcomes = { socket: 0, pipe: 0, unfinished: 0, lost: [] }
       await withPair(async (one) => {
         const { agent, receiver } = one
-        crashes = await crashLoops(async () => {
+        const run = await crashingDuring(async () => {
           await sleep(STEADY_MS)
           failedMs = performance.now()
-          await fail(one)
+          downMs = (await fail(one)) ?? failedMs
           if (loses !== 'until one runs') await one.fallsBack()
-          servedMs = performance.now()
           await sleep(STEADY_MS)
           const ended = [agent, receiver].filter(({ daemon }) => !daemon.running())
           await Promise.all(ended.map((each) => each.start()))
           if (loses === 'until one runs') servedMs = performance.now()
           await one.usesSocket()
           await sleep(STEADY_MS)
-        })
-        // looks at once for what a killed one had begun
-        if (loses !== 'none') await one.restartAgent()
+        }, LOOPS)
+        crashes = run.crashes
+        if (loses !== 'until one runs') servedMs = firstPipe(run.patterns, failedMs)
         outcomes = await one.outcomesOf(crashes)
-        log = one.agent.output
+        if (loses === 'in flight') await areRecorded(outcomes.lost, agent)
       })
       const { lost, ...stored } = outcomes
-      const gapMs = servedMs - failedMs
+      const gapMs = servedMs - downMs
       const counts = { crashes: crashes.length, ...stored, lost: lost.length }
       process.stderr.write(`${what}: ${JSON.stringify(counts)}, ${Math.round(gapMs)} ms\n`)
       if (loses !== 'until one runs') expect(gapMs).toBeLessThan(MAX_GAP_MS)
       const early = lost.filter(({ endMs }) => endMs < failedMs)
       const late = lost.filter(({ startMs }) => startMs > servedMs)
       expect({ early, late }).toEqual({ early: [], late: [] })
-      if (loses === 'none') expect({ ...stored, lost }).toMatchObject({ incomplete: 0, lost: [] })
-      if (loses === 'in flight') {
-        // one of each loop had no bundle yet
-        expect(lost.length).toBeLessThanOrEqual(LOOPS)
-        expect(lost.filter(({ pid }) => !isRecorded(pid, log))).toEqual([])
-      }
+      if (loses === 'none') expect({ ...stored, lost }).toMatchObject({ unfinished: 0, lost: [] })
+      // one of each loop had no bundle yet
+      if (loses === 'in flight') expect(lost.length).toBeLessThanOrEqual(LOOPS)
       expect(stored.socket).toBeGreaterThan(0)
       expect(stored.pipe).toBeGreaterThan(0)
     },
   )
 })
 
-/** Whether the agent's log has the loss of a crash: by the receiver's report, or the kernel's. */
-function isRecorded(pid: number, log: string): boolean {
-  const lists = [...log.matchAll(/"reason":"RECEIVER_ENDED".*"pids":\[([\d,]*)\]/g)]
-  const reported = lists.flatMap(([, pids = '']) => pids.split(',')).map(Number)
-  return reported.includes(pid) || log.includes(`coredump: ${pid}(`)
+/** When the composer's pattern was first seen after a moment. */
+function firstPipe(patterns: readonly Seen[], sinceMs: number): number {
+  const seen = patterns.find(({ atMs, pattern }) => atMs >= sinceMs && pattern.startsWith('|'))
+  return seen?.atMs ?? Infinity
 }
 
-/** Crashes of several programs at the same time while `task` runs. */
-async function crashLoops(task: () => Promise<void>): Promise<readonly Crash[]> {
-  const over = task()
-  over.catch(() => {}) // each loop rejects with it
-  const loops = Array.from({ length: LOOPS }, () => crashingDuring(() => over))
-  return (await Promise.all(loops)).flatMap(({ crashes }) => crashes)
+/** Until the agent has logged the loss of each, as the receiver or the kernel's log reports it. */
+async function areRecorded(lost: readonly Crash[], agent: Agent): Promise<void> {
+  await until('each lost crash is in the log', () => {
+    const lists = agent.output.matchAll(/"reason":"RECEIVER_ENDED".*"pids":\[([\d,]*)\]/g)
+    const reported = [...lists].flatMap(([, pids = '']) => pids.split(',')).map(Number)
+    const isThere = ({ pid }: Crash): boolean =>
+      reported.includes(pid) || agent.output.includes(`coredump: ${pid}(`)
+    return lost.every(isThere)
+  })
 }
 
 /** Has the kernel end the largest process of a cgroup that needs more memory than it may have. */
-async function exhaustMemory(pid: number): Promise<void> {
+async function exhaustMemory({ pid, ended }: Program): Promise<number> {
   const cgroup = memoryCgroup(8)
   cgroup.add(pid)
+  const endedMs = ended.then(() => performance.now())
   const enter = 'echo 0 > "$0" && exec "$@"'
-  const args = [
-    '-c',
-    enter,
-    cgroup.procs,
-    testProgram('crasher'),
-    '-l',
-    '0',
-    '-m',
-    '32',
-    '-w',
-    '60000',
-  ]
-  const eater = spawn('sh', args, { stdio: 'ignore' })
-  await once(eater, 'exit')
+  const eater = [testProgram('crasher'), '-l', '0', '-m', '32', '-w', '60000']
+  await once(spawn('sh', ['-c', enter, cgroup.procs, ...eater], { stdio: 'ignore' }), 'exit')
+  await endedMs
   await until('all of them have ended', () => {
     cgroup.remove()
     return true
   })
+  return endedMs
 }

@@ -6,14 +6,18 @@ import { readManifest } from '@core-dump-handler/bundle'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import type { Crash } from '@core-dump-handler/testing/kernel/crash-loop'
 import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { composersOf } from '@core-dump-handler/testing/processes'
 import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { until } from '@core-dump-handler/testing/until'
 
-/** What became of crashes: bundles by entry, incomplete ones, and crashes without a bundle. */
+/** The receiver publishes its last bundles. */
+const SETTLE_MS = 1000
+
+/** What became of crashes: bundles by entry, unfinished ones, and crashes without any. */
 export interface Outcomes {
   readonly socket: number
   readonly pipe: number
-  readonly incomplete: number
+  readonly unfinished: number
   readonly lost: readonly Crash[]
 }
 
@@ -51,27 +55,18 @@ export class Pair {
     return performance.now() - startedMs
   }
 
-  async restartAgent(): Promise<void> {
-    await this.agent.daemon.stop()
-    const logged = this.agent.output.length
-    this.agent.launch()
-    // the pattern of the one before is still in force
-    await until('the agent has prepared the node', () =>
-      this.agent.output.slice(logged).includes('this node is prepared'),
-    )
-  }
-
   async outcomesOf(crashes: readonly Crash[]): Promise<Outcomes> {
-    const { coreDir } = this.agent
-    const isOver = (): boolean => readdirSync(coreDir).every((name) => !name.endsWith('.part'))
-    await until('all bundles are written', isOver, 60_000)
+    const { coreDir, hostDir } = this.agent
+    await until('the composers have ended', () => composersOf(hostDir).length === 0)
+    await sleep(SETTLE_MS)
     const missing = new Map(crashes.map((crash) => [crash.pid, crash]))
-    const counts = { socket: 0, pipe: 0, incomplete: 0 }
-    for (const name of readdirSync(coreDir).filter((each) => each.endsWith('.zip'))) {
-      const manifest = await readManifest(join(coreDir, name))
+    const counts = { socket: 0, pipe: 0, unfinished: 0 }
+    for (const name of readdirSync(coreDir)) {
+      // what a killed writer has begun, and the agent salvages
+      const isPart = name.endsWith('.part')
+      const manifest = isPart ? undefined : await readManifest(join(coreDir, name))
       if (!missing.delete(manifest?.crash.hostPid ?? pidIn(name))) continue
-      const entry = manifest?.core.complete === true ? manifest.entry : undefined
-      counts[entry ?? 'incomplete']++
+      counts[manifest?.core.complete === true ? (manifest.entry ?? 'unfinished') : 'unfinished']++
     }
     return { ...counts, lost: [...missing.values()] }
   }
@@ -103,7 +98,7 @@ export async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pai
   return pair
 }
 
-/** By the default name; what is salvaged of a killed writer may have no more. */
+/** Of the file of a killed writer, by the default name. */
 function pidIn(name: string): number {
-  return Number(/-(\d+)-\d+\.zip$/.exec(name)?.[1])
+  return Number(/-(\d+)-\d+\.zip\.part$/.exec(name)?.[1])
 }
