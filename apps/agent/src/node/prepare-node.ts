@@ -8,6 +8,7 @@ import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
+import { whyNoSocket } from '../receiver/why-no-socket.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
@@ -100,8 +101,20 @@ async function tryCanaryOrRestore(
     if (tried) log.info('a process that crashed for a test became a bundle')
   } catch (error) {
     await restoreSysctls(settings, log)
-    throw error
+    throw adviseReceiver(settings, error)
   }
+}
+
+/** Where the kernel may not run the composer, a receiver may still work. */
+function adviseReceiver(settings: AgentSettings, error: unknown): unknown {
+  const { receiverMode } = settings
+  const isDenied = error instanceof AgentError && error.code === 'CANARY'
+  if (!isDenied || receiverMode === 'off' || whyNoSocket(settings) !== undefined) return error
+  return new AgentError(
+    'CANARY',
+    `${error.message}. The receiver needs no program that the kernel runs: set KERNEL_MANAGED_BY to init-container or node`,
+    { cause: error },
+  )
 }
 
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {

@@ -1,5 +1,4 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { release } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, sysctlPath } from '@core-dump-handler/sysctl'
@@ -11,10 +10,10 @@ import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
 import { switchToSocket } from './switch-to-socket.ts'
+import { whyNoSocket } from './why-no-socket.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 30_000
-const CORE_MODES = '/proc/sys/kernel/core_modes'
 
 /** How crashes come, and why not through the socket where it is asked for. */
 export interface Entry {
@@ -175,19 +174,4 @@ function entryWithoutFallback(
   return state === undefined
     ? { entry: 'none', detail: 'no receiver listens: crashes are lost until one does' }
     : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}; ${why}` }
-}
-
-/** Why this kernel cannot connect to a receiver; undefined where it may. */
-function whyNoSocket({ sysctlRoot }: AgentSettings): string | undefined {
-  if (sysctlRoot !== '/proc/sys' && !sysctlRoot.endsWith('/proc/sys')) {
-    return `the sysctls in \`${sysctlRoot}\` are not those of this kernel`
-  }
-  try {
-    const modes = readFileSync(CORE_MODES, 'utf8').split('\n')
-    return modes.includes('socket')
-      ? undefined
-      : `this kernel, ${release()}, has no coredump sockets, only ${modes.filter(Boolean).join(', ')} (core_modes)`
-  } catch {
-    return `this kernel, ${release()}, has no coredump sockets: they came with Linux 6.17`
-  }
 }
