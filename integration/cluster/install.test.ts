@@ -10,14 +10,12 @@ import type { CoreEntry } from '@core-dump-handler/testing/bench/entries'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
 import { promisedBytes } from '@core-dump-handler/testing/bundle/core'
 import { crashingDuring } from '@core-dump-handler/testing/kernel/crash-loop'
-import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
 import { coreSysctls } from '@core-dump-handler/testing/kernel/kernel'
 import type { ObjectStore } from '@core-dump-handler/testing/store/object-store'
 import { realParts } from '../real-parts.ts'
 import { coreSockets } from '../receiver/core-sockets.ts'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
-import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 
 /** A change of the pattern is seen so much later at most. */
 const SEEN_MS = 50
@@ -127,14 +125,10 @@ realParts('a release of the chart on a real cluster', () => {
   ): Promise<void> {
     await cluster.apply(podOf('looper', { containers: [looping('loop')] }))
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/looper', '--timeout=60s')
-    const progress = { upgrading: true }
-    const crashed: number[] = []
-    const upgrade = upgraded
-      .upgrade('composer.logLength=7', 'daemonset.podAnnotations.round=two', ...set)
-      .finally(() => (progress.upgrading = false))
-    while (progress.upgrading)
-      crashed.push(await runUntilCrash(testProgram('crasher'), ['-m', '1']))
-    await upgrade
+    const { crashes } = await crashingDuring(() =>
+      upgraded.upgrade('composer.logLength=7', 'daemonset.podAnnotations.round=two', ...set),
+    )
+    const crashed = crashes.map(({ pid }) => pid)
     const inPod = Number((await cluster.kubectl('logs', 'looper', '--tail=1')).trim())
     expect(inPod).toBeGreaterThan(5)
     const ofPod = await bundles.collect(
