@@ -121,7 +121,7 @@
 {{- if include "cdh.hasReceiver" . }}
 {{- include "cdh.env" (list "RECEIVER_MODE" .Values.receiver.mode) }}
 {{- end }}
-{{- if eq .Values.kernel.managedBy "node" }}
+{{- if ne .Values.kernel.managedBy "agent" }}
 {{- include "cdh.env" (list "KERNEL_MANAGED_BY" .Values.kernel.managedBy) }}
 {{- end }}
 {{- include "cdh.env" (list "POD_EVENTS" .Values.events.enabled) }}

@@ -48,6 +48,26 @@
       readOnly: true
 {{- end -}}
 
+{{/* The kernel takes the receiver's pattern only from the mount namespace of the node, which this enters for a moment. */}}
+{{- define "cdh.patternContainer" -}}
+- name: set-pattern
+  image: {{ include "cdh.image" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  command: [/app/core-dump-receiver, set-pattern]
+  env:
+    - name: HOST_DIR
+      value: {{ clean .Values.daemonset.hostDirectory | quote }}
+  resources:
+    {{- toYaml .Values.receiver.resources | nindent 4 }}
+  securityContext:
+    privileged: true
+    readOnlyRootFilesystem: true
+  volumeMounts:
+    # the value that is restored on uninstall
+    - name: host-volume
+      mountPath: {{ clean .Values.daemonset.hostDirectory | quote }}
+{{- end -}}
+
 {{- define "cdh.receiverVolumes" -}}
 - name: runtime-directory
   hostPath:

@@ -26,6 +26,9 @@ Each message names the values and what to write.
 {{- if and (include "cdh.hasReceiver" .) (not .Values.hostPID) -}}
 {{- fail (printf "receiver.mode is %v and hostPID is false: the receiver knows a crashed process by its pid on the node; set hostPID to true, or receiver.mode to \"off\"" .Values.receiver.mode) -}}
 {{- end -}}
+{{- if and (eq .Values.kernel.managedBy "init-container") (not (include "cdh.hasReceiver" .)) -}}
+{{- fail (printf "kernel.managedBy is init-container and receiver.mode is %v: the init container sets the pattern of the receiver; set receiver.mode to required or auto" .Values.receiver.mode) -}}
+{{- end -}}
 {{- $bucket := include "cdh.bucket" . -}}
 {{- with .Values.destination -}}
 {{- if not (or (hasPrefix "s3://" .) (hasPrefix "file:" .)) -}}

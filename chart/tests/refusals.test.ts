@@ -26,6 +26,7 @@ const REFUSED: readonly (readonly [set: readonly string[], message: RegExp])[] =
   [['image.digest=latest'], /digest/],
   [['composer.timeout=soon'], /timeout/],
   [['limits.spoolBytes=lots'], /spoolBytes/],
+  [['kernel.managedBy=init-container'], /set receiver\.mode to required or auto/],
   [['compozer.timeout=20'], /compozer/],
   [['s3.bucket=b'], /bucket/],
 ]

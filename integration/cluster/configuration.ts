@@ -35,7 +35,6 @@ export function kubeletConfiguration(
     healthzBindAddress: '127.0.0.1',
     staticPodPath: manifests,
     fileCheckFrequency: '1s',
-    podLogsDir: `${directory}/pod-logs`,
     volumePluginDir: `${directory}/volume-plugins`,
     evictionHard: {
       'memory.available': '50Mi',

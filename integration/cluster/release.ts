@@ -19,14 +19,14 @@ export class Release {
   readonly hostDir: string = join(this.directory, 'host')
   readonly coreDir: string = join(this.directory, 'cores')
   readonly #cluster: Cluster
-  readonly #store: ObjectStore
+  readonly store: ObjectStore
   readonly #namespace: string
   #metricsPort = 0
 
   constructor(cluster: Cluster, store: ObjectStore, namespace = 'default') {
     this.#namespace = namespace
     this.#cluster = cluster
-    this.#store = store
+    this.store = store
   }
 
   async importImage(): Promise<void> {
@@ -95,6 +95,12 @@ export class Release {
     )
   }
 
+  /** Runs a program in the agent's container of a pod. */
+  async exec(...command: string[]): Promise<string> {
+    const pod = `daemonset/${this.name}`
+    return this.#cluster.kubectl('exec', pod, ...this.#where, '--', ...command)
+  }
+
   /** What the agent's pod says about itself, for a failing test. */
   async describe(): Promise<string> {
     const say = (...args: string[]): Promise<string> => this.#cluster.kubectl(...args).catch(String)
@@ -102,7 +108,7 @@ export class Release {
       await say('get', 'pods', '-A', '-o', 'wide'),
       // a loop of crashes has hundreds of ours
       await say('get', 'events', '-A', '--field-selector', 'reason!=CoreDump'),
-      await say('logs', `daemonset/${this.name}`, ...this.#where, '--tail=100'),
+      await say('logs', `daemonset/${this.name}`, ...this.#where, '--tail=100', '--all-containers'),
       await say('logs', `daemonset/${this.name}`, ...this.#where, '--tail=100', '--previous'),
     ].join('\n')
   }
@@ -138,7 +144,7 @@ export class Release {
   /** Path of a file of values, and more of them as options. */
   async #values(set: readonly string[] = []): Promise<[file: string, options: string[]]> {
     this.#metricsPort ||= await freePorts()
-    const { accessKey: accessKeyId, secret: secretAccessKey, endpoint, bucket } = this.#store
+    const { accessKey: accessKeyId, secret: secretAccessKey, endpoint, bucket } = this.store
     const values = {
       image: { registry: 'localhost', pullPolicy: 'Never' },
       // the test cluster's pods have no network of their own
@@ -149,6 +155,7 @@ export class Release {
         coreDirectory: this.coreDir,
         eventDirectory: join(this.hostDir, 'events'),
         crioEndpoint: `unix://${this.#cluster.containerd.socket}`,
+        hostContainerRuntimeEndpoint: this.#cluster.containerd.socket,
       },
       destination: `s3://${bucket}`,
       s3: { endpoint, region: REGION, accessKeyId, secretAccessKey },

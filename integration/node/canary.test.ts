@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, onTestFinished, test } from 'vitest'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
+import { whyNoSockets } from '@core-dump-handler/testing/kernel/core-sockets'
 import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { realParts } from '../real-parts.ts'
 import { until } from '@core-dump-handler/testing/until'
@@ -33,6 +34,7 @@ realParts('the canary of a prepared node', () => {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         HOST_DIR: agent.hostDir,
         CORE_DIR: agent.coreDir,
+        RECEIVER_MODE: 'auto',
       }
       const args = ['--mount', 'sh', '-c', hidden, 'sh', process.execPath, AGENT]
       const failed = await execa('unshare', args, {
@@ -45,6 +47,9 @@ realParts('the canary of a prepared node', () => {
       expect(failed.stderr).toMatch(
         /"CANARY".*the agent can run .*cdc` and the kernel cannot: .*log contains: .*pipe failed.*pattern is back in force/,
       )
+      // a receiver would work
+      const advice = 'set KERNEL_MANAGED_BY to init-container or node'
+      expect(failed.stderr.includes(advice)).toBe(whyNoSockets() === undefined)
       expect(coreSysctls()).toEqual(before)
     })
   })

@@ -7,6 +7,7 @@ Takes all crashes of this node on the kernel's coredump socket until SIGTERM.
 Needs root, and an agent that sets the pattern (RECEIVER_MODE).
 
   check       exit code 0 where the receiver of HOST_DIR answers within 5 s
+  set-pattern sets kernel.core_pattern from a privileged init container
   --version   print the version
   --help      print this text
 
@@ -37,6 +38,9 @@ switch (command) {
     break
   case 'check':
     process.exitCode = await (await import('./link/check.ts')).check(process.env)
+    break
+  case 'set-pattern':
+    process.exitCode = await (await import('./set-pattern.ts')).setPattern(process.env)
     break
   case '--version':
   case '-V':

@@ -39,7 +39,15 @@ export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Prom
   let link: AgentLink
   try {
     const nodeHostname = env['NODE_NAME'] || hostname()
-    receiver = new Receiver({ hostDir, env, nodeHostname, version, log })
+    receiver = new Receiver({
+      hostDir,
+      env,
+      nodeHostname,
+      version,
+      log,
+      onWaits: (pid) => link.waits(pid),
+      onWaitsNoLonger: (pid) => link.waitsNoLonger(pid),
+    })
     link = new AgentLink({
       hostDir,
       log,

@@ -49,6 +49,10 @@ export interface ReceiverOptions {
   readonly nodeHostname: string
   readonly version: string
   readonly log: Log
+  /** A crash was accepted of which nothing is on the disk yet. */
+  readonly onWaits: (pid: number) => void
+  /** It has an unfinished bundle, or needs none; may be called again. */
+  readonly onWaitsNoLonger: (pid: number) => void
 }
 
 interface ActiveCrash {
@@ -153,6 +157,7 @@ export class Receiver {
       closeSync(fd)
       return log.write('warn', `Closed a connection that is no crash: ${peer}`)
     }
+    this.#options.onWaits(peer.pid)
     try {
       if ((await readRequest(fd, REQUEST_TIMEOUT_MS)) === undefined) {
         closeSync(fd)
@@ -160,6 +165,7 @@ export class Receiver {
       }
       await this.#capture(fd, peer, arrivedMs)
     } finally {
+      this.#options.onWaitsNoLonger(peer.pid)
       if (peer.pidfd !== undefined) closeSync(peer.pidfd)
     }
   }
@@ -196,6 +202,7 @@ export class Receiver {
           home,
           isBusy: () => this.#handling > this.#busyAbove,
         }),
+        onOpened: () => this.#options.onWaitsNoLonger(peer.pid),
         onPublished: () => {
           stop.disarm()
           this.#captured++

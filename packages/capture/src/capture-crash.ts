@@ -68,6 +68,7 @@ export async function captureCrash(
     const uuid = await randomUuid()
     const opening = steps.openBundle(crash, uuid, early?.identity, context)
     const bundle = await answerOf(opening, source, context)
+    context.onOpened?.()
     await task.load()
     if (decision.take !== 'core' && !released) await task.readUnwanted()
     const writing =

@@ -43,6 +43,8 @@ export interface CaptureContext {
   readonly isolated?: IsolatedSteps
   /** Called at most ten times a second with the bytes read of the core. */
   readonly onProgress?: ((bytes: number) => void) | undefined
+  /** Called once the unfinished bundle is on the disk: what kills this process leaves it to be salvaged. */
+  readonly onOpened?: () => void
   /** Called once the bundle has its final name and is on the disk. */
   readonly onPublished?: (path: string) => void
 }

@@ -49,12 +49,15 @@ export async function run(context: CommandContext): Promise<number> {
       (reason, crashes) => monitoring.metrics.countDrop(reason, crashes),
       (isReadable) => monitoring.metrics.kernelLogReadable.set(Number(isReadable)),
     )
-    const { canaries, readiness } = monitoring
-    const attempt = { signal, isDelivered: (canary: string) => canaries.find(canary) !== undefined }
-    const keeper = new ReceiverKeeper(settings, log, attempt, ({ entry, detail }) => {
-      const isAllowed = entry === 'pipe' && settings.receiverMode !== 'required'
-      const ok = entry === 'socket' || isAllowed
-      readiness.receiverIs(ok, `${entry}: ${detail}`)
+    const { readiness } = monitoring
+    const attempt = { signal, isDelivered: isDeliveredBy(monitoring) }
+    const keeper = new ReceiverKeeper(settings, log, attempt, {
+      onEntry({ entry, detail }) {
+        const isAllowed = entry === 'pipe' && settings.receiverMode !== 'required'
+        const ok = entry === 'socket' || isAllowed
+        readiness.receiverIs(ok, `${entry}: ${detail}`)
+      },
+      onLost: (reason, crashes) => monitoring.metrics.countDrop(reason, crashes),
     })
     void keeper.run()
     await runUploads(context, monitoring, keeper)
@@ -109,9 +112,8 @@ async function prepare(
   release: () => void,
 ): Promise<void> {
   const { settings, log, signal } = context
-  const { readiness, metrics, canaries, lateCanaries } = monitoring
-  const isDelivered = (canary: string): boolean =>
-    canaries.find(canary) !== undefined || lateCanaries.hasDeleted(canary)
+  const { readiness, metrics } = monitoring
+  const isDelivered = isDeliveredBy(monitoring)
   const node = await prepareNode(settings, log, { signal, isDelivered })
   readiness.nodePrepared()
   log.info({ hostDir: settings.hostDir }, 'this node is prepared: crashes become bundles')
@@ -142,6 +144,11 @@ async function prepare(
       release()
     })
     .catch(() => undefined) // aborted
+}
+
+/** The uploads may be faster than what waits for a canary. */
+function isDeliveredBy({ canaries, lateCanaries }: Monitoring): (canary: string) => boolean {
+  return (canary) => canaries.find(canary) !== undefined || lateCanaries.hasDeleted(canary)
 }
 
 async function runUploads(

@@ -14,6 +14,7 @@ test.for([
     'coredump: 4711(web): Coredump socket connection /var/mnt/core-dump-handler/receiver.sock failed -111',
     'SOCKET_FAILED',
   ],
+  ['coredump_sock_connect: 12 callbacks suppressed', 'SOCKET_FAILED', 12],
 ] as const)('%s', ([text, reason, crashes = 1]) => {
   expect(readKernelLine(text)).toEqual({ kind: 'drop', reason, text, crashes })
 })

@@ -40,6 +40,11 @@ export function readKernelLine(line: string): KernelLine | undefined {
   if (suppressed !== null) {
     return { kind: 'drop', reason: 'CORE_PIPE_LIMIT', text, crashes: Number(suppressed[1]) }
   }
+  // such as -11, the queue of the socket is full, and -111, no receiver listens
+  const unconnected = /^coredump_sock_connect: (\d{1,9}) callbacks suppressed/.exec(text)
+  if (unconnected !== null) {
+    return { kind: 'drop', reason: 'SOCKET_FAILED', text, crashes: Number(unconnected[1]) }
+  }
   // `Core dump to |/x pipe failed`, `coredump: 1(x): |/x pipe failed`
   if (/^(?:Core dump to \||coredump: \d+\(.*: \|).*pipe failed/s.test(text)) {
     return { kind: 'drop', reason: 'PIPE_FAILED', text, crashes: 1 }

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
@@ -55,4 +57,23 @@ test('the pattern of a receiver needs RECEIVER_MODE', async ({ node }) => {
   const agent = await node.daemon({ ...BY_NODE, RECEIVER_MODE: 'required' })
   expect(await node.sysctls()).toEqual(set)
   await agent.kill('SIGTERM')
+})
+
+test('an init container sets the pattern, the agent the other sysctls, and `remove` restores all', async ({
+  node,
+}) => {
+  const env = { KERNEL_MANAGED_BY: 'init-container', RECEIVER_MODE: 'required' }
+  await configure(node, 'core.%p', '0')
+  const before = await node.sysctls()
+  const early = node.agent([], env)
+  expect(await early.ended).toBe(1)
+  expect(early.output()).toMatch(/delete this pod, so that the init container runs again/)
+  // what `core-dump-receiver set-pattern` does
+  await writeFile(join(node.hostDir, 'core_pattern.bak'), 'core.%p')
+  await node.sysctl('kernel.core_pattern', socketPattern(node.hostDir))
+  const agent = await node.daemon(env)
+  expect(await node.sysctls()).toEqual([socketPattern(node.hostDir), '128', '2'])
+  await agent.kill('SIGTERM')
+  expect(await node.agent(['remove'], env).ended).toBe(0)
+  expect(await node.sysctls()).toEqual(before)
 })

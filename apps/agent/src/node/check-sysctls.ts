@@ -13,17 +13,23 @@ import {
 } from './sysctls.ts'
 
 /**
- * The sysctls in force where the node's configuration sets them (KERNEL_MANAGED_BY=node). Rejects with
+ * The sysctls in force where this agent does not set the pattern (KERNEL_MANAGED_BY). Rejects with
  * what has to be set where crashes do not come to this agent.
  */
 export async function checkSysctls(
-  { hostDir, sysctlRoot, receiverMode }: AgentSettings,
+  { hostDir, sysctlRoot, receiverMode, kernelManagedBy }: AgentSettings,
   log: Log,
 ): Promise<SysctlValues> {
   const found = await readSysctls(sysctlRoot)
   const pattern = found[CORE_PATTERN]
   const isPipe = hostDirOf(pattern) === hostDir && pattern.startsWith('|')
   const isSocket = pattern === socketPattern(hostDir)
+  if (kernelManagedBy === 'init-container' && !isSocket) {
+    throw new AgentError(
+      'NODE_CONFIGURATION',
+      `${CORE_PATTERN} is \`${pattern}\`, which the init container of this pod was to set to \`${socketPattern(hostDir)}\` (KERNEL_MANAGED_BY=init-container): another program has set it since; delete this pod, so that the init container runs again`,
+    )
+  }
   if (!isPipe && !(isSocket && receiverMode !== 'off')) {
     const pipe = `\`${corePattern(hostDir).pattern}\``
     const socket = `\`${socketPattern(hostDir)}\``

@@ -8,6 +8,7 @@ import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
+import { whyNoSocket } from '../receiver/why-no-socket.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory } from './make-directory.ts'
 import { nodeFiles, wasRemoved } from './node-files.ts'
@@ -19,6 +20,7 @@ import {
   hostDirOf,
   isBackup,
   readSysctls,
+  socketPattern,
   sysctlValues,
   type SysctlValues,
 } from './sysctls.ts'
@@ -66,15 +68,17 @@ export async function prepareNode(
     if (found[CORE_PATTERN].startsWith('|')) await selfTest(settings)
     return { sysctls: found, backups: {} }
   }
-  await selfTest(settings)
+  const byInitContainer = settings.kernelManagedBy === 'init-container'
+  if (byInitContainer) await checkSysctls(settings, log)
+  else await selfTest(settings)
 
-  const sysctls = sysctlValues(settings, pattern)
+  const sysctls = sysctlValues(settings, byInitContainer ? socketPattern(hostDir) : pattern)
   const backups = await takeOverSysctls(settings, sysctls, log)
   if (await wasRemoved(hostDir)) {
     await restoreSysctls(settings, log)
     throw new AgentError('REMOVED', '`remove` restored this node while it was being prepared')
   }
-  if (settings.canary) await tryCanaryOrRestore(settings, pattern, log, attempt)
+  if (settings.canary && !byInitContainer) await tryCanaryOrRestore(settings, pattern, log, attempt)
   return { sysctls, backups }
 }
 
@@ -97,8 +101,20 @@ async function tryCanaryOrRestore(
     if (tried) log.info('a process that crashed for a test became a bundle')
   } catch (error) {
     await restoreSysctls(settings, log)
-    throw error
+    throw adviseReceiver(settings, error)
   }
+}
+
+/** Where the kernel may not run the composer, a receiver may still work. */
+function adviseReceiver(settings: AgentSettings, error: unknown): unknown {
+  const { receiverMode } = settings
+  const isDenied = error instanceof AgentError && error.code === 'CANARY'
+  if (!isDenied || receiverMode === 'off' || whyNoSocket(settings) !== undefined) return error
+  return new AgentError(
+    'CANARY',
+    `${error.message}. The receiver needs no program that the kernel runs: set KERNEL_MANAGED_BY to init-container or node`,
+    { cause: error },
+  )
 }
 
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {

@@ -98,7 +98,7 @@ class NodeWatch {
     if (changed.length === 0) return undefined
     const drifted = changed.filter((key) => found[key] !== this.#expected[key])
     if (drifted.length > 0 && (await this.#isRemoved())) return 'removed'
-    if (this.#settings.kernelManagedBy === 'agent') await this.#renewBackups(found, drifted)
+    if (this.#settings.kernelManagedBy !== 'node') await this.#renewBackups(found, drifted)
     for (const key of changed) {
       this.#known.set(key, found[key])
       if (drifted.includes(key)) await this.#onDrift(key, found[key])

@@ -10,16 +10,25 @@ import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
 import { switchToSocket } from './switch-to-socket.ts'
+import { whyNoSocket } from './why-no-socket.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 30_000
-const CORE_MODES = '/proc/sys/kernel/core_modes'
 
 /** How crashes come, and why not through the socket where it is asked for. */
 export interface Entry {
   /** `none`: the kernel would connect to a receiver, and none listens; crashes are lost. */
   readonly entry: 'socket' | 'pipe' | 'none'
   readonly detail: string
+}
+
+/** Why crashes have no bundle that a receiver had accepted. */
+const LOST = 'RECEIVER_ENDED'
+
+export interface ReceiverListeners {
+  /** Each time it changes how crashes come. */
+  readonly onEntry: (entry: Entry) => void
+  readonly onLost: (reason: string, crashes: number) => void
 }
 
 /**
@@ -30,35 +39,34 @@ export class ReceiverKeeper {
   readonly #settings: AgentSettings
   readonly #log: Log
   readonly #attempt: Attempt
-  readonly #onEntry: (entry: Entry) => void
+  readonly #listeners: ReceiverListeners
   readonly #pipePattern: string
   readonly #link: ReceiverLink
   #reported = ''
   #retryAtMs = 0
+  /** Aborted when the receiver ends that is being tried. */
+  #trial = new AbortController()
 
-  constructor(
-    settings: AgentSettings,
-    log: Log,
-    attempt: Attempt,
-    onEntry: (entry: Entry) => void,
-  ) {
+  constructor(settings: AgentSettings, log: Log, attempt: Attempt, listeners: ReceiverListeners) {
     this.#settings = settings
     this.#log = log
     this.#attempt = attempt
-    this.#onEntry = onEntry
+    this.#listeners = listeners
     this.#pipePattern = corePattern(settings.hostDir).pattern
     this.#link = new ReceiverLink({
       hostDir: settings.hostDir,
-      // no pattern is set in place of that of the node's configuration
+      // no pattern is set in place of that of the node's configuration, or of an init container
       pipePattern: settings.kernelManagedBy === 'agent' ? this.#pipePattern : undefined,
       signal: attempt.signal,
       onState: ({ stopping }) => {
         if (stopping) this.#fallBack('it is ending')
       },
-      onDown: (why) => {
+      onDown: (why, waiting) => {
         this.#fallBack(why)
+        this.#reportLost(waiting)
         // a new one is to be used as soon as it is there
         this.#retryAtMs = 0
+        this.#trial.abort()
       },
     })
   }
@@ -85,28 +93,30 @@ export class ReceiverKeeper {
   }
 
   async #look(): Promise<void> {
-    const { hostDir } = this.#settings
+    const { hostDir, kernelManagedBy } = this.#settings
     const { state } = this.#link
     const wanted = socketPattern(hostDir)
     const found = await readSysctl(CORE_PATTERN)
-    if (this.#settings.kernelManagedBy === 'node')
-      return this.#report(entryOfNode(found === wanted, state))
+    if (kernelManagedBy !== 'agent') {
+      return this.#report(entryWithoutFallback(found === wanted, state, kernelManagedBy))
+    }
     if (state === undefined || state.stopping) {
       this.#fallBack('no receiver runs')
       const detail = `no receiver listens for \`${hostDir}\``
       return this.#report({ entry: 'pipe', detail })
     }
-    if (found === wanted)
-      return this.#report({
-        entry: 'socket',
-        detail: `the kernel connects to the receiver ${state.version}`,
-      })
+    if (found === wanted) {
+      const detail = `the kernel connects to the receiver ${state.version}; a composer that the kernel started has set the pattern`
+      return this.#report({ entry: 'socket', detail })
+    }
     // another program's: the watch of the node restores ours first
     if (found !== this.#pipePattern || performance.now() < this.#retryAtMs) return
     if (await wasRemoved(hostDir)) return
     this.#retryAtMs = performance.now() + RETRY_MS
+    this.#trial = new AbortController()
+    const signal = AbortSignal.any([this.#attempt.signal, this.#trial.signal])
     try {
-      await switchToSocket(this.#settings, this.#attempt)
+      await switchToSocket(this.#settings, { ...this.#attempt, signal })
       if (this.#link.state === undefined || (await wasRemoved(hostDir))) {
         this.#fallBack('it ended while it was tried')
       }
@@ -119,7 +129,7 @@ export class ReceiverKeeper {
   /** The composer's pattern, where the receiver's is in force. Synchronous: crashes are lost meanwhile. */
   #fallBack(why: string): void {
     const { hostDir, sysctlRoot, kernelManagedBy } = this.#settings
-    if (kernelManagedBy === 'node') return
+    if (kernelManagedBy !== 'agent') return
     const path = sysctlPath(CORE_PATTERN, { root: sysctlRoot })
     try {
       if (readFileSync(path, 'utf8').trimEnd() !== socketPattern(hostDir)) return
@@ -130,34 +140,38 @@ export class ReceiverKeeper {
     }
   }
 
+  #reportLost(pids: readonly number[]): void {
+    if (pids.length === 0) return
+    this.#log.error(
+      { reason: LOST, crashes: pids.length, pids },
+      'crashes are lost that the receiver had accepted when it ended',
+    )
+    this.#listeners.onLost(LOST, pids.length)
+  }
+
   #report(entry: Entry): void {
     const text = `${entry.entry}: ${entry.detail}`
     if (text === this.#reported) return
     this.#reported = text
     this.#log.info(entry, 'how crashes come')
-    this.#onEntry(entry)
+    this.#listeners.onEntry(entry)
   }
 }
 
-/** Where the node's configuration has set the pattern: `isSocket`, that of the receiver. */
-function entryOfNode(isSocket: boolean, state: ReceiverState | undefined): Entry {
-  if (!isSocket) return { entry: 'pipe', detail: 'the configuration of this node has set it' }
+/** Where the agent sets no pattern; `isSocket`: that of the receiver is in force. */
+function entryWithoutFallback(
+  isSocket: boolean,
+  state: ReceiverState | undefined,
+  kernelManagedBy: 'node' | 'init-container',
+): Entry {
+  const who = kernelManagedBy === 'node' ? 'the configuration of this node' : 'an init container'
+  const why = `${who} has set the pattern (KERNEL_MANAGED_BY=${kernelManagedBy})`
+  if (!isSocket) {
+    return kernelManagedBy === 'node'
+      ? { entry: 'pipe', detail: why }
+      : { entry: 'none', detail: `${CORE_PATTERN} is no longer that of the receiver` }
+  }
   return state === undefined
     ? { entry: 'none', detail: 'no receiver listens: crashes are lost until one does' }
-    : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}` }
-}
-
-/** Why this kernel cannot connect to a receiver; undefined where it may. */
-function whyNoSocket({ sysctlRoot }: AgentSettings): string | undefined {
-  if (sysctlRoot !== '/proc/sys' && !sysctlRoot.endsWith('/proc/sys')) {
-    return `the sysctls in \`${sysctlRoot}\` are not those of this kernel`
-  }
-  try {
-    const modes = readFileSync(CORE_MODES, 'utf8').split('\n')
-    return modes.includes('socket')
-      ? undefined
-      : `this kernel has no coredump sockets, only ${modes.filter(Boolean).join(', ')}`
-  } catch {
-    return 'this kernel has no coredump sockets: they came with Linux 6.17'
-  }
+    : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}; ${why}` }
 }

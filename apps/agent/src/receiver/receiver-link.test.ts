@@ -23,12 +23,14 @@ async function linked(): Promise<{
   sockets: Socket[]
   heard: string[]
   downs: string[]
+  lost: number[]
 }> {
   const hostDir = mkdtempSync(join(tmpdir(), 'link-'))
   const over = new AbortController()
   const sockets: Socket[] = []
   const heard: string[] = []
   const downs: string[] = []
+  const lost: number[] = []
   const server = createServer((socket) => {
     sockets.push(socket)
     socket.on('error', () => undefined)
@@ -43,7 +45,10 @@ async function linked(): Promise<{
     hostDir,
     pipePattern: '|/cdc',
     signal: over.signal,
-    onDown: (why) => downs.push(why),
+    onDown(why, waiting) {
+      downs.push(why)
+      lost.push(...waiting)
+    },
     onState: () => undefined,
   })
   const running = link.run()
@@ -55,7 +60,7 @@ async function linked(): Promise<{
     rmSync(hostDir, { recursive: true })
   })
   await expect.poll(() => link.state).toEqual(STATE)
-  return { link, server, sockets, heard, downs }
+  return { link, server, sockets, heard, downs, lost }
 }
 
 test('a link gives the receiver the pattern of the composer, and keeps its last answer', async () => {
@@ -71,4 +76,10 @@ test('a link notices the end of a receiver once, and connects to the next one', 
   await expect.poll(() => sockets.length).toBe(2)
   await expect.poll(() => link.state).toEqual(STATE)
   expect(downs).toHaveLength(1)
+})
+
+test('a link knows the crashes of which a receiver leaves nothing when it ends', async () => {
+  const { sockets, lost } = await linked()
+  sockets[0]?.end('{"waits":7}\n{"waits":8}\n{"waits":9}\n{"waitsNoLonger":8}\n')
+  await expect.poll(() => lost).toEqual([7, 9])
 })

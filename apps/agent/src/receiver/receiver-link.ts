@@ -22,13 +22,21 @@ const STATE = v.object({
 
 export type ReceiverState = Readonly<v.InferOutput<typeof STATE>>
 
+/** Of a crashed process: nothing of it is on the disk yet, and then it is. */
+const WAITS = v.object({ waits: v.number() })
+const WAITS_NO_LONGER = v.object({ waitsNoLonger: v.number() })
+const MESSAGE = v.union([STATE, WAITS, WAITS_NO_LONGER])
+
 export interface ReceiverLinkOptions {
   readonly hostDir: string
   /** The receiver sets it when this agent ends; undefined: it sets none. */
   readonly pipePattern: string | undefined
   readonly signal: AbortSignal
-  /** The receiver has ended, or does not answer: it was killed then. Called at once. */
-  readonly onDown: (why: string) => void
+  /**
+   * The receiver has ended, or does not answer: it was killed then. Called at once. `waiting`: crashed
+   * processes that it had accepted, and of which it leaves nothing on the disk.
+   */
+  readonly onDown: (why: string, waiting: readonly number[]) => void
   readonly onState: (state: ReceiverState) => void
 }
 
@@ -62,6 +70,7 @@ export class ReceiverLink {
     let text = ''
     let heardMs = performance.now()
     let why = 'it has ended'
+    const waiting = new Set<number>()
     const send = (message: object): boolean => socket.write(`${JSON.stringify(message)}\n`)
     const ping = setInterval(() => {
       if (performance.now() - heardMs < SILENCE_MS) {
@@ -83,11 +92,15 @@ export class ReceiverLink {
       text = lines.pop() ?? ''
       if (text.length > MAX_LINE) socket.destroy()
       for (const line of lines) {
-        const state = parseState(line)
-        if (state === undefined) continue
+        const message = parseMessage(line)
+        if (message === undefined) continue
         heardMs = performance.now()
-        this.state = state
-        onState(state)
+        if ('waits' in message) waiting.add(message.waits)
+        else if ('waitsNoLonger' in message) waiting.delete(message.waitsNoLonger)
+        else {
+          this.state = message
+          onState(message)
+        }
       }
     })
     socket.on('close', () => {
@@ -95,17 +108,17 @@ export class ReceiverLink {
       signal.removeEventListener('abort', abort)
       const wasUp = this.state !== undefined
       this.state = undefined
-      if (wasUp) onDown(why)
+      if (wasUp) onDown(why, [...waiting])
       ended.resolve()
     })
     return ended.promise
   }
 }
 
-function parseState(line: string): ReceiverState | undefined {
+function parseMessage(line: string): v.InferOutput<typeof MESSAGE> | undefined {
   try {
-    const state = v.safeParse(STATE, JSON.parse(line))
-    return state.success ? state.output : undefined
+    const message = v.safeParse(MESSAGE, JSON.parse(line))
+    return message.success ? message.output : undefined
   } catch {
     return undefined
   }

@@ -135,8 +135,11 @@ export const VARIABLES = {
   CANARY: v.optional(bool, 'true'),
   /** Whether crashes go to the receiver of this node, where one runs and the kernel can connect to it. */
   RECEIVER_MODE: v.optional(oneOf('auto', 'off', 'required'), 'off'),
-  /** Who sets the three sysctls; `node`: its configuration, the agent only checks them. */
-  KERNEL_MANAGED_BY: v.optional(oneOf('agent', 'node'), 'agent'),
+  /**
+   * Who sets the three sysctls; `node`: its configuration, the agent only checks them;
+   * `init-container`: the pattern of the receiver by an init container, the others by the agent.
+   */
+  KERNEL_MANAGED_BY: v.optional(oneOf('agent', 'node', 'init-container'), 'agent'),
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 

@@ -49,6 +49,8 @@ export class AgentLink {
   #server: Server | undefined
   #agent: Socket | undefined
   #pipePattern: string | undefined
+  /** Crashed processes of which nothing is on the disk yet. */
+  readonly #waiting = new Set<number>()
 
   constructor(options: AgentLinkOptions) {
     this.#options = options
@@ -65,15 +67,29 @@ export class AgentLink {
     this.#server.on('error', () => {})
   }
 
+  /** Names a crashed process of which nothing is on the disk yet, so that its loss is recorded. */
+  waits(pid: number): void {
+    this.#waiting.add(pid)
+    this.#send({ waits: pid })
+  }
+
+  /** It has an unfinished bundle, or needs none. */
+  waitsNoLonger(pid: number): void {
+    if (this.#waiting.delete(pid)) this.#send({ waitsNoLonger: pid })
+  }
+
   /** Tells the agent of a change. */
   report(): void {
-    const { state } = this.#options
-    this.#agent?.write(`${JSON.stringify(state())}\n`)
+    this.#send(this.#options.state())
   }
 
   close(): void {
     this.#server?.close()
     this.#agent?.destroy()
+  }
+
+  #send(message: object): void {
+    this.#agent?.write(`${JSON.stringify(message)}\n`)
   }
 
   #connected(socket: Socket): void {
@@ -106,6 +122,7 @@ export class AgentLink {
       const before = this.#agent
       this.#agent = socket
       before?.destroy()
+      for (const pid of this.#waiting) this.#send({ waits: pid })
     }
     socket.write(`${JSON.stringify(this.#options.state())}\n`)
   }

@@ -30,6 +30,20 @@ const prctl = libc.func(
   'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
 )
 
+const unshare = libc.func('int unshare(int)')
+const setns = libc.func('int setns(int, int)')
+
+const CLONE_FS = 0x200
+const CLONE_NEWNS = 0x2_0000
+
+/**
+ * Moves the calling thread into the mount namespace of the open `/proc/<pid>/ns/mnt`, setns(2): it
+ * must not share its root directory with other threads. False where it is not permitted.
+ */
+export function enterMountNamespace(fd: number): boolean {
+  return unshare(CLONE_FS) === 0 && setns(fd, CLONE_NEWNS) === 0
+}
+
 const PR_SET_DUMPABLE = 4
 
 /**

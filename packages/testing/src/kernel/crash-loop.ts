@@ -17,9 +17,13 @@ export interface Seen {
   readonly atMs: number
 }
 
-/** Crash programs one after another while `task` runs, and record them and each value of the pattern. */
+/**
+ * Crash programs while `task` runs, one after another in each of `loops`, and record them and each
+ * value of the pattern.
+ */
 export async function crashingDuring(
   task: () => Promise<void>,
+  loops = 1,
 ): Promise<{ readonly crashes: readonly Crash[]; readonly patterns: readonly Seen[] }> {
   const crashes: Crash[] = []
   const patterns: Seen[] = []
@@ -28,15 +32,17 @@ export async function crashingDuring(
     if (patterns.at(-1)?.pattern !== pattern) patterns.push({ pattern, atMs: performance.now() })
   }, 5)
   const over = new AbortController()
-  const done = task().finally(() => over.abort())
-  try {
+  const loop = async (): Promise<void> => {
     while (!over.signal.aborted) {
       const startMs = performance.now()
       const pid = await runUntilCrash(testProgram('crasher'), ['-m', '1'])
       crashes.push({ pid, startMs, endMs: performance.now() })
       await sleep(PAUSE_MS)
     }
-    await done
+  }
+  try {
+    const done = task().finally(() => over.abort())
+    await Promise.all([done, ...Array.from({ length: loops }, loop)])
   } finally {
     clearInterval(look)
   }

@@ -16,6 +16,7 @@ export class TestReceiver {
   readonly #ownsDirectory: boolean
   readonly #env: Record<string, string>
   #daemon: Program | undefined
+  #wrapper: readonly string[] = []
 
   /** `node`: of an agent; its directories are used. */
   constructor(
@@ -53,6 +54,13 @@ export class TestReceiver {
     return `@@${this.hostDir}/receiver.sock`
   }
 
+  /** Start it with these capabilities alone, as a container has them. */
+  limitTo(capabilities: readonly string[]): this {
+    const set = ['-all', ...capabilities.map((name) => `+${name}`)].join()
+    this.#wrapper = ['setpriv', '--bounding-set', set, '--inh-caps', set]
+    return this
+  }
+
   /** Starts it and waits until it listens. */
   async start(): Promise<Program> {
     const daemon = this.launch()
@@ -64,7 +72,8 @@ export class TestReceiver {
   }
 
   launch(): Program {
-    this.#daemon = startProgram(process.execPath, [RECEIVER], {
+    const [program, ...args] = [...this.#wrapper, process.execPath, RECEIVER]
+    this.#daemon = startProgram(program, args, {
       log: join(this.directory, 'receiver.log'),
       env: this.#env,
       cwd: this.directory,

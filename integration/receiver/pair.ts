@@ -1,0 +1,104 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
+import { readManifest } from '@core-dump-handler/bundle'
+import { Agent } from '@core-dump-handler/testing/agent/agent'
+import type { Crash } from '@core-dump-handler/testing/kernel/crash-loop'
+import { coreSysctls, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { composersOf } from '@core-dump-handler/testing/processes'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
+import { until } from '@core-dump-handler/testing/until'
+
+/** The receiver publishes its last bundles. */
+const SETTLE_MS = 1000
+
+/** What became of crashes: bundles by entry, unfinished ones, and crashes without any. */
+export interface Outcomes {
+  readonly socket: number
+  readonly pipe: number
+  readonly unfinished: number
+  readonly lost: readonly Crash[]
+}
+
+/** An agent and a receiver of one node, while the kernel connects to the receiver. */
+export class Pair {
+  readonly agent: Agent = new Agent({
+    RECEIVER_MODE: 'required',
+    COMP_RATE_CRASHES: '0',
+    COMP_IGNORE_CRIO: 'true',
+  })
+  readonly receiver: TestReceiver = new TestReceiver({}, this.agent)
+
+  get pattern(): string {
+    return coreSysctls()['kernel.core_pattern']
+  }
+
+  async start(): Promise<void> {
+    await this.receiver.start()
+    await this.agent.start()
+    await this.usesSocket()
+  }
+
+  async usesSocket(): Promise<void> {
+    await until('the kernel connects to the receiver', () => this.pattern === this.receiver.pattern)
+  }
+
+  /** Milliseconds until the composer is the handler again. */
+  async fallsBack(timeoutMs = 5000): Promise<number> {
+    const startedMs = performance.now()
+    while (this.pattern === this.receiver.pattern) {
+      if (performance.now() - startedMs > timeoutMs) throw new Error(this.pattern)
+      await sleep(1)
+    }
+    expect(this.pattern).toMatch(new RegExp(`^\\|${this.agent.hostDir}/cdc `))
+    return performance.now() - startedMs
+  }
+
+  async outcomesOf(crashes: readonly Crash[]): Promise<Outcomes> {
+    const { coreDir, hostDir } = this.agent
+    await until('the composers have ended', () => composersOf(hostDir).length === 0)
+    await sleep(SETTLE_MS)
+    const missing = new Map(crashes.map((crash) => [crash.pid, crash]))
+    const counts = { socket: 0, pipe: 0, unfinished: 0 }
+    for (const name of readdirSync(coreDir)) {
+      // what a killed writer has begun, and the agent salvages
+      const isPart = name.endsWith('.part')
+      const manifest = isPart ? undefined : await readManifest(join(coreDir, name))
+      if (!missing.delete(manifest?.crash.hostPid ?? pidIn(name))) continue
+      counts[manifest?.core.complete === true ? (manifest.entry ?? 'unfinished') : 'unfinished']++
+    }
+    return { ...counts, lost: [...missing.values()] }
+  }
+
+  async dispose(): Promise<void> {
+    await this.receiver.dispose()
+    await this.agent.dispose()
+  }
+}
+
+/** Runs `task` on a pair; the node is restored at its end. */
+export async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pair> {
+  const pair = new Pair()
+  onTestFinished(() => pair.dispose())
+  await withKernel(async () => {
+    const deadline = setTimeout(() => pair.receiver.kill(), 90_000)
+    try {
+      await pair.start()
+      await task(pair)
+    } catch (error) {
+      process.stderr.write(`${pair.agent.output}\n${pair.receiver.output}\n`)
+      throw error
+    } finally {
+      clearTimeout(deadline)
+      await pair.agent.command('remove')
+    }
+    expect(pair.pattern).toBe('core')
+  })
+  return pair
+}
+
+/** Of the file of a killed writer, by the default name. */
+function pidIn(name: string): number {
+  return Number(/-(\d+)-\d+\.zip\.part$/.exec(name)?.[1])
+}
