@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { abortable, throwIfAborted } from '../abortable.ts'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
+import { UploadError } from '../error.ts'
 import { fromFileError } from '../file-error.ts'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
@@ -39,6 +40,10 @@ export class DirectoryDestination implements Destination {
     options: PutStreamOptions = {},
   ): Promise<Stored> {
     return putStream(this.#root, source, checkKey(key), options)
+  }
+
+  async putGrowing(): Promise<never> {
+    throw new UploadError('INVALID', `${this.url} takes only files that are finished`)
   }
 
   async check(): Promise<void> {
