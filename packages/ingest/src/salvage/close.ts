@@ -123,7 +123,8 @@ function createArchive(path: string, finalPath: string): PartFile {
 /** Opens the file for writing, if it has not changed since the walk. */
 function reopen(
   { path, found }: Pick<Walked, 'path' | 'found'>,
-  { finalPath }: SalvageOptions): OpenPart {
+  { finalPath }: SalvageOptions,
+): OpenPart {
   const fd = openRegularFile(path, constants.O_RDWR, 'salvage')
   const now = fstatSync(fd)
   const keys = ['dev', 'ino', 'nlink', 'size', 'mtimeMs'] as const
