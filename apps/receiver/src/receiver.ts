@@ -21,6 +21,7 @@ import { Helpers } from './helper/helpers.ts'
 import type { Log } from './log.ts'
 import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
+import { BundleUploads } from './store/bundle-uploads.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
 import { listenAt } from './socket/listen.ts'
 import { readRequest } from './socket/protocol.ts'
@@ -64,6 +65,7 @@ export class Receiver {
   readonly #limiter: Limiter
   readonly #helpers = new Helpers()
   readonly #reports = new ReportHelpers()
+  readonly #uploads: BundleUploads
   readonly #active = new Set<ActiveCrash>()
   /** Crashes at once for which stacks are read. */
   readonly #busyAbove: number
@@ -75,6 +77,7 @@ export class Receiver {
     this.#options = options
     this.path = join(options.hostDir, SOCKET_NAME)
     this.#settings = new SettingsFile(options.hostDir, options.env)
+    this.#uploads = new BundleUploads(options.env, options.log)
     const { settings } = this.#settings.current()
     options.log.level = settings.logLevel
     const limit = settings.concurrentDrains || Math.max(MIN_DRAINS, availableParallelism())
@@ -189,6 +192,7 @@ export class Receiver {
         log,
         stop,
         limiter: this.#limiter,
+        uploadBundle: (bundle) => this.#uploads.begin(bundle),
         isolated: isolatedSteps({
           helpers: this.#helpers,
           reports: this.#reports,

@@ -1,3 +1,4 @@
+export { keyOf } from './key.ts'
 export { UploadError, isUploadError } from './error.ts'
 export type { UploadErrorCode, UploadErrorFacts, UploadErrorScope } from './error.ts'
 export { openDestination } from './open-destination.ts'
