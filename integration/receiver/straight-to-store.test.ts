@@ -36,7 +36,8 @@ class StoreNode {
 
   constructor(store: Versitygw, { diskMib, endpoint = store.endpoint, env = {} }: NodeOptions) {
     this.store = store
-    this.agent = new Agent({ ...s3Settings(store), USE_INOTIFY: 'true' }).spareKernel()
+    const account = s3Settings({ ...store, endpoint })
+    this.agent = new Agent({ ...account, USE_INOTIFY: 'true' }).spareKernel()
     const size = `size=${diskMib}m`
     execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'none', this.agent.coreDir])
     const variables = {
@@ -44,7 +45,7 @@ class StoreNode {
       CORE_DIR: this.agent.coreDir,
       RATE_CRASHES: '0',
       IGNORE_CRIO: 'true',
-      ...s3Settings({ ...store, endpoint }),
+      ...account,
       ...env,
     }
     this.receiver = new TestReceiver(variables, this.agent)
@@ -191,6 +192,7 @@ coreSockets('a core that goes to the store while it is read', () => {
       const died = crash(400)
       await until('the disk has filled up to the reserve', () => node.usedBytes > 70 * MIB)
       await node.freed()
+      line.release()
       await died
     })
     await node.agent.start()
@@ -231,7 +233,7 @@ coreSockets('a core that goes to the store while it is read', () => {
   test('is published as far as it was read at a SIGTERM while the store stalls', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
-    proxy.inject({ on: 'UploadPart', kind: 'hang', times: 1000, after: 3 })
+    proxy.inject({ on: 'UploadPart', kind: 'hang', times: 2, after: 3 })
     const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
     await node.during(async () => {
       const died = crash(400)
@@ -273,13 +275,12 @@ coreSockets('a core that goes to the store while it is read', () => {
   test('is completed when all are killed before Complete, and after it', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
-    const node = new StoreNode(store, { diskMib: 160 })
+    const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
     await node.during(async () => {
       await crash(400)
       await node.published()
       node.receiver.kill()
     })
-    node.agent.set({ S3_ENDPOINT: proxy.url })
     for (const kind of ['hang', 'lost-answer'] as const) {
       proxy.inject({ on: 'CompleteMultipartUpload', kind, times: 1 })
       const before = proxy.count('CompleteMultipartUpload')

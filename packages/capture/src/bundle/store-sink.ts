@@ -40,6 +40,7 @@ export class StoreSink implements ZipSink {
   readonly #uuid: string
   readonly #stallMs: number
   #isCore = false
+  #writing: Promise<void> = Promise.resolve()
   /** Length of the file up to which there is room. */
   #roomBytes = 0
   #beginning: Promise<void> | undefined
@@ -86,9 +87,15 @@ export class StoreSink implements ZipSink {
     this.#part.write(chunks)
   }
 
-  async writeOnPool(chunks: readonly Uint8Array[]): Promise<void> {
+  // not async: `truncate` waits for this very promise, after the caller does
+  writeOnPool(chunks: readonly Uint8Array[]): Promise<void> {
+    this.#writing = this.#isCore ? this.#writeCore(chunks) : this.#part.writeOnPool(chunks)
+    return this.#writing
+  }
+
+  async #writeCore(chunks: readonly Uint8Array[]): Promise<void> {
     const before = this.#part.bytes
-    for (let isFull = false; this.#isCore; isFull = true) {
+    for (let isFull = false; ; isFull = true) {
       await this.#room(isFull)
       try {
         await this.#part.writeOnPool(chunks)
@@ -99,7 +106,6 @@ export class StoreSink implements ZipSink {
         this.#part.truncate(before)
       }
     }
-    await this.#part.writeOnPool(chunks)
   }
 
   async patch(bytes: Uint8Array, position: number): Promise<void> {
@@ -108,6 +114,8 @@ export class StoreSink implements ZipSink {
 
   async truncate(length: number): Promise<void> {
     await this.endCore()
+    // a core that is taken back may still wait for room
+    await this.#writing.catch(() => {})
     const { partBytes = 0, freedBytes = 0 } = this.#upload ?? {}
     if (freedBytes > 0 && length < partBytes + freedBytes) {
       if (length > partBytes) throw new Error(`only the store has the bytes from ${partBytes} on`)
@@ -141,6 +149,7 @@ export class StoreSink implements ZipSink {
       const last = why === undefined ? '' : `: ${errorMessage(why)}`
       const place = `\`${directory}\` has ${free} bytes free`
       if (stop.signal.aborted) throw noRoom(`${place} and the capture was stopped${last}`)
+      if (!this.#isCore) throw noRoom('it is not wanted any more')
       if (monotonicMs() > deadlineMs) {
         throw noRoom(`${place} and the store confirmed no part for ${this.#stallMs} ms${last}`)
       }
