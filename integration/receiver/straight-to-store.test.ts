@@ -19,7 +19,7 @@ import { coreSockets } from './core-sockets.ts'
 const MIB = 2 ** 20
 const PART = 8 * MIB
 /** A hung receiver holds every process of the machine that crashes. */
-const DEADLINE_MS = 100_000
+const DEADLINE_MS = 150_000
 
 interface NodeOptions {
   /** Size of the disk of CORE_DIR. */
@@ -81,7 +81,6 @@ class StoreNode {
 
   /** The bundle on the disk, once it is published. */
   async published(): Promise<{ path: string; manifest: BundleManifest | undefined }> {
-    const isBundle = (name: string): boolean => /^[^.].*\.zip$/.test(name)
     const name = await until('a bundle', () => this.files.find(isBundle), 60_000)
     const path = join(this.agent.coreDir, name)
     return { path, manifest: await readManifest(path) }
@@ -128,6 +127,10 @@ class StoreNode {
   }
 }
 
+function isBundle(name: string): boolean {
+  return /^[^.].*\.zip$/.test(name)
+}
+
 /** Crashes a program with so much memory that does not compress; resolves with its pid when it has died. */
 async function crash(mebibytes: number): Promise<number> {
   const args = ['-l', '0', '-m', String(mebibytes)]
@@ -144,22 +147,26 @@ coreSockets('a core that goes to the store while it is read', () => {
     return () => store.stop()
   })
 
-  test('arrives whole, of 4 GiB on a node with 512 MiB', { timeout: 180_000 }, async () => {
-    const node = new StoreNode(store, { diskMib: 512 })
-    await node.agent.start()
-    let pid = 0
-    await node.during(async () => void (pid = await crash(4096)))
-    const [manifest] = await node.stored(1)
-    expect(manifest).toMatchObject({
-      entry: 'socket',
-      crash: { hostPid: pid },
-      core: { complete: true },
-    })
-    expect(manifest?.core.bytes).toBeGreaterThan(4096 * MIB)
-    expect(manifest?.core.storedBytes).toBeGreaterThan(4096 * MIB)
-    expect(manifest?.core.bytes).toBe(manifest?.core.expectedBytes)
-    expect(node.receiver.memory().peak).toBeLessThan(160)
-  })
+  test(
+    'arrives whole, of 4 GiB on a node with 512 MiB [receiver-12]',
+    { timeout: 300_000 },
+    async () => {
+      const node = new StoreNode(store, { diskMib: 512 })
+      await node.agent.start()
+      let pid = 0
+      await node.during(async () => void (pid = await crash(4096)))
+      const [manifest] = await node.stored(1)
+      expect(manifest).toMatchObject({
+        entry: 'socket',
+        crash: { hostPid: pid },
+        core: { complete: true },
+      })
+      expect(manifest?.core.bytes).toBeGreaterThan(4096 * MIB)
+      expect(manifest?.core.storedBytes).toBeGreaterThan(4096 * MIB)
+      expect(manifest?.core.bytes).toBe(manifest?.core.expectedBytes)
+      expect(node.receiver.memory().peak).toBeLessThan(160)
+    },
+  )
 
   test('stays on the disk where that can hold it', async () => {
     const node = new StoreNode(store, { diskMib: 512 })
@@ -184,7 +191,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(node.agent.output).toMatch(/"parts":5\d,"keptParts":[1-9]/)
   })
 
-  test('waits on the disk for a slow store', async () => {
+  test('waits on the disk for a slow store [receiver-13]', async () => {
     const line = await throttle(store.endpoint, 64 * MIB)
     onTestFinished(() => line.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
@@ -201,7 +208,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(manifest?.problems).toEqual([])
   })
 
-  test('of two crashes at once arrives whole twice', async () => {
+  test('of two crashes at once arrives whole twice [receiver-12]', async () => {
     const node = new StoreNode(store, { diskMib: 256 })
     await node.agent.start()
     await node.during(async () => void (await Promise.all([crash(500), crash(600)])))
@@ -213,7 +220,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     ['refuses', { S3_SECRET: 'wrong-secret' }, /SignatureDoesNotMatch/],
     ['is down', { S3_ENDPOINT: 'http://127.0.0.1:9' }, /ECONNREFUSED/],
   ] as const)(
-    'is cut with the reason where the disk is full and the store %s',
+    'is cut with the reason where the disk is full and the store %s [receiver-13]',
     async ([, env, why]) => {
       const node = new StoreNode(store, { diskMib: 160, env: { ...env, TIMEOUT: '5' } })
       await node.during(async () => void (await crash(400)))
@@ -230,7 +237,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     },
   )
 
-  test('is published as far as it was read at a SIGTERM while the store stalls', async () => {
+  test('is published as far as it was read at a SIGTERM while the store stalls [receiver-14]', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
     proxy.inject({ on: 'UploadPart', kind: 'hang', times: 2, after: 3 })
@@ -253,7 +260,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(stored?.core.bytes).toBeGreaterThan(50 * MIB)
   })
 
-  test('leaves its beginning, the reason and no upload when the receiver is killed in the middle', async () => {
+  test('leaves its beginning, the reason and no upload when the receiver is killed in the middle [receiver-15]', async () => {
     const line = await throttle(store.endpoint, 32 * MIB)
     onTestFinished(() => line.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
@@ -268,11 +275,11 @@ coreSockets('a core that goes to the store while it is read', () => {
     const [manifest] = await node.stored(1)
     expect(manifest?.core).toMatchObject({ complete: false, reasonCode: 'COMPOSER_DIED' })
     expect(manifest?.core.bytes).toBeGreaterThan(7 * MIB)
-    expect(manifest?.core.bytes).toBeLessThanOrEqual(PART)
+    expect(manifest?.core.storedBytes).toBeLessThanOrEqual(PART)
     expect(manifest?.core.expectedBytes).toBeGreaterThan(400 * MIB)
   })
 
-  test('is completed when all are killed before Complete, and after it', async () => {
+  test('is completed when all are killed before Complete, and after it [receiver-16]', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
@@ -294,7 +301,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(manifest?.core).toMatchObject({ complete: true })
   })
 
-  test('becomes a record where its upload was aborted', async () => {
+  test('becomes a record where its upload was aborted [receiver-17]', async () => {
     const node = new StoreNode(store, { diskMib: 160 })
     await node.during(async () => {
       await crash(400)

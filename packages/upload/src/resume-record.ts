@@ -115,16 +115,19 @@ function isRecord(value: unknown): value is ResumeRecord {
     [r.file, r.token, r.store, r.key].every((v) => typeof v === 'string' && v !== '') &&
     typeof r.uploadId === 'string' &&
     (r.uploadId !== '' || r.completed === true) &&
-    // a name, which leads to no other directory
-    basename(String(r.file)) === r.file &&
-    r.file !== '..' &&
+    isName(r.file) &&
     Number.isSafeInteger(r.partBytes) &&
     Number(r.partBytes) > 0 &&
     typeof r.etagIsMd5 === 'boolean' &&
-    (r.unfinished === undefined || basename(String(r.unfinished)) === r.unfinished) &&
+    (r.unfinished === undefined || isName(r.unfinished)) &&
     (r.sealed === undefined || typeof r.sealed === 'string') &&
     (r.freed === undefined || (Array.isArray(r.freed) && r.freed.every(isFreedPart)))
   )
+}
+
+/** A name, which leads to no other directory. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && basename(value) === value && value !== '..'
 }
 
 function isFreedPart(value: unknown): value is FreedPart {

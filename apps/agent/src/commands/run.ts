@@ -155,7 +155,11 @@ async function runUploads(
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
   const binaries = new BinaryUploads(context)
-  const lost = new LostBundles(log, (reason) => metrics.countDrop(reason))
+  const lost = new LostBundles(
+    log,
+    (reason) => metrics.countDrop(reason),
+    (file) => uploader?.destination.abandon(file),
+  )
   const uploader = openUploader(settings, log, {
     onEvent: (event) => {
       binaries.onQueueEvent(event)

@@ -14,11 +14,18 @@ const REASON = 'UPLOAD_LOST'
 export class LostBundles {
   readonly #log: Log
   readonly #onLost: (reason: string) => void
+  readonly #abandon: (file: string) => Promise<void> | undefined
   readonly #busy = new Set<string>()
 
-  constructor(log: Log, onLost: (reason: string) => void) {
+  /** `abandon`: of the destination, which frees what the store still has. */
+  constructor(
+    log: Log,
+    onLost: (reason: string) => void,
+    abandon: (file: string) => Promise<void> | undefined,
+  ) {
     this.#log = log
     this.#onLost = onLost
+    this.#abandon = abandon
   }
 
   /** Call it with each event of the queue. */
@@ -27,7 +34,9 @@ export class LostBundles {
     const { file, error } = event
     this.#busy.add(file)
     this.#record(file, error.message)
-      .catch((err: unknown) => this.#log.error({ file, err }, 'cannot record a core that is lost'))
+      .catch((err: unknown) =>
+        this.#log.error({ file, err }, 'cannot record a core that is lost, or free its upload'),
+      )
       .finally(() => this.#busy.delete(file))
   }
 
@@ -52,9 +61,12 @@ export class LostBundles {
       reasonCode: REASON,
       ...(report !== undefined && { entries: { [ENTRY.reportText]: report } }),
     })
-    // what the store still has of it is aborted when the file is gone
     await unlink(file)
-    this.#log.error({ file: basename(file), record, reason: why }, 'a core is lost; a record says so')
+    this.#log.error(
+      { file: basename(file), record, reason: why },
+      'a core is lost; a record says so',
+    )
     this.#onLost(REASON)
+    await this.#abandon(file)
   }
 }

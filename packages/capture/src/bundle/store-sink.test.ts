@@ -34,16 +34,18 @@ interface Sink {
   readonly zip: ZipWriter
 }
 
+/** fallocate(1), as the receiver does by fallocate(2). */
+async function free(fd: number, position: number, bytes: number): Promise<void> {
+  const range = ['-p', '-o', String(position), '-l', String(bytes)]
+  execFileSync('fallocate', [...range, `/proc/${process.pid}/fd/${fd}`])
+}
+
 async function sinkOn(
   directory: string,
-  { open }: S3Test,
+  s3: S3Test,
   { stallMs = 10_000, signal = new AbortController().signal } = {},
 ): Promise<Sink> {
-  const store = open({ maxAttempts: 1 })
-  const free = async (fd: number, position: number, bytes: number): Promise<void> => {
-    const range = ['-p', '-o', String(position), '-l', String(bytes)]
-    execFileSync('fallocate', [...range, `/proc/${process.pid}/fd/${fd}`])
-  }
+  const store = s3.open({ maxAttempts: 1 })
   const context: CaptureContext = {
     settings: parseComposerSettings({ STRAIGHT_TO_STORE: 'auto' }).settings,
     home: undefined,

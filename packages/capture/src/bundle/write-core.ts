@@ -67,8 +67,9 @@ export async function writeCore(
         if (store !== undefined) store.expectedBytes = progress.expectedBytes
         onProgress?.(progress.bytes)
       },
-    }).finally(async () => store?.endCore())
+    })
     source.markReleased()
+    await store?.endCore()
     report.keep()
     reportEngine(result, context)
     const { cut, reason = 'The core was cut' } = result
@@ -81,6 +82,7 @@ export async function writeCore(
     const core = coreOf(result, abortedBy, packing.holdBudgetMs, context)
     return { core, failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {
+    await store?.endCore()
     if (error instanceof Error && error.cause instanceof CoreRejected) {
       const reason = errorMessage(error.cause)
       await report.readRest()

@@ -86,8 +86,8 @@ describe('of which only the beginning is intact', () => {
     )
     const bytes = await readFile(path)
     const finalPath = join(dir, 'x.zip')
-    const addEntries = (): SalvageAddition[] => STORY
-    const options = { finalPath, intactBytes: 5000, isComplete: true, addEntries }
+    const known = { intactBytes: 5000, isComplete: true }
+    const options = { finalPath, ...known, addEntries: () => STORY }
     expect(await salvageZip(path, options)).toEqual({ outcome: 'whole', entries: [] })
     expect((await readFile(finalPath)).equals(bytes)).toBe(true)
     expect(await readdir(dir)).toEqual(['x.zip'])

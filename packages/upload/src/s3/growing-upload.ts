@@ -167,9 +167,6 @@ export class S3GrowingUpload implements GrowingUpload {
 
   /** What the upload needs of a file that has no size yet. */
   #source(): FileSource {
-    const unused = async (): Promise<never> => {
-      throw new Error('The file is still written')
-    }
     return {
       path: this.#file.finalPath,
       size: this.#file.maxBytes ?? 0,
@@ -206,4 +203,8 @@ export class S3GrowingUpload implements GrowingUpload {
     await saveRecord(this.#file.finalPath, record)
     this.#record = record
   }
+}
+
+async function unused(): Promise<never> {
+  throw new Error('The file is still written')
 }
