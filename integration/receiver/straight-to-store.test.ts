@@ -9,6 +9,7 @@ import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
 import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { storm } from '@core-dump-handler/testing/kernel/storm'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { freePorts } from '@core-dump-handler/testing/network/free-ports'
 import { throttle } from '@core-dump-handler/testing/network/throttle'
 import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
 import { faultProxy } from '@core-dump-handler/testing/store/fault-proxy'
@@ -167,8 +168,8 @@ coreSockets('a core that goes to the store while it is read', () => {
       expect(manifest?.core.bytes).toBe(manifest?.core.expectedBytes)
       const { peak } = node.receiver.memory()
       process.stderr.write(
-      `4 GiB to the store: held ${manifest?.timings.heldMs} ms, RSS ${Math.round(peak)} MiB\n`,
-    )
+        `4 GiB to the store: held ${manifest?.timings.heldMs} ms, RSS ${Math.round(peak)} MiB\n`,
+      )
       expect(peak).toBeLessThanOrEqual(160)
     },
   )
@@ -196,8 +197,10 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(await store.uploads()).toEqual([])
   })
 
-  test('with `always` leaves the disk at once, however large that is', async () => {
+  test('with `always` leaves the disk at once, however large that is, and is counted once', async () => {
     const node = new StoreNode(store, { diskMib: 1024, env: { STRAIGHT_TO_STORE: 'always' } })
+    const port = await freePorts()
+    node.agent.set({ HEALTH_PORT: String(port) })
     await node.during(async () => {
       const died = crash(400)
       await node.freed()
@@ -207,6 +210,10 @@ coreSockets('a core that goes to the store while it is read', () => {
     await node.agent.start()
     const [manifest] = await node.stored(1)
     expect(manifest?.core).toMatchObject({ complete: true })
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(metrics).toMatch(/^core_dump_crashes_total\{outcome="complete",[^}]*\} 1$/m)
+    expect(metrics).toMatch(/^core_dump_fingerprint_crashes_total\{[^}]*\} 1$/m)
+    expect(metrics).toMatch(/^core_dump_uploads_total 1$/m)
     expect(node.agent.output).toMatch(/"parts":5\d,"keptParts":[1-9]/)
   })
 

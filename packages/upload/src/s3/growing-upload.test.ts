@@ -8,7 +8,7 @@ import { MIB } from '@core-dump-handler/testing/random-file'
 import { describeS3, type S3Test } from '@core-dump-handler/testing/upload/s3-test'
 import { until } from '@core-dump-handler/testing/until'
 import { expect, test } from 'vitest'
-import { type GrowingUpload, growingState, type Destination } from '../index.ts'
+import { type Destination, growingState, type GrowingUpload, openDestination } from '../index.ts'
 import { dropOrphans } from '../queue/orphans.ts'
 
 const UUID = '0b5f1a7e-9c1d-4b7e-8f5e-5d0a3f1c2b4d'
@@ -218,10 +218,11 @@ describeS3('a file that is sent while it is written', (start) => {
     await using s3 = await start()
     const file = await growing(s3, s3.store)
     const content = await finish(file)
-    const { openDestination } = await import('../index.ts')
     const other = openDestination('s3://core-dumps/elsewhere', { s3: s3.s3 })
     await expect(other.put(file.finalPath, NAME)).rejects.toMatchObject({ code: 'LOST' })
     await other.close()
+    const directory = openDestination(`file:${join(s3.dir, 'copies')}`)
+    await expect(directory.put(file.finalPath, NAME)).rejects.toMatchObject({ code: 'LOST' })
     await s3.open({ partBytes: 64 * MIB, checksum: 'supported' }).put(file.finalPath, NAME)
     expect((await readFile(join(s3.objects, NAME))).equals(content)).toBe(true)
   })

@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { abortable, graceOf, throwIfAborted } from '../abortable.ts'
 import { UploadError, isUploadError } from '../error.ts'
+import { lostUpload } from '../growing-state.ts'
 import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
 import { show } from '../text.ts'
@@ -83,7 +84,7 @@ export class MultipartUpload implements Disposable {
   }
 
   static async #begin(transfer: Transfer): Promise<MultipartUpload> {
-    if (transfer.freed !== undefined) throw lostUpload(transfer)
+    if (transfer.freed !== undefined) throw lostUpload(transfer.source)
     const { store, source, key, signal } = transfer
     const partBytes = partSize(source.size, store.partBytes)
     // without it an Object Lock bucket refuses parts that have a checksum
@@ -128,7 +129,7 @@ export class MultipartUpload implements Disposable {
       record.checksum === checksum
     const { freed } = transfer
     if (freed !== undefined) {
-      if (!isOf(record, transfer) || record.completed === true) throw lostUpload(transfer)
+      if (!isOf(record, transfer) || record.completed === true) throw lostUpload(transfer.source)
       return new MultipartUpload(transfer, record, await partsWith(freed, transfer, record))
     }
     if (!isOf(record, transfer) || !isUsable || record.completed === true) {
@@ -245,7 +246,7 @@ async function partsWith(
   const { store, signal } = transfer
   const parts = await listParts(store, record, signal).catch((error: unknown) => {
     if (isUploadError(error) && error.storeCode === 'NoSuchUpload') {
-      throw lostUpload(transfer, error)
+      throw lostUpload(transfer.source, error)
     }
     if (isRefused(error) && error.httpStatus !== 404) return new Map<number, StoredPart>()
     throw error
@@ -254,18 +255,6 @@ async function partsWith(
     parts.set(index + 2, { bytes: record.partBytes, etag })
   }
   return parts
-}
-
-/** The error of a file whose content was freed, and whose upload can never become the object. */
-export function lostUpload(
-  { store, source, key }: Pick<Transfer, 'store' | 'source' | 'key'>,
-  cause?: unknown,
-): UploadError {
-  return new UploadError(
-    'LOST',
-    `The upload of ${show(store.url(key))} was aborted, or is of another destination, and a part of ${show(source.path)} is only in it: what the store had of it is lost`,
-    { subject: source.path, cause },
-  )
 }
 
 function mixedUp(url: string, part: number): UploadError {

@@ -3,6 +3,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
+import { hasFreedParts, lostUpload } from '../growing-state.ts'
 import { appendToKey } from '../key.ts'
 import { readRecord, removeRecord, type ResumeRecord } from '../resume-record.ts'
 import { show } from '../text.ts'
@@ -10,7 +11,7 @@ import { compare, wholeDigest } from './compare.ts'
 import type { Comparison } from './compare.ts'
 import { headIfAllowed, verify } from './head.ts'
 import type { ObjectInfo } from './head.ts'
-import { discardById, discardUpload, lostUpload } from './multipart-upload.ts'
+import { discardById, discardUpload } from './multipart-upload.ts'
 import { META, objectParams } from './object-params.ts'
 import { putMultipart } from './put-multipart.ts'
 import type { Store } from './store.ts'
@@ -37,7 +38,7 @@ export async function putFile(
   key: string,
   { signal, onProgress = () => {}, uniqueId, shared = false }: PutFileOptions,
 ): Promise<Stored> {
-  const begun = await begunUpload(store, file, key)
+  const begun = await begunUpload(store, file)
   const source = begun === undefined ? file : { ...file, token: begun.token }
   // without any the file is whole here, and can be sent again
   const freed = begun?.freed?.length === 0 ? undefined : begun?.freed
@@ -81,18 +82,12 @@ export async function putFile(
  * The upload that began while this file was written; undefined where the file does not depend on it: then it is
  * an ordinary file. Rejects with `LOST` when a part of the file is only in an upload that it cannot be completed by.
  */
-async function begunUpload(
-  store: Store,
-  source: FileSource,
-  key: string,
-): Promise<ResumeRecord | undefined> {
+async function begunUpload(store: Store, source: FileSource): Promise<ResumeRecord | undefined> {
   const record = await readRecord(source.path)
   if (record?.unfinished === undefined) return undefined
   const isOurs = isOf(record, { store }) && record.key.startsWith(store.prefix)
   if (record.sealed === source.token && isOurs) return record
-  const { freed = [], partBytes } = record
-  const hasHoles = freed.length > 0 && source.size - source.allocatedBytes >= partBytes / 2
-  if (hasHoles) throw lostUpload({ store, source, key })
+  if (hasFreedParts(source, record)) throw lostUpload(source)
   return undefined
 }
 
@@ -128,7 +123,7 @@ async function putUnder(
     const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
     const isTaken = comparison === 'different' || comparison === 'identical'
-    if (comparison === 'different' && transfer.freed !== undefined) throw lostUpload(transfer)
+    if (comparison === 'different' && transfer.freed !== undefined) throw lostUpload(source)
     if (isTaken && unused !== undefined) await discardById(transfer, unused)
     if (comparison === 'different') return undefined
     if (comparison === 'identical') {

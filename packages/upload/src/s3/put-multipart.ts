@@ -1,6 +1,7 @@
 import { isUploadError } from '../error.ts'
+import { lostUpload } from '../growing-state.ts'
 import { verify } from './head.ts'
-import { MultipartUpload, lostUpload } from './multipart-upload.ts'
+import { MultipartUpload } from './multipart-upload.ts'
 import type { StoredPart } from './multipart-requests.ts'
 import type { SentPart } from './multipart-upload.ts'
 import { KeyTaken } from './transfer.ts'
@@ -56,7 +57,9 @@ async function sendAll(transfer: Transfer): Promise<SentParts & { upload: Multip
 async function giveUp(transfer: Transfer, upload: MultipartUpload, error: unknown): Promise<void> {
   if (transfer.freed === undefined) return upload.discard()
   // a part or an object that does not agree may do so at the next attempt
-  throw isUploadError(error) && error.code === 'MISMATCH' ? error : lostUpload(transfer, error)
+  throw isUploadError(error) && error.code === 'MISMATCH'
+    ? error
+    : lostUpload(transfer.source, error)
 }
 
 /** Parts that can never become our object are freed; all others wait for the next attempt. */
