@@ -197,6 +197,20 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(await store.uploads()).toEqual([])
   })
 
+  test('arrives whole where less than MIN_FREE_BYTES is free [receiver-12]', async () => {
+    const env = { MIN_FREE_BYTES: String(1024 * MIB) }
+    const node = new StoreNode(store, { diskMib: 128, env })
+    await node.agent.start()
+    await node.during(async () => {
+      const died = crash(300)
+      await node.freed()
+      expect(node.usedBytes).toBeLessThan(40 * MIB)
+      await died
+    })
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: true })
+  })
+
   test('with `always` leaves the disk at once, however large that is, and is counted once', async () => {
     const node = new StoreNode(store, { diskMib: 1024, env: { STRAIGHT_TO_STORE: 'always' } })
     const port = await freePorts()

@@ -30,6 +30,8 @@ export interface BundleUpload extends AsyncDisposable {
   readonly freedBytes: number
   /** Why the last attempt failed, until one succeeds. */
   readonly failure: Error | undefined
+  /** Nothing more is freed. */
+  readonly isOver: boolean
   /** The first `bytes` of the file do not change any more, except in the first part. */
   advance(bytes: number): void
   /** Ends the sending. */

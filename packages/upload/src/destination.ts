@@ -68,6 +68,8 @@ export interface GrowingUpload extends AsyncDisposable {
   readonly freedBytes: number
   /** Why the last attempt failed, until one succeeds. */
   readonly failure: Error | undefined
+  /** Nothing more is freed: it was stopped, or `failure` is for good. */
+  readonly isOver: boolean
   /** The first `bytes` of the file do not change any more, except in the first part: sends what is a whole part. */
   advance(bytes: number): void
   /** Ends the sending; what the store has not confirmed by then stays in the file. Idempotent. */

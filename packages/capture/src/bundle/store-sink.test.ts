@@ -35,15 +35,19 @@ interface Sink {
 }
 
 /** fallocate(1), as the receiver does by fallocate(2). */
-async function free(fd: number, position: number, bytes: number): Promise<void> {
+async function freeByTool(fd: number, position: number, bytes: number): Promise<void> {
   const range = ['-p', '-o', String(position), '-l', String(bytes)]
   execFileSync('fallocate', [...range, `/proc/${process.pid}/fd/${fd}`])
+}
+
+async function unsupported(): Promise<never> {
+  throw new Error('Operation not supported')
 }
 
 async function sinkOn(
   directory: string,
   s3: S3Test,
-  { stallMs = 10_000, signal = new AbortController().signal } = {},
+  { stallMs = 10_000, signal = new AbortController().signal, free = freeByTool } = {},
 ): Promise<Sink> {
   const store = s3.open({ maxAttempts: 1 })
   const context: CaptureContext = {
@@ -106,6 +110,22 @@ describeS3('a bundle whose parts go to the store', (start) => {
     const path = join(disk.path, NAME)
     const bytes = execFileSync('unzip', ['-p', path, 'core'], { maxBuffer: 2 ** 28 })
     expect(bytes.equals(Buffer.concat([...core(150)]).subarray(0, result.bytes))).toBe(true)
+  })
+
+  test('is cut at once where the file system cannot free a part of a file', async () => {
+    await using s3 = await start()
+    await using disk = smallDisk(s3.dir, DISK_MIB)
+    if (disk === undefined) return
+    const bundle = await sinkOn(disk.path, s3, { free: unsupported })
+    bundle.sink.beginCore()
+    const source = Readable.from(core(150))
+    const result = await drain(source, bundle.zip, { entryName: 'core', mode: 'store' })
+    expect(result.reason).toMatch(/nothing more can be sent to the store: Operation not supported/)
+    await finish(bundle)
+    execFileSync('unzip', ['-tq', join(disk.path, NAME)])
+    const content = readFileSync(join(disk.path, NAME))
+    await s3.store.put(join(disk.path, NAME), NAME)
+    expect(readFileSync(join(s3.objects, NAME)).equals(content)).toBe(true)
   })
 
   test('is cut at once when the capture is stopped while it waits', async () => {

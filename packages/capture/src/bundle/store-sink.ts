@@ -13,7 +13,7 @@ const START_BYTES = 16 * MIB
 const MARGIN_BYTES = MIB
 /** Assumed until the upload has begun. */
 const PART_BYTES = 8 * MIB
-/** Left free above MIN_FREE_BYTES by bundles that have more than their share on the disk: for the others. */
+/** Left free above MIN_FREE_BYTES, for other crashes, by bundles that have more than their share on the disk. */
 const HEADROOM_BYTES = 64 * MIB
 /** The free space is looked at after so many bytes. */
 const CHECK_BYTES = 4 * MIB
@@ -136,8 +136,9 @@ export class StoreSink implements ZipSink {
     for (let isFirst = true; ; isFirst = false) {
       const free = await freeOrInfinite(dirname(this.#part.path))
       const { partBytes = PART_BYTES, freedBytes: freedNow = 0, failure } = this.#upload ?? {}
-      const isModest = bytes - freedNow <= 2 * partBytes + MARGIN_BYTES
-      const wanted = settings.minFreeBytes + CHECK_BYTES + (isModest ? 0 : HEADROOM_BYTES)
+      // the first part, and two that are being sent
+      const isModest = bytes - freedNow <= 3 * partBytes + MARGIN_BYTES
+      const wanted = CHECK_BYTES + (isModest ? 0 : settings.minFreeBytes + HEADROOM_BYTES)
       if (free >= wanted && !(isFull && isFirst)) {
         this.#roomBytes = bytes + CHECK_BYTES
         return
@@ -150,6 +151,9 @@ export class StoreSink implements ZipSink {
       const place = `\`${directory}\` has ${free} bytes free`
       if (stop.signal.aborted) throw noRoom(`${place} and the capture was stopped${last}`)
       if (!this.#isCore) throw noRoom('it is not wanted any more')
+      if (this.#failure !== undefined || this.#upload?.isOver === true) {
+        throw noRoom(`${place} and nothing more can be sent to the store${last}`)
+      }
       if (monotonicMs() > deadlineMs) {
         throw noRoom(`${place} and the store confirmed no part for ${this.#stallMs} ms${last}`)
       }

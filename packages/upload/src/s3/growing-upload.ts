@@ -58,6 +58,10 @@ export class S3GrowingUpload implements GrowingUpload {
     return this.#freed.length * this.partBytes
   }
 
+  get isOver(): boolean {
+    return this.#stop.signal.aborted && this.#sending === 0
+  }
+
   advance(bytes: number): void {
     this.#final = Math.max(this.#final, bytes)
     const { count } = this.#store.pool
@@ -79,6 +83,8 @@ export class S3GrowingUpload implements GrowingUpload {
 
   async seal(): Promise<void> {
     if (this.#record === undefined) return
+    // after a power-off a record of a finished file must not be all that is left of it
+    await this.#handle.sync()
     const stats = await this.#handle.stat({ bigint: true })
     await this.#save({ sealed: tokenOf(basename(this.#file.finalPath), stats) })
   }
@@ -158,6 +164,7 @@ export class S3GrowingUpload implements GrowingUpload {
     })
     // here nothing may be freed, and no upload is left behind, without it
     await saveRecord(this.#file.finalPath, upload.record).catch(async (error: unknown) => {
+      upload[Symbol.dispose]()
       await upload.discard()
       throw error
     })
