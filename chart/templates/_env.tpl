@@ -120,6 +120,9 @@
 {{- include "cdh.env" (list "TAMPER" .Values.agent.onTampering) }}
 {{- if include "cdh.hasReceiver" . }}
 {{- include "cdh.env" (list "RECEIVER_MODE" .Values.receiver.mode) }}
+{{- if include "cdh.isStraightToStore" . }}
+{{- include "cdh.env" (list "COMP_STRAIGHT_TO_STORE" .Values.receiver.straightToStore) }}
+{{- end }}
 {{- end }}
 {{- if ne .Values.kernel.managedBy "agent" }}
 {{- include "cdh.env" (list "KERNEL_MANAGED_BY" .Values.kernel.managedBy) }}
@@ -140,15 +143,21 @@
 {{- include "cdh.envList" (dict "path" "daemonset.extraEnvVars" "env" $list) -}}
 {{- end -}}
 
-{{/* All variables, each name once: those of `daemonset.extraEnvVars` win over the chart's. */}}
 {{- define "cdh.env.all" -}}
+{{- $groups := list "fromPod" "node" "destination" "composer" "limits" "agent" -}}
+{{- include "cdh.env.groups" (dict "root" . "groups" $groups) -}}
+{{- end -}}
+
+{{/* All variables of `groups`, each name once: those of `daemonset.extraEnvVars` win over the chart's. */}}
+{{- define "cdh.env.groups" -}}
+{{- $root := .root -}}
 {{- $text := "" -}}
-{{- range list "fromPod" "node" "destination" "composer" "limits" "agent" -}}
-{{- $text = print $text (include (printf "cdh.env.%s" .) $) -}}
+{{- range .groups -}}
+{{- $text = print $text (include (printf "cdh.env.%s" .) $root) -}}
 {{- end -}}
 {{- $extra := list -}}
 {{- $named := dict -}}
-{{- range include "cdh.env.extra" . | fromYamlArray | reverse -}}
+{{- range include "cdh.env.extra" $root | fromYamlArray | reverse -}}
 {{- if not (hasKey $named .name) -}}
 {{- $extra = prepend $extra . -}}
 {{- $_ := set $named .name true -}}

@@ -3,6 +3,20 @@
 {{- if not (has (toString .Values.receiver.mode) (list "off" "false")) -}}true{{- end -}}
 {{- end -}}
 
+{{/* "true" when the receiver sends cores to the store. */}}
+{{- define "cdh.isStraightToStore" -}}
+{{- if and (include "cdh.hasReceiver" .) (not (has (toString .Values.receiver.straightToStore) (list "off" "false"))) -}}true{{- end -}}
+{{- end -}}
+
+{{- define "cdh.env.receiver" }}
+- name: HOST_DIR
+  value: {{ clean .Values.daemonset.hostDirectory | quote }}
+- name: SYSCTL_ROOT
+  value: /host/proc/sys
+- name: NODE_NAME
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+{{- end -}}
+
 {{/* The receiver: the agent's image under its other name; it reads the composer's settings in HOST_DIR. */}}
 {{- define "cdh.receiver" -}}
 - name: receiver
@@ -10,12 +24,15 @@
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   command: [/app/core-dump-receiver]
   env:
-    - name: HOST_DIR
-      value: {{ clean .Values.daemonset.hostDirectory | quote }}
-    - name: SYSCTL_ROOT
-      value: /host/proc/sys
-    - name: NODE_NAME
-      valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+    {{- if include "cdh.isStraightToStore" . }}
+    {{- include "cdh.env.groups" (dict "root" . "groups" (list "receiver" "destination")) | trim | nindent 4 }}
+    {{- else }}
+    {{- include "cdh.env.receiver" . | trim | nindent 4 }}
+    {{- end }}
+  {{- if and (include "cdh.isStraightToStore" .) .Values.daemonset.envFrom }}
+  envFrom:
+    {{- toYaml .Values.daemonset.envFrom | nindent 4 }}
+  {{- end }}
   livenessProbe:
     exec:
       command: [/app/core-dump-receiver, check]
@@ -46,6 +63,9 @@
     - name: pod-logs
       mountPath: /var/log/pods
       readOnly: true
+    {{- if include "cdh.isStraightToStore" . }}
+    {{- include "cdh.storeMounts" . | trim | nindent 4 }}
+    {{- end }}
 {{- end -}}
 
 {{/* The kernel takes the receiver's pattern only from the mount namespace of the node, which this enters for a moment. */}}

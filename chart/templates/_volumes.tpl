@@ -36,6 +36,20 @@
 {{- end }}
 {{- end -}}
 
+{{/* What a container needs that uploads. */}}
+{{- define "cdh.storeMounts" -}}
+{{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
+- name: s3-credentials
+  mountPath: /etc/core-dump-handler/s3
+  readOnly: true
+{{- end }}
+{{- if or .Values.s3.ca.configMap .Values.s3.ca.secret }}
+- name: s3-ca
+  mountPath: /etc/core-dump-handler/ca
+  readOnly: true
+{{- end }}
+{{- end -}}
+
 {{- define "cdh.agentMounts" -}}
 {{- include "cdh.directoryMounts" . }}
 # the three sysctls, one by one: nothing else of /proc/sys is writable
@@ -52,16 +66,7 @@
 - name: container-runtime
   mountPath: {{ .Values.daemonset.hostContainerRuntimeEndpoint | quote }}
 {{- end }}
-{{- if or (include "cdh.ownSecret" .) .Values.s3.existingSecret }}
-- name: s3-credentials
-  mountPath: /etc/core-dump-handler/s3
-  readOnly: true
-{{- end }}
-{{- if or .Values.s3.ca.configMap .Values.s3.ca.secret }}
-- name: s3-ca
-  mountPath: /etc/core-dump-handler/ca
-  readOnly: true
-{{- end }}
+{{- include "cdh.storeMounts" . }}
 {{- with include "cdh.destinationDirectory" . }}
 - name: destination
   mountPath: {{ clean . | quote }}

@@ -19,7 +19,7 @@
 - hostStorage, coreStorage, eventStorage and storageClass have no effect: the directories are mounted as they are, without PersistentVolumes. To limit the space set limits.spoolBytes.
 {{- end -}}
 {{- if include "cdh.yes" .Values.composer.straightToStore }}
-- composer.straightToStore was removed and has no effect: bundles always go through daemonset.coreDirectory.
+- composer.straightToStore was removed and has no effect: composers write to daemonset.coreDirectory. See receiver.straightToStore.
 {{- end -}}
 {{- if include "cdh.yes" .Values.agent.recompress }}
 - agent.recompress was removed and has no effect: cores are compressed in full at once.

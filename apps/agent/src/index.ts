@@ -1,4 +1,3 @@
 export { readSettings } from './settings/read-settings.ts'
 export type { AgentSettings, Trigger } from './settings/read-settings.ts'
-export type { SettingProblem } from './settings/parse-variables.ts'
-export type { DestinationSettings } from './settings/s3-settings.ts'
+export type { DestinationSettings, SettingProblem } from '@core-dump-handler/upload/settings'

@@ -4,12 +4,14 @@ import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type BundleUpload,
   captureCrash,
   createLimiter,
   errorMessage,
   type Limiter,
   monotonicMs,
   type StopCause,
+  type UnfinishedBundle,
   Warnings,
   within,
 } from '@core-dump-handler/capture'
@@ -21,6 +23,7 @@ import { Helpers } from './helper/helpers.ts'
 import type { Log } from './log.ts'
 import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
+import type { BundleUploads } from './store/bundle-uploads.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
 import { listenAt } from './socket/listen.ts'
 import { readRequest } from './socket/protocol.ts'
@@ -68,6 +71,7 @@ export class Receiver {
   readonly #limiter: Limiter
   readonly #helpers = new Helpers()
   readonly #reports = new ReportHelpers()
+  #uploads: Promise<BundleUploads> | undefined
   readonly #active = new Set<ActiveCrash>()
   /** Crashes at once for which stacks are read. */
   readonly #busyAbove: number
@@ -170,6 +174,15 @@ export class Receiver {
     }
   }
 
+  /** Loads what uploads when the first bundle needs it: most receivers do without that memory. */
+  async #uploadBundle(bundle: UnfinishedBundle): Promise<BundleUpload> {
+    const { env, log } = this.#options
+    this.#uploads ??= import('./store/bundle-uploads.ts').then(
+      (module) => new module.BundleUploads(env, log),
+    )
+    return (await this.#uploads).begin(bundle)
+  }
+
   async #capture(fd: number, peer: Peer, arrivedMs: number): Promise<void> {
     const { log, hostDir: home, nodeHostname, version } = this.#options
     const { settings, warnings: known } = this.#settings.current()
@@ -195,6 +208,7 @@ export class Receiver {
         log,
         stop,
         limiter: this.#limiter,
+        uploadBundle: (bundle) => this.#uploadBundle(bundle),
         isolated: isolatedSteps({
           helpers: this.#helpers,
           reports: this.#reports,

@@ -22,6 +22,8 @@ export const CORE_REASON_CODES = [
   'COMPOSER_DIED',
   'SPOOL_DROPPED',
   'RATE_WINDOW',
+  /** It was sent to the store while it was read, and that upload is gone. */
+  'UPLOAD_LOST',
 ] as const
 
 /** One of `CORE_REASON_CODES`. */

@@ -1,4 +1,5 @@
 import { DeferredLookup } from './lookup/deferred-lookup.ts'
+import type { Bundle } from './bundle/open-bundle.ts'
 import type { Slot } from './concurrency/limiter.ts'
 import type { CaptureContext, CaptureResult } from './context.ts'
 import type { CoreSource } from './core-source.ts'
@@ -26,6 +27,7 @@ export async function captureCrash(
   let slot: Slot | undefined
   let lookup: DeferredLookup | undefined
   let task: ReportTask | undefined
+  let bundle: Bundle | undefined
   let copyBinaries: (() => Promise<void>) | undefined
   try {
     // snapshot: what vanishes with the process is read before the first byte of its core
@@ -67,7 +69,7 @@ export async function captureCrash(
     // drain: the process is held until this is done
     const uuid = await randomUuid()
     const opening = steps.openBundle(crash, uuid, early?.identity, context)
-    const bundle = await answerOf(opening, source, context)
+    bundle = await answerOf(opening, source, context)
     context.onOpened?.()
     await task.load()
     if (decision.take !== 'core' && !released) await task.readUnwanted()
@@ -107,6 +109,7 @@ export async function captureCrash(
     throw error
   } finally {
     await lookup?.close()
+    await bundle?.store?.close()
     slot?.release()
     // no process and no other crash waits for these
     await context.warnings.guard('BINARIES_FAILED', () => copyBinaries?.())

@@ -21,6 +21,34 @@ export interface IsolatedSteps {
   report(directory: string | undefined): IsolatedReport
 }
 
+/** Sends the parts of a bundle to the store while it is written, as `GrowingUpload` of `upload`. */
+export interface BundleUpload extends AsyncDisposable {
+  /** The most bytes that it can upload. */
+  readonly maxBytes: number
+  readonly partBytes: number
+  /** Bytes that only the store has, all after the first part. */
+  readonly freedBytes: number
+  /** Why the last attempt failed, until one succeeds. */
+  readonly failure: Error | undefined
+  /** Nothing more is freed. */
+  readonly isOver: boolean
+  /** The first `bytes` of the file do not change any more, except in the first part. */
+  advance(bytes: number): void
+  /** Ends the sending. */
+  stop(): Promise<void>
+  /** The file is finished: it may get its final name now. */
+  seal(): Promise<void>
+}
+
+/** A bundle that is still written, for its upload. */
+export interface UnfinishedBundle {
+  readonly path: string
+  readonly finalPath: string
+  readonly uuid: string
+  /** Length of its core, where the ELF headers contain it. */
+  readonly expectedBytes: number | undefined
+}
+
 /** Everything that one capture needs beside the crash and its core. */
 export interface CaptureContext {
   readonly settings: ComposerSettings
@@ -41,6 +69,8 @@ export interface CaptureContext {
   readonly koffiPath?: string | undefined
   /** For a process that captures many crashes; without it this process does these steps. */
   readonly isolated?: IsolatedSteps
+  /** Begins the upload of a bundle for STRAIGHT_TO_STORE; without it that setting has no effect. */
+  readonly uploadBundle?: ((bundle: UnfinishedBundle) => Promise<BundleUpload>) | undefined
   /** Called at most ten times a second with the bytes read of the core. */
   readonly onProgress?: ((bytes: number) => void) | undefined
   /** Called once the unfinished bundle is on the disk: what kills this process leaves it to be salvaged. */

@@ -5,7 +5,14 @@ export { createLimiter, waitForTurn } from './concurrency/limiter.ts'
 export type { Limiter, LimiterOptions, Slot, SlotRequest } from './concurrency/limiter.ts'
 export { Scheduler } from './concurrency/scheduler.ts'
 export type { Load, Stage, Ticket } from './concurrency/scheduler.ts'
-export type { CaptureContext, CaptureLog, CaptureResult, IsolatedSteps } from './context.ts'
+export type {
+  BundleUpload,
+  CaptureContext,
+  CaptureLog,
+  CaptureResult,
+  IsolatedSteps,
+  UnfinishedBundle,
+} from './context.ts'
 export { DescriptorSource } from './core-source.ts'
 export type { CoreSource, DescriptorSourceOptions } from './core-source.ts'
 export { createCrash, PROCESS_FILES, snapshotOptions } from './crash.ts'

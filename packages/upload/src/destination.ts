@@ -41,6 +41,43 @@ export interface PutStreamOptions {
   readonly uniqueId?: string
 }
 
+/** A file that is still written, for {@link Destination.putGrowing}. */
+export interface GrowingFile {
+  /** Where it is now; it stays the same file, in the same directory, when it is finished. */
+  readonly path: string
+  /** Where it is when it is finished; the record of the upload is beside it. */
+  readonly finalPath: string
+  /** The most bytes that it can have: sets the size of its parts. @default 10,000 parts of `partBytes` */
+  readonly maxBytes?: number
+  /** Appended to the key where the name does not have it: no other upload may use this key. */
+  readonly uniqueId: string
+  /** Frees this range of the file on its disk, so that it reads as zeros, such as by fallocate(2). */
+  readonly free: (fd: number, position: number, bytes: number) => Promise<void>
+}
+
+/**
+ * Sends the parts of a file while it is written, and frees on the disk what the store has confirmed and the record
+ * beside the file names: nothing is ever both unconfirmed and freed. The first part stays, as it may be changed to
+ * the end. Not to be completed here: `put` of the finished file does that, in any process.
+ */
+export interface GrowingUpload extends AsyncDisposable {
+  /** The most bytes that it can upload. */
+  readonly maxBytes: number
+  readonly partBytes: number
+  /** Bytes that only the store has, all after the first part. */
+  readonly freedBytes: number
+  /** Why the last attempt failed, until one succeeds. */
+  readonly failure: Error | undefined
+  /** Nothing more is freed: it was stopped, or `failure` is for good. */
+  readonly isOver: boolean
+  /** The first `bytes` of the file do not change any more, except in the first part: sends what is a whole part. */
+  advance(bytes: number): void
+  /** Ends the sending; what the store has not confirmed by then stays in the file. Idempotent. */
+  stop(): Promise<void>
+  /** After `stop`: the file is finished, and not written to any more. Rejects when its record cannot be written. */
+  seal(): Promise<void>
+}
+
 /** An object whose size and content the destination has confirmed. */
 export interface Stored {
   /** `s3://bucket/key` or `file:///path`, without credentials. */
@@ -75,6 +112,8 @@ export interface Destination {
     key: string,
     options?: PutStreamOptions,
   ): Promise<Stored>
+  /** Begin the upload of a file that is still written; `s3://` only. */
+  putGrowing(file: GrowingFile, key: string): Promise<GrowingUpload>
   /** Resolves when the destination answers and accepts the credentials; rejects with `UploadError`. */
   check(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Give up an interrupted upload of a file that exists no more: free what the store keeps of it. */

@@ -18,6 +18,7 @@ export type UploadErrorCode =
   | 'MISMATCH'
   | 'OCCUPIED'
   | 'CHANGED'
+  | 'LOST'
   | 'GONE'
   | 'UNREADABLE'
   | 'ABORTED'

@@ -11,10 +11,15 @@ import { show } from './text.ts'
 // no symbolic link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
+/** Unit of `st_blocks`, stat(2). */
+const BLOCK_BYTES = 512
+
 /** A regular file, opened once, whose changes since then are noticed. */
 export interface FileSource extends AsyncDisposable {
   readonly path: string
   readonly size: number
+  /** Bytes that it takes on the disk: fewer than `size` where ranges were freed. */
+  readonly allocatedBytes: number
   /** Device and inode. */
   readonly inode: string
   /** Identifies this state of this file; kept as metadata of the object made from it. */
@@ -30,9 +35,20 @@ export function identity(stats: BigIntStats): string {
   return `${stats.ino}:${stats.size}:${stats.mtimeNs}`
 }
 
+/** `FileSource.token` of a file of this name. */
+export function tokenOf(name: string, stats: BigIntStats): string {
+  return createHash('sha256')
+    .update(`${name}\0${identity(stats)}`)
+    .digest('hex')
+    .slice(0, 32)
+}
+
 /** Open a file that we are going to read; never a link, a FIFO or a device. */
-export async function openForReading(path: string): Promise<FileHandle> {
-  return open(path, FLAGS).catch((cause: unknown) => {
+export async function openForReading(
+  path: string,
+  { isWritten = false }: { readonly isWritten?: boolean } = {},
+): Promise<FileHandle> {
+  return open(path, isWritten ? FLAGS | constants.O_RDWR : FLAGS).catch((cause: unknown) => {
     throw fromFileError('source', 'open', path, cause)
   })
 }
@@ -54,11 +70,9 @@ export async function openSource(path: string, handle?: FileHandle): Promise<Fil
     return {
       path,
       size: Number(stats.size),
+      allocatedBytes: Number(stats.blocks) * BLOCK_BYTES,
       inode: `${stats.dev}:${stats.ino}`,
-      token: createHash('sha256')
-        .update(`${basename(path)}\0${id}`)
-        .digest('hex')
-        .slice(0, 32),
+      token: tokenOf(basename(path), stats),
       async read(buffer, length, position) {
         for (let done = 0; done < length;) {
           const { bytesRead } = await file

@@ -1,5 +1,12 @@
 import type { Readable } from 'node:stream'
-import type { Destination, PutOptions, PutStreamOptions, Stored } from './destination.ts'
+import type {
+  Destination,
+  GrowingFile,
+  GrowingUpload,
+  PutOptions,
+  PutStreamOptions,
+  Stored,
+} from './destination.ts'
 import { UploadError, isUploadError } from './error.ts'
 import { reasonOf, show } from './text.ts'
 
@@ -24,6 +31,10 @@ export class LazyDestination implements Destination {
     options?: PutStreamOptions,
   ): Promise<Stored> {
     return (await this.#use()).putStream(source, key, options)
+  }
+
+  async putGrowing(file: GrowingFile, key: string): Promise<GrowingUpload> {
+    return (await this.#use()).putGrowing(file, key)
   }
 
   async check(options?: { readonly signal?: AbortSignal }): Promise<void> {

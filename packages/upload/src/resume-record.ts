@@ -6,8 +6,8 @@ import { basename, dirname, join } from 'node:path'
 const SUFFIX = '.upload.json'
 // write-file-atomic appends a dot and up to ten digits while it writes
 const MAX_NAME_BYTES = 255 - 11
-// file, key and upload id of a record are 1 KiB each at most
-const MAX_BYTES = 16_384
+// file, key and upload id of a record are 1 KiB each at most, 10,000 freed parts 100 bytes each
+const MAX_BYTES = 2 ** 20
 // no link is followed, no FIFO waited for
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
@@ -31,6 +31,18 @@ export interface ResumeRecord {
   readonly completed?: boolean
   /** And its answer had the right checksum or ETag. */
   readonly confirmed?: boolean
+  /** Name of the file while it is still written, in the same directory; see `GrowingUpload`. */
+  readonly unfinished?: string
+  /** The parts from the second on that only the store has: their range of the file was freed. */
+  readonly freed?: readonly FreedPart[]
+  /** `FileSource.token` of the file when it was finished; its object has `token`. */
+  readonly sealed?: string
+}
+
+/** A part of a file that is read from the store alone, as it is named at completion. */
+export interface FreedPart {
+  readonly etag: string
+  readonly crc32?: string
 }
 
 /** `/dir/.x.zip.upload.json` for `/dir/x.zip`; a name too long for that ends in a hash. */
@@ -52,7 +64,8 @@ export async function readRecord(file: string): Promise<ResumeRecord | undefined
 export async function parseRecord(path: string): Promise<ResumeRecord | undefined> {
   try {
     await using file = await open(path, FLAGS)
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0)
+    const bytes = Math.min((await file.stat()).size, MAX_BYTES)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0)
     const value: unknown = JSON.parse(buffer.toString('utf8', 0, bytesRead))
     return isRecord(value) ? value : undefined
   } catch {
@@ -67,12 +80,21 @@ export async function writeRecord(
   record: ResumeRecord,
   { isDurable = false }: { readonly isDurable?: boolean } = {},
 ): Promise<void> {
+  await saveRecord(file, record, { isDurable }).catch(() => {})
+}
+
+/** The same where the upload depends on its record: rejects when it cannot be written. */
+export async function saveRecord(
+  file: string,
+  record: ResumeRecord,
+  { isDurable = true }: { readonly isDurable?: boolean } = {},
+): Promise<void> {
   // loaded late: it installs an exit handler, which an idle agent does without
   const { default: writeFileAtomic } = await import('write-file-atomic')
   const path = recordPath(file)
   const options = { mode: 0o600, fsync: isDurable }
-  await writeFileAtomic(path, `${JSON.stringify(record)}\n`, options).catch(() => {})
-  if (isDurable) await syncDirectory(dirname(path)).catch(() => {})
+  await writeFileAtomic(path, `${JSON.stringify(record)}\n`, options)
+  if (isDurable) await syncDirectory(dirname(path))
 }
 
 /** After a power-off the name is there too, and not only the content. */
@@ -93,11 +115,23 @@ function isRecord(value: unknown): value is ResumeRecord {
     [r.file, r.token, r.store, r.key].every((v) => typeof v === 'string' && v !== '') &&
     typeof r.uploadId === 'string' &&
     (r.uploadId !== '' || r.completed === true) &&
-    // a name, which leads to no other directory
-    basename(String(r.file)) === r.file &&
-    r.file !== '..' &&
+    isName(r.file) &&
     Number.isSafeInteger(r.partBytes) &&
     Number(r.partBytes) > 0 &&
-    typeof r.etagIsMd5 === 'boolean'
+    typeof r.etagIsMd5 === 'boolean' &&
+    (r.unfinished === undefined || isName(r.unfinished)) &&
+    (r.sealed === undefined || typeof r.sealed === 'string') &&
+    (r.freed === undefined || (Array.isArray(r.freed) && r.freed.every(isFreedPart)))
   )
+}
+
+/** A name, which leads to no other directory. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && basename(value) === value && value !== '..'
+}
+
+function isFreedPart(value: unknown): value is FreedPart {
+  if (typeof value !== 'object' || value === null || !('etag' in value)) return false
+  const crc32 = 'crc32' in value ? value.crc32 : undefined
+  return typeof value.etag === 'string' && (crc32 === undefined || typeof crc32 === 'string')
 }

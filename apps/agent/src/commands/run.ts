@@ -14,6 +14,7 @@ import { BinaryUploads } from '../binaries/binary-uploads.ts'
 import { ReceiverKeeper } from '../receiver/keep-receiver.ts'
 import { salvageBundles } from '../salvage/salvage-bundles.ts'
 import { keepSpool } from '../spool/keep-spool.ts'
+import { LostBundles } from '../upload/lost-bundles.ts'
 import { openUploader } from '../upload/open-uploader.ts'
 import { uploadBundles } from '../upload/upload-bundles.ts'
 
@@ -161,9 +162,15 @@ async function runUploads(
   monitoring.countCrashes()
   const spool = keepSpool(context, (reason, crashes) => metrics.countDrop(reason, crashes))
   const binaries = new BinaryUploads(context, (event) => metrics.countBinary(event))
+  const lost = new LostBundles(
+    log,
+    (reason) => metrics.countDrop(reason),
+    (file) => uploader?.destination.abandon(file),
+  )
   const uploader = openUploader(settings, log, {
     onEvent: (event) => {
       binaries.onQueueEvent(event)
+      lost.onQueueEvent(event)
       spool.onQueueEvent(event)
       monitoring.onQueueEvent(event)
     },

@@ -11,7 +11,7 @@ import { FingerprintCounter } from './fingerprint-counter.ts'
 const MAX_CODES = 100
 
 /** Codes of the warnings in the agent's own records. */
-const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW'])
+const OWN_RECORDS: ReadonlySet<string> = new Set(['SPOOL_DROPPED', 'RATE_WINDOW', 'UPLOAD_LOST'])
 
 /** A record that the agent made of crashes which were counted, or have a bundle, already. */
 export function isOwnRecord({ problems }: BundleManifest): boolean {

@@ -3,6 +3,7 @@ import type { BigIntStats } from 'node:fs'
 import { join } from 'node:path'
 import { bundleFileName, candidateNames, ENTRY, nameOfPartFile } from '@core-dump-handler/bundle'
 import { isIngestError, salvageZip, type SalvagedZip } from '@core-dump-handler/ingest'
+import { growingState } from '@core-dump-handler/upload'
 import { closingEntries } from './closing-entries.ts'
 
 export interface SalvagePartOptions {
@@ -29,12 +30,18 @@ export async function salvagePart(
   const wanted = nameOfPartFile(file) ?? file
   const [createdMs, modifiedMs] = [Number(stats.birthtimeMs), Number(stats.mtimeMs)]
   const facts = { name: wanted, nodeName, createdMs: createdMs || modifiedMs, modifiedMs }
+  const path = join(directory, file)
+  // of a receiver that sent it to the store while it wrote it
+  const growing = await growingState(path, join(directory, bundleFileName(wanted)))
   let taken: unknown
   for (const name of candidateNames(wanted, randomUUID())) {
     const bundle = bundleFileName(name)
     try {
-      const salvaged = await salvageZip(join(directory, file), {
+      const salvaged = await salvageZip(path, {
         finalPath: join(directory, bundle),
+        ...(growing && { intactBytes: growing.intactBytes }),
+        // the upload is known under this name only
+        isComplete: growing?.isFinished === true && name === wanted,
         addEntries: async (saved) => closingEntries(saved, facts),
         onProgress,
         signal,

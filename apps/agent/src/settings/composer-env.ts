@@ -5,7 +5,7 @@ import {
   type ComposerSettingName,
   type ComposerSettings,
 } from '@core-dump-handler/capture/settings'
-import type { SettingProblem } from './parse-variables.ts'
+import type { SettingProblem } from '@core-dump-handler/upload/settings'
 
 // of version 9; the others may be set for the agent with or without `COMP_`
 const ONLY_WITH_PREFIX: ReadonlySet<string> = new Set(

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { redactor } from '../log/redact.ts'
 import { parseVariables } from './parse-variables.ts'
 import { readSettings } from './read-settings.ts'
-import { fitParts } from './s3-settings.ts'
+import { fitParts } from '@core-dump-handler/upload/settings'
 import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
@@ -39,7 +39,7 @@ test('a removed setting is reported once, and the agent goes on without it', () 
       message: 'was removed and has no effect: bundles go through CORE_DIR',
     },
   ])
-  expect(settings.composerEnv).not.toContain('STRAIGHT')
+  expect(settings.composerEnv).toContain('STRAIGHT_TO_STORE=off\n')
   expect(variablesOf({ STRAIGHT_TO_STORE: 'true' })).toEqual(['STRAIGHT_TO_STORE'])
   expect(readSettings({ RECOMPRESS: 'true' }).problems).toEqual([
     {
@@ -47,6 +47,27 @@ test('a removed setting is reported once, and the agent goes on without it', () 
       message: 'was removed and has no effect: cores are compressed in full at once',
     },
   ])
+})
+
+test('cores go to the store only where the receiver and this agent can do their part', () => {
+  const env = {
+    STRAIGHT_TO_STORE: 'auto',
+    RECEIVER_MODE: 'auto',
+    S3_BUCKET_NAME: 'b',
+    INTERVAL: '60000',
+  }
+  const good = readSettings(env)
+  expect(good.problems).toEqual([])
+  expect(good.settings.composerEnv).toContain('STRAIGHT_TO_STORE=auto\n')
+  for (const [change, needs] of [
+    [{ RECEIVER_MODE: 'off' }, /needs crashes on the coredump socket/],
+    [{ S3_BUCKET_NAME: '', DESTINATION: 'file:/d' }, /needs a destination such as/],
+    [{ INTERVAL: '' }, /needs an agent that uploads/],
+  ] as const) {
+    const { settings, problems } = readSettings({ ...env, ...change })
+    expect(problems.map(({ message }) => message)).toEqual([expect.stringMatching(needs)])
+    expect(settings.composerEnv).toContain('STRAIGHT_TO_STORE=off\n')
+  }
 })
 
 test('the composer gets the twelve lines of version 9 first, then CORE_DIR', () => {

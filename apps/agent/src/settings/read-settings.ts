@@ -1,14 +1,10 @@
-import type { S3Options } from '@core-dump-handler/upload'
-import { composerEnv } from './composer-env.ts'
-import { parseVariables, type SettingProblem } from './parse-variables.ts'
-import { proxySettings } from './proxy-env.ts'
 import {
   type DestinationSettings,
-  destinationSettings,
-  fitParts,
-  type S3Keys,
-  s3Keys,
-} from './s3-settings.ts'
+  readDestination,
+  type SettingProblem,
+} from '@core-dump-handler/upload/settings'
+import { composerEnv } from './composer-env.ts'
+import { parseVariables } from './parse-variables.ts'
 import type { Variables } from './variables.ts'
 
 /** When bundles are uploaded; `none`: CORE_DIR is left to another program. */
@@ -27,7 +23,6 @@ const NO_RECOMPRESSION = 'cores are compressed in full at once'
 
 /** Settings of features that were removed, and what is true instead. */
 const REMOVED: Readonly<Record<string, string>> = {
-  STRAIGHT_TO_STORE: NO_STRAIGHT,
   STRAIGHT_HOLD_MS: NO_STRAIGHT,
   RECOMPRESS: NO_RECOMPRESSION,
   RECOMPRESS_MIN_BYTES: NO_RECOMPRESSION,
@@ -43,12 +38,15 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
   readonly problems: readonly SettingProblem[]
 } {
   const { variables, problems } = parseVariables(env)
-  const keys = s3Keys(variables)
-  const proxy = proxySettings(env)
-  const all = [...problems, ...keys.problems, ...proxy.problems]
+  const where = readDestination(env, variables, otlpSecrets(env))
+  const { destination, secrets } = where
+  const all = [...problems, ...where.problems]
   const trigger = chooseTrigger(variables, all)
   all.push(...removedSettings(env))
+  const straight = straightToStore(env, variables, { trigger, destination })
+  all.push(...straight.problems)
   const composer = composerEnv(env, {
+    ...straight.own,
     USE_CRIO_CONF: String(variables.DEPLOY_CRIO_CONFIG),
     CORE_DIR: variables.CORE_DIR,
     // left alone, the composer looks in the usual places itself
@@ -56,27 +54,10 @@ export function readSettings(env: Readonly<NodeJS.ProcessEnv>): {
     ...(!env['COMP_CORE_EVENT_DIR']?.trim() && { EVENT_DIRECTORY: `${variables.HOST_DIR}/events` }),
   })
   all.push(...composer.problems)
-  const secrets = secretsOf(env, variables, [
-    ...Object.values(keys.credentials ?? {}),
-    ...proxy.secrets,
-  ])
-  const parts = fitParts(variables)
-  if (parts) all.push(parts.problem)
-  const fitting = parts
-    ? { ...variables, S3_PART_BYTES: parts.partBytes, S3_WORKERS: parts.workers }
-    : variables
-  const destination = destinationSettings(fitting, credentialsOf(keys, secrets), proxy.proxyEnv)
   if (destination === undefined && trigger.kind !== 'none') {
     all.push({
       variable: 'DESTINATION',
       message: 'is not set, nor is S3_BUCKET_NAME: bundles stay on the node until one of them is',
-    })
-  }
-  if (variables.DESTINATION !== undefined && variables.S3_PREFIX !== '') {
-    all.push({
-      variable: 'S3_PREFIX',
-      got: variables.S3_PREFIX,
-      message: 'has no effect beside DESTINATION: write the prefix into that URL',
     })
   }
   const hasCrioEndpoint = Boolean(env['CRIO_ENDPOINT']?.trim())
@@ -159,22 +140,6 @@ function logsUrl({
   return whole ?? (base === undefined ? undefined : `${base.replace(/\/+$/, '')}/v1/logs`)
 }
 
-/** Keys of files are read when they are asked for, and are secrets from then on. */
-function credentialsOf(
-  { credentials, read, files }: S3Keys,
-  secrets: string[],
-): Pick<S3Options, 'credentials' | 'credentialFiles'> {
-  if (read === undefined) return credentials === undefined ? {} : { credentials }
-  return {
-    credentials: async () => {
-      const keys = read()
-      secrets.push(...Object.values(keys).filter((key) => isSecret(key) && !secrets.includes(key)))
-      return keys
-    },
-    credentialFiles: files,
-  }
-}
-
 /** Settings that were removed, where the environment still sets them. */
 function removedSettings(env: Readonly<NodeJS.ProcessEnv>): SettingProblem[] {
   return Object.entries(REMOVED)
@@ -183,6 +148,34 @@ function removedSettings(env: Readonly<NodeJS.ProcessEnv>): SettingProblem[] {
       { variable: name, message: `was removed and has no effect: ${instead}` },
     ])
     .filter(({ variable }) => env[variable]?.trim())
+}
+
+/**
+ * STRAIGHT_TO_STORE is for crashes on the coredump socket, and the agent completes the uploads; elsewhere it is off.
+ * `true` and `false` are of the setting that composers had.
+ */
+function straightToStore(
+  env: Readonly<NodeJS.ProcessEnv>,
+  { RECEIVER_MODE: receiverMode }: Variables,
+  { trigger, destination }: Pick<Derived, 'trigger' | 'destination'>,
+): { readonly own?: { STRAIGHT_TO_STORE: 'off' }; readonly problems: SettingProblem[] } {
+  const names = ['COMP_STRAIGHT_TO_STORE', 'STRAIGHT_TO_STORE']
+  const variable = names.find((name) => env[name]?.trim())
+  const value = env[variable ?? '']?.trim().toLowerCase()
+  if (variable === undefined || value === 'off') return { problems: [] }
+  const off = (message: string): ReturnType<typeof straightToStore> => ({
+    own: { STRAIGHT_TO_STORE: 'off' },
+    problems: [{ variable, message }],
+  })
+  if (value === 'true' || value === 'false') {
+    return off(`was removed and has no effect: ${NO_STRAIGHT}`)
+  }
+  const needs = [
+    receiverMode === 'off' && 'crashes on the coredump socket: RECEIVER_MODE is `off`',
+    !destination?.url.startsWith('s3://') && 'a destination such as `s3://bucket/prefix`',
+    trigger.kind === 'none' && 'an agent that uploads: set INTERVAL, SCHEDULE or USE_INOTIFY',
+  ].find((each) => each !== false)
+  return needs === undefined ? { problems: [] } : off(`has no effect: it needs ${needs}`)
 }
 
 /** INTERVAL wins over SCHEDULE, which wins over USE_INOTIFY. */
@@ -200,22 +193,9 @@ function chooseTrigger(variables: Variables, problems: SettingProblem[]): Trigge
   return { kind: 'interval', intervalMs: FALLBACK_INTERVAL_MS }
 }
 
-function secretsOf(
-  env: Readonly<NodeJS.ProcessEnv>,
-  { S3_ACCESS_KEY, S3_SECRET }: Variables,
-  more: readonly string[],
-): string[] {
-  const headers = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_LOGS_HEADERS']
+/** Headers of the receiver of OpenTelemetry logs hold tokens. */
+function otlpSecrets(env: Readonly<NodeJS.ProcessEnv>): string[] {
+  return ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_LOGS_HEADERS']
     .flatMap((name) => env[name]?.split(',') ?? [])
     .map((header) => header.slice(header.indexOf('=') + 1).trim())
-  const aws = [env['AWS_ACCESS_KEY_ID'], env['AWS_SECRET_ACCESS_KEY'], env['AWS_SESSION_TOKEN']]
-  // also those that could not be used: a broken secret is a secret
-  const raw = [env['S3_ACCESS_KEY'], env['S3_SECRET']].map((value) => value?.trim())
-  const all = [S3_ACCESS_KEY, S3_SECRET, ...aws, ...raw, ...headers, ...more]
-  return [...new Set(all)].filter(isSecret)
-}
-
-/** Shorter ones would take harmless text with them, and are none. */
-function isSecret(value: string | undefined): value is string {
-  return value !== undefined && value.length >= 6
 }

@@ -1,58 +1,17 @@
 import { Cron } from 'croner'
+import {
+  bool,
+  DESTINATION_VARIABLES,
+  integer,
+  oneOf,
+  path,
+  text,
+  url,
+} from '@core-dump-handler/upload/settings'
 import * as v from 'valibot'
 
 export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 const MAX_TIMER_MS = 2 ** 31 - 1
-
-function matching(accepts: string, pattern: RegExp) {
-  return v.pipe(v.string(), v.regex(pattern, `expected ${accepts}`), v.description(accepts))
-}
-
-function oneOf<const T extends string>(...values: T[]) {
-  const accepts = `one of ${values.join(', ')}`
-  return v.pipe(
-    v.string(),
-    v.toLowerCase(),
-    v.picklist(values, `expected ${accepts}`),
-    v.description(accepts),
-  )
-}
-
-const bool = v.pipe(
-  v.string(),
-  v.toLowerCase(),
-  v.picklist(['true', 'false'], 'expected `true` or `false`'),
-  v.transform((value) => value === 'true'),
-  v.description('`true` or `false`'),
-)
-
-function integer(min: number, max: number, unit = '') {
-  const accepts = `a whole number${unit} from ${min} to ${max}`
-  return v.pipe(
-    v.string(),
-    v.regex(/^\d{1,16}$/, `expected ${accepts}`),
-    v.transform(Number),
-    v.minValue(min, `expected ${accepts}`),
-    v.maxValue(max, `expected ${accepts}`),
-    v.description(accepts),
-  )
-}
-
-const path = v.pipe(
-  matching('an absolute path', /^\/\P{Cc}*$/u),
-  v.transform((value) => value.replace(/(?<=.)\/+$/, '')),
-  v.description('an absolute path'),
-)
-const text = matching('one line of text', /^\P{Cc}*$/u)
-// what is signed must be sendable: a line break inside a key is a broken Secret, not a key
-const key = matching('printable ASCII without blanks', /^[!-~]+$/)
-
-const url = (accepts: string, pattern: RegExp) =>
-  v.pipe(
-    matching(accepts, pattern),
-    v.regex(/^[^@]*$|^[^/]*\/\/[^/@]*\/.*$/, 'expected no user and password in the URL'),
-    v.description(accepts),
-  )
 
 /** Six fields, seconds first (a seventh is the year), weekdays 1 = Sunday to 7: as version 9 read them. */
 export const CRON_OPTIONS = {
@@ -91,40 +50,7 @@ export const VARIABLES = {
     v.pipe(v.string(), v.check(isSchedule, `expected ${SCHEDULE}`), v.description(SCHEDULE)),
   ),
   USE_INOTIFY: v.optional(bool, 'false'),
-  DESTINATION: v.optional(
-    url(
-      'a URL such as `s3://bucket/prefix` or `file:/directory`',
-      /^(s3:\/\/[^/]|file:\/)\P{Cc}*$/u,
-    ),
-  ),
-  S3_ACCESS_KEY: v.optional(key),
-  S3_SECRET: v.optional(key),
-  S3_ACCESS_KEY_FILE: v.optional(path),
-  S3_SECRET_FILE: v.optional(path),
-  S3_BUCKET_NAME: v.optional(matching('the name of a bucket', /^[\w.-]+$/)),
-  S3_PREFIX: v.optional(text, ''),
-  S3_REGION: v.optional(matching('the name of a region', /^[\w.:/-]+$/)),
-  S3_ENDPOINT: v.optional(url('a URL or a host name', /^(https?:\/\/)?[^\s/]+(\/\S*)?$/i)),
-  S3_PATH_STYLE: v.optional(bool),
-  S3_CA_FILE: v.optional(path),
-  S3_SSE: v.optional(
-    v.pipe(
-      v.picklist(
-        ['AES256', 'aws:kms', 'aws:kms:dsse'],
-        'expected `AES256`, `aws:kms` or `aws:kms:dsse`',
-      ),
-      v.description('`AES256`, `aws:kms` or `aws:kms:dsse`'),
-    ),
-  ),
-  S3_KMS_KEY_ID: v.optional(text),
-  S3_STORAGE_CLASS: v.optional(text),
-  S3_CHECKSUM: v.optional(oneOf('required', 'supported'), 'required'),
-  S3_VERIFY: v.optional(oneOf('head', 'response'), 'head'),
-  S3_PART_BYTES: v.optional(integer(5 * 2 ** 20, 2 ** 30, ' of bytes')),
-  S3_WORKERS: v.optional(integer(1, 64)),
-  AWS_WEB_IDENTITY_TOKEN_FILE: v.optional(text),
-  AWS_ENDPOINT_URL: v.optional(text),
-  AWS_ENDPOINT_URL_S3: v.optional(text),
+  ...DESTINATION_VARIABLES,
   SPOOL_MAX_BYTES: v.optional(integer(0, Number.MAX_SAFE_INTEGER, ' of bytes'), '0'),
   SPOOL_MAX_FILES: v.optional(integer(0, 1_000_000), '0'),
   SPOOL_MAX_AGE_HOURS: v.optional(integer(0, 1_000_000, ' of hours'), '0'),

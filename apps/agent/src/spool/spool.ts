@@ -94,7 +94,11 @@ export class Spool {
       const known = this.#sizes.get(name)
       const stats = known ? undefined : await lstat(this.#path(name)).catch(() => undefined)
       if (known) sizes.set(name, known)
-      else if (stats?.isFile()) sizes.set(name, { bytes: stats.size, mtimeMs: stats.mtimeMs })
+      else if (stats?.isFile()) {
+        // what the store has of a core already takes no space here
+        const bytes = Math.min(stats.size, stats.blocks * 512)
+        sizes.set(name, { bytes, mtimeMs: stats.mtimeMs })
+      }
     }
     for (const name of this.#known.keys()) if (!sizes.has(name)) this.#known.delete(name)
     this.#sizes = sizes

@@ -26,6 +26,24 @@ export const accept: (fd: number, address: null, length: null) => number = libc.
   'int accept(int, void *, void *)',
 )
 
+const fallocate = libc.func('int fallocate(int, int, int64_t, int64_t)')
+
+// linux/falloc.h
+const FALLOC_FL_KEEP_SIZE = 1
+const FALLOC_FL_PUNCH_HOLE = 2
+
+/** Frees a range of a file on its disk, fallocate(2), on a thread of libuv's pool: it reads as zeros from then on. */
+export async function freeRange(fd: number, position: number, bytes: number): Promise<void> {
+  const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+  const result = await new Promise<unknown>((resolve, reject) => {
+    fallocate.async(fd, mode, position, bytes, (error: unknown, returned: unknown) => {
+      if (error instanceof Error) reject(error)
+      else resolve(returned)
+    })
+  })
+  if (result !== 0) throw new Error('The file system of CORE_DIR cannot free a part of a file')
+}
+
 const prctl = libc.func(
   'int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)',
 )

@@ -88,7 +88,7 @@ export class SpaceWatch {
 }
 
 /** An unknown figure is no reason to lose a core: a write on a full disk fails by itself. */
-function freeOrInfinite(directory: string): Promise<number> {
+export function freeOrInfinite(directory: string): Promise<number> {
   return new Promise((resolve) => {
     statfs(directory, (error, stats) => resolve(error ? Infinity : stats.bavail * stats.bsize))
   })

@@ -6,6 +6,7 @@ import type { CaptureContext } from '../context.ts'
 import type { Crash } from '../crash.ts'
 import { makeDirectory } from '../system/make-directory.ts'
 import { reserveSpace } from './disk-limits.ts'
+import type { StoreSink } from './store-sink.ts'
 import { bundleName, type NameFields } from './name.ts'
 
 /** A bundle being written. */
@@ -15,6 +16,8 @@ export interface Bundle {
   readonly name: string
   readonly part: PartFile
   readonly zip: ZipWriter
+  /** What `zip` writes to where its parts go to the store; else it is `part`. */
+  readonly store: StoreSink | undefined
   /** Frees the space that was reserved for the manifest and the central directory. */
   readonly freeReserve: () => Promise<void>
 }
@@ -24,8 +27,9 @@ export async function openBundle(
   crash: Crash,
   uuid: string,
   identity: Identity | undefined,
-  { settings, directory, home, warnings, nodeHostname = hostname() }: CaptureContext,
+  context: CaptureContext,
 ): Promise<Bundle> {
+  const { settings, directory, home, warnings, nodeHostname = hostname() } = context
   await makeDirectory(directory)
   const fields = nameFields(directory, nodeHostname, crash, uuid, identity)
   const wanted = bundleName(settings.filenameTemplate, fields, warnings)
@@ -42,10 +46,23 @@ export async function openBundle(
     node_hostname: nodeHostname,
     path: crash.pathname,
   })
-  const zip = new ZipWriter(part, { onPool: true })
+  const store = await storeSink(part, uuid, context)
+  const zip = new ZipWriter(store ?? part, { onPool: true })
   // a write that fails once must not cost the core
   await warnings.guard('ENTRY_NOT_WRITTEN', () => zip.add(`${name}${ENTRY.dumpInfo}`, dumpInfo))
-  return { uuid, name, part, zip, freeReserve: await reserveSpace(directory) }
+  return { uuid, name, part, zip, store, freeReserve: await reserveSpace(directory) }
+}
+
+async function storeSink(
+  part: PartFile,
+  uuid: string,
+  context: CaptureContext,
+): Promise<StoreSink | undefined> {
+  const { settings, uploadBundle } = context
+  if (uploadBundle === undefined || settings.straightToStore === 'off') return undefined
+  // loaded here: a pipe never needs it
+  const { StoreSink: Sink } = await import('./store-sink.ts')
+  return new Sink(part, context, { uuid })
 }
 
 function nameFields(

@@ -13,13 +13,19 @@ const LABEL_PREFIX = 'info.coredump'
 
 /** Puts the bundle on the disk under its final name, then writes the event; resolves with its path. */
 export async function publish(
-  { zip, part, uuid, name }: Bundle,
+  { zip, part, store, uuid, name }: Bundle,
   crash: Crash,
   found: LookupResult,
   source: CoreSource,
   { settings, home, log, onPublished }: CaptureContext,
 ): Promise<string> {
   const { bytes } = await zip.finish()
+  try {
+    await store?.seal()
+  } catch (error) {
+    const cannot = `Cannot note that \`${part.finalPath}\` is finished`
+    log.write('error', `${cannot}: what the store has of it is lost: ${errorMessage(error)}`)
+  }
   await part.publish()
   const path = part.finalPath
   onPublished?.(path)

@@ -36,7 +36,7 @@ const FAILED: readonly DrainCut[] = ['read-error', 'no-space', 'write-error', 'e
 
 /** The core into `<name>.core`; the process is released when this is done, also when it fails. */
 export async function writeCore(
-  { name, zip, part }: Bundle,
+  { name, zip, part, store }: Bundle,
   source: CoreSource,
   context: CaptureContext,
   report: ReportTask,
@@ -44,9 +44,11 @@ export async function writeCore(
   const { settings, stop, warnings, koffiPath, onProgress } = context
   const full = new AbortController()
   const packing = packingOf(settings)
-  const space = new SpaceWatch(dirname(part.path), settings, (reason) =>
-    full.abort(new Error(reason)),
-  )
+  const space = new SpaceWatch(dirname(part.path), settings, (reason) => {
+    // with a store the core waits for room
+    if (store === undefined) full.abort(new Error(reason))
+  })
+  store?.beginCore()
   try {
     const result = await drain(source.take(), zip, {
       entryName: `${name}${ENTRY.core}`,
@@ -62,10 +64,12 @@ export async function writeCore(
       onProgress: (progress) => {
         checkSize(progress, settings)
         void space.update(progress)
+        if (store !== undefined) store.expectedBytes = progress.expectedBytes
         onProgress?.(progress.bytes)
       },
     })
     source.markReleased()
+    await store?.endCore()
     report.keep()
     reportEngine(result, context)
     const { cut, reason = 'The core was cut' } = result
@@ -78,6 +82,7 @@ export async function writeCore(
     const core = coreOf(result, abortedBy, packing.holdBudgetMs, context)
     return { core, failed: cut !== undefined && FAILED.includes(cut) }
   } catch (error) {
+    await store?.endCore()
     if (error instanceof Error && error.cause instanceof CoreRejected) {
       const reason = errorMessage(error.cause)
       await report.readRest()

@@ -120,6 +120,11 @@ const FIELDS = {
   minicore: setting('MINICORE', 'true', bool),
   /** Whether executables and libraries are copied to `binaries` in `coreDir`, for the agent to upload. */
   binaries: setting('BINARIES', 'false', bool),
+  /**
+   * Whether cores go to the store while they are read: those that the disk cannot hold (`auto`), or
+   * all. Of crashes on the coredump socket only.
+   */
+  straightToStore: setting('STRAIGHT_TO_STORE', 'off', oneOf('auto', 'always', 'off')),
   /** Where the `/proc` of the host is. */
   procRoot: setting('OVERRIDE_PROC_FOLDER_PATH', '/proc', path),
 }

@@ -56,6 +56,16 @@ export async function close(file: Walked, options: SalvageOptions): Promise<Salv
   return { outcome: 'closed', entries }
 }
 
+/** Gives a complete archive its final name. */
+export async function publishUnread(
+  file: Pick<Walked, 'path' | 'found'>,
+  options: SalvageOptions,
+): Promise<SalvagedZip> {
+  await using part = reopen(file, options)
+  await part.publish()
+  return { outcome: 'whole', entries: [] }
+}
+
 function savedZip({ found, window, walked: { entries, locals, end } }: Walked): SavedZip {
   return {
     entries,
@@ -111,7 +121,10 @@ function createArchive(path: string, finalPath: string): PartFile {
 }
 
 /** Opens the file for writing, if it has not changed since the walk. */
-function reopen({ path, found }: Walked, { finalPath }: SalvageOptions): OpenPart {
+function reopen(
+  { path, found }: Pick<Walked, 'path' | 'found'>,
+  { finalPath }: SalvageOptions,
+): OpenPart {
   const fd = openRegularFile(path, constants.O_RDWR, 'salvage')
   const now = fstatSync(fd)
   const keys = ['dev', 'ino', 'nlink', 'size', 'mtimeMs'] as const

@@ -24,6 +24,10 @@ export interface SavedZip {
 export interface SalvageOptions {
   /** The name of the completed archive; an existing file is never replaced. */
   readonly finalPath: string
+  /** Nothing from here on is used, as where the space of the file was freed. @default all */
+  readonly intactBytes?: number
+  /** The archive is known to be complete: it only gets its final name, unread. @default false */
+  readonly isComplete?: boolean
   /** Called with what was saved; returns entries to be added before the archive is closed. */
   readonly addEntries: (
     saved: SavedZip,

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, lstatSync, type Stats } from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { fromSystemError, IngestError } from '../error.ts'
 import { notAFile, openRegularFile } from '../part-file/open-regular-file.ts'
-import { close } from './close.ts'
+import { close, publishUnread } from './close.ts'
 import { FileWindow, paceOf } from './file-window.ts'
 import type { SalvagedZip, SalvageOptions } from './options.ts'
 import { walk } from './walk.ts'
@@ -29,7 +29,9 @@ export async function salvageZip(path: string, options: SalvageOptions): Promise
     if (found.nlink > 1) {
       throw notAFile(path, 'salvage', 'it has another name, where it would change too')
     }
-    const window = new FileWindow(fd, 0, found.size, paceOf(options))
+    const end = Math.min(found.size, options.intactBytes ?? found.size)
+    const window = new FileWindow(fd, 0, end, paceOf(options))
+    if (options.isComplete === true) return await publishUnread({ path, found }, options)
     return await close({ path, found, window, walked: await walk(window) }, options)
   } catch (error) {
     options.signal?.throwIfAborted()

@@ -54,6 +54,46 @@ async function leftOver(
   return part.path
 }
 
+describe('of which only the beginning is intact', () => {
+  test('keeps what lies before that, and nothing of the hole', async ({ dir }) => {
+    const core = mixedContent(new Random(1), 6_000_000)
+    const path = await leftOver(dir, core, { mode: 'store' }, { story: true, directory: true })
+    const intactBytes = 1_000_001
+    execFileSync('fallocate', ['-p', '-o', String(intactBytes), '-l', '2000000', path])
+    const finalPath = join(dir, 'x.zip')
+    const { outcome, entries } = await salvageZip(path, {
+      finalPath,
+      intactBytes,
+      addEntries: () => STORY,
+    })
+    expect(outcome).toBe('closed')
+    expect(entries.map(({ name, whole }) => [name, whole])).toEqual([
+      ['x-dump-info.json', true],
+      ['x.core', false],
+    ])
+    execFileSync('unzip', ['-tq', finalPath])
+    const saved = execFileSync('unzip', ['-p', finalPath, 'x.core'], { maxBuffer: 2 ** 24 })
+    expect(saved.length).toBeGreaterThan(500_000)
+    expect(saved.equals(core.subarray(0, saved.length))).toBe(true)
+  })
+
+  test('is published unread when it is known to be complete', async ({ dir }) => {
+    const path = await leftOver(
+      dir,
+      mixedContent(new Random(1), 200_000),
+      {},
+      { story: true, directory: true },
+    )
+    const bytes = await readFile(path)
+    const finalPath = join(dir, 'x.zip')
+    const known = { intactBytes: 5000, isComplete: true }
+    const options = { finalPath, ...known, addEntries: () => STORY }
+    expect(await salvageZip(path, options)).toEqual({ outcome: 'whole', entries: [] })
+    expect((await readFile(finalPath)).equals(bytes)).toBe(true)
+    expect(await readdir(dir)).toEqual(['x.zip'])
+  })
+})
+
 interface Salvaged extends SalvagedZip {
   readonly saved: SavedZip | undefined
   readonly path: string

@@ -4,10 +4,12 @@ import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { abortable, throwIfAborted } from '../abortable.ts'
 import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
+import { UploadError } from '../error.ts'
 import { fromFileError } from '../file-error.ts'
 import { openSource } from '../file-source.ts'
+import { hasFreedParts, lostUpload } from '../growing-state.ts'
 import { checkKey } from '../key.ts'
-import { removeRecord } from '../resume-record.ts'
+import { readRecord, removeRecord } from '../resume-record.ts'
 import { removeStaleParts } from './part-file.ts'
 import { ensureDirectory } from './publish.ts'
 import { putFile } from './put-file.ts'
@@ -29,6 +31,8 @@ export class DirectoryDestination implements Destination {
     throwIfAborted(options.signal)
     await this.#tidy(key)
     await using source = await openSource(file, options.handle)
+    // its upload was to a store: a copy would have holes
+    if (hasFreedParts(source, await readRecord(file))) throw lostUpload(source)
     // an fsync of gigabytes ignores the signal: it goes on without us, and leaves nothing
     return await abortable(putFile(this.#root, source, key, options), options.signal)
   }
@@ -39,6 +43,10 @@ export class DirectoryDestination implements Destination {
     options: PutStreamOptions = {},
   ): Promise<Stored> {
     return putStream(this.#root, source, checkKey(key), options)
+  }
+
+  async putGrowing(): Promise<never> {
+    throw new UploadError('INVALID', `${this.url} takes only files that are finished`)
   }
 
   async check(): Promise<void> {

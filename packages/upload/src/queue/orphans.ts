@@ -1,7 +1,7 @@
 import { lstat, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Destination } from '../destination.ts'
-import { parseRecord } from '../resume-record.ts'
+import { parseRecord, type ResumeRecord } from '../resume-record.ts'
 
 const STALE_MS = 3_600_000
 
@@ -22,7 +22,7 @@ export async function dropOrphans(
     }
     const record = await parseRecord(path)
     if (!record) await dropStale(path)
-    else if (!waiting.has(record.file) && !(await exists(join(directory, record.file)))) {
+    else if (!waiting.has(record.file) && !(await isThere(directory, record))) {
       await destination.abandon(join(directory, record.file), signal ? { signal } : {})
     }
   }
@@ -32,6 +32,13 @@ export async function dropOrphans(
 async function dropStale(path: string): Promise<void> {
   const stats = await stat(path).catch(() => undefined)
   if (stats && Date.now() - stats.mtimeMs > STALE_MS) await rm(path, { force: true })
+}
+
+/** The file, also while it is written. */
+async function isThere(directory: string, { file, unfinished }: ResumeRecord): Promise<boolean> {
+  if (unfinished !== undefined && (await exists(join(directory, unfinished)))) return true
+  // last: it gets this name only before it loses the other one
+  return exists(join(directory, file))
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -69,6 +69,7 @@ function scripted(
       stored.push(key)
       return { url: `test:${key}`, key, bytes: 0, outcome: 'stored', parts: 0, keptParts: 0 }
     },
+    putGrowing: () => Promise.reject(new Error('not used')),
     putStream: () => Promise.reject(new Error('not used')),
     check: async () => {},
     abandon: async () => {},

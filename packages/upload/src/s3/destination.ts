@@ -1,8 +1,16 @@
-import type { Destination, PutOptions, PutStreamOptions, Stored } from '../destination.ts'
+import type {
+  Destination,
+  GrowingFile,
+  GrowingUpload,
+  PutOptions,
+  PutStreamOptions,
+  Stored,
+} from '../destination.ts'
 import type { Readable } from 'node:stream'
 import { openSource } from '../file-source.ts'
 import { checkKey } from '../key.ts'
 import { checkBucket } from './head.ts'
+import { S3GrowingUpload } from './growing-upload.ts'
 import { discardUpload } from './multipart-upload.ts'
 import type { S3Options } from './options.ts'
 import { putFile } from './put-file.ts'
@@ -32,6 +40,10 @@ export class S3Destination implements Destination {
     options: PutStreamOptions = {},
   ): Promise<Stored> {
     return putStream(this.#store, source, checkKey(key, this.#store.prefix), options)
+  }
+
+  async putGrowing(file: GrowingFile, key: string): Promise<GrowingUpload> {
+    return S3GrowingUpload.open(this.#store, file, checkKey(key, this.#store.prefix))
   }
 
   async check({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {

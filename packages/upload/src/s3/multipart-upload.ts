@@ -5,9 +5,11 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { abortable, graceOf, throwIfAborted } from '../abortable.ts'
-import { isUploadError } from '../error.ts'
+import { UploadError, isUploadError } from '../error.ts'
+import { lostUpload } from '../growing-state.ts'
 import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
+import { show } from '../text.ts'
 import { abortUpload, isRefused, isRefusedForGood, listParts } from './multipart-requests.ts'
 import type { StoredPart } from './multipart-requests.ts'
 import { META, objectParams } from './object-params.ts'
@@ -21,6 +23,8 @@ import {
   confirms,
   etagIsMd5,
   isJoinedFrom,
+  isMd5,
+  md5Of,
   s3Crc32,
   unconfirmed,
 } from './verify-answer.ts'
@@ -50,6 +54,7 @@ export class MultipartUpload implements Disposable {
   readonly storedParts: ReadonlyMap<number, StoredPart>
   readonly #transfer: Transfer
   readonly #record: ResumeRecord
+  readonly #etags: Set<string>
 
   private constructor(
     transfer: Transfer,
@@ -59,6 +64,7 @@ export class MultipartUpload implements Disposable {
     this.#transfer = transfer
     this.#record = record
     this.storedParts = storedParts
+    this.#etags = new Set([...storedParts.values()].map(({ etag }) => etag))
     IN_PROGRESS.add(record.uploadId)
   }
 
@@ -78,6 +84,7 @@ export class MultipartUpload implements Disposable {
   }
 
   static async #begin(transfer: Transfer): Promise<MultipartUpload> {
+    if (transfer.freed !== undefined) throw lostUpload(transfer.source)
     const { store, source, key, signal } = transfer
     const partBytes = partSize(source.size, store.partBytes)
     // without it an Object Lock bucket refuses parts that have a checksum
@@ -119,9 +126,13 @@ export class MultipartUpload implements Disposable {
     const isUsable =
       record.partBytes >= MIN_PART_BYTES &&
       record.partBytes <= maxPartBytes &&
-      record.checksum === checksum &&
-      record.completed !== true
-    if (!isOf(record, transfer) || !isUsable) {
+      record.checksum === checksum
+    const { freed } = transfer
+    if (freed !== undefined) {
+      if (!isOf(record, transfer) || record.completed === true) throw lostUpload(transfer.source)
+      return new MultipartUpload(transfer, record, await partsWith(freed, transfer, record))
+    }
+    if (!isOf(record, transfer) || !isUsable || record.completed === true) {
       await discardUpload(store, source.path, signal)
       return undefined
     }
@@ -139,6 +150,11 @@ export class MultipartUpload implements Disposable {
     return this.#record.uploadId
   }
 
+  /** What a later run needs to go on. */
+  get record(): ResumeRecord {
+    return this.#record
+  }
+
   get partBytes(): number {
     return this.#record.partBytes
   }
@@ -153,7 +169,7 @@ export class MultipartUpload implements Disposable {
     return this.#record.checksum === undefined ? undefined : s3Crc32(body)
   }
 
-  /** Send one part; resolves with its ETag, empty when the store gives none. */
+  /** Send one part; resolves with its ETag. */
   async sendPart(part: number, body: Buffer, crc32: string | undefined): Promise<string> {
     const { store, key, signal } = this.#transfer
     const command = new UploadPartCommand({
@@ -167,10 +183,13 @@ export class MultipartUpload implements Disposable {
     const answer = await store.send(`send part ${part} of`, key, command, { signal })
     const etag = bareEtag(answer.ETag)
     const isPlain = this.etagIsMd5 && etagIsMd5(answer)
-    // without an ETag the part counts as not sent, see `sendParts`
     if (store.verifiesByAnswer && etag !== '' && !confirms(answer, body, isPlain)) {
       throw unconfirmed(store.url(key))
     }
+    // computed only when two parts have one ETag: an MD5 of everything would cost a second per GiB
+    const isRepeated = this.etagIsMd5 && this.#etags.has(etag) && isMd5(etag)
+    if (etag === '' || (isRepeated && etag !== md5Of(body))) throw mixedUp(store.url(key), part)
+    this.#etags.add(etag)
     return etag
   }
 
@@ -216,6 +235,34 @@ export class MultipartUpload implements Disposable {
     const { bucket: Bucket } = this.#transfer.store
     return { Bucket, Key: this.#record.key, UploadId: this.#record.uploadId }
   }
+}
+
+/** What the store has of an upload whose freed parts are known, also where we may not list them. */
+async function partsWith(
+  freed: NonNullable<Transfer['freed']>,
+  transfer: Transfer,
+  record: ResumeRecord,
+): Promise<Map<number, StoredPart>> {
+  const { store, signal } = transfer
+  const parts = await listParts(store, record, signal).catch((error: unknown) => {
+    if (isUploadError(error) && error.storeCode === 'NoSuchUpload') {
+      throw lostUpload(transfer.source, error)
+    }
+    if (isRefused(error) && error.httpStatus !== 404) return new Map<number, StoredPart>()
+    throw error
+  })
+  for (const [index, { etag }] of freed.entries()) {
+    parts.set(index + 2, { bytes: record.partBytes, etag })
+  }
+  return parts
+}
+
+function mixedUp(url: string, part: number): UploadError {
+  return new UploadError(
+    'MISMATCH',
+    `The store answered part ${part} of ${show(url)} with no ETag or with another part's: it is sent again`,
+    { subject: url },
+  )
 }
 
 /** Abort an upload of this transfer, and remove its record, if it is still the one beside the file. */

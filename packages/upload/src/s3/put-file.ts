@@ -3,8 +3,9 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import type { Progress, Stored } from '../destination.ts'
 import { UploadError, isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
+import { hasFreedParts, lostUpload } from '../growing-state.ts'
 import { appendToKey } from '../key.ts'
-import { removeRecord } from '../resume-record.ts'
+import { readRecord, removeRecord, type ResumeRecord } from '../resume-record.ts'
 import { show } from '../text.ts'
 import { compare, wholeDigest } from './compare.ts'
 import type { Comparison } from './compare.ts'
@@ -14,7 +15,7 @@ import { discardById, discardUpload } from './multipart-upload.ts'
 import { META, objectParams } from './object-params.ts'
 import { putMultipart } from './put-multipart.ts'
 import type { Store } from './store.ts'
-import { noteSent, sentBefore } from './transfer-record.ts'
+import { isOf, noteSent, sentBefore } from './transfer-record.ts'
 import { KeyTaken, conditionally } from './transfer.ts'
 import type { Sent, Transfer } from './transfer.ts'
 import { bareEtag, confirms, etagIsMd5, unconfirmed } from './verify-answer.ts'
@@ -33,11 +34,17 @@ export interface PutFileOptions {
 /** Store a file under `key`, or beside whatever else has that key; `key` is without the prefix. */
 export async function putFile(
   store: Store,
-  source: FileSource,
+  file: FileSource,
   key: string,
   { signal, onProgress = () => {}, uniqueId, shared = false }: PutFileOptions,
 ): Promise<Stored> {
-  for await (const candidate of candidates(store, source, key, { uniqueId, shared, signal })) {
+  const begun = await begunUpload(store, file)
+  const source = begun === undefined ? file : { ...file, token: begun.token }
+  // without any the file is whole here, and can be sent again
+  const freed = begun?.freed?.length === 0 ? undefined : begun?.freed
+  const wanted = begun?.key.slice(store.prefix.length) ?? key
+  const choice = { uniqueId, shared: shared || freed !== undefined, signal }
+  for await (const candidate of candidates(store, source, wanted, choice)) {
     const target = store.prefix + candidate.key
     const transfer = {
       store,
@@ -47,6 +54,7 @@ export async function putFile(
       shared,
       signal,
       onProgress,
+      ...(freed !== undefined && { freed }),
     } as const
     const done = await putUnder(transfer, candidate.byContent)
     if (!done) continue
@@ -68,6 +76,19 @@ export async function putFile(
       : `Other objects have the name ${show(subject)} and the names made from it: the file is kept, rename it`,
     { subject },
   )
+}
+
+/**
+ * The upload that began while this file was written; undefined where the file does not depend on it: then it is
+ * an ordinary file. Rejects with `LOST` when a part of the file is only in an upload that it cannot be completed by.
+ */
+async function begunUpload(store: Store, source: FileSource): Promise<ResumeRecord | undefined> {
+  const record = await readRecord(source.path)
+  if (record?.unfinished === undefined) return undefined
+  const isOurs = isOf(record, { store }) && record.key.startsWith(store.prefix)
+  if (record.sealed === source.token && isOurs) return record
+  if (hasFreedParts(source, record)) throw lostUpload(source)
+  return undefined
 }
 
 interface Candidate {
@@ -102,6 +123,7 @@ async function putUnder(
     const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
     const isTaken = comparison === 'different' || comparison === 'identical'
+    if (comparison === 'different' && transfer.freed !== undefined) throw lostUpload(source)
     if (isTaken && unused !== undefined) await discardById(transfer, unused)
     if (comparison === 'different') return undefined
     if (comparison === 'identical') {
@@ -155,7 +177,7 @@ async function compareFound(
 
 async function send(transfer: Transfer, isReadable: boolean): Promise<Sent> {
   const { store, source, signal, onProgress } = transfer
-  if (source.size > store.partBytes) return putMultipart(transfer)
+  if (source.size > store.partBytes || transfer.freed) return putMultipart(transfer)
   // an upload in parts from a run with smaller parts
   await discardUpload(store, source.path, signal)
   const sent = await putSmall(transfer, isReadable)

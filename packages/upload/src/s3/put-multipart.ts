@@ -1,5 +1,5 @@
-import { UploadError, isUploadError } from '../error.ts'
-import { show } from '../text.ts'
+import { isUploadError } from '../error.ts'
+import { lostUpload } from '../growing-state.ts'
 import { verify } from './head.ts'
 import { MultipartUpload } from './multipart-upload.ts'
 import type { StoredPart } from './multipart-requests.ts'
@@ -30,7 +30,7 @@ export async function putMultipart(transfer: Transfer): Promise<Sent> {
     await upload.forget()
     return { etag, parts: parts.length, keptParts: kept }
   } catch (error) {
-    if (isLost(error)) await upload.discard()
+    if (isLost(error)) await giveUp(transfer, upload, error)
     // its record may be gone: another process that sends the same file has one at the same path
     if (error instanceof KeyTaken) error.uploadId = upload.id
     throw error
@@ -46,11 +46,20 @@ async function sendAll(transfer: Transfer): Promise<SentParts & { upload: Multip
     } catch (error) {
       upload[Symbol.dispose]()
       if (!isLost(error)) throw error
-      await upload.discard()
+      await giveUp(transfer, upload, error)
       // aborted meanwhile, by a lifecycle rule or another program: a second time is no coincidence
       if (attempt > 1) throw error
     }
   }
+}
+
+/** Frees the parts. A file that can be sent by no other upload keeps its record, which prevents just that. */
+async function giveUp(transfer: Transfer, upload: MultipartUpload, error: unknown): Promise<void> {
+  if (transfer.freed === undefined) return upload.discard()
+  // a part or an object that does not agree may do so at the next attempt
+  throw isUploadError(error) && error.code === 'MISMATCH'
+    ? error
+    : lostUpload(transfer.source, error)
 }
 
 /** Parts that can never become our object are freed; all others wait for the next attempt. */
@@ -60,16 +69,18 @@ function isLost(error: unknown): boolean {
 
 /** Send what the store does not have yet, each part from a buffer of the shared pool. */
 async function sendParts(
-  { store, source, key, signal, onProgress }: Transfer,
+  { store, source, signal, onProgress, freed = [] }: Transfer,
   upload: MultipartUpload,
 ): Promise<SentParts> {
   const { partBytes, etagIsMd5, storedParts } = upload
   const count = Math.ceil(source.size / partBytes)
-  const parts = Array.from({ length: count }, (): SentPart => ({ etag: '', crc32: undefined }))
-  const seen = new Set<string>()
+  const parts = Array.from({ length: count }, (_, index): SentPart => {
+    const { etag = '', crc32 } = freed[index - 1] ?? {}
+    return { etag, crc32 }
+  })
   let next = 0
-  let kept = 0
-  let bytes = 0
+  let kept = freed.length
+  let bytes = freed.length * partBytes
   let failed: { readonly error: unknown } | undefined
 
   // false when no part is left
@@ -78,16 +89,13 @@ async function sendParts(
     // the others may have finished or failed while we waited for a buffer
     if (failed || next >= count) return false
     const index = next++
+    if (freed[index - 1] !== undefined) return true
     const start = index * partBytes
     const body = await source.read(loan.buffer, Math.min(partBytes, source.size - start), start)
     const earlier = storedParts.get(index + 1)
     const keep = earlier !== undefined && isWhole(earlier, body, etagIsMd5)
     const crc32 = upload.checksumOf(body)
     const etag = keep ? earlier.etag : await upload.sendPart(index + 1, body, crc32)
-    // computed only when two parts have one ETag: an MD5 of everything would cost a second per GiB
-    const isMixedUp = etagIsMd5 && seen.has(etag) && isMd5(etag) && etag !== md5Of(body)
-    if (etag === '' || isMixedUp) throw mixedUp(store.url(key), index + 1)
-    seen.add(etag)
     parts[index] = { etag, crc32 }
     if (keep) kept++
     bytes += body.length
@@ -110,13 +118,5 @@ async function sendParts(
 function isWhole({ bytes, etag }: StoredPart, body: Buffer, etagIsMd5: boolean): boolean {
   return (
     bytes === body.length && etag !== '' && (!etagIsMd5 || !isMd5(etag) || etag === md5Of(body))
-  )
-}
-
-function mixedUp(url: string, part: number): UploadError {
-  return new UploadError(
-    'MISMATCH',
-    `The store answered part ${part} of ${show(url)} with no ETag or with another part's: it is sent again`,
-    { subject: url },
   )
 }

@@ -5,7 +5,10 @@ import { storeId } from './store.ts'
 import type { Transfer } from './transfer.ts'
 
 /** The record of a transfer; without an `uploadId` of one in a single request. */
-export function newRecord({ store, source, key }: Transfer, uploadId: string): ResumeRecord {
+export function newRecord(
+  { store, source, key, unfinished }: Transfer,
+  uploadId: string,
+): ResumeRecord {
   return {
     file: basename(source.path),
     token: source.token,
@@ -14,6 +17,7 @@ export function newRecord({ store, source, key }: Transfer, uploadId: string): R
     uploadId,
     partBytes: store.partBytes,
     etagIsMd5: true,
+    ...(unfinished !== undefined && { unfinished }),
   }
 }
 

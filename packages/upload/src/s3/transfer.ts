@@ -1,6 +1,7 @@
 import type { Progress, Stored } from '../destination.ts'
 import { isUploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
+import type { FreedPart } from '../resume-record.ts'
 import type { Store } from './store.ts'
 
 /** One file on its way to one key of a bucket. */
@@ -13,6 +14,10 @@ export interface Transfer {
   readonly condition: 'absent' | 'any'
   /** Other writers store the same content under the key: their uploads in progress are not left-overs. */
   readonly shared: boolean
+  /** Parts from the second on that only the store has: the file can be sent by no other upload. */
+  readonly freed?: readonly FreedPart[]
+  /** Name of the file while it is still written. */
+  readonly unfinished?: string
   readonly signal: AbortSignal | undefined
   readonly onProgress: (progress: Progress) => void
 }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { constrainedMemory } from 'node:process'
-import type { S3Credentials, S3Options } from '@core-dump-handler/upload'
-import { codeOf, messageOf } from '../error.ts'
+import { errnoOf } from '../file-error.ts'
+import type { S3Credentials, S3Options } from '../s3/options.ts'
 import type { SettingProblem } from './parse-variables.ts'
-import type { Variables } from './variables.ts'
+import type { DestinationVariables } from './variables.ts'
 
 /** Where bundles go. */
 export interface DestinationSettings {
@@ -14,7 +14,7 @@ export interface DestinationSettings {
 
 /** Where bundles go: `DESTINATION`, else the S3 variables of version 9. */
 export function destinationSettings(
-  variables: Variables,
+  variables: DestinationVariables,
   keys: Pick<S3Options, 'credentials' | 'credentialFiles'>,
   proxyEnv: Readonly<Record<string, string>> | undefined,
 ): DestinationSettings | undefined {
@@ -56,7 +56,10 @@ const PARTS = { bytes: 8 * MIB, workers: 2, minBytes: 5 * MIB }
  * because the kernel would otherwise end the agent in the middle of each large upload.
  */
 export function fitParts(
-  { S3_PART_BYTES: partBytes = PARTS.bytes, S3_WORKERS: workers = PARTS.workers }: Variables,
+  {
+    S3_PART_BYTES: partBytes = PARTS.bytes,
+    S3_WORKERS: workers = PARTS.workers,
+  }: DestinationVariables,
   limitBytes: number = constrainedMemory(),
 ): { partBytes: number; workers: number; problem: SettingProblem } | undefined {
   // no limit is given as 0, or as more than any machine has
@@ -102,7 +105,7 @@ export interface S3Keys {
 }
 
 /** Both keys, from files or variables, or neither: half a pair would only hide the node's own role. */
-export function s3Keys(variables: Variables): S3Keys {
+export function s3Keys(variables: DestinationVariables): S3Keys {
   const access = { file: variables.S3_ACCESS_KEY_FILE, value: variables.S3_ACCESS_KEY }
   const secret = { file: variables.S3_SECRET_FILE, value: variables.S3_SECRET }
   const problems = [
@@ -157,7 +160,13 @@ function fileProblem(variable: string, { file, value }: KeySource): SettingProbl
     const then = value
       ? 'the key of the other variable is used'
       : 'it is read again at each attempt'
-    return [{ variable, got: file, message: `${messageOf(error)}; ${then}` }]
+    return [
+      {
+        variable,
+        got: file,
+        message: `${error instanceof Error ? error.message : String(error)}; ${then}`,
+      },
+    ]
   }
 }
 
@@ -166,7 +175,7 @@ function readKey(path: string): string {
   try {
     value = readFileSync(path, 'utf8').trim()
   } catch (cause) {
-    const why = codeOf(cause) ?? String(cause)
+    const why = errnoOf(cause) || String(cause)
     throw new Error(`cannot read \`${path}\`: ${why}`, { cause })
   }
   if (/^[!-~]+$/.test(value)) return value

@@ -1,4 +1,4 @@
-import { NoProxy } from '@core-dump-handler/upload'
+import { NoProxy } from '../no-proxy.ts'
 import type { SettingProblem } from './parse-variables.ts'
 
 const NAMES = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'].flatMap((name) => [

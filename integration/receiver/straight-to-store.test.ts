@@ -1,0 +1,358 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { BundleManifest } from '@core-dump-handler/bundle'
+import { readManifest } from '@core-dump-handler/bundle'
+import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
+import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { storm } from '@core-dump-handler/testing/kernel/storm'
+import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { freePorts } from '@core-dump-handler/testing/network/free-ports'
+import { throttle } from '@core-dump-handler/testing/network/throttle'
+import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
+import { faultProxy } from '@core-dump-handler/testing/store/fault-proxy'
+import { startVersitygw, type Versitygw } from '@core-dump-handler/testing/store/versitygw'
+import { until } from '@core-dump-handler/testing/until'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { coreSockets } from './core-sockets.ts'
+
+const MIB = 2 ** 20
+const PART = 8 * MIB
+/** A hung receiver holds every process of the machine that crashes. */
+const DEADLINE_MS = 150_000
+
+interface NodeOptions {
+  /** Size of the disk of CORE_DIR. */
+  readonly diskMib: number
+  readonly endpoint?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** A node with a small disk: a receiver that knows the store, and an agent, which is not started. */
+class StoreNode {
+  readonly agent: Agent
+  readonly receiver: TestReceiver
+  readonly store: Versitygw
+
+  constructor(store: Versitygw, { diskMib, endpoint = store.endpoint, env = {} }: NodeOptions) {
+    this.store = store
+    const account = s3Settings({ ...store, endpoint })
+    this.agent = new Agent({ ...account, USE_INOTIFY: 'true' }).spareKernel()
+    const size = `size=${diskMib}m`
+    execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'none', this.agent.coreDir])
+    const variables = {
+      STRAIGHT_TO_STORE: 'auto',
+      CORE_DIR: this.agent.coreDir,
+      RATE_CRASHES: '0',
+      IGNORE_CRIO: 'true',
+      ...account,
+      ...env,
+    }
+    this.receiver = new TestReceiver(variables, this.agent)
+    onTestFinished(async () => {
+      await this.receiver.dispose()
+      await this.agent.dispose()
+    })
+  }
+
+  get files(): string[] {
+    return readdirSync(this.agent.coreDir)
+  }
+
+  /** Bytes of the disk that are in use. */
+  get usedBytes(): number {
+    const { blocks, bfree, bsize } = statfsSync(this.agent.coreDir)
+    return (blocks - bfree) * bsize
+  }
+
+  /** The unfinished bundle, once the store has a part of it that the disk has not. */
+  async freed(): Promise<void> {
+    await until(
+      'a part is freed',
+      () => {
+        const part = this.files.find((name) => name.endsWith('.part'))
+        if (part === undefined) return false
+        const { size, blocks } = statSync(join(this.agent.coreDir, part))
+        return size - blocks * 512 >= PART
+      },
+      60_000,
+    )
+  }
+
+  /** The bundle on the disk, once it is published. */
+  async published(): Promise<{ path: string; manifest: BundleManifest | undefined }> {
+    const name = await until('a bundle', () => this.files.find(isBundle), 60_000)
+    const path = join(this.agent.coreDir, name)
+    return { path, manifest: await readManifest(path) }
+  }
+
+  /** The objects, once there are so many, read by Info-ZIP and with their manifests; nothing else is left. */
+  async stored(count: number): Promise<BundleManifest[]> {
+    await until(
+      `${count} objects`,
+      async () =>
+        (await this.store.keys()).length >= count &&
+        !this.files.some((name) => name.endsWith('.zip')),
+      90_000,
+    ).catch((cause: unknown) => {
+      throw new Error(`${this.files.join('\n')}\n${this.receiver.output}\n${this.agent.output}`, {
+        cause,
+      })
+    })
+    expect(await this.store.uploads()).toEqual([])
+    expect(this.files).toEqual([])
+    return Promise.all(
+      (await this.store.keys()).map(async (key) => {
+        const path = join(this.store.folder, key)
+        execFileSync('unzip', ['-tq', path])
+        const manifest = await readManifest(path)
+        if (manifest === undefined) throw new Error(`${key} has no manifest`)
+        return manifest
+      }),
+    )
+  }
+
+  /** Starts the receiver, whose socket is the pattern while `task` runs. */
+  async during(task: () => Promise<void>): Promise<void> {
+    await this.receiver.start()
+    await withKernel(async () => {
+      const deadline = setTimeout(() => this.receiver.kill(), DEADLINE_MS)
+      try {
+        setCoreSysctl('kernel.core_pattern', this.receiver.pattern)
+        await task()
+      } finally {
+        clearTimeout(deadline)
+      }
+    })
+  }
+}
+
+function isBundle(name: string): boolean {
+  return /^[^.].*\.zip$/.test(name)
+}
+
+/** Crashes a program with so much memory that does not compress; resolves with its pid when it has died. */
+async function crash(mebibytes: number): Promise<number> {
+  const args = ['-l', '0', '-m', String(mebibytes)]
+  const child = spawn(testProgram('crasher'), args, { stdio: 'ignore' })
+  await once(child, 'exit')
+  return child.pid ?? 0
+}
+
+coreSockets('a core that goes to the store while it is read', () => {
+  let store: Versitygw
+
+  beforeEach(async () => {
+    store = await startVersitygw()
+    return () => store.stop()
+  })
+
+  test(
+    'arrives whole, of 4 GiB on a node with 512 MiB [receiver-12]',
+    { timeout: 300_000 },
+    async () => {
+      const node = new StoreNode(store, { diskMib: 512 })
+      await node.agent.start()
+      let pid = 0
+      await node.during(async () => void (pid = await crash(4096)))
+      const [manifest] = await node.stored(1)
+      expect(manifest).toMatchObject({
+        entry: 'socket',
+        crash: { hostPid: pid },
+        core: { complete: true },
+      })
+      expect(manifest?.core.bytes).toBeGreaterThan(4096 * MIB)
+      expect(manifest?.core.storedBytes).toBeGreaterThan(4096 * MIB)
+      expect(manifest?.core.bytes).toBe(manifest?.core.expectedBytes)
+      const { peak } = node.receiver.memory()
+      process.stderr.write(
+        `4 GiB to the store: held ${manifest?.timings.heldMs} ms, RSS ${Math.round(peak)} MiB\n`,
+      )
+      expect(peak).toBeLessThanOrEqual(160)
+    },
+  )
+
+  test('of each of 32 crashes of 100 MiB at once arrives, within the memory of a receiver [receiver-12]', async () => {
+    const node = new StoreNode(store, { diskMib: 1024 })
+    await node.agent.start()
+    await node.during(async () => {
+      const { hostDir } = node.agent
+      await storm({ directory: node.agent.directory, hostDir, crashes: 32, mebibytes: 100 })
+    })
+    const manifests = await node.stored(32)
+    const { peak } = node.receiver.memory()
+    process.stderr.write(`32x100 to the store: RSS ${Math.round(peak)} MiB\n`)
+    expect(manifests.filter(({ core }) => !core.complete)).toEqual([])
+    expect(peak).toBeLessThanOrEqual(160)
+  })
+
+  test('stays on the disk where that can hold it', async () => {
+    const node = new StoreNode(store, { diskMib: 512 })
+    await node.during(async () => void (await crash(200)))
+    const { manifest } = await node.published()
+    expect(manifest?.core.complete).toBe(true)
+    expect(node.usedBytes).toBeGreaterThan(200 * MIB)
+    expect(await store.uploads()).toEqual([])
+  })
+
+  test('arrives whole where less than MIN_FREE_BYTES is free [receiver-12]', async () => {
+    const env = { MIN_FREE_BYTES: String(1024 * MIB) }
+    const node = new StoreNode(store, { diskMib: 128, env })
+    await node.agent.start()
+    await node.during(async () => {
+      const died = crash(300)
+      await node.freed()
+      expect(node.usedBytes).toBeLessThan(40 * MIB)
+      await died
+    })
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: true })
+  })
+
+  test('with `always` leaves the disk at once, however large that is, and is counted once', async () => {
+    const node = new StoreNode(store, { diskMib: 1024, env: { STRAIGHT_TO_STORE: 'always' } })
+    const port = await freePorts()
+    node.agent.set({ HEALTH_PORT: String(port) })
+    await node.during(async () => {
+      const died = crash(400)
+      await node.freed()
+      await died
+      await node.published()
+    })
+    await node.agent.start()
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: true })
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(metrics).toMatch(/^core_dump_crashes_total\{outcome="complete",[^}]*\} 1$/m)
+    expect(metrics).toMatch(/^core_dump_fingerprint_crashes_total\{[^}]*\} 1$/m)
+    expect(metrics).toMatch(/^core_dump_uploads_total 1$/m)
+    expect(node.agent.output).toMatch(/"parts":5\d,"keptParts":[1-9]/)
+  })
+
+  test('waits on the disk for a slow store [receiver-13]', async () => {
+    const line = await throttle(store.endpoint, 64 * MIB)
+    onTestFinished(() => line.close())
+    const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
+    await node.during(async () => {
+      const died = crash(400)
+      await until('the disk has filled up to the reserve', () => node.usedBytes > 70 * MIB)
+      await node.freed()
+      line.release()
+      await died
+    })
+    await node.agent.start()
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: true })
+    expect(manifest?.problems).toEqual([])
+  })
+
+  test('of two crashes at once arrives whole twice [receiver-12]', async () => {
+    const node = new StoreNode(store, { diskMib: 256 })
+    await node.agent.start()
+    await node.during(async () => void (await Promise.all([crash(500), crash(600)])))
+    const manifests = await node.stored(2)
+    expect(manifests.map(({ core }) => core.complete)).toEqual([true, true])
+  })
+
+  test.for([
+    ['refuses', { S3_SECRET: 'wrong-secret' }, /SignatureDoesNotMatch/],
+    ['is down', { S3_ENDPOINT: 'http://127.0.0.1:9' }, /ECONNREFUSED/],
+  ] as const)(
+    'is cut with the reason where the disk is full and the store %s [receiver-13]',
+    async ([, env, why]) => {
+      const node = new StoreNode(store, { diskMib: 160, env: { ...env, TIMEOUT: '5' } })
+      await node.during(async () => void (await crash(400)))
+      const { path, manifest } = await node.published()
+      expect(manifest?.core).toMatchObject({ complete: false, reasonCode: 'DISK_FULL' })
+      expect(manifest?.core.reason).toMatch(why)
+      expect(manifest?.core.bytes).toBeGreaterThan(50 * MIB)
+      expect(manifest?.timings.heldMs).toBeLessThan(10_000)
+      execFileSync('unzip', ['-tq', path])
+      expect(JSON.stringify(manifest) + node.receiver.output).not.toContain('wrong-secret')
+      await node.agent.start()
+      const [stored] = await node.stored(1)
+      expect(stored?.uuid).toBe(manifest?.uuid)
+    },
+  )
+
+  test('is published as far as it was read at a SIGTERM while the store stalls [receiver-14]', async () => {
+    const proxy = await faultProxy(store.endpoint)
+    onTestFinished(() => proxy.close())
+    proxy.inject({ on: 'UploadPart', kind: 'hang', times: 2, after: 3 })
+    const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
+    await node.during(async () => {
+      const died = crash(400)
+      await node.freed()
+      await sleep(500)
+      const stopping = performance.now()
+      await node.receiver.daemon.stop('SIGTERM', 30_000)
+      expect(performance.now() - stopping).toBeLessThan(25_000)
+      await died
+    })
+    const { manifest } = await node.published()
+    expect(manifest?.core).toMatchObject({ complete: false, reasonCode: 'DISK_FULL' })
+    expect(manifest?.problems).toContainEqual(expect.objectContaining({ code: 'INTERRUPTED' }))
+    await node.agent.start()
+    const [stored] = await node.stored(1)
+    expect(stored?.core).toEqual(manifest?.core)
+    expect(stored?.core.bytes).toBeGreaterThan(50 * MIB)
+  })
+
+  test('leaves its beginning, the reason and no upload when the receiver is killed in the middle [receiver-15]', async () => {
+    const line = await throttle(store.endpoint, 32 * MIB)
+    onTestFinished(() => line.close())
+    const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
+    await node.during(async () => {
+      const died = crash(400)
+      await node.freed()
+      node.receiver.kill()
+      await died
+    })
+    expect(await store.uploads()).toHaveLength(1)
+    await node.agent.start()
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: false, reasonCode: 'COMPOSER_DIED' })
+    expect(manifest?.core.bytes).toBeGreaterThan(7 * MIB)
+    expect(manifest?.core.storedBytes).toBeLessThanOrEqual(PART)
+    expect(manifest?.core.expectedBytes).toBeGreaterThan(400 * MIB)
+  })
+
+  test('is completed when all are killed before Complete, and after it [receiver-16]', async () => {
+    const proxy = await faultProxy(store.endpoint)
+    onTestFinished(() => proxy.close())
+    const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
+    await node.during(async () => {
+      await crash(400)
+      await node.published()
+      node.receiver.kill()
+    })
+    for (const kind of ['hang', 'lost-answer'] as const) {
+      proxy.inject({ on: 'CompleteMultipartUpload', kind, times: 1 })
+      const before = proxy.count('CompleteMultipartUpload')
+      await node.agent.start()
+      await until('Complete', () => proxy.count('CompleteMultipartUpload') > before)
+      if (kind === 'lost-answer') await until('the object', async () => (await store.keys()).length)
+      await node.agent.daemon.stop('SIGKILL')
+    }
+    await node.agent.start()
+    const [manifest] = await node.stored(1)
+    expect(manifest?.core).toMatchObject({ complete: true })
+  })
+
+  test('becomes a record where its upload was aborted [receiver-17]', async () => {
+    const node = new StoreNode(store, { diskMib: 160 })
+    await node.during(async () => {
+      await crash(400)
+      await node.published()
+    })
+    const { manifest } = await node.published()
+    await store.abortUploads()
+    await node.agent.start()
+    const [record] = await node.stored(1)
+    expect(record?.core).toMatchObject({ bytes: 0, complete: false, reasonCode: 'UPLOAD_LOST' })
+    expect(record?.crash).toEqual(manifest?.crash)
+    expect(record?.identity).toEqual(manifest?.identity)
+  })
+})

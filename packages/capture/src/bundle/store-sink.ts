@@ -1,0 +1,185 @@
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { PartFile, ZipSink } from '@core-dump-handler/ingest'
+import type { BundleUpload, CaptureContext } from '../context.ts'
+import { monotonicMs } from '../system/monotonic-ms.ts'
+import { errorCode, errorMessage } from '../text.ts'
+import { freeOrInfinite } from './disk-limits.ts'
+
+const MIB = 2 ** 20
+/** A shorter bundle has no part that is final before its end: it is uploaded when it is published. */
+const START_BYTES = 16 * MIB
+/** The end of a core that is cut is taken back to a place where its data can end, at most so far. */
+const MARGIN_BYTES = MIB
+/** Assumed until the upload has begun. */
+const PART_BYTES = 8 * MIB
+/** Left free above MIN_FREE_BYTES, for other crashes, by bundles that have more than their share on the disk. */
+const HEADROOM_BYTES = 64 * MIB
+/** The free space is looked at after so many bytes. */
+const CHECK_BYTES = 4 * MIB
+const POLL_MS = 20
+/** So long nothing may be freed before a core is cut. */
+const STALL_MS = 60_000
+const NO_SPACE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT'])
+
+export interface StoreSinkOptions {
+  readonly uuid: string
+  /** @default 60000 */
+  readonly stallMs?: number
+}
+
+/**
+ * A bundle whose parts go to the store while its core is read. All of it is written to the disk first; the disk
+ * is freed of what the store has confirmed, and while it is full the core waits: the kernel holds the process.
+ */
+export class StoreSink implements ZipSink {
+  /** Length of the core, once its ELF headers are read. */
+  expectedBytes: number | undefined
+  readonly #part: PartFile
+  readonly #context: CaptureContext
+  readonly #uuid: string
+  readonly #stallMs: number
+  #isCore = false
+  #writing: Promise<void> = Promise.resolve()
+  /** Length of the file up to which there is room. */
+  #roomBytes = 0
+  #beginning: Promise<void> | undefined
+  #upload: BundleUpload | undefined
+  #failure: Error | undefined
+  /** The file was cut before what the store has of it. */
+  #isObsolete = false
+
+  constructor(
+    part: PartFile,
+    context: CaptureContext,
+    { uuid, stallMs = STALL_MS }: StoreSinkOptions,
+  ) {
+    this.#part = part
+    this.#context = context
+    this.#uuid = uuid
+    this.#stallMs = stallMs
+  }
+
+  /** From here on writes wait for room. */
+  beginCore(): void {
+    this.#isCore = true
+  }
+
+  /** The core has ended: what the store has not confirmed stays in the file. Idempotent. */
+  async endCore(): Promise<void> {
+    this.#isCore = false
+    await this.#beginning
+    await this.#upload?.stop()
+  }
+
+  /** The bundle is complete: it may be published, and its upload continued. */
+  async seal(): Promise<void> {
+    if (!this.#isObsolete) await this.#upload?.seal()
+  }
+
+  /** To be called at the end, whatever became of the bundle. */
+  async close(): Promise<void> {
+    await this.endCore()
+    await this.#upload?.[Symbol.asyncDispose]()
+  }
+
+  write(chunks: readonly Uint8Array[]): void {
+    this.#part.write(chunks)
+  }
+
+  // not async: `truncate` waits for this very promise, after the caller does
+  writeOnPool(chunks: readonly Uint8Array[]): Promise<void> {
+    this.#writing = this.#isCore ? this.#writeCore(chunks) : this.#part.writeOnPool(chunks)
+    return this.#writing
+  }
+
+  async #writeCore(chunks: readonly Uint8Array[]): Promise<void> {
+    const before = this.#part.bytes
+    for (let isFull = false; ; isFull = true) {
+      await this.#room(isFull)
+      try {
+        await this.#part.writeOnPool(chunks)
+        this.#upload?.advance(this.#part.bytes - MARGIN_BYTES)
+        return
+      } catch (error) {
+        if (!NO_SPACE.has(errorCode(error))) throw error
+        this.#part.truncate(before)
+      }
+    }
+  }
+
+  async patch(bytes: Uint8Array, position: number): Promise<void> {
+    await this.#part.patch(bytes, position)
+  }
+
+  async truncate(length: number): Promise<void> {
+    await this.endCore()
+    // a core that is taken back may still wait for room
+    await this.#writing.catch(() => {})
+    const { partBytes = 0, freedBytes = 0 } = this.#upload ?? {}
+    if (freedBytes > 0 && length < partBytes + freedBytes) {
+      if (length > partBytes) throw new Error(`only the store has the bytes from ${partBytes} on`)
+      this.#isObsolete = true
+    }
+    this.#part.truncate(length)
+  }
+
+  /** Resolves when there is room for the next bytes; `isFull`: a write has found none. */
+  async #room(isFull: boolean): Promise<void> {
+    const { settings, directory, stop } = this.#context
+    const { bytes } = this.#part
+    if (settings.straightToStore === 'always' && bytes >= START_BYTES) this.#begin()
+    if (bytes >= (this.#upload?.maxBytes ?? Infinity)) throw noRoom('the store takes no more parts')
+    if (!isFull && bytes < this.#roomBytes) return
+    let freedBytes = 0
+    let deadlineMs = 0
+    for (let isFirst = true; ; isFirst = false) {
+      const free = await freeOrInfinite(dirname(this.#part.path))
+      const { partBytes = PART_BYTES, freedBytes: freedNow = 0, failure } = this.#upload ?? {}
+      // the first part, and two that are being sent
+      const isModest = bytes - freedNow <= 3 * partBytes + MARGIN_BYTES
+      const wanted = CHECK_BYTES + (isModest ? 0 : settings.minFreeBytes + HEADROOM_BYTES)
+      if (free >= wanted && !(isFull && isFirst)) {
+        this.#roomBytes = bytes + CHECK_BYTES
+        return
+      }
+      this.#begin()
+      if (isFirst || freedNow > freedBytes) deadlineMs = monotonicMs() + this.#stallMs
+      freedBytes = freedNow
+      const why = failure ?? this.#failure
+      const last = why === undefined ? '' : `: ${errorMessage(why)}`
+      const place = `\`${directory}\` has ${free} bytes free`
+      if (stop.signal.aborted) throw noRoom(`${place} and the capture was stopped${last}`)
+      if (!this.#isCore) throw noRoom('it is not wanted any more')
+      if (this.#failure !== undefined || this.#upload?.isOver === true) {
+        throw noRoom(`${place} and nothing more can be sent to the store${last}`)
+      }
+      if (monotonicMs() > deadlineMs) {
+        throw noRoom(`${place} and the store confirmed no part for ${this.#stallMs} ms${last}`)
+      }
+      await sleep(POLL_MS)
+    }
+  }
+
+  #begin(): void {
+    const { uploadBundle, log } = this.#context
+    if (uploadBundle === undefined) return
+    const { path, finalPath } = this.#part
+    const { expectedBytes } = this
+    this.#beginning ??= uploadBundle({ path, finalPath, uuid: this.#uuid, expectedBytes }).then(
+      (upload) => {
+        this.#upload = upload
+        if (this.#isCore) upload.advance(this.#part.bytes - MARGIN_BYTES)
+      },
+      (error: unknown) => {
+        this.#failure = new Error(errorMessage(error))
+        log.write('warn', `Cannot send \`${finalPath}\` to the store: ${errorMessage(error)}`)
+      },
+    )
+  }
+}
+
+/** As the system reports a full disk, so that the core is cut as on one. */
+function noRoom(reason: string): Error {
+  return Object.assign(new Error(`The core was cut: ${reason}`), { code: 'ENOSPC' })
+}
