@@ -131,6 +131,8 @@ realParts('a release of the chart on a real cluster', () => {
     const crashed = crashes.map(({ pid }) => pid)
     const inPod = Number((await cluster.kubectl('logs', 'looper', '--tail=1')).trim())
     expect(inPod).toBeGreaterThan(5)
+    // before the bundles are read, which takes longer than a crash
+    await cluster.kubectl('delete', 'pod', 'looper', '--grace-period=0', '--force')
     const ofPod = await bundles.collect(
       ({ manifest }) => manifest.identity.pod === 'looper' && manifest.core.complete,
       inPod,
@@ -139,7 +141,6 @@ realParts('a release of the chart on a real cluster', () => {
     expect(new Set(ofPod.map(({ manifest }) => manifest.identity.status))).toEqual(
       new Set(['verified']),
     )
-    await cluster.kubectl('delete', 'pod', 'looper', '--grace-period=0', '--force')
     const ofHost = await bundles.collect(
       ({ manifest }) => crashed.includes(manifest.crash.hostPid ?? 0),
       crashed.length,
