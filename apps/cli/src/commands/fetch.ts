@@ -141,5 +141,5 @@ function coreEntry(archive: Archive, manifest: BundleManifest | undefined): Entr
   const name = manifest?.core.entry
   return name === undefined
     ? archive.entry(ENTRY.core)
-    : archive.entries.find(({ fileName }) => fileName === name)
+    : archive.entries.find((entry) => entry.fileName === name)
 }
