@@ -131,7 +131,7 @@ export class StoreSink implements ZipSink {
 
   /** Resolves when there is room for the next bytes; `isFull`: a write has found none. */
   async #room(isFull: boolean): Promise<void> {
-    const { settings, directory } = this.#context
+    const { settings, directory, warnings } = this.#context
     const { bytes } = this.#part
     if (settings.straightToStore === 'always' && bytes >= START_BYTES) this.#begin()
     if (bytes >= (this.#upload?.maxBytes ?? Infinity)) throw noRoom('the store takes no more parts')
@@ -153,9 +153,15 @@ export class StoreSink implements ZipSink {
       }
       this.#freedBytes = freedBytes
       const why = this.#whyNotWait()
-      if (why === undefined) await sleep(POLL_MS)
-      else if (this.#headroomBytes > 0) this.#headroomBytes = 0
-      else throw noRoom(`\`${directory}\` has ${free} bytes free, and ${why}`)
+      if (why === undefined) {
+        await sleep(POLL_MS)
+        continue
+      }
+      const reason = `\`${directory}\` has ${free} bytes free, and ${why}`
+      if (this.#headroomBytes === 0) throw noRoom(reason)
+      // what is left of the disk is used before the core is cut
+      this.#headroomBytes = 0
+      if (this.#isCore) warnings.add('STORE_UPLOAD', reason)
     }
   }
 
