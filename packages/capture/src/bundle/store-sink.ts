@@ -43,6 +43,11 @@ export class StoreSink implements ZipSink {
   #writing: Promise<void> = Promise.resolve()
   /** Length of the file up to which there is room. */
   #roomBytes = 0
+  /** 0: what others may need is used, before the core is cut. */
+  #headroomBytes = HEADROOM_BYTES
+  /** When waiting for the store ends, and what was freed by the last look. */
+  #deadlineMs: number | undefined
+  #freedBytes = 0
   #beginning: Promise<void> | undefined
   #upload: BundleUpload | undefined
   #failure: Error | undefined
@@ -126,39 +131,51 @@ export class StoreSink implements ZipSink {
 
   /** Resolves when there is room for the next bytes; `isFull`: a write has found none. */
   async #room(isFull: boolean): Promise<void> {
-    const { settings, directory, stop } = this.#context
+    const { settings, directory, warnings } = this.#context
     const { bytes } = this.#part
     if (settings.straightToStore === 'always' && bytes >= START_BYTES) this.#begin()
     if (bytes >= (this.#upload?.maxBytes ?? Infinity)) throw noRoom('the store takes no more parts')
     if (!isFull && bytes < this.#roomBytes) return
-    let freedBytes = 0
-    let deadlineMs = 0
     for (let isFirst = true; ; isFirst = false) {
       const free = await freeOrInfinite(dirname(this.#part.path))
-      const { partBytes = PART_BYTES, freedBytes: freedNow = 0, failure } = this.#upload ?? {}
+      const { partBytes = PART_BYTES, freedBytes = 0 } = this.#upload ?? {}
       // the first part, and two that are being sent
-      const isModest = bytes - freedNow <= 3 * partBytes + MARGIN_BYTES
-      const wanted = CHECK_BYTES + (isModest ? 0 : settings.minFreeBytes + HEADROOM_BYTES)
+      const isModest = bytes - freedBytes <= 3 * partBytes + MARGIN_BYTES
+      const wanted = CHECK_BYTES + (isModest ? 0 : settings.minFreeBytes + this.#headroomBytes)
       if (free >= wanted && !(isFull && isFirst)) {
         this.#roomBytes = bytes + CHECK_BYTES
+        if (this.#headroomBytes > 0) this.#deadlineMs = undefined
         return
       }
       this.#begin()
-      if (isFirst || freedNow > freedBytes) deadlineMs = monotonicMs() + this.#stallMs
-      freedBytes = freedNow
-      const why = failure ?? this.#failure
-      const last = why === undefined ? '' : `: ${errorMessage(why)}`
-      const place = `\`${directory}\` has ${free} bytes free`
-      if (stop.signal.aborted) throw noRoom(`${place} and the capture was stopped${last}`)
-      if (!this.#isCore) throw noRoom('it is not wanted any more')
-      if (this.#failure !== undefined || this.#upload?.isOver === true) {
-        throw noRoom(`${place} and nothing more can be sent to the store${last}`)
+      if (this.#deadlineMs === undefined || freedBytes > this.#freedBytes) {
+        this.#deadlineMs = monotonicMs() + this.#stallMs
       }
-      if (monotonicMs() > deadlineMs) {
-        throw noRoom(`${place} and the store confirmed no part for ${this.#stallMs} ms${last}`)
+      this.#freedBytes = freedBytes
+      const why = this.#whyNotWait()
+      if (why === undefined) {
+        await sleep(POLL_MS)
+        continue
       }
-      await sleep(POLL_MS)
+      const reason = `\`${directory}\` has ${free} bytes free, and ${why}`
+      if (this.#headroomBytes === 0) throw noRoom(reason)
+      // what is left of the disk is used before the core is cut
+      this.#headroomBytes = 0
+      if (this.#isCore) warnings.add('STORE_UPLOAD', reason)
     }
+  }
+
+  /** Why no more room will come; undefined while it may. */
+  #whyNotWait(): string | undefined {
+    const error = this.#upload?.failure ?? this.#failure
+    const last = error === undefined ? '' : `: ${errorMessage(error)}`
+    if (!this.#isCore) return 'the core is not wanted any more'
+    if (this.#context.stop.signal.aborted) return `the capture was stopped${last}`
+    if (this.#failure !== undefined || this.#upload?.isOver === true) {
+      return `nothing more can be sent to the store${last}`
+    }
+    if (monotonicMs() <= (this.#deadlineMs ?? Infinity)) return undefined
+    return `the store confirmed no part for ${this.#stallMs} ms${last}`
   }
 
   #begin(): void {

@@ -1,8 +1,10 @@
 import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s3'
 import { isUploadError } from '../error.ts'
 import type { UploadError } from '../error.ts'
+import { lostUpload } from '../growing-state.ts'
 import type { ResumeRecord } from '../resume-record.ts'
 import type { Store } from './store.ts'
+import type { Transfer } from './transfer.ts'
 import { bareEtag } from './verify-answer.ts'
 
 /** A part as the store has it. */
@@ -34,6 +36,26 @@ export async function listParts(
     if (answer.IsTruncated !== true || next === '' || next === marker) return parts
     marker = next
   }
+}
+
+/** What the store has of an upload whose freed parts are known, also where we may not list them. */
+export async function partsWith(
+  freed: NonNullable<Transfer['freed']>,
+  transfer: Transfer,
+  record: ResumeRecord,
+): Promise<Map<number, StoredPart>> {
+  const { store, signal } = transfer
+  const parts = await listParts(store, record, signal).catch((error: unknown) => {
+    if (isUploadError(error) && error.storeCode === 'NoSuchUpload') {
+      throw lostUpload(transfer.source, error)
+    }
+    if (isRefused(error) && error.httpStatus !== 404) return new Map<number, StoredPart>()
+    throw error
+  })
+  for (const [index, { etag }] of freed.entries()) {
+    parts.set(index + 2, { bytes: record.partBytes, etag })
+  }
+  return parts
 }
 
 /** Abort an upload, so that the store frees its parts. */

@@ -5,12 +5,17 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { abortable, graceOf, throwIfAborted } from '../abortable.ts'
-import { UploadError, isUploadError } from '../error.ts'
+import { isUploadError } from '../error.ts'
 import { lostUpload } from '../growing-state.ts'
 import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
-import { show } from '../text.ts'
-import { abortUpload, isRefused, isRefusedForGood, listParts } from './multipart-requests.ts'
+import {
+  abortUpload,
+  isRefused,
+  isRefusedForGood,
+  listParts,
+  partsWith,
+} from './multipart-requests.ts'
 import type { StoredPart } from './multipart-requests.ts'
 import { META, objectParams } from './object-params.ts'
 import { MIN_PART_BYTES, partSize } from './part-size.ts'
@@ -25,6 +30,7 @@ import {
   isJoinedFrom,
   isMd5,
   md5Of,
+  mixedUp,
   s3Crc32,
   unconfirmed,
 } from './verify-answer.ts'
@@ -235,34 +241,6 @@ export class MultipartUpload implements Disposable {
     const { bucket: Bucket } = this.#transfer.store
     return { Bucket, Key: this.#record.key, UploadId: this.#record.uploadId }
   }
-}
-
-/** What the store has of an upload whose freed parts are known, also where we may not list them. */
-async function partsWith(
-  freed: NonNullable<Transfer['freed']>,
-  transfer: Transfer,
-  record: ResumeRecord,
-): Promise<Map<number, StoredPart>> {
-  const { store, signal } = transfer
-  const parts = await listParts(store, record, signal).catch((error: unknown) => {
-    if (isUploadError(error) && error.storeCode === 'NoSuchUpload') {
-      throw lostUpload(transfer.source, error)
-    }
-    if (isRefused(error) && error.httpStatus !== 404) return new Map<number, StoredPart>()
-    throw error
-  })
-  for (const [index, { etag }] of freed.entries()) {
-    parts.set(index + 2, { bytes: record.partBytes, etag })
-  }
-  return parts
-}
-
-function mixedUp(url: string, part: number): UploadError {
-  return new UploadError(
-    'MISMATCH',
-    `The store answered part ${part} of ${show(url)} with no ETag or with another part's: it is sent again`,
-    { subject: url },
-  )
 }
 
 /** Abort an upload of this transfer, and remove its record, if it is still the one beside the file. */

@@ -62,3 +62,12 @@ export function unconfirmed(url: string): UploadError {
     { subject: url },
   )
 }
+
+/** The error of a part that has no ETag, or that of another part. */
+export function mixedUp(url: string, part: number): UploadError {
+  return new UploadError(
+    'MISMATCH',
+    `The store answered part ${part} of ${show(url)} with no ETag or with another part's: it is sent again`,
+    { subject: url },
+  )
+}
