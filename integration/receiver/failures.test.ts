@@ -117,8 +117,8 @@ coreSockets('a crash loop while an agent and its receiver fail', () => {
       const late = lost.filter(({ startMs }) => startMs > servedMs)
       expect({ early, late }).toEqual({ early: [], late: [] })
       if (loses === 'none') expect({ ...stored, lost }).toMatchObject({ unfinished: 0, lost: [] })
-      // one of each loop had no bundle yet
-      if (loses === 'in flight') expect(lost.length).toBeLessThanOrEqual(LOOPS)
+      // of each loop the one that the receiver had, and the next before the composer's pattern
+      if (loses === 'in flight') expect(lost.length).toBeLessThanOrEqual(2 * LOOPS)
       expect(stored.socket).toBeGreaterThan(0)
       expect(stored.pipe).toBeGreaterThan(0)
     },
