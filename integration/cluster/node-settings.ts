@@ -29,10 +29,17 @@ export function rememberNode(): () => void {
     readFileSync(join('/proc/sys', key), 'utf8'),
   ])
   const absent = PLACES.filter((place) => !existsSync(place))
+  const logs = logEntries()
   return () => {
     for (const [path, value] of values)
       if (readFileSync(path, 'utf8') !== value) writeFileSync(path, value)
     for (const place of absent) rmSync(place, { recursive: true, force: true })
+    // where they were there before, such as of a run that was killed
+    for (const entry of logEntries()) if (!logs.has(entry)) rmSync(entry, { recursive: true })
     globSync('/sys/fs/cgroup/{*/,}kubepods').forEach(removeEmptyCgroups)
   }
+}
+
+function logEntries(): ReadonlySet<string> {
+  return new Set(globSync('/var/log/{pods,containers}/*'))
 }

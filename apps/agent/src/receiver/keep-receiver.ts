@@ -22,7 +22,7 @@ export interface Entry {
   readonly detail: string
 }
 
-/** Why crashes have no bundle that a receiver had accepted. */
+/** Why crashes have no bundle that a receiver had accepted; of those it had not, the kernel logs nothing. */
 const LOST = 'RECEIVER_ENDED'
 
 export interface ReceiverListeners {
@@ -144,7 +144,7 @@ export class ReceiverKeeper {
     if (pids.length === 0) return
     this.#log.error(
       { reason: LOST, crashes: pids.length, pids },
-      'crashes are lost that the receiver had accepted when it ended',
+      'the receiver ended with crashes for which it had reported no bundle: they are lost, unless one is salvaged',
     )
     this.#listeners.onLost(LOST, pids.length)
   }
