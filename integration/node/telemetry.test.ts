@@ -1,5 +1,8 @@
 import { runPod } from '@core-dump-handler/testing/containerd/pod'
-import { startOtelCollector, type OtelCollector } from '@core-dump-handler/testing/agent/otel-collector'
+import {
+  startOtelCollector,
+  type OtelCollector,
+} from '@core-dump-handler/testing/agent/otel-collector'
 import { otlpReceiver } from '@core-dump-handler/testing/agent/otlp-receiver'
 import { storeAndRuntime, TestNode } from '@core-dump-handler/testing/agent/test-node'
 import { until } from '@core-dump-handler/testing/until'
