@@ -31,7 +31,7 @@ coreSockets('a core that goes to the store while it is read', () => {
   })
 
   test(
-    'arrives whole, of 4 GiB on a node with 512 MiB [receiver-12]',
+    'arrives whole, of 4 GiB on a node with 512 MiB [receiver-17]',
     { timeout: 300_000 },
     async () => {
       const node = new StoreNode(store, { diskMib: 512 })
@@ -55,7 +55,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     },
   )
 
-  test('of each of 32 crashes of 100 MiB at once arrives, within the memory of a receiver [receiver-12]', async () => {
+  test('of each of 32 crashes of 100 MiB at once arrives, within the memory of a receiver [receiver-17]', async () => {
     const node = new StoreNode(store, { diskMib: 1024 })
     await node.agent.start()
     await node.during(async () => {
@@ -78,7 +78,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(await store.uploads()).toEqual([])
   })
 
-  test('arrives whole where less than MIN_FREE_BYTES is free [receiver-12]', async () => {
+  test('arrives whole where less than MIN_FREE_BYTES is free [receiver-17]', async () => {
     const env = { MIN_FREE_BYTES: String(1024 * MIB) }
     const node = new StoreNode(store, { diskMib: 128, env })
     await node.agent.start()
@@ -112,7 +112,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(node.agent.output).toMatch(/"parts":5\d,"keptParts":[1-9]/)
   })
 
-  test('waits on the disk for a slow store [receiver-13]', async () => {
+  test('waits on the disk for a slow store [receiver-18]', async () => {
     const line = await throttle(store.endpoint, 64 * MIB)
     onTestFinished(() => line.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
@@ -129,7 +129,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(manifest?.problems).toEqual([])
   })
 
-  test('of two crashes at once arrives whole twice [receiver-12]', async () => {
+  test('of two crashes at once arrives whole twice [receiver-17]', async () => {
     const node = new StoreNode(store, { diskMib: 256 })
     await node.agent.start()
     await node.during(async () => void (await Promise.all([crash(500), crash(600)])))
@@ -141,7 +141,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     ['refuses', { S3_SECRET: 'wrong-secret' }, /SignatureDoesNotMatch/],
     ['is down', { S3_ENDPOINT: 'http://127.0.0.1:9' }, /ECONNREFUSED/],
   ] as const)(
-    'is cut with the reason where the disk is full and the store %s [receiver-13]',
+    'is cut with the reason where the disk is full and the store %s [receiver-18]',
     async ([, env, why]) => {
       const node = new StoreNode(store, { diskMib: 160, env: { ...env, TIMEOUT: '5' } })
       await node.during(async () => void (await crash(400)))
@@ -161,7 +161,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     },
   )
 
-  test('is published as far as it was read at a SIGTERM while the store stalls [receiver-14]', async () => {
+  test('is published as far as it was read at a SIGTERM while the store stalls [receiver-19]', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
     proxy.inject({ on: 'UploadPart', kind: 'hang', times: 2, after: 3 })
@@ -184,7 +184,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(stored?.core.bytes).toBeGreaterThan(50 * MIB)
   })
 
-  test('leaves its beginning, the reason and no upload when the receiver is killed in the middle [receiver-15]', async () => {
+  test('leaves its beginning, the reason and no upload when the receiver is killed in the middle [receiver-20]', async () => {
     const line = await throttle(store.endpoint, 32 * MIB)
     onTestFinished(() => line.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: line.url })
@@ -203,7 +203,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(manifest?.core.expectedBytes).toBeGreaterThan(400 * MIB)
   })
 
-  test('is completed when all are killed before Complete, and after it [receiver-16]', async () => {
+  test('is completed when all are killed before Complete, and after it [receiver-21]', async () => {
     const proxy = await faultProxy(store.endpoint)
     onTestFinished(() => proxy.close())
     const node = new StoreNode(store, { diskMib: 160, endpoint: proxy.url })
@@ -225,7 +225,7 @@ coreSockets('a core that goes to the store while it is read', () => {
     expect(manifest?.core).toMatchObject({ complete: true })
   })
 
-  test('becomes a record where its upload was aborted [receiver-17]', async () => {
+  test('becomes a record where its upload was aborted [receiver-22]', async () => {
     const node = new StoreNode(store, { diskMib: 160 })
     await node.during(async () => {
       await crash(400)
