@@ -12,8 +12,8 @@ import { Budget, type BudgetOptions } from './unwind/budget.ts'
 import type { Stack } from './unwind/frame.ts'
 import { Unwinder } from './unwind/unwinder.ts'
 
-/** Of all threads together: 20 each of a thousand. */
-const MAX_FRAMES = 20_000
+/** Of all threads together, within the 8 MiB of an analysis: 12 each of a thousand. */
+const MAX_FRAMES = 12_000
 
 export interface AnalysisInput {
   readonly facts: CoreFacts

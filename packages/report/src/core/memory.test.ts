@@ -13,6 +13,13 @@ function memoryOf(...windows: readonly (readonly [start: number, length: number]
 }
 
 describe('WindowMemory', () => {
+  it('has nothing below zero or at no number', () => {
+    const memory = memoryOf([0, 100], [1000, 100])
+    for (const address of [-1, -8, -(2 ** 63), NaN, -Infinity, Infinity]) {
+      expect(memory.read(address, 8)).toHaveLength(0)
+    }
+  })
+
   it('reads as far as the longest window that has the address', () => {
     const windows = [
       [5000, 100],

@@ -38,7 +38,9 @@ export class WindowMemory implements MemoryReader {
     let best = part(this.#last, address, length)
     if (best.length === length) return best
     if (this.#sorted.length < this.#windows.length) this.#sort()
-    for (let index = this.#below(address); (this.#ends[index] ?? 0) > address; index--) {
+    // a hostile stack asks for addresses below zero, where no window begins
+    for (let index = this.#below(address); index >= 0; index--) {
+      if (!((this.#ends[index] ?? 0) > address)) break
       const window = this.#sorted[index]
       const found = part(window, address, length)
       if (found.length <= best.length) continue
