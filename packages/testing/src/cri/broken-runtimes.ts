@@ -34,6 +34,7 @@ export const BROKEN = {
     }),
   'sends NOT_FOUND in headers only': () => status('5', 'container %22x%22: not found'),
   'sends NOT_FOUND with a message that cannot be decoded': () => status('5', '100% bad %zz'),
+  'reports the limit itself, before it': () => status('4', 'Deadline exceeded'),
   'sends the status UNKNOWN': () => status('2', 'boom'),
   'reports no such container as cri-dockerd does': () => status('2', 'Error: No such container: x'),
   'does not serve CRI v1': () => status('12', 'unknown service runtime.v1.RuntimeService'),

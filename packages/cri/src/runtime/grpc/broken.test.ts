@@ -21,6 +21,7 @@ const EXPECTED: Readonly<Record<string, CriErrorCode>> = {
   'announces 4 GiB': 'CRI_TOO_LARGE',
   'sends NOT_FOUND in headers only': 'CRI_NOT_FOUND',
   'sends NOT_FOUND with a message that cannot be decoded': 'CRI_NOT_FOUND',
+  'reports the limit itself, before it': 'CRI_TIMEOUT',
   'sends the status UNKNOWN': 'CRI_FAILED',
   'reports no such container as cri-dockerd does': 'CRI_NOT_FOUND',
   'does not serve CRI v1': 'CRI_UNIMPLEMENTED',
@@ -56,6 +57,8 @@ describe('a runtime that', () => {
       const [error, ms] = await failure(runtime)
       expect(error).toMatchObject({ name: 'CriError', code, endpoint: `unix://${socket}` })
       expect(ms).toBeLessThan(LIMIT_MS + 1500)
+      const text = `no answer within ${LIMIT_MS} ms`
+      if (code === 'CRI_TIMEOUT') expect(String(error)).toContain(text)
     } finally {
       runtime.close()
       await server.close()

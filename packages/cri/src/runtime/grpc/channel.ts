@@ -57,9 +57,8 @@ export function openChannel(socketPath: string, { timeoutMs, maxBytes }: Channel
       te: 'trailers',
       'grpc-timeout': `${timeoutMs}m`,
     })
-    const timer = setTimeout(() => {
-      fail(GrpcStatus.deadlineExceeded, `no answer within ${timeoutMs} ms`)
-    }, timeoutMs)
+    const late = `no answer within ${timeoutMs} ms`
+    const timer = setTimeout(() => fail(GrpcStatus.deadlineExceeded, late), timeoutMs)
     const cancel = (): void => fail(GrpcStatus.canceled, 'canceled by the caller')
     signal?.addEventListener('abort', cancel)
     const chunks: Buffer[] = []
@@ -107,6 +106,9 @@ export function openChannel(socketPath: string, { timeoutMs, maxBytes }: Channel
       if (status === undefined) {
         return fail(GrpcStatus.unavailable, lost?.message ?? 'closed before the answer', lost)
       }
+      // the runtime knows the limit too, and may be the first to report it, without its length
+      if (status === GrpcStatus.deadlineExceeded)
+        return fail(status, text === '' ? late : `${late}: ${text}`)
       if (status !== 0) return fail(status, text)
       try {
         resolve(method.decode(unframe(chunks)))
