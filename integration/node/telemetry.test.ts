@@ -1,24 +1,14 @@
 import { runPod } from '@core-dump-handler/testing/containerd/pod'
-import {
-  startOtelCollector,
-  type OtelCollector,
-} from '@core-dump-handler/testing/agent/otel-collector'
 import { otlpReceiver } from '@core-dump-handler/testing/agent/otlp-receiver'
 import { storeAndRuntime, TestNode } from '@core-dump-handler/testing/agent/test-node'
 import { until } from '@core-dump-handler/testing/until'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { realParts } from '../real-parts.ts'
 
 const CANARY = 'ENVIRONMENT_CANARY_77'
 
 realParts('a crash in a pod, as an OpenTelemetry log record', () => {
   const parts = storeAndRuntime()
-  let collector: OtelCollector
-
-  beforeAll(async () => {
-    collector = await startOtelCollector()
-  }, 900_000)
-  afterAll(() => collector.stop())
 
   test('has its pod, container and node, its stack and its object, and no memory', async () => {
     const receiver = await otlpReceiver()
@@ -61,32 +51,5 @@ realParts('a crash in a pod, as an OpenTelemetry log record', () => {
     const key = String(log.attributes['core_dump.object.key'])
     expect(await parts.store.keys()).toContain(key)
     expect(receiver.requests.map(({ body }) => body).join('')).not.toContain(CANARY)
-  })
-
-  test('is taken by a collector of the OpenTelemetry project', async () => {
-    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, NODE_NAME: 'node-1' }
-    const node = new TestNode({ ...parts, env })
-    onTestFinished(() => node.dispose())
-    const { manifest } = await node.prepared(async () => {
-      const containers = [{ name: 'shop', args: ['-l', '0'], env: { SECRET: CANARY } }]
-      const pod = await runPod(parts.containerd, { name: 'shop-2', containers })
-      onTestFinished(() => pod.remove())
-      await until('the collector has its record', () => collector.output().includes(pod.uid))
-      return node.bundles.one((bundle) => bundle.manifest.identity.podUid === pod.uid)
-    })
-    const output = collector.output()
-    for (const line of [
-      'SeverityText: FATAL',
-      'InstrumentationScope core-dump-handler',
-      '-> k8s.pod.name: Str(shop-2)',
-      '-> k8s.container.name: Str(shop)',
-      '-> exception.type: Str(SIGSEGV)',
-      `-> core_dump.fingerprint.id: Str(${manifest.fingerprint?.id})`,
-      '-> core_dump.complete: Bool(true)',
-    ]) {
-      expect(output).toContain(line)
-    }
-    expect(output).toMatch(/-> exception\.stacktrace: Str\(#0 +crash_here\+/)
-    expect(output).not.toContain(CANARY)
   })
 })
