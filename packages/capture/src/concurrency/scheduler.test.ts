@@ -96,10 +96,10 @@ describe('Scheduler', () => {
   it('holds a crash for the memory of those that have drained, but for 5 s at most', () => {
     const { arrive, drained, pass, draining } = scheduler(1)
     arrive(...names('a', 9), ...names('b', 9))
-    for (let i = 0; i < 16; i++) drained(draining().at(-1) ?? '')
-    expect(draining()).toHaveLength(16)
+    for (let i = 0; i < 8; i++) drained(draining().at(-1) ?? '')
+    expect(draining()).toHaveLength(8)
     pass(5100)
-    expect(draining()).toHaveLength(17)
+    expect(draining()).toHaveLength(9)
   })
 
   it('C3: does not hold the first crash of a pod for the memory that crashes of another take', () => {

@@ -25,12 +25,12 @@ const SLOW_DRAIN_MS = 2000
 /** Times the limit: drains of all scopes, slow ones included; with more captures there is a storm. */
 const MAX_SLOW = 4
 /** A capture that has drained has grown: with so many of them, the next one of their scopes waits. */
-const DEFAULT_BACKLOG = 16
+const DEFAULT_BACKLOG = 8
 /** No process is held longer than this for the memory that captures without a process take. */
 const BACKLOG_WAIT_MS = 5000
 
 export interface SchedulerOptions {
-  /** Captures that have drained and are not written; with more of them the next one waits. @default 16 */
+  /** Captures that have drained and are not written; with more of them the next one waits. @default 8 */
   readonly backlog?: number | undefined
   /** Captures that write metadata while others hold a process and wait. @default the limit */
   readonly writersWhileQueued?: number | undefined
