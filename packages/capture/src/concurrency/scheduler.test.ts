@@ -95,7 +95,7 @@ describe('Scheduler', () => {
 
   it('holds a crash for the memory of those that have drained, but for 5 s at most', () => {
     const { arrive, drained, pass, draining } = scheduler(1)
-    arrive(...names('a', 9), ...names('b', 9))
+    arrive(...names('a', 10))
     for (let i = 0; i < 8; i++) drained(draining().at(-1) ?? '')
     expect(draining()).toHaveLength(8)
     pass(5100)
