@@ -55,16 +55,16 @@ coreSockets('a core that goes to the store while it is read', () => {
     },
   )
 
-  test('of each of 32 crashes of 100 MiB at once arrives, within the memory of a receiver [receiver-17]', async () => {
-    const node = new StoreNode(store, { diskMib: 1024 })
+  test('of each of 32 crashes at once arrives, on a disk for a few of them, within the memory of a receiver [receiver-17]', async () => {
+    const node = new StoreNode(store, { diskMib: 256 })
     await node.agent.start()
     await node.during(async () => {
       const { hostDir } = node.agent
-      await storm({ directory: node.agent.directory, hostDir, crashes: 32, mebibytes: 100 })
+      await storm({ directory: node.agent.directory, hostDir, crashes: 32, mebibytes: 48 })
     })
     const manifests = await node.stored(32)
     const { peak } = node.receiver.memory()
-    process.stderr.write(`32x100 to the store: RSS ${Math.round(peak)} MiB\n`)
+    process.stderr.write(`32x48 to the store: RSS ${Math.round(peak)} MiB\n`)
     expect(manifests.filter(({ core }) => !core.complete)).toEqual([])
     expect(peak).toBeLessThanOrEqual(160)
   })

@@ -35,11 +35,16 @@ export function hasFreedParts(
   return freed.length > 0 && size - allocatedBytes >= partBytes / 2
 }
 
-/** The error of a file with freed parts whose upload can never become the object. */
-export function lostUpload({ path }: Pick<FileSource, 'path'>, cause?: unknown): UploadError {
+/** The error of a file with freed parts whose upload can never become the object; `why`: a clause about the upload. */
+export function lostUpload(
+  { path }: Pick<FileSource, 'path'>,
+  why: string,
+  cause?: unknown,
+): UploadError {
+  const last = cause instanceof Error ? ` (${show(cause.message)})` : ''
   return new UploadError(
     'LOST',
-    `The upload of ${show(path)} was aborted, or is of another destination, and a part of the file was only there: it is lost`,
+    `A part of ${show(path)} was only in its upload, which ${why}: that part is lost${last}`,
     { subject: path, cause },
   )
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { createPartFile, drain, type PartFile, ZipWriter } from '@core-dump-handler/ingest'
@@ -47,7 +47,7 @@ async function unsupported(): Promise<never> {
 async function sinkOn(
   directory: string,
   s3: S3Test,
-  { stallMs = 10_000, signal = new AbortController().signal, free = freeByTool } = {},
+  { name = NAME, stallMs = 10_000, signal = new AbortController().signal, free = freeByTool } = {},
 ): Promise<Sink> {
   const store = s3.open({ maxAttempts: 1 })
   const context: CaptureContext = {
@@ -60,9 +60,9 @@ async function sinkOn(
     stop: { signal, cause: undefined },
     limiter: createLimiter({ limit: 1 }),
     uploadBundle: ({ path, finalPath, uuid }) =>
-      store.putGrowing({ path, finalPath, uniqueId: uuid, free }, NAME),
+      store.putGrowing({ path, finalPath, uniqueId: uuid, free }, name),
   }
-  const part = await createPartFile(join(directory, NAME))
+  const part = await createPartFile(join(directory, name))
   const sink = new StoreSink(part, context, { uuid: UUID, stallMs })
   return { part, sink, zip: new ZipWriter(sink, { onPool: true }) }
 }
@@ -92,6 +92,49 @@ describeS3('a bundle whose parts go to the store', (start) => {
     const bytes = execFileSync('unzip', ['-p', object, 'core'], { maxBuffer: 2 ** 28 })
     expect(bytes.equals(Buffer.concat([...core(150)]))).toBe(true)
     execFileSync('unzip', ['-tq', object])
+  })
+
+  test('is noted as finished once a full disk has room again', async () => {
+    await using s3 = await start()
+    await using disk = smallDisk(s3.dir, DISK_MIB)
+    if (disk === undefined) return
+    const bundle = await sinkOn(disk.path, s3)
+    bundle.sink.beginCore()
+    await drain(Readable.from(core(60)), bundle.zip, { entryName: 'core', mode: 'store' })
+    await bundle.sink.endCore()
+    const other = join(disk.path, 'other')
+    const fill = (): void => writeFileSync(other, Buffer.alloc(DISK_MIB * MIB), { flag: 'a' })
+    expect(fill).toThrow(/ENOSPC/)
+    setTimeout(() => rmSync(other), 500)
+    await finish(bundle)
+    await s3.store.put(join(disk.path, NAME), NAME)
+    execFileSync('unzip', ['-tq', join(s3.objects, NAME)])
+  })
+
+  test('of several at once leaves room on the disk for what follows their cores', async () => {
+    await using s3 = await start()
+    await using disk = smallDisk(s3.dir, 2 * DISK_MIB)
+    if (disk === undefined) return
+    let free = Infinity
+    const look = setInterval(() => {
+      const { bavail, bsize } = statfsSync(disk.path)
+      free = Math.min(free, bavail * bsize)
+    }, 1)
+    const write = async (name: string): Promise<void> => {
+      const bundle = await sinkOn(disk.path, s3, { name })
+      bundle.sink.beginCore()
+      const options = { entryName: 'core', mode: 'store' } as const
+      const result = await drain(Readable.from(core(60)), bundle.zip, options)
+      expect(result.complete).toBe(true)
+      await finish(bundle)
+      const path = join(disk.path, name)
+      await s3.store.put(path, name)
+      rmSync(path)
+    }
+    await Promise.all(Array.from({ length: 6 }, async (_, n) => write(`${UUID}-${n}.zip`)))
+    clearInterval(look)
+    expect(free).toBeLessThan(DISK_MIB * MIB)
+    expect(free).toBeGreaterThan(8 * MIB)
   })
 
   test('is cut with the reason when the store confirms nothing for the time limit', async () => {

@@ -15,12 +15,19 @@ const MARGIN_BYTES = MIB
 const PART_BYTES = 8 * MIB
 /** Left free above MIN_FREE_BYTES, for other crashes, by bundles that have more than their share on the disk. */
 const HEADROOM_BYTES = 64 * MIB
+/** Left free by every core: for reports, manifests and the records of uploads. */
+const METADATA_BYTES = 16 * MIB
 /** The free space is looked at after so many bytes. */
 const CHECK_BYTES = 4 * MIB
 const POLL_MS = 20
 /** So long nothing may be freed before a core is cut. */
 const STALL_MS = 60_000
+/** After a stop the end of a bundle waits so long for a full disk. */
+const STOPPED_STALL_MS = 3000
 const NO_SPACE: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT'])
+
+/** Those of this process that have a core to write. */
+const writers = new Set<StoreSink>()
 
 export interface StoreSinkOptions {
   readonly uuid: string
@@ -41,13 +48,16 @@ export class StoreSink implements ZipSink {
   readonly #stallMs: number
   #isCore = false
   #writing: Promise<void> = Promise.resolve()
-  /** Length of the file up to which there is room. */
+  /** Length of the file up to which it may be written without another look at the disk. */
   #roomBytes = 0
   /** 0: what others may need is used, before the core is cut. */
   #headroomBytes = HEADROOM_BYTES
-  /** When waiting for the store ends, and what was freed by the last look. */
+  /** When waiting for room ends, and what the last look found. */
   #deadlineMs: number | undefined
   #freedBytes = 0
+  #diskBytes = Infinity
+  /** Since when what follows the core has found the disk full, until a write succeeds. */
+  #fullSinceMs: number | undefined
   #beginning: Promise<void> | undefined
   #upload: BundleUpload | undefined
   #failure: Error | undefined
@@ -68,18 +78,20 @@ export class StoreSink implements ZipSink {
   /** From here on writes wait for room. */
   beginCore(): void {
     this.#isCore = true
+    writers.add(this)
   }
 
   /** The core has ended: what the store has not confirmed stays in the file. Idempotent. */
   async endCore(): Promise<void> {
     this.#isCore = false
+    writers.delete(this)
     await this.#beginning
     await this.#upload?.stop()
   }
 
   /** The bundle is complete: it may be published, and its upload continued. */
   async seal(): Promise<void> {
-    if (!this.#isObsolete) await this.#upload?.seal()
+    if (!this.#isObsolete) await this.#whileFull(async () => this.#upload?.seal())
   }
 
   /** To be called at the end, whatever became of the bundle. */
@@ -94,21 +106,50 @@ export class StoreSink implements ZipSink {
 
   // not async: `truncate` waits for this very promise, after the caller does
   writeOnPool(chunks: readonly Uint8Array[]): Promise<void> {
-    this.#writing = this.#isCore ? this.#writeCore(chunks) : this.#part.writeOnPool(chunks)
+    this.#writing = this.#isCore
+      ? this.#writeCore(chunks)
+      : this.#whileFull(() => this.#writeWhole(chunks))
     return this.#writing
   }
 
-  async #writeCore(chunks: readonly Uint8Array[]): Promise<void> {
+  /** All of the chunks or none. */
+  async #writeWhole(chunks: readonly Uint8Array[]): Promise<void> {
     const before = this.#part.bytes
+    try {
+      await this.#part.writeOnPool(chunks)
+    } catch (error) {
+      this.#part.truncate(before)
+      throw error
+    }
+  }
+
+  /** Tries again while the disk is full: no process is held by what follows its core, and uploaded bundles leave the disk. */
+  async #whileFull(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await work()
+        this.#fullSinceMs = undefined
+        return
+      } catch (error) {
+        if (!NO_SPACE.has(errorCode(error))) throw error
+        this.#fullSinceMs ??= monotonicMs()
+        const isStopped = this.#context.stop.signal.aborted || this.#failure !== undefined
+        const limitMs = Math.min(this.#stallMs, isStopped ? STOPPED_STALL_MS : Infinity)
+        if (monotonicMs() - this.#fullSinceMs > limitMs) throw error
+        await sleep(POLL_MS)
+      }
+    }
+  }
+
+  async #writeCore(chunks: readonly Uint8Array[]): Promise<void> {
     for (let isFull = false; ; isFull = true) {
       await this.#room(isFull)
       try {
-        await this.#part.writeOnPool(chunks)
+        await this.#writeWhole(chunks)
         this.#upload?.advance(this.#part.bytes - MARGIN_BYTES)
         return
       } catch (error) {
         if (!NO_SPACE.has(errorCode(error))) throw error
-        this.#part.truncate(before)
       }
     }
   }
@@ -137,21 +178,24 @@ export class StoreSink implements ZipSink {
     if (bytes >= (this.#upload?.maxBytes ?? Infinity)) throw noRoom('the store takes no more parts')
     if (!isFull && bytes < this.#roomBytes) return
     for (let isFirst = true; ; isFirst = false) {
-      const free = await freeOrInfinite(dirname(this.#part.path))
+      const free = await this.#freeOfOthers()
       const { partBytes = PART_BYTES, freedBytes = 0 } = this.#upload ?? {}
       // the first part, and two that are being sent
       const isModest = bytes - freedBytes <= 3 * partBytes + MARGIN_BYTES
-      const wanted = CHECK_BYTES + (isModest ? 0 : settings.minFreeBytes + this.#headroomBytes)
+      const reserve = isModest ? 0 : settings.minFreeBytes + this.#headroomBytes
+      const wanted = CHECK_BYTES + Math.max(METADATA_BYTES, reserve)
       if (free >= wanted && !(isFull && isFirst)) {
         this.#roomBytes = bytes + CHECK_BYTES
         if (this.#headroomBytes > 0) this.#deadlineMs = undefined
         return
       }
       this.#begin()
-      if (this.#deadlineMs === undefined || freedBytes > this.#freedBytes) {
+      const isFreed = freedBytes > this.#freedBytes || free > this.#diskBytes
+      if (this.#deadlineMs === undefined || isFreed) {
         this.#deadlineMs = monotonicMs() + this.#stallMs
       }
       this.#freedBytes = freedBytes
+      this.#diskBytes = free
       const why = this.#whyNotWait()
       if (why === undefined) {
         await sleep(POLL_MS)
@@ -163,6 +207,22 @@ export class StoreSink implements ZipSink {
       this.#headroomBytes = 0
       if (this.#isCore) warnings.add('STORE_UPLOAD', reason)
     }
+  }
+
+  /** What is free of the disk, less what others of this process may write without another look. */
+  async #freeOfOthers(): Promise<number> {
+    const before = this.#grantedToOthers()
+    const free = await freeOrInfinite(dirname(this.#part.path))
+    // one may have been granted room meanwhile, another may have written since
+    return free - Math.max(before, this.#grantedToOthers())
+  }
+
+  #grantedToOthers(): number {
+    let bytes = 0
+    for (const writer of writers) {
+      if (writer !== this) bytes += Math.max(0, writer.#roomBytes - writer.#part.bytes)
+    }
+    return bytes
   }
 
   /** Why no more room will come; undefined while it may. */

@@ -29,9 +29,6 @@ const CORE: BundleDecision = { take: 'core' }
 // below one page no useful core would be written: the process was configured to leave none
 const PAGE_BYTES = 4096
 
-/** What a core that goes to the store needs of the disk, whatever its size. */
-const SHARE_BYTES = 32 * 2 ** 20
-
 /** A disk that does not answer in this time is written to without knowing its free space. */
 const DISK_WAIT_MS = 1000
 
@@ -60,9 +57,10 @@ export async function applyPolicy(
     const reason = 'The process is set-uid or the like, and SUID_CORES is `refuse`'
     return { take: 'record', reason }
   }
+  // a core that can go to the store waits for room
   const sends = context.uploadBundle !== undefined && settings.straightToStore !== 'off'
-  const minFreeBytes = sends ? Math.min(settings.minFreeBytes, SHARE_BYTES) : settings.minFreeBytes
-  if (minFreeBytes === 0) return CORE
+  const { minFreeBytes } = settings
+  if (minFreeBytes === 0 || sends) return CORE
   try {
     const free = await within(Promise.resolve(freeOf(directory)), DISK_WAIT_MS)
     if (free === undefined) {
@@ -71,8 +69,7 @@ export async function applyPolicy(
       return CORE
     }
     if (free >= minFreeBytes) return CORE
-    const needed = sends ? `${minFreeBytes} are needed` : `MIN_FREE_BYTES is ${minFreeBytes}`
-    const reason = `\`${directory}\` has ${free} bytes free, ${needed}`
+    const reason = `\`${directory}\` has ${free} bytes free, MIN_FREE_BYTES is ${minFreeBytes}`
     return { take: 'record', code: 'CORE_NO_SPACE', reason }
   } catch (error) {
     warnings.add('FREE_SPACE_UNKNOWN', errorMessage(error))

@@ -32,7 +32,10 @@ export class DirectoryDestination implements Destination {
     await this.#tidy(key)
     await using source = await openSource(file, options.handle)
     // its upload was to a store: a copy would have holes
-    if (hasFreedParts(source, await readRecord(file))) throw lostUpload(source)
+    const record = await readRecord(file)
+    if (hasFreedParts(source, record)) {
+      throw lostUpload(source, `is of another destination, ${record?.store}`)
+    }
     // an fsync of gigabytes ignores the signal: it goes on without us, and leaves nothing
     return await abortable(putFile(this.#root, source, key, options), options.signal)
   }

@@ -47,7 +47,7 @@ export async function partsWith(
   const { store, signal } = transfer
   const parts = await listParts(store, record, signal).catch((error: unknown) => {
     if (isUploadError(error) && error.storeCode === 'NoSuchUpload') {
-      throw lostUpload(transfer.source, error)
+      throw lostUpload(transfer.source, 'the store does not have any more', error)
     }
     if (isRefused(error) && error.httpStatus !== 404) return new Map<number, StoredPart>()
     throw error

@@ -90,7 +90,7 @@ export class MultipartUpload implements Disposable {
   }
 
   static async #begin(transfer: Transfer): Promise<MultipartUpload> {
-    if (transfer.freed !== undefined) throw lostUpload(transfer.source)
+    if (transfer.freed !== undefined) throw lostUpload(transfer.source, 'has no record')
     const { store, source, key, signal } = transfer
     const partBytes = partSize(source.size, store.partBytes)
     // without it an Object Lock bucket refuses parts that have a checksum
@@ -135,7 +135,9 @@ export class MultipartUpload implements Disposable {
       record.checksum === checksum
     const { freed } = transfer
     if (freed !== undefined) {
-      if (!isOf(record, transfer) || record.completed === true) throw lostUpload(transfer.source)
+      if (!isOf(record, transfer) || record.completed === true) {
+        throw lostUpload(transfer.source, 'is completed already, or of another key')
+      }
       return new MultipartUpload(transfer, record, await partsWith(freed, transfer, record))
     }
     if (!isOf(record, transfer) || !isUsable || record.completed === true) {

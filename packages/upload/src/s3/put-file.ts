@@ -87,8 +87,11 @@ async function begunUpload(store: Store, source: FileSource): Promise<ResumeReco
   if (record?.unfinished === undefined) return undefined
   const isOurs = isOf(record, { store }) && record.key.startsWith(store.prefix)
   if (record.sealed === source.token && isOurs) return record
-  if (hasFreedParts(source, record)) throw lostUpload(source)
-  return undefined
+  if (!hasFreedParts(source, record)) return undefined
+  if (!isOurs) throw lostUpload(source, `is of another destination, ${record.store}`)
+  const why =
+    record.sealed === undefined ? 'was not noted as finished' : 'is of another state of it'
+  throw lostUpload(source, why)
 }
 
 interface Candidate {
@@ -123,7 +126,9 @@ async function putUnder(
     const found = store.isReadable ? await headIfAllowed(store, key, signal) : 'unknown'
     const comparison = await compareFound(transfer, found, byContent)
     const isTaken = comparison === 'different' || comparison === 'identical'
-    if (comparison === 'different' && transfer.freed !== undefined) throw lostUpload(source)
+    if (comparison === 'different' && transfer.freed !== undefined) {
+      throw lostUpload(source, 'has a name that another content has now')
+    }
     if (isTaken && unused !== undefined) await discardById(transfer, unused)
     if (comparison === 'different') return undefined
     if (comparison === 'identical') {

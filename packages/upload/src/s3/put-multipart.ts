@@ -59,7 +59,7 @@ async function giveUp(transfer: Transfer, upload: MultipartUpload, error: unknow
   // a part or an object that does not agree may do so at the next attempt
   throw isUploadError(error) && error.code === 'MISMATCH'
     ? error
-    : lostUpload(transfer.source, error)
+    : lostUpload(transfer.source, 'the store does not have any more', error)
 }
 
 /** Parts that can never become our object are freed; all others wait for the next attempt. */
