@@ -130,9 +130,9 @@ coreSockets('a core that goes to the store while it is read', () => {
   })
 
   test('of two crashes at once arrives whole twice [receiver-17]', async () => {
-    const node = new StoreNode(store, { diskMib: 256 })
+    const node = new StoreNode(store, { diskMib: 128 })
     await node.agent.start()
-    await node.during(async () => void (await Promise.all([crash(500), crash(600)])))
+    await node.during(async () => void (await Promise.all([crash(200), crash(250)])))
     const manifests = await node.stored(2)
     expect(manifests.map(({ core }) => core.complete)).toEqual([true, true])
   })
