@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import type { ManifestEntry } from '@core-dump-handler/bundle'
 import { readAhead, type DrainSource, type ReadAhead } from '@core-dump-handler/ingest'
-import { monotonicMs } from './system/monotonic-ms.ts'
+import { monotonicMs } from './timing.ts'
 
 /** Where a core comes from. While it is open, the kernel holds the crashed process. */
 export interface CoreSource {

@@ -21,9 +21,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Load } from '../concurrency/scheduler.ts'
 import { HeldProcess } from '../report/held-process.ts'
 import { parseComposerSettings } from '../settings/index.ts'
-import { type BinaryLimits, copyBinaries } from './copy-binaries.ts'
-import { copyBinary } from './copy-binary.ts'
-import { lockCopying } from './copier-lock.ts'
+import { type BinaryLimits, copyBinaries, copyBinary, lockCopying } from './copy-binaries.ts'
 
 const A = 'aa'.repeat(20)
 const B = 'bb'.repeat(8)

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { PartFile, ZipSink } from '@core-dump-handler/ingest'
 import type { BundleUpload, CaptureContext } from '../context.ts'
-import { monotonicMs } from '../system/monotonic-ms.ts'
+import { monotonicMs } from '../timing.ts'
 import { errorCode, errorMessage } from '../text.ts'
 import { freeOrInfinite } from './disk-limits.ts'
 

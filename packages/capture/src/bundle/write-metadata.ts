@@ -1,13 +1,23 @@
-import { containerEntry, ENTRY, type ManifestCore, processEntry } from '@core-dump-handler/bundle'
+import { hostname, release } from 'node:os'
+import {
+  type BundleManifest,
+  containerEntry,
+  crashTime,
+  createManifest,
+  ENTRY,
+  formatManifest,
+  type ManifestCore,
+  type ManifestCrash,
+  processEntry,
+} from '@core-dump-handler/bundle'
 import type { ContainerDetails, LookupResult, ProcessSnapshot } from '@core-dump-handler/cri'
 import type { CaptureContext } from '../context.ts'
 import type { CoreSource } from '../core-source.ts'
-import type { Crash } from '../crash.ts'
-import type { CrashReport } from '../report/analyze-crash.ts'
+import { type Crash, executableOf } from '../crash.ts'
 import type { DeferredLookup } from '../lookup/deferred-lookup.ts'
+import type { CrashReport } from '../report/analyze-crash.ts'
 import { errorMessage } from '../text.ts'
-import { within } from '../within.ts'
-import { manifestText } from './manifest.ts'
+import { within } from '../timing.ts'
 import type { Bundle } from './open-bundle.ts'
 
 export interface Metadata {
@@ -114,4 +124,50 @@ function initFiles(
   if (files.size > 0 || !crashed || snapshot === undefined) return files
   const isInit = initPid === snapshot.pid || snapshot.status?.nspid.at(-1) === 1
   return isInit ? snapshot.files : files
+}
+
+export type ManifestParts = Pick<
+  BundleManifest,
+  | 'uuid'
+  | 'composer'
+  | 'entry'
+  | 'identity'
+  | 'core'
+  | 'fingerprint'
+  | 'topFrame'
+  | 'reportSkipped'
+  | 'timings'
+  | 'problems'
+> & {
+  readonly crash: Crash
+  readonly snapshot: ProcessSnapshot | undefined
+  readonly nodeHostname: string | undefined
+}
+
+/** The text of `<name>-manifest.json`. */
+export function manifestText({ crash, snapshot, nodeHostname, ...rest }: ManifestParts): string {
+  const node = { hostname: nodeHostname ?? hostname(), kernel: release() }
+  return formatManifest(createManifest({ ...rest, node, crash: manifestCrash(crash, snapshot) }))
+}
+
+function manifestCrash(crash: Crash, snapshot: ProcessSnapshot | undefined): ManifestCrash {
+  const exe = executableOf(crash, snapshot)
+  const signal = /^\d{1,3}$/.test(crash.signal) ? Number(crash.signal) : undefined
+  const uid = crash.uid ?? snapshot?.status?.uid
+  const gid = crash.gid ?? snapshot?.status?.gid
+  return {
+    time: crashTime(crash.timestamp),
+    ...(signal !== undefined && { signal }),
+    ...(crash.signalName !== '' && { signalName: crash.signalName }),
+    ...(crash.exeName !== '' && { comm: crash.exeName }),
+    ...(crash.commBytes !== undefined && { commHex: crash.commBytes.toString('hex') }),
+    ...(exe !== '' && { exe }),
+    ...(crash.hostPid !== undefined && { hostPid: crash.hostPid }),
+    ...(crash.innerPid !== undefined && { pid: crash.innerPid }),
+    ...(crash.hostTid !== undefined && { tid: crash.hostTid }),
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+    ...(crash.dumpMode !== undefined && { dumpMode: crash.dumpMode }),
+    ...(crash.limitSize !== '' && { coreLimit: crash.limitSize }),
+  }
 }

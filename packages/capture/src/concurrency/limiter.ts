@@ -1,7 +1,6 @@
 import type { StopSignal } from '../stop-signal.ts'
-import { monotonicMs } from '../system/monotonic-ms.ts'
+import { monotonicMs, within } from '../timing.ts'
 import type { Warnings } from '../warnings.ts'
-import { within } from '../within.ts'
 import {
   type Load,
   Scheduler,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { monotonicMs } from '../system/monotonic-ms.ts'
+import { monotonicMs } from '../timing.ts'
 import { Scheduler, type Stage, type Ticket } from './scheduler.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['hrtime'] }))

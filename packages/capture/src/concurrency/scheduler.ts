@@ -1,4 +1,4 @@
-import { monotonicMs } from '../system/monotonic-ms.ts'
+import { monotonicMs } from '../timing.ts'
 
 /**
  * The stages of a capture: it waits, copies memory (its process is held), waits to write metadata,

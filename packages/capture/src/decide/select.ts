@@ -7,7 +7,7 @@ import type { CaptureContext } from '../context.ts'
 import type { Crash } from '../crash.ts'
 import { exists } from '../system/make-directory.ts'
 import { errorMessage } from '../text.ts'
-import { within } from '../within.ts'
+import { within } from '../timing.ts'
 
 // not node:fs/promises: it would be loaded while a process is held
 const statFileSystem = promisify(statfs)

@@ -1,9 +1,8 @@
 import type { Identified, Lookup, LookupResult, LookupSubject } from '@core-dump-handler/cri'
 import { needsLookup } from '../bundle/name.ts'
 import type { CaptureContext } from '../context.ts'
-import { monotonicMs } from '../system/monotonic-ms.ts'
+import { monotonicMs, within } from '../timing.ts'
 import { errorMessage } from '../text.ts'
-import { within } from '../within.ts'
 
 // a core that takes longer than this is drained while the runtime is asked
 const HEAD_START_MS = 150

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ProcessSnapshot } from '@core-dump-handler/cri'
 import type { Crash } from '../crash.ts'
-import { within } from '../within.ts'
+import { within } from '../timing.ts'
 
 // not node:fs/promises: it would be loaded while a process is held
 const openFile = promisify(open)

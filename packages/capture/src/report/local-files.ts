@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs'
 import { promisify } from 'node:util'
-import { within } from '../within.ts'
+import { within } from '../timing.ts'
 import type { HeldProcess, MappedFile } from './held-process.ts'
 
 const statFileSystem = promisify(statfs)

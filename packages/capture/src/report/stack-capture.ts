@@ -9,8 +9,7 @@ import {
   type CoreFacts,
   type MemoryReader,
 } from '@core-dump-handler/report'
-import { monotonicMs } from '../system/monotonic-ms.ts'
-import { within } from '../within.ts'
+import { monotonicMs, within } from '../timing.ts'
 import type { HeldProcess } from './held-process.ts'
 
 const readFrom = promisify(read)

@@ -1,5 +1,4 @@
-export { formatComposerEnv } from './env.ts'
-export { loadSettings } from './load.ts'
+export { formatComposerEnv, loadSettings } from './load.ts'
 export { COMPOSER_SETTINGS, parseComposerSettings } from './schema.ts'
 export type {
   BadSetting,

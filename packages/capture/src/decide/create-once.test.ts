@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createOnce } from './create-once.ts'
+import { createOnce } from './rate-limit.ts'
 
 function scratch(): string {
   const directory = mkdtempSync(join(tmpdir(), 'once-'))
@@ -24,7 +24,7 @@ describe('createOnce', () => {
 
   it('leaves no file with a part of its text, whenever its process is killed', async () => {
     const directory = scratch()
-    const module = new URL('./create-once.ts', import.meta.url).href
+    const module = new URL('./rate-limit.ts', import.meta.url).href
     const code = `
       const { createOnce } = await import(${JSON.stringify(module)})
       console.log('ready')
