@@ -1,7 +1,7 @@
 export { blockingCalls } from './blocking-calls.ts'
 export type { BlockingCalls, CallLimit } from './blocking-calls.ts'
 export { CriError, isCriError } from './error.ts'
-export type { CriErrorCode } from './error.ts'
+export type { CriErrorCode, Warning, WarningCode } from './error.ts'
 export type { JsonObject, JsonValue } from './json.ts'
 export { openContainerLog } from './log/open-container-log.ts'
 export type { ContainerLog, LogOptions } from './log/open-container-log.ts'
@@ -17,7 +17,6 @@ export type {
   LookupResult,
   LookupSubject,
 } from './lookup/types.ts'
-export type { Warning, WarningCode } from './warning.ts'
 export { cgroupLayers, containerIds, podUid } from './process/cgroup.ts'
 export type { CgroupLayer } from './process/cgroup.ts'
 export { snapshotProcess } from './process/snapshot-process.ts'
@@ -30,6 +29,6 @@ export type {
   SnapshotWithinOptions,
 } from './process/types.ts'
 export { openRuntime } from './runtime/open-runtime.ts'
-export type { RuntimeOptions } from './runtime/options.ts'
+export type { RuntimeOptions } from './runtime/open-runtime.ts'
 export type { CallOptions, Inspection, PodFilter, Runtime } from './runtime/runtime.ts'
 export { findSockets, RUNTIME_SOCKETS } from './runtime/find-sockets.ts'

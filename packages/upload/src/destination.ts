@@ -1,6 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import type { S3Options } from './s3/options.ts'
 
 /** Progress of a transfer, in bytes that the store has accepted. */
 export interface Progress {
@@ -120,10 +119,4 @@ export interface Destination {
   abandon(file: string, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Close idle connections; transfers in progress fail. */
   close(): Promise<void>
-}
-
-/** Options of `openDestination`. */
-export interface DestinationOptions {
-  /** For `s3://` only. */
-  readonly s3?: S3Options
 }

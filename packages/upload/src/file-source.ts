@@ -4,8 +4,7 @@ import type { BigIntStats } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { fromFileError } from './file-error.ts'
-import { UploadError } from './error.ts'
+import { fromFileError, UploadError } from './error.ts'
 import { show } from './text.ts'
 
 // no symbolic link is followed, no FIFO waited for

@@ -2,9 +2,9 @@ export { keyOf } from './key.ts'
 export { UploadError, isUploadError } from './error.ts'
 export type { UploadErrorCode, UploadErrorFacts, UploadErrorScope } from './error.ts'
 export { openDestination } from './open-destination.ts'
+export type { DestinationOptions } from './open-destination.ts'
 export type {
   Destination,
-  DestinationOptions,
   GrowingFile,
   GrowingUpload,
   Progress,
@@ -18,10 +18,12 @@ export type { S3Credentials, S3Options } from './s3/options.ts'
 export { UploadQueue } from './queue/queue.ts'
 export type {
   LockMode,
+  QueueEvent,
   QueueOptions,
+  QueueStats,
   RunOptions,
   SweepOptions,
+  SweepResult,
   WaitingFile,
 } from './queue/options.ts'
-export type { QueueEvent, QueueStats, SweepResult } from './queue/events.ts'
-export { NoProxy } from './no-proxy.ts'
+export { NoProxy } from './proxies.ts'

@@ -1,7 +1,14 @@
-import { type FileHandle, readdir, readlink } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import { openRegularFile } from './open-regular-file.ts'
+import { constants } from 'node:fs'
+import { type FileHandle, open, readdir, readlink } from 'node:fs/promises'
+import { basename, dirname, join, sep } from 'node:path'
+import { blockingCalls } from '../blocking-calls.ts'
 import { type LogTail, readTail } from './read-tail.ts'
+
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY
+// <namespace>_<pod>_<uid>/<container>/<attempt>.log
+const OWN_COMPONENTS = 3
+// far above what a disk takes that works
+const LIMIT_MS = 5000
 
 /** A container's log: opened while the file exists, read later. */
 export interface ContainerLog {
@@ -68,6 +75,54 @@ export async function openContainerLog(
   }
 }
 
+/** The logs that one lookup holds open. Their files are used by one call at a time. */
+export interface OpenLogs {
+  /** The log at `path` of the container `id`; opened once, by the first call. */
+  open(path: string, id: string): Promise<ContainerLog>
+  /** Does not wait for a file that hangs. */
+  close(): Promise<void>
+}
+
+export function createOpenLogs(maxBytes: number, signal: AbortSignal): OpenLogs {
+  const logs = new Map<string, Promise<ContainerLog>>()
+  const opened: ContainerLog[] = []
+  let closed = false
+
+  async function openLog(path: string, containerId: string): Promise<ContainerLog> {
+    const log = await openContainerLog(path, { maxBytes, containerId })
+    opened.push(log)
+    // opened after close()
+    if (closed) await log.close()
+    return log
+  }
+
+  async function openInTurn(path: string, id: string): Promise<ContainerLog> {
+    const limit = { limitMs: LIMIT_MS, signal }
+    const log = await blockingCalls.run(path, () => openLog(path, id), limit)
+    return {
+      tail: (lines) => blockingCalls.run(path, () => log.tail(lines), { limitMs: LIMIT_MS }),
+      close: () => log.close(),
+    }
+  }
+
+  return {
+    open: (path, id) => {
+      const log = logs.get(path) ?? openInTurn(path, id)
+      logs.set(path, log)
+      // a log opened early may fail before a caller awaits it
+      log.catch(() => {})
+      return log
+    },
+    close: async () => {
+      closed = true
+      for (const log of opened) {
+        const closing = blockingCalls.run('a log', () => log.close(), { limitMs: LIMIT_MS })
+        await closing.catch(() => {})
+      }
+    },
+  }
+}
+
 /**
  * The target of a link at `path` that dockerd or cri-dockerd makes for this container:
  * `<data-root>/containers/<id>/<id>-json.log`. Any other link could be one of the pod's.
@@ -94,4 +149,29 @@ async function lastRotated(path: string): Promise<string | undefined> {
 
 function isFile(file: unknown): file is FileHandle {
   return typeof file === 'object' && file !== null && 'fd' in file
+}
+
+/**
+ * Open a log for reading. A pod that has /var/log mounted can put links and FIFOs in the place of
+ * its log, so only a regular file is opened, and no link is followed in the pod's own part of the
+ * path. (/var/log/pods itself may be a link that the administrator made.)
+ */
+async function openRegularFile(path: string): Promise<FileHandle> {
+  const file = await open(path, FLAGS)
+  try {
+    if (!(await file.stat()).isFile()) throw new Error(`\`${path}\` is not a regular file`)
+    const opened = await readlink(`/proc/self/fd/${file.fd}`)
+    // a rotation may have renamed the file since, in the same directory
+    if (ownDirectory(opened) !== ownDirectory(path)) {
+      throw new Error(`\`${path}\` leads elsewhere, to \`${opened}\``)
+    }
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+}
+
+function ownDirectory(path: string): string {
+  return path.split(sep).slice(-OWN_COMPONENTS, -1).join(sep)
 }

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { type Line, parseLog } from './parse-log.ts'
+import { at, type JsonValue, textAt } from '../json.ts'
 
 export interface LogTail {
   readonly bytes: Buffer
@@ -54,4 +54,87 @@ async function readLast(
     missing -= chunk.length
   }
   return Buffer.concat(chunks)
+}
+
+/** A line of a container's output, its partial records joined. */
+interface Line {
+  readonly parts: readonly Buffer[]
+  /** The line begins within the piece: no earlier part of it is missing. */
+  readonly headed: boolean
+}
+
+// <RFC3339Nano> <stdout|stderr> <F|P, perhaps with more tags after a colon> <text>
+const HEADER = /^\S{10,40} (stdout|stderr) ([FP])(?::\S*)? ?/
+const MAX_HEADER = 160
+const OPENING_BRACE = 0x7b
+
+interface LogRecord {
+  readonly stream: string
+  readonly text: Buffer
+  /** It ends the line. */
+  readonly isLast: boolean
+}
+
+interface Stream {
+  parts: Buffer[]
+  headed: boolean
+}
+
+/**
+ * The lines of a piece of a log file, in CRI's format or that of docker's JSON logs, in the order in
+ * which they ended. Where the piece does not begin at the start of the log (`fromStart`), its first
+ * record may be cut and is skipped.
+ */
+function parseLog(piece: Buffer, fromStart: boolean): readonly Line[] {
+  const lines: Line[] = []
+  const streams = new Map<string, Stream>([
+    ['stdout', { parts: [], headed: fromStart }],
+    ['stderr', { parts: [], headed: fromStart }],
+  ])
+  const end = (stream: Stream): void => {
+    lines.push({ parts: stream.parts, headed: stream.headed })
+    stream.parts = []
+    stream.headed = true
+  }
+  const newline = piece.indexOf(10)
+  let position = fromStart ? 0 : newline + 1
+  if (!fromStart && newline === -1) return lines
+  while (position < piece.length) {
+    const next = piece.indexOf(10, position)
+    const record = piece.subarray(position, next === -1 ? piece.length : next)
+    position += record.length + 1
+    const parsed = parseCri(record) ?? parseDocker(record)
+    const stream = streams.get(parsed?.stream ?? '')
+    if (parsed === undefined || stream === undefined) {
+      // neither format: kept as it is
+      lines.push({ parts: [record], headed: true })
+      continue
+    }
+    stream.parts.push(parsed.text)
+    if (parsed.isLast) end(stream)
+  }
+  // a process that died within a line has written its last line
+  for (const stream of streams.values()) if (stream.parts.length > 0) end(stream)
+  return lines
+}
+
+function parseCri(record: Buffer): LogRecord | undefined {
+  const [header, stream, tag] = HEADER.exec(record.toString('latin1', 0, MAX_HEADER)) ?? []
+  if (header === undefined || stream === undefined) return undefined
+  return { stream, text: record.subarray(header.length), isLast: tag === 'F' }
+}
+
+/** A record of docker's json-file driver: `{"log":"text\n","stream":"stderr","time":"…"}`. */
+function parseDocker(record: Buffer): LogRecord | undefined {
+  if (record[0] !== OPENING_BRACE) return undefined
+  try {
+    const value: JsonValue = JSON.parse(record.toString())
+    const log = at(value, 'log')
+    const stream = textAt(value, 'stream')
+    if (typeof log !== 'string' || stream === undefined) return undefined
+    // docker cuts a line at 16 KiB; only the last part has the newline
+    return { stream, text: Buffer.from(log.replace(/\n$/, '')), isLast: log.endsWith('\n') }
+  } catch {
+    return undefined
+  }
 }

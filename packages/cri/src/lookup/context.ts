@@ -1,8 +1,7 @@
-import { CriError, isCriError } from '../error.ts'
+import { CriError, isCriError, type Warning, warningOf } from '../error.ts'
 import type { JsonObject } from '../json.ts'
-import type { OpenLogs } from '../log/open-logs.ts'
+import type { OpenLogs } from '../log/open-container-log.ts'
 import type { Inspection, Runtime } from '../runtime/runtime.ts'
-import { type Warning, warningOf } from '../warning.ts'
 import type { InitFiles } from './init-files.ts'
 import type { Identity, LookupOptions } from './types.ts'
 

@@ -1,5 +1,5 @@
 import { type JsonObject, objectsAt, textAt } from '../json.ts'
-import { warning } from '../warning.ts'
+import { warning } from '../error.ts'
 import { withoutUndefined } from '../without-undefined.ts'
 import {
   addError,

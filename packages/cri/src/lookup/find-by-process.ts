@@ -1,10 +1,10 @@
-import { textAt } from '../json.ts'
+import { warning } from '../error.ts'
+import { numberAt, textAt } from '../json.ts'
 import { cgroupLayers, containerIds, podUid } from '../process/cgroup.ts'
-import { doubtOf, whyAnother } from '../process/proof.ts'
+import { doubtOf, whyAnother } from '../process/snapshot-process.ts'
 import type { CrashFacts, ProcessSnapshot } from '../process/types.ts'
-import { warning } from '../warning.ts'
+import type { Inspection } from '../runtime/runtime.ts'
 import { withoutUndefined } from '../without-undefined.ts'
-import { doubtOfCgroup } from './cgroup-proof.ts'
 import {
   addError,
   addWarning,
@@ -13,9 +13,17 @@ import {
   type RuntimeContext,
   unverified,
 } from './context.ts'
-import { findOwners, type Owner } from './find-owner.ts'
-import { identityOf } from './identity.ts'
-import { podInfoOf, sandboxIdOf, sandboxStatusOf } from './sandbox.ts'
+import { doubtOfCgroup, findOwners, type Owner } from './find-owner.ts'
+import { LABEL, podInfoOf, sandboxIdOf, sandboxStatusOf } from './sandbox.ts'
+import type { Identity } from './types.ts'
+
+/** Why the crash is in no container, by the kind of the owner. */
+const NO_CONTAINER = {
+  container: undefined,
+  sandbox:
+    'the crash is in the sandbox of the pod (its pause process or its virtual machine), not in a container',
+  pod: 'the crash is in the cgroup of the pod, not in a container (as the sandbox of gVisor)',
+} as const
 
 /** From the process through its cgroup to its container. */
 export async function findByProcess(
@@ -95,4 +103,54 @@ async function describe(
       container: isContainer ? { id: owner.id, inspection: owner.inspection } : undefined,
     }),
   }
+}
+
+/** Whose crash it was, by what the runtime reports of the owner; `doubt` is about the process. */
+function identityOf(
+  owner: Owner,
+  sandbox: Inspection | undefined,
+  doubt: string | undefined,
+): Identity {
+  const { status } = owner.inspection
+  const label = (name: string): string | undefined =>
+    textAt(status, 'labels', name) ?? textAt(sandbox?.status, 'labels', name)
+  const sandboxUid = textAt(sandbox?.status, 'metadata', 'uid')
+  const uid = label(LABEL.podUid) ?? sandboxUid
+  const contradiction = doubt ?? contradictionOf(uid, sandboxUid, owner)
+  return {
+    status: contradiction === undefined ? 'verified' : 'unverified',
+    ...withoutUndefined({
+      reason: contradiction ?? NO_CONTAINER[owner.kind],
+      containerId: owner.kind === 'pod' ? undefined : owner.id,
+      pod: label(LABEL.pod) ?? textAt(sandbox?.status, 'metadata', 'name'),
+      namespace: label(LABEL.namespace) ?? textAt(sandbox?.status, 'metadata', 'namespace'),
+      podUid: uid,
+    }),
+    ...(owner.kind === 'container' &&
+      withoutUndefined({
+        container: label(LABEL.container) ?? textAt(status, 'metadata', 'name'),
+        image: textAt(status, 'image', 'image'),
+        imageRef: textAt(status, 'imageRef'),
+        restartCount: numberAt(status, 'metadata', 'attempt'),
+      })),
+  }
+}
+
+function contradictionOf(
+  uid: string | undefined,
+  sandboxUid: string | undefined,
+  owner: Owner,
+): string | undefined {
+  if (sandboxUid !== undefined && uid !== sandboxUid) {
+    return `the container's pod is ${uid}, its sandbox's is ${sandboxUid}`
+  }
+  const inPath = owner.layers.flatMap((layer) => layer.podUid ?? [])
+  const other = inPath.find((one) => withoutDashes(one) !== withoutDashes(uid ?? ''))
+  if (other === undefined) return undefined
+  return `the pod in the cgroup path is ${other}, the runtime reports ${uid ?? 'none'}`
+}
+
+// a path may have underscores for the dashes, and the uid of a static pod has neither
+function withoutDashes(uid: string): string {
+  return uid.replaceAll('-', '')
 }

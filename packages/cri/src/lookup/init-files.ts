@@ -2,7 +2,7 @@ import { containerIds } from '../process/cgroup.ts'
 import { MAX_FILE_BYTES } from '../process/snapshot-process.ts'
 import { snapshotProcessWithin } from '../process/snapshot-process-within.ts'
 import type { ProcessSnapshot } from '../process/types.ts'
-import { type Warning, warning } from '../warning.ts'
+import { type Warning, warning } from '../error.ts'
 
 type Files = ReadonlyMap<string, Buffer>
 

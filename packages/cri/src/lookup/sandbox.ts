@@ -1,6 +1,5 @@
 import { type JsonObject, objectsAt, textAt } from '../json.ts'
 import type { Inspection } from '../runtime/runtime.ts'
-import { nanoseconds } from '../runtime/time.ts'
 import { addError, type RuntimeContext } from './context.ts'
 
 /** The labels that the kubelet puts on every container (k8s.io/cri-client, types/labels.go). */
@@ -49,4 +48,13 @@ export async function sandboxStatusOf(
 export function podInfoOf(status: JsonObject): JsonObject {
   const { network: _, linux: __, ...same } = status
   return { ...same, createdAt: nanoseconds(textAt(status, 'createdAt') ?? '') }
+}
+
+/** Nanoseconds since the epoch, as in crictl's lists; `text` itself where it is not RFC 3339. */
+export function nanoseconds(text: string): string {
+  const [, date, fraction = '', zone] =
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[-+]\d\d:\d\d)$/.exec(text) ?? []
+  const seconds = Date.parse(`${date}${zone}`)
+  if (date === undefined || Number.isNaN(seconds)) return text
+  return String(BigInt(seconds) * 1_000_000n + BigInt(fraction.padEnd(9, '0')))
 }

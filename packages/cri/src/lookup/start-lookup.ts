@@ -1,9 +1,9 @@
 import { objectsAt } from '../json.ts'
-import { createOpenLogs } from '../log/open-logs.ts'
+import { createOpenLogs } from '../log/open-container-log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { before } from '../time-limit.ts'
 import { withoutUndefined } from '../without-undefined.ts'
-import { psInfoOf } from './containers.ts'
+import { detailsOf, psInfoOf } from './containers.ts'
 import {
   addError,
   type Context,
@@ -12,7 +12,6 @@ import {
   startDeadline,
   unverified,
 } from './context.ts'
-import { detailsOf } from './details.ts'
 import { findByHostName } from './find-by-host-name.ts'
 import { findByProcess } from './find-by-process.ts'
 import { createInitFiles } from './init-files.ts'

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../json.ts'
 import type { LogTail } from '../log/read-tail.ts'
-import type { Warning } from '../warning.ts'
+import type { Warning } from '../error.ts'
 import type { CrashFacts, ProcessSnapshot } from '../process/types.ts'
 
 /** What the lookup starts from: a process, or, as in IBM core-dump-handler 9, only a host name. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, existsSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
+import { warning, type Warning } from '../error.ts'
 import { messageOf } from '../text.ts'
-import { type Warning, warning } from '../warning.ts'
+import type { ProcessStatus } from './types.ts'
 
 export interface ProcFile {
   readonly bytes: Buffer
@@ -11,6 +12,8 @@ export interface ProcFile {
 
 // a FIFO or a terminal must not block the read, and no link is followed
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY
+// USER_HZ is 100 on every architecture that Kubernetes runs on, whatever CONFIG_HZ is
+const TICKS_PER_SECOND = 100
 
 /** At most `maxBytes` of a file of procfs, which reports no size; throws a system error. */
 export function readProcFile(path: string, maxBytes: number): ProcFile {
@@ -61,4 +64,47 @@ export function unreadable(name: string, pid: number, error: unknown): Warning {
 export function truncated(name: string, pid: number, maxBytes: number): Warning {
   const message = `\`${name}\` of process ${pid} is larger than ${maxBytes} bytes; the rest is cut off`
   return warning('PROCESS_FILE_TRUNCATED', message)
+}
+
+/** Parse /proc/<pid>/status; undefined where a field is missing that every kernel writes. */
+export function parseStatus(text: string): ProcessStatus | undefined {
+  // the kernel escapes newlines in Name, so every newline ends a field
+  const fields = new Map<string, string>()
+  for (const line of text.split('\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1).trim())
+  }
+  const name = fields.get('Name')
+  const uid = integers(fields.get('Uid'))[0]
+  const gid = integers(fields.get('Gid'))[0]
+  if (name === undefined || uid === undefined || gid === undefined) return undefined
+  return {
+    name,
+    // NSpid of a thread is the thread's id; a kernel without pid namespaces has Pid only
+    nspid: integers(fields.get('NStgid') ?? fields.get('NSpid') ?? fields.get('Pid')),
+    uid,
+    gid,
+    coreDumping: fields.get('CoreDumping') === '1',
+  }
+}
+
+function integers(field = ''): number[] {
+  return field
+    .split(/\s+/)
+    .filter((word) => /^\d+$/.test(word))
+    .map(Number)
+}
+
+/** Field 22 of /proc/<pid>/stat: the start of the process in clock ticks after boot. */
+export function parseStartTime(stat: string): bigint | undefined {
+  // comm is field 2, in parentheses, and may itself hold blanks and parentheses
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const field = fields[19]
+  return field !== undefined && /^\d+$/.test(field) ? BigInt(field) : undefined
+}
+
+/** Seconds since the epoch, by `btime` of /proc/stat, which follows the current clock. */
+export function secondsSinceEpoch(startTime: bigint, kernelStat: string): number | undefined {
+  const btime = /^btime (\d+)$/m.exec(kernelStat)?.[1]
+  return btime === undefined ? undefined : Number(btime) + Number(startTime) / TICKS_PER_SECOND
 }

@@ -1,24 +1,27 @@
 import { existsSync, readlinkSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type Warning, warning } from '../warning.ts'
+import { warning, type Warning } from '../error.ts'
 import { withoutUndefined } from '../without-undefined.ts'
-import { parseStartTime, parseStatus, secondsSinceEpoch } from './parse-proc.ts'
-import { whyAnother } from './proof.ts'
 import {
+  parseStartTime,
+  parseStatus,
   pidOfPidfd,
   type ProcFile,
   readProcFile,
+  secondsSinceEpoch,
   threadDirectory,
   truncated,
   unreadable,
 } from './read-proc-file.ts'
-import type { ProcessSnapshot, SnapshotOptions } from './types.ts'
+import type { CrashFacts, ProcessSnapshot, SnapshotOptions } from './types.ts'
 
 // far above what the kernel writes: 64 hierarchies with paths of 4096 bytes
 const MAX_KERNEL_TEXT = 262_144
 // /proc/stat has a line for each CPU and a number for each interrupt: 1 MiB with 8192 CPUs
 const MAX_KERNEL_STAT = 8_388_608
 export const MAX_FILE_BYTES = 2_097_152
+// btime and %t are whole seconds, of a clock that may be slewed in between
+const CLOCK_SLACK_SECONDS = 2
 
 /**
  * Everything that is kept of a crashing process. Synchronous, because it has to be read before the
@@ -113,4 +116,49 @@ function link(path: string): Buffer | undefined {
 
 function nothing(pid: number, reason: Warning): ProcessSnapshot {
   return { pid, stable: false, coreDumping: false, files: new Map(), warnings: [reason] }
+}
+
+interface Process {
+  readonly pid: number
+  readonly status?: ProcessSnapshot['status'] | undefined
+  readonly startedAt?: number | undefined
+}
+
+/** Why a process is not the one that crashed, as where its pid was reused; undefined where it may be. */
+export function whyAnother(
+  { pid, status, startedAt }: Process,
+  { timestamp, pid: innerPid }: CrashFacts = {},
+): string | undefined {
+  const found = status?.nspid.at(-1)
+  const limit = timestamp === undefined ? Infinity : timestamp + CLOCK_SLACK_SECONDS
+  const reason =
+    startedAt !== undefined && startedAt > limit
+      ? 'it started after the crash'
+      : found !== undefined && differs('pid in its namespace', found, innerPid)
+  return reason ? `Process ${pid} is not the one that crashed: ${reason}` : undefined
+}
+
+/** Why `snapshot` is not proven to be of the process that the kernel is dumping; undefined where it is. */
+export function doubtOf(snapshot: ProcessSnapshot, crash: CrashFacts = {}): string | undefined {
+  const { pid, status, startedAt } = snapshot
+  if (!snapshot.stable) {
+    return snapshot.warnings[0]?.message ?? `process ${pid} could not be read`
+  }
+  if (status === undefined) return `the status of process ${pid} could not be read`
+  if (!snapshot.coreDumping) return `process ${pid} is not dumping core`
+  if (crash.pid === undefined || crash.timestamp === undefined) {
+    return 'the pid (%p) and the time (%t) of the crash are not given'
+  }
+  if (startedAt === undefined) return `the start time of process ${pid} could not be read`
+  return (
+    whyAnother(snapshot, crash) ??
+    differs('pid in its namespace', status.nspid.at(-1), crash.pid) ??
+    differs('user id', status.uid, crash.uid) ??
+    differs('group id', status.gid, crash.gid)
+  )
+}
+
+function differs(what: string, found?: number, expected?: number): string | undefined {
+  if (expected === undefined || found === expected) return undefined
+  return `the ${what} is ${found ?? 'unknown'}, the kernel passed ${expected}`
 }

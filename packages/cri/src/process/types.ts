@@ -1,4 +1,4 @@
-import type { Warning } from '../warning.ts'
+import type { Warning } from '../error.ts'
 
 /** What the kernel passed in argv about the crash; every fact given must agree with the snapshot. */
 export interface CrashFacts {

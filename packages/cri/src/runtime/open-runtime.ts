@@ -1,10 +1,57 @@
 import { CriError } from '../error.ts'
 import { findSockets, isExecutable, RUNTIME_SOCKETS } from './find-sockets.ts'
 import { firstOf } from './first-of.ts'
-import type { RuntimeOptions } from './options.ts'
 import type { Runtime } from './runtime.ts'
 
 const CRICTL_ENV = { PATH: '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin' }
+
+export interface RuntimeOptions {
+  /**
+   * `grpc` calls CRI v1 on the runtime's socket, `crictl` runs crictl; `auto` tries the sockets, then
+   * crictl where it is installed.
+   * @default 'auto'
+   */
+  readonly client?: 'auto' | 'grpc' | 'crictl'
+  /**
+   * The runtime's socket: `unix:///run/containerd/containerd.sock`, or its path.
+   * @default the first of `RUNTIME_SOCKETS` that answers
+   */
+  readonly endpoint?: string
+  /**
+   * Path of crictl, or a name to find in PATH of `crictlEnv`.
+   * @default 'crictl'
+   */
+  readonly crictlPath?: string
+  /** `crictl -c <crictlConfig>`. */
+  readonly crictlConfig?: string
+  /**
+   * The whole environment of crictl; nothing is inherited.
+   * @default { PATH: '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin' }
+   */
+  readonly crictlEnv?: Readonly<Record<string, string>>
+  /**
+   * How images are listed: `crictl img` or `crictl images`.
+   * @default 'img'
+   */
+  readonly crictlImageCommand?: 'img' | 'images'
+  /**
+   * Limit of each call.
+   * @default 5000
+   */
+  readonly callTimeoutMs?: number
+  /**
+   * Upper bound of the bytes of one answer.
+   * @default 4194304
+   */
+  readonly maxAnswerBytes?: number
+  /**
+   * Directory in which `RUNTIME_SOCKETS` are searched.
+   * @default '/'
+   */
+  readonly root?: string
+  /** Ends every call and kills every crictl. */
+  readonly signal?: AbortSignal
+}
 
 /**
  * The container runtime of this machine. The first call loads the client and connects. Rejects with

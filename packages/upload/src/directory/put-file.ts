@@ -4,15 +4,15 @@ import { open, rm } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { throwIfAborted } from '../abortable.ts'
 import type { PutOptions, Stored } from '../destination.ts'
-import { errnoOf, fromFileError } from '../file-error.ts'
-import { UploadError } from '../error.ts'
+import { errnoOf, fromFileError, UploadError } from '../error.ts'
 import type { FileSource } from '../file-source.ts'
 import { appendToKey } from '../key.ts'
 import { show } from '../text.ts'
-import { BLOCK_BYTES, blockFor, copyFile, hasSameContent } from './copy-file.ts'
-import { newPart } from './part-file.ts'
-import { ensureDirectory, publish } from './publish.ts'
+import { ensureDirectory, newPart, publish, writeFully, writePart } from './part-file.ts'
+
+const BLOCK_BYTES = 1024 * 1024
 
 type Options = Pick<PutOptions, 'signal' | 'onProgress' | 'uniqueId' | 'shared'>
 
@@ -51,13 +51,14 @@ export async function putFile(
 async function putUnder(
   target: string,
   source: FileSource,
-  { signal, onProgress }: Options,
+  options: Options,
 ): Promise<Stored['outcome'] | undefined> {
+  const { signal } = options
   const before = await compare(target, source, signal)
   if (before !== 'absent') return before === 'identical' ? 'existing' : undefined
   const part = newPart(target)
   await ensureDirectory(dirname(target))
-  await copyFile(part, source, { signal, onProgress })
+  await copyFile(part, source, options)
   if (await publish(part, target)) return 'stored'
   // another process was quicker
   await rm(part, { force: true })
@@ -113,4 +114,59 @@ async function* candidates(
     hash.update(await source.read(block, Math.min(BLOCK_BYTES, source.size - at), at))
   }
   yield appendToKey(key, hash.digest('hex').slice(0, 12))
+}
+
+/** Copy a file to `part` and compare the two, byte for byte. */
+async function copyFile(
+  part: string,
+  source: FileSource,
+  { signal, onProgress }: Options,
+): Promise<void> {
+  await writePart(part, async (target) => {
+    const block = blockFor(source)
+    for (let at = 0; at < source.size;) {
+      throwIfAborted(signal)
+      const bytes = await source.read(block, Math.min(BLOCK_BYTES, source.size - at), at)
+      await writeFully(target, bytes, at)
+      at += bytes.length
+      onProgress?.({ bytes: at, totalBytes: source.size })
+    }
+    await source.assertUnchanged()
+    if (!(await hasSameContent(source, target, signal))) {
+      throw new UploadError(
+        'MISMATCH',
+        `The copy of ${show(source.path)} reads back differently: check the disk; it is copied again`,
+        { subject: part },
+      )
+    }
+  })
+}
+
+/** Memory to read a file by: no more than the file has, tens of thousands may come in a row. */
+function blockFor({ size }: FileSource): Buffer {
+  return Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, size))
+}
+
+/** Whether two files are equal, byte for byte. */
+async function hasSameContent(
+  source: FileSource,
+  other: FileHandle,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const stats = await other.stat()
+  if (!stats.isFile() || stats.size !== source.size) return false
+  const ours = blockFor(source)
+  const theirs = blockFor(source)
+  for (let at = 0; at < source.size;) {
+    throwIfAborted(signal)
+    const block = await source.read(ours, Math.min(BLOCK_BYTES, source.size - at), at)
+    for (let done = 0; done < block.length;) {
+      const { bytesRead } = await other.read(theirs, done, block.length - done, at + done)
+      if (bytesRead === 0) return false
+      done += bytesRead
+    }
+    if (!block.equals(theirs.subarray(0, block.length))) return false
+    at += block.length
+  }
+  return true
 }

@@ -1,7 +1,7 @@
 import { access, constants, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import fastGlob from 'fast-glob'
-import { fromFileError } from '../file-error.ts'
+import { fromFileError } from '../error.ts'
 
 /** The files of a bundle directory that concern the queue. */
 export interface Listing {

@@ -1,23 +1,30 @@
 import { join, resolve } from 'node:path'
 import type { Destination } from '../destination.ts'
-import { UploadError, isUploadError } from '../error.ts'
+import { isUploadError, UploadError } from '../error.ts'
 import { show } from '../text.ts'
-import { backoff } from './backoff.ts'
 import { Backlog } from './backlog.ts'
 import type { Item } from './backlog.ts'
+import { backoff } from './backoff.ts'
 import { DirectoryWatch } from './directory-watch.ts'
-import type { QueueEvent, QueueStats, SweepResult } from './events.ts'
 import { listByAge } from './list.ts'
-import type { QueueOptions, RunOptions, SweepOptions, WaitingFile } from './options.ts'
+import type {
+  QueueEvent,
+  QueueOptions,
+  QueueStats,
+  RunOptions,
+  SweepOptions,
+  SweepResult,
+  WaitingFile,
+} from './options.ts'
 import { Pause } from './pause.ts'
 import { Scanner } from './scanner.ts'
 import { Sender } from './sender.ts'
-import { sweepFiles } from './sweep.ts'
-import { WakeUpTimer } from './wake-up-timer.ts'
 
 const MIN_DELAY_MS = 1000
 const MAX_DELAY_MS = 300_000
 const RESCAN_MS = 30_000
+/** setTimeout takes no more than 2^31 - 1. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 /** Uploads the finished bundles (`*.zip`) of one directory to a destination and deletes what it has confirmed. */
 export class UploadQueue {
@@ -87,7 +94,7 @@ export class UploadQueue {
   /** Try each bundle once, now. Rejects only when the directory cannot be read. */
   async sweep({ signal, files }: SweepOptions = {}): Promise<SweepResult> {
     const paths = files ?? (await listByAge(this.#directory))
-    return sweepFiles(paths, this.#concurrency, (file) => this.#sender.once(file, signal), signal)
+    return this.#sender.sweep(paths, this.#concurrency, signal)
   }
 
   /** What waited at the last scan of the directory and is not stored yet. */
@@ -197,4 +204,32 @@ export class UploadQueue {
 function atLeastOne(option: string, value: number): void {
   if (value >= 1) return
   throw new UploadError('INVALID', `\`${option}\`: expected at least 1, got ${value}`)
+}
+
+/** A sleep that can be ended early; a wake-up that comes while no one sleeps ends the next sleep. */
+class WakeUpTimer {
+  #isDue = false
+  #wake: (() => void) | undefined
+
+  /** End the sleep, or the next one. */
+  wake(): void {
+    this.#isDue = true
+    this.#wake?.()
+  }
+
+  /** Sleep until `wake()`, for `ms` (without end: `Infinity`) or until the signal aborts. */
+  async sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (!this.#isDue && !signal.aborted && ms > 0) {
+      const sleep = Promise.withResolvers<void>()
+      const wake = (): void => sleep.resolve()
+      this.#wake = wake
+      signal.addEventListener('abort', wake, { once: true })
+      const timer = Number.isFinite(ms) ? setTimeout(wake, Math.min(ms, MAX_TIMEOUT_MS)) : undefined
+      await sleep.promise
+      clearTimeout(timer)
+      signal.removeEventListener('abort', wake)
+      this.#wake = undefined
+    }
+    this.#isDue = false
+  }
 }

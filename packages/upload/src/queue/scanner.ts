@@ -1,11 +1,13 @@
-import { stat } from 'node:fs/promises'
+import { lstat, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Destination } from '../destination.ts'
 import { isUploadError } from '../error.ts'
+import { parseRecord } from '../resume-record.ts'
+import type { ResumeRecord } from '../resume-record.ts'
 import { show } from '../text.ts'
 import type { Backlog } from './backlog.ts'
-import type { QueueEvent } from './events.ts'
 import { list, measure } from './list.ts'
-import { dropOrphans } from './orphans.ts'
+import type { QueueEvent } from './options.ts'
 
 /** Requests that come together cause one scan. */
 const MIN_GAP_MS = 100
@@ -14,6 +16,8 @@ const GAP_PER_COST = 9
 /** But among tens of thousands a new file is found soon, also while the others are sent. */
 const MAX_GAP_MS = 2000
 const ORPHANS_EVERY_MS = 600_000
+/** Of a temporary file that a killed run has left. */
+const STALE_MS = 3_600_000
 const AT_ONCE = 64
 /** Longer than a tick of any file system's clock: what came after a scan has a later time. */
 const SETTLED_MS = 2000
@@ -144,4 +148,47 @@ export class Scanner {
       this.#onEvent({ type: 'warning', code: 'ABANDON', message, cause })
     }
   }
+}
+
+/** Free what the store keeps of interrupted uploads whose file is gone; nothing else does. */
+export async function dropOrphans(
+  directory: string,
+  records: readonly string[],
+  bundles: readonly string[],
+  destination: Destination,
+  signal?: AbortSignal,
+): Promise<void> {
+  const waiting = new Set(bundles)
+  for (const name of records) {
+    const path = join(directory, name)
+    if (!name.endsWith('.json')) {
+      await dropStale(path)
+      continue
+    }
+    const record = await parseRecord(path)
+    if (!record) await dropStale(path)
+    else if (!waiting.has(record.file) && !(await isThere(directory, record))) {
+      await destination.abandon(join(directory, record.file), signal ? { signal } : {})
+    }
+  }
+}
+
+/** A temporary file of a killed run that wrote a record. */
+async function dropStale(path: string): Promise<void> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats && Date.now() - stats.mtimeMs > STALE_MS) await rm(path, { force: true })
+}
+
+/** The file, also while it is written. */
+async function isThere(directory: string, { file, unfinished }: ResumeRecord): Promise<boolean> {
+  if (unfinished !== undefined && (await exists(join(directory, unfinished)))) return true
+  // last: it gets this name only before it loses the other one
+  return exists(join(directory, file))
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
 }

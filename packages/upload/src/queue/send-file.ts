@@ -3,18 +3,19 @@ import type { FileHandle } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { throwIfAborted } from '../abortable.ts'
 import type { Destination, Progress, Stored } from '../destination.ts'
-import { errnoOf, fromFileError } from '../file-error.ts'
-import { UploadError, isUploadError } from '../error.ts'
+import { errnoOf, fromFileError, isUploadError, UploadError } from '../error.ts'
 import { identity, openForReading } from '../file-source.ts'
 import { keyOf } from '../key.ts'
 import { show } from '../text.ts'
-import type { LockState } from './file-lock.ts'
 
 /** End of central directory record without a comment, APPNOTE 4.3.16. */
 const END_BYTES = 22
 const END_SIGNATURE = 0x06054b50
 /** A smaller file is no multipart upload (S3: parts of 5 MiB and more), which two processes would both begin. */
 const MIN_LOCKED_BYTES = 5 * 1024 ** 2
+
+/** `ours`: as long as the handle is open; `held`: another process writes or sends; `unavailable`: unknown. */
+export type LockState = 'ours' | 'held' | 'unavailable'
 
 /** What became of one file; failures are thrown. */
 export type Outcome =
@@ -29,7 +30,7 @@ export type Outcome =
       readonly cause?: unknown
     }
 
-export interface SendOptions {
+interface SendOptions {
   readonly signal?: AbortSignal | undefined
   readonly lock?: ((handle: FileHandle) => Promise<LockState>) | undefined
   readonly key?: ((name: string) => string) | undefined

@@ -9,7 +9,7 @@ import { describeS3, type S3Test } from '@core-dump-handler/testing/upload/s3-te
 import { until } from '@core-dump-handler/testing/until'
 import { expect, test } from 'vitest'
 import { type Destination, growingState, type GrowingUpload, openDestination } from '../index.ts'
-import { dropOrphans } from '../queue/orphans.ts'
+import { dropOrphans } from '../queue/scanner.ts'
 
 const UUID = '0b5f1a7e-9c1d-4b7e-8f5e-5d0a3f1c2b4d'
 const NAME = `${UUID}-crash.zip`

@@ -10,7 +10,7 @@ import { appendToKey } from '../key.ts'
 import { backoff } from '../queue/backoff.ts'
 import { type FreedPart, type ResumeRecord, saveRecord } from '../resume-record.ts'
 import { MultipartUpload } from './multipart-upload.ts'
-import { MAX_PARTS, partSize } from './part-size.ts'
+import { MAX_PARTS, partSize } from './options.ts'
 import type { Store } from './store.ts'
 
 const RETRY = { minDelayMs: 500, maxDelayMs: 10_000 }

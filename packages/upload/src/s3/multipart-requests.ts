@@ -1,9 +1,12 @@
 import { AbortMultipartUploadCommand, ListPartsCommand } from '@aws-sdk/client-s3'
+import { throwIfAborted } from '../abortable.ts'
 import { isUploadError } from '../error.ts'
 import type { UploadError } from '../error.ts'
 import { lostUpload } from '../growing-state.ts'
+import { readRecord, removeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
 import type { Store } from './store.ts'
+import { isOf } from './transfer.ts'
 import type { Transfer } from './transfer.ts'
 import { bareEtag } from './verify-answer.ts'
 
@@ -68,6 +71,41 @@ export async function abortUpload(
   await store.send('abort the upload of', Key, command, { signal })
 }
 
+/** Abort an upload of this transfer, and remove its record, if it is still the one beside the file. */
+export async function discardById(
+  { store, source, key, signal }: Transfer,
+  uploadId: string,
+): Promise<void> {
+  // also one that is recorded as completed: a part that another process sent meanwhile may have outlived that
+  await abortUpload(store, { key, uploadId }, signal).catch(async (error: unknown) => {
+    throwIfAborted(signal)
+    // not allowed, or gone: that is for the bucket's lifecycle rule; of other failures, the record reminds a later run
+    if (!isRefusedForGood(error) && (await isRecorded())) throw error
+  })
+  // another process that sends the same file may have written a record of its own
+  if (await isRecorded()) await removeRecord(source.path)
+
+  async function isRecorded(): Promise<boolean> {
+    return (await readRecord(source.path))?.uploadId === uploadId
+  }
+}
+
+/** Abort the upload that the record beside `file` names, if it is in this store, and remove the record. */
+export async function discardUpload(
+  store: Store,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const record = await readRecord(file)
+  if (record && isOf(record, { store }) && record.completed !== true) {
+    await abortUpload(store, record, signal).catch((error: unknown) => {
+      // aborted already, or not allowed: that is for the bucket's lifecycle rule
+      if (!isRefusedForGood(error)) throw error
+    })
+  }
+  await removeRecord(file)
+}
+
 /** The store answers, and does not do this for us. */
 export function isRefused(error: unknown): error is UploadError {
   if (!isUploadError(error)) return false
@@ -78,7 +116,7 @@ export function isRefused(error: unknown): error is UploadError {
 }
 
 /** And would not later either: it is no refusal of everything. */
-export function isRefusedForGood(error: unknown): boolean {
+function isRefusedForGood(error: unknown): boolean {
   return (
     isRefused(error) && (error.scope === 'file' || [404, 405, 501].includes(error.httpStatus ?? 0))
   )

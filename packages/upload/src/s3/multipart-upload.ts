@@ -11,17 +11,16 @@ import { readRecord, removeRecord, writeRecord } from '../resume-record.ts'
 import type { ResumeRecord } from '../resume-record.ts'
 import {
   abortUpload,
+  discardById,
+  discardUpload,
   isRefused,
-  isRefusedForGood,
   listParts,
   partsWith,
 } from './multipart-requests.ts'
 import type { StoredPart } from './multipart-requests.ts'
 import { META, objectParams } from './object-params.ts'
-import { MIN_PART_BYTES, partSize } from './part-size.ts'
-import type { Store } from './store.ts'
-import { isOf, newRecord } from './transfer-record.ts'
-import { conditionally } from './transfer.ts'
+import { MIN_PART_BYTES, partSize } from './options.ts'
+import { conditionally, isOf, newRecord } from './transfer.ts'
 import type { Transfer } from './transfer.ts'
 import {
   bareEtag,
@@ -211,10 +210,14 @@ export class MultipartUpload implements Disposable {
     }))
     const params = { ...this.#names(), MultipartUpload: { Parts } }
     const timeoutMs = COMPLETE_BASE_MS + Math.ceil((source.size / GIB) * COMPLETE_PER_GIB_MS)
-    const answer = await conditionally(this.#transfer, (when) => {
-      const command = new CompleteMultipartUploadCommand({ ...params, ...when })
-      return store.send('complete', key, command, { signal, timeoutMs })
-    }).catch((error: unknown) => {
+    const answer = await conditionally(
+      this.#transfer,
+      (when) => {
+        const command = new CompleteMultipartUploadCommand({ ...params, ...when })
+        return store.send('complete', key, command, { signal, timeoutMs })
+      },
+      this.id,
+    ).catch((error: unknown) => {
       // completed by an attempt whose answer was lost, or not at all: the verification decides
       if (isUploadError(error) && error.storeCode === 'NoSuchUpload') return undefined
       throw error
@@ -243,41 +246,6 @@ export class MultipartUpload implements Disposable {
     const { bucket: Bucket } = this.#transfer.store
     return { Bucket, Key: this.#record.key, UploadId: this.#record.uploadId }
   }
-}
-
-/** Abort an upload of this transfer, and remove its record, if it is still the one beside the file. */
-export async function discardById(
-  { store, source, key, signal }: Transfer,
-  uploadId: string,
-): Promise<void> {
-  // also one that is recorded as completed: a part that another process sent meanwhile may have outlived that
-  await abortUpload(store, { key, uploadId }, signal).catch(async (error: unknown) => {
-    throwIfAborted(signal)
-    // not allowed, or gone: that is for the bucket's lifecycle rule; of other failures, the record reminds a later run
-    if (!isRefusedForGood(error) && (await isRecorded())) throw error
-  })
-  // another process that sends the same file may have written a record of its own
-  if (await isRecorded()) await removeRecord(source.path)
-
-  async function isRecorded(): Promise<boolean> {
-    return (await readRecord(source.path))?.uploadId === uploadId
-  }
-}
-
-/** Abort the upload that the record beside `file` names, if it is in this store, and remove the record. */
-export async function discardUpload(
-  store: Store,
-  file: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const record = await readRecord(file)
-  if (record && isOf(record, { store }) && record.completed !== true) {
-    await abortUpload(store, record, signal).catch((error: unknown) => {
-      // aborted already, or not allowed: that is for the bucket's lifecycle rule
-      if (!isRefusedForGood(error)) throw error
-    })
-  }
-  await removeRecord(file)
 }
 
 /** Uploads of this key that no record names: of a run that was killed, or of an attempt whose answer was lost. */

@@ -4,7 +4,6 @@ import { verify } from './head.ts'
 import { MultipartUpload } from './multipart-upload.ts'
 import type { StoredPart } from './multipart-requests.ts'
 import type { SentPart } from './multipart-upload.ts'
-import { KeyTaken } from './transfer.ts'
 import type { Sent, Transfer } from './transfer.ts'
 import { isMd5, md5Of } from './verify-answer.ts'
 
@@ -31,8 +30,6 @@ export async function putMultipart(transfer: Transfer): Promise<Sent> {
     return { etag, parts: parts.length, keptParts: kept }
   } catch (error) {
     if (isLost(error)) await giveUp(transfer, upload, error)
-    // its record may be gone: another process that sends the same file has one at the same path
-    if (error instanceof KeyTaken) error.uploadId = upload.id
     throw error
   }
 }

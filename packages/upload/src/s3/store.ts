@@ -11,7 +11,7 @@ import { show } from '../text.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { ReplaceableClient } from './client.ts'
 import type { S3Options } from './options.ts'
-import { MIN_PART_BYTES } from './part-size.ts'
+import { MIN_PART_BYTES } from './options.ts'
 import { fromStoreError, regionOf } from './store-error.ts'
 
 const DEFAULT_PART_BYTES = 8 * 1024 * 1024

@@ -1,9 +1,15 @@
-export { parseVariables } from './parse-variables.ts'
-export type { SettingProblem } from './parse-variables.ts'
 export { readDestination } from './read-destination.ts'
 export type { ReadDestination } from './read-destination.ts'
 export { fitParts } from './s3-settings.ts'
 export type { DestinationSettings } from './s3-settings.ts'
-export { bool, integer, oneOf, path, text, url } from './validators.ts'
-export { DESTINATION_VARIABLES } from './variables.ts'
-export type { DestinationVariables } from './variables.ts'
+export {
+  bool,
+  DESTINATION_VARIABLES,
+  integer,
+  oneOf,
+  parseVariables,
+  path,
+  text,
+  url,
+} from './variables.ts'
+export type { DestinationVariables, SettingProblem } from './variables.ts'

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { constrainedMemory } from 'node:process'
-import { errnoOf } from '../file-error.ts'
+import { errnoOf } from '../error.ts'
 import type { S3Credentials, S3Options } from '../s3/options.ts'
-import type { SettingProblem } from './parse-variables.ts'
-import type { DestinationVariables } from './variables.ts'
+import type { DestinationVariables, SettingProblem } from './variables.ts'
 
 /** Where bundles go. */
 export interface DestinationSettings {

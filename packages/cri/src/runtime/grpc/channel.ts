@@ -1,6 +1,28 @@
 import { connect as openSession, constants, type IncomingHttpHeaders } from 'node:http2'
 import { connect as openSocket } from 'node:net'
-import { CallError, GrpcStatus } from './to-cri-error.ts'
+
+/** The status codes of gRPC that are used here (grpc/doc/statuscodes.md). */
+export const GrpcStatus = {
+  canceled: 1,
+  unknown: 2,
+  deadlineExceeded: 4,
+  notFound: 5,
+  resourceExhausted: 8,
+  unimplemented: 12,
+  unavailable: 14,
+  dataLoss: 15,
+} as const
+
+/** A call that ended without an answer; `status` comes from the runtime or from the channel. */
+export class CallError extends Error {
+  override readonly name = 'CallError'
+  readonly status: number
+
+  constructor(status: number, message: string, cause?: unknown) {
+    super(message, { cause })
+    this.status = status
+  }
+}
 
 export interface Method<Request, Response> {
   readonly path: string

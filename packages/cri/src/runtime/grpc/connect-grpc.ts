@@ -1,12 +1,56 @@
-import { CriError } from '../../error.ts'
+import { CriError, type CriErrorCode } from '../../error.ts'
 import type { JsonObject } from '../../json.ts'
+import { messageOf, oneLine } from '../../text.ts'
 import { withoutEnvironment } from '../environment-values.ts'
 import type { CallOptions, Inspection, PodFilter, Runtime } from '../runtime.ts'
-import { type Channel, type ChannelOptions, type Method, openChannel } from './channel.ts'
-import { ContainerState, type PodSandboxMetadata } from './gen/runtime.ts'
-import * as methods from './methods.ts'
+import {
+  CallError,
+  type Channel,
+  type ChannelOptions,
+  GrpcStatus,
+  type Method,
+  openChannel,
+} from './channel.ts'
+import {
+  ContainerState,
+  ContainerStatusRequest,
+  ContainerStatusResponse,
+  ImageStatusRequest,
+  ImageStatusResponse,
+  ListContainersRequest,
+  ListContainersResponse,
+  ListPodSandboxRequest,
+  ListPodSandboxResponse,
+  type PodSandboxMetadata,
+  PodSandboxStatusRequest,
+  PodSandboxStatusResponse,
+} from './gen/runtime.ts'
 import * as toCrictl from './to-crictl.ts'
-import { toCriError } from './to-cri-error.ts'
+
+/** The calls of CRI v1 that are used here. */
+const METHODS = {
+  containerStatus: unary(
+    'RuntimeService/ContainerStatus',
+    ContainerStatusRequest,
+    ContainerStatusResponse,
+  ),
+  podSandboxStatus: unary(
+    'RuntimeService/PodSandboxStatus',
+    PodSandboxStatusRequest,
+    PodSandboxStatusResponse,
+  ),
+  listContainers: unary(
+    'RuntimeService/ListContainers',
+    ListContainersRequest,
+    ListContainersResponse,
+  ),
+  listPodSandbox: unary(
+    'RuntimeService/ListPodSandbox',
+    ListPodSandboxRequest,
+    ListPodSandboxResponse,
+  ),
+  imageStatus: unary('ImageService/ImageStatus', ImageStatusRequest, ImageStatusResponse),
+}
 
 interface Listed {
   readonly id: string
@@ -39,19 +83,19 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
   }
 
   async function containerStatus(id: string, call?: CallOptions): Promise<Inspection> {
-    const answer = await ask(methods.containerStatus, { containerId: id, verbose: true }, call)
+    const answer = await ask(METHODS.containerStatus, { containerId: id, verbose: true }, call)
     if (answer.status === undefined) throw notFound('container', id)
     return inspection(toCrictl.containerStatus(answer.status), answer.info)
   }
 
   async function podSandboxStatus(id: string, call?: CallOptions): Promise<Inspection> {
-    const answer = await ask(methods.podSandboxStatus, { podSandboxId: id, verbose: true }, call)
+    const answer = await ask(METHODS.podSandboxStatus, { podSandboxId: id, verbose: true }, call)
     if (answer.status === undefined) throw notFound('pod sandbox', id)
     return inspection(toCrictl.podSandboxStatus(answer.status), answer.info)
   }
 
   async function imageStatus(ref: string, call?: CallOptions): Promise<JsonObject> {
-    const answer = await ask(methods.imageStatus, { image: { image: ref }, verbose: false }, call)
+    const answer = await ask(METHODS.imageStatus, { image: { image: ref }, verbose: false }, call)
     if (answer.image === undefined) throw notFound('image', ref)
     return toCrictl.imageItem(answer.image)
   }
@@ -59,7 +103,7 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
   async function listContainers(podSandboxId: string, call?: CallOptions): Promise<JsonObject> {
     const state = { state: ContainerState.CONTAINER_RUNNING }
     const filter = { id: '', podSandboxId, state }
-    const { containers } = await ask(methods.listContainers, { filter }, call)
+    const { containers } = await ask(METHODS.listContainers, { filter }, call)
     // a runtime lists in any order, crictl newest first
     const sorted = containers.toSorted(newestFirst)
     return withoutEnvironment({ containers: sorted.map(toCrictl.containerItem) })
@@ -67,7 +111,7 @@ export function connectGrpc(socketPath: string, options: ChannelOptions): Runtim
 
   async function listPodSandboxes(filter: PodFilter, call?: CallOptions): Promise<JsonObject> {
     // CRI cannot filter by name or uid
-    const { items } = await ask(methods.listPodSandbox, { filter: undefined }, call)
+    const { items } = await ask(METHODS.listPodSandbox, { filter: undefined }, call)
     const wanted = items.filter(({ metadata }) => matches(metadata, filter)).toSorted(newestFirst)
     return withoutEnvironment({ items: wanted.map(toCrictl.podSandboxItem) })
   }
@@ -100,4 +144,51 @@ function matches(metadata: PodSandboxMetadata | undefined, { name, uid }: PodFil
 
 function inspection(status: JsonObject, info: Readonly<Record<string, string>>): Inspection {
   return { status: withoutEnvironment(status), info: withoutEnvironment(toCrictl.info(info)) }
+}
+
+/** A call of one request and one answer; `name` is that of the service and the call. */
+function unary<Request, Response>(
+  name: string,
+  request: { encode(message: Request): { finish(): Uint8Array } },
+  response: { decode(bytes: Uint8Array): Response },
+): Method<Request, Response> {
+  return {
+    path: `/runtime.v1.${name}`,
+    encode: (message) => request.encode(message).finish(),
+    decode: (bytes) => response.decode(bytes),
+  }
+}
+
+/** What a status of gRPC means to the caller. */
+const CODES: Readonly<Record<number, CriErrorCode>> = {
+  [GrpcStatus.canceled]: 'CRI_ABORTED',
+  [GrpcStatus.deadlineExceeded]: 'CRI_TIMEOUT',
+  [GrpcStatus.notFound]: 'CRI_NOT_FOUND',
+  [GrpcStatus.resourceExhausted]: 'CRI_TOO_LARGE',
+  [GrpcStatus.unimplemented]: 'CRI_UNIMPLEMENTED',
+  [GrpcStatus.unavailable]: 'CRI_UNAVAILABLE',
+  [GrpcStatus.dataLoss]: 'CRI_MALFORMED',
+}
+
+const ADVICE: Partial<Readonly<Record<CriErrorCode, string>>> = {
+  CRI_UNAVAILABLE: '; check that the runtime runs and that this is its CRI socket',
+  CRI_UNIMPLEMENTED:
+    '; CRI v1 is not served there: the socket is another program’s, or the runtime is too old',
+}
+
+/** The `CriError` for a failed call of `method` on `endpoint`. */
+function toCriError(method: string, endpoint: string, cause: unknown): CriError {
+  const reason = oneLine(messageOf(cause))
+  const code = codeOf(cause)
+  const message = `Cannot call ${method} of \`${endpoint}\`: ${reason}${ADVICE[code] ?? ''}`
+  return new CriError(code, message, { cause, endpoint })
+}
+
+function codeOf(error: unknown): CriErrorCode {
+  if (!(error instanceof CallError)) return 'CRI_FAILED'
+  // cri-dockerd returns the daemon's text with the code "unknown"
+  if (error.status === GrpcStatus.unknown && /no such (container|pod)/i.test(error.message)) {
+    return 'CRI_NOT_FOUND'
+  }
+  return CODES[error.status] ?? 'CRI_FAILED'
 }

@@ -1,5 +1,4 @@
 import { isObject, type JsonObject, type JsonValue } from '../../json.ts'
-import { rfc3339Nano } from '../time.ts'
 import {
   type Container,
   ContainerState,
@@ -113,4 +112,15 @@ export function info(map: Readonly<Record<string, string>>): JsonObject {
 function nameOf(enumeration: Readonly<Record<string, number>>, value: number): string | number {
   // crictl prints the number, too, where it has no name
   return Object.entries(enumeration).find(([, number]) => number === value)?.[0] ?? value
+}
+
+/** `ns` since the epoch, as in crictl's statuses: UTC, without trailing zeros of the fraction. */
+function rfc3339Nano(ns: bigint): string {
+  const fraction = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n
+  const seconds = Number((ns - fraction) / 1_000_000_000n)
+  const date = new Date(seconds * 1000)
+  // outside the range of a date: shown as it is, not thrown
+  if (Number.isNaN(date.getTime())) return String(ns)
+  const digits = fraction === 0n ? '' : `.${String(fraction).padStart(9, '0').replace(/0+$/, '')}`
+  return date.toISOString().replace(/\.\d+Z$/, `${digits}Z`)
 }

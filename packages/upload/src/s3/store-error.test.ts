@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { classifyError } from './classify-error.ts'
+import { classifyError } from './store-error.ts'
 
 function sdkError(name: string, status?: number): Error {
   const error = Object.assign(new Error('an error of the store'), { name })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MAX_OBJECT_BYTES, MAX_PARTS, partSize } from './part-size.ts'
+import { MAX_OBJECT_BYTES, MAX_PARTS, partSize } from './options.ts'
 
 const MIB = 1024 ** 2
 const GIB = 1024 ** 3

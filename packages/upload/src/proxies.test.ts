@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { NoProxy } from './no-proxy.ts'
+import { NoProxy } from './proxies.ts'
 
 describe('NoProxy', () => {
   it.for([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { IdleTimeout, attemptLimitMs } from './idle-timeout.ts'
+import { IdleTimeout, attemptLimitMs } from './request-handler.ts'
 
 describe('attemptLimitMs', () => {
   it('gives a part of 8 MiB the hours that it takes at 1 KiB/s [agent-6]', () => {
