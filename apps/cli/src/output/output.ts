@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 
-const MAX_SHOWN = 300
+const MAX_SHOWN_CHARACTERS = 300
 // what moves a cursor, ends a line or changes the direction of the text around it, and broken text
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
 const UNSAFE_IN_TEXT = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
@@ -70,7 +70,7 @@ export function escapeText(text: string): string {
 
 /** A name for a message: back-ticked, on one line, at most 300 characters. */
 export function show(text: string): string {
-  const cut = text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text
+  const cut = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text
   return `\`${escapeName(cut)}\``
 }
 

@@ -10,7 +10,7 @@ const deflate = promisify<Uint8Array, { level: number }, Buffer>(deflateRaw)
 const MAX_SYNC_BYTES = 64 * 1024
 // the first deflate of a process takes 0.8 ms, for which a crashed process may wait
 const MIN_DEFLATED_BYTES = 1024
-const LEVEL = 6
+const DEFLATE_LEVEL = 6
 
 /** An entry as the archive records it. */
 export interface ZipEntry {
@@ -157,7 +157,7 @@ async function deflatedIfSmaller(data: Uint8Array): Promise<Buffer | undefined> 
   if (data.length < MIN_DEFLATED_BYTES) return undefined
   const deflated =
     data.length <= MAX_SYNC_BYTES
-      ? deflateRawSync(data, { level: LEVEL })
-      : await deflate(data, { level: LEVEL })
+      ? deflateRawSync(data, { level: DEFLATE_LEVEL })
+      : await deflate(data, { level: DEFLATE_LEVEL })
   return deflated.length < data.length ? deflated : undefined
 }

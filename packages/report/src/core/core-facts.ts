@@ -3,7 +3,7 @@ import { parseNotes, NT } from '../elf/notes.ts'
 import { SegmentTable, type PlainSegments } from './segment-table.ts'
 
 const MAX_MAPPINGS = 131_072
-const MAX_KEPT = 4096
+const MAX_KEPT_MAPPINGS = 4096
 const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
 
 /** One line of NT_FILE: a range of memory that a file backs. */
@@ -184,7 +184,7 @@ function parseFileNote(
   const kept: FileMapping[] = []
   for (const mapping of mappingsOf(desc, read)) {
     const isPossible = mapping.start < mapping.end && Number.isSafeInteger(mapping.end)
-    if (isPossible && paths.has(mapping.path) && kept.length < MAX_KEPT) kept.push(mapping)
+    if (isPossible && paths.has(mapping.path) && kept.length < MAX_KEPT_MAPPINGS) kept.push(mapping)
   }
   return kept
 }

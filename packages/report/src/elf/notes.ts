@@ -22,7 +22,7 @@ export const AT = {
 } as const
 
 const NT_GNU_BUILD_ID = 3
-const MAX_BYTES = 64
+const MAX_BUILD_ID_BYTES = 64
 const LITTLE = integers({ bits: 64, littleEndian: true })
 /** namesz 4, and after descsz and the type: the owner of a build-id note. */
 const OWNER = Buffer.from('\x03\0\0\0GNU\0', 'latin1')
@@ -76,5 +76,5 @@ export function searchBuildId(page: Buffer): string | undefined {
 }
 
 function isLength(bytes: number): boolean {
-  return bytes > 0 && bytes <= MAX_BYTES
+  return bytes > 0 && bytes <= MAX_BUILD_ID_BYTES
 }

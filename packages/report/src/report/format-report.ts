@@ -8,7 +8,7 @@ import {
 
 const REGISTERS_IN_A_LINE = 4
 const THREADS_IN_A_LINE = 12
-const MAX_CHARACTERS = 256
+const MAX_TOP_FRAME_CHARACTERS = 256
 
 /** The report for a person, in lines; everything that the crashed program chose is escaped. */
 export function formatReport(report: Report): string {
@@ -54,7 +54,7 @@ export function topFrame({ crashingThread, modules }: Report): string | undefine
   const place = `${file ?? 'no file'}${vaddr === undefined ? '' : `+0x${vaddr.toString(16)}`}`
   return shorten(
     escapeControls(symbol === undefined ? place : `${symbol} (${file ?? 'no file'})`),
-    MAX_CHARACTERS,
+    MAX_TOP_FRAME_CHARACTERS,
   )
 }
 
