@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { escapeName } from './output/escape.ts'
+import { escapeName } from './output/output.ts'
 
 /** Names of C++ and Rust: Itanium ABI, Rust legacy and v0. Clone suffixes such as `.constprop.0` belong to them. */
 const MANGLED = /\b_?_(?:Z|R)[A-Za-z0-9_$.]{2,}/g

@@ -1,6 +1,6 @@
 import type { CoreFacts, ThreadFacts } from './core/core-facts.ts'
 import type { MemoryReader } from './core/memory.ts'
-import { AT } from './core/note-types.ts'
+import { AT } from './elf/notes.ts'
 import { OVERFLOW_BYTES } from './core/stack-windows.ts'
 import { BlockCache } from './elf/byte-source.ts'
 import { ModuleMap } from './modules/module-map.ts'

@@ -1,14 +1,16 @@
-export { CoreHead } from './core/core-head.ts'
 export { CoreStream } from './core/core-stream.ts'
-export { openCore, openCoreFile } from './core/core-file.ts'
-export type { CoreFile } from './core/core-file.ts'
+export { CoreHead, openCore, openCoreFile } from './core/core-head.ts'
+export type { CoreFile } from './core/core-head.ts'
 export { factsOf, plainFacts } from './core/core-facts.ts'
-export type { CoreFacts, PlainFacts, SignalFacts, ThreadFacts } from './core/core-facts.ts'
-export type { FileMapping } from './core/file-mappings.ts'
-export { processMemory } from './core/process-memory.ts'
-export { WindowMemory } from './core/memory.ts'
+export type {
+  CoreFacts,
+  FileMapping,
+  PlainFacts,
+  SignalFacts,
+  ThreadFacts,
+} from './core/core-facts.ts'
+export { processMemory, Slab, WindowMemory } from './core/memory.ts'
 export type { MemoryReader } from './core/memory.ts'
-export { Slab } from './core/slab.ts'
 export { readWindows, requestWindows, WINDOW_LIMITS } from './core/stack-windows.ts'
 export type { Window, WindowLimits } from './core/stack-windows.ts'
 export type { SegmentTable, Segment } from './core/segment-table.ts'
@@ -26,8 +28,7 @@ export type { Frame, Stack, Trust } from './unwind/frame.ts'
 export { fingerprint, FINGERPRINT_VERSION } from './fingerprint/fingerprint.ts'
 export type { Fingerprint, FingerprintFrame, FingerprintInput } from './fingerprint/fingerprint.ts'
 export { createReport, fingerprintOf, MAX_REPORT_BYTES } from './report/create-report.ts'
-export { formatReport } from './report/format-report.ts'
-export { topFrame } from './report/top-frame.ts'
+export { formatReport, topFrame } from './report/format-report.ts'
 export { REPORT_SCHEMA } from './report/report-type.ts'
 export type {
   Report,

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util'
 import { CliError, messageOf } from '../error.ts'
-import { show } from '../output/escape.ts'
+import { show } from '../output/output.ts'
 import { isStoreUrl, type StoreOptions } from '../store/open-store.ts'
 
 /** Options that every command has. */

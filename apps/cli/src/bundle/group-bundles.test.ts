@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { groupBundles } from './group-bundles.ts'
-import type { BundleSummary } from './bundle-summary.ts'
+import type { BundleSummary } from './open-bundle.ts'
 
 function crash(fingerprint: string | undefined, parts: Partial<BundleSummary> = {}): BundleSummary {
   return {

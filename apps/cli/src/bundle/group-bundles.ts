@@ -1,4 +1,4 @@
-import type { BundleSummary } from './bundle-summary.ts'
+import type { BundleSummary } from './open-bundle.ts'
 
 /** Crashes at one place of one program. */
 export interface BundleGroup {

@@ -1,27 +1,17 @@
 import {
-  type BundleManifest,
   crashOfDumpInfo,
   ENTRY,
-  type ManifestCrash,
   parseDumpInfo,
   parseManifest,
+  type BundleManifest,
+  type ManifestCrash,
 } from '@core-dump-handler/bundle'
 import * as v from 'valibot'
 import type { Store, StoredObject } from '../store/store.ts'
 import { Archive, baseName } from './archive.ts'
-import type { BundleSummary } from './bundle-summary.ts'
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 const MAX_DUMP_INFO_BYTES = 64 * 1024
-
-/** A stored bundle with what its manifest contains. */
-export interface BundleFile {
-  readonly summary: BundleSummary
-  readonly archive: Archive
-  /** Absent in bundles of IBM core-dump-handler 9. */
-  readonly manifest?: BundleManifest
-}
-
 // of the report; absent in bundles of earlier versions
 const text = v.pipe(v.string(), v.maxLength(4096))
 const FINGERPRINT = v.object({ id: text, family: v.exactOptional(text) })
@@ -35,6 +25,43 @@ const REPORTED = v.object({
   fingerprint: v.fallback(v.optional(FINGERPRINT), undefined),
   topFrame: v.fallback(v.optional(v.union([text, FRAME])), undefined),
 })
+
+/** What a list shows of a bundle; absent: not known. Texts come from crashed programs. */
+export interface BundleSummary {
+  /** The uuid of the crash; of a bundle without one its name. */
+  readonly id: string
+  /** Of the object in the store. */
+  readonly key: string
+  /** Of the object. */
+  readonly bytes: number
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly node?: string
+  readonly identity: BundleManifest['identity']['status']
+  readonly namespace?: string
+  readonly pod?: string
+  readonly container?: string
+  readonly image?: string
+  /** File name of the executable, else the name of the crashing thread. */
+  readonly program?: string
+  readonly signal?: number
+  readonly signalName?: string
+  readonly topFrame?: string
+  readonly fingerprint?: { readonly id: string; readonly family?: string }
+  /** Received and kept of the core. */
+  readonly coreBytes?: number
+  /** Absent: the bundle has no manifest. */
+  readonly complete?: boolean
+  readonly reason?: string
+}
+
+/** A stored bundle with what its manifest contains. */
+export interface BundleFile {
+  readonly summary: BundleSummary
+  readonly archive: Archive
+  /** Absent in bundles of IBM core-dump-handler 9. */
+  readonly manifest?: BundleManifest
+}
 
 /** Reads the end of a stored bundle: its directory and its manifest, mostly in one request. */
 export async function openBundle(store: Store, object: StoredObject): Promise<BundleFile> {

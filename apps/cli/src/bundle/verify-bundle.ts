@@ -1,9 +1,9 @@
-import { type BundleManifest, ENTRY } from '@core-dump-handler/bundle'
+import { ENTRY, type BundleManifest } from '@core-dump-handler/bundle'
 import type { Entry } from 'yauzl'
 import { CliError, messageOf } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { expand } from './archive.ts'
-import { type BundleFile, openBundle } from './open-bundle.ts'
+import { openBundle, type BundleFile } from './open-bundle.ts'
 
 export interface Verification {
   readonly key: string

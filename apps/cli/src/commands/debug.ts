@@ -1,28 +1,34 @@
-import { ENTRY } from '@core-dump-handler/bundle'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { ENTRY } from '@core-dump-handler/bundle'
 import type { Arguments } from '../arguments/parse-arguments.ts'
-import { findBundle } from '../bundle/find-bundle.ts'
-import { BinaryCache } from '../debug/binary-cache.ts'
+import { findBundle } from '../bundle/list-bundles.ts'
 import {
-  type BinarySource,
+  BinaryCache,
   bucketSource,
   cacheSource,
   debuginfodSource,
   directorySource,
+  findBinaries,
+  type BinarySource,
+  type FoundBinary,
 } from '../debug/binary-sources.ts'
 import { readWantedModules } from '../debug/core-modules.ts'
-import { runDebugger } from '../debug/debugger.ts'
-import { type FoundBinary, findBinaries } from '../debug/find-binaries.ts'
+import { runDebugger, layOut } from '../debug/debugger.ts'
 import { imageSource } from '../debug/image-source.ts'
-import { layOut } from '../debug/lay-out.ts'
 import { CliError, EXIT } from '../error.ts'
-import { escapeName } from '../output/escape.ts'
-import type { Output } from '../output/output.ts'
-import { cachePath, type Environment } from '../settings/find-location.ts'
+import { escapeName, type Output } from '../output/output.ts'
+import {
+  cachePath,
+  ID_HELP,
+  LOCATION_HELP,
+  withStore,
+  type Environment,
+  type Command,
+  type CommandContext,
+} from './command.ts'
 import type { Store } from '../store/store.ts'
-import { type Command, type CommandContext, ID_HELP, LOCATION_HELP, withStore } from './command.ts'
 import { fetchCore } from './fetch.ts'
 
 /** `cdh debug`: a debugger with the core and the very binaries of the crash. */

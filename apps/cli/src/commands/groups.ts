@@ -1,9 +1,8 @@
-import { type BundleGroup, type BundleGroups, groupBundles } from '../bundle/group-bundles.ts'
+import { groupBundles, type BundleGroup, type BundleGroups } from '../bundle/group-bundles.ts'
 import { demangle } from '../demangle.ts'
-import { escapeName } from '../output/escape.ts'
+import { escapeName, type Output } from '../output/output.ts'
 import { formatFrame, formatTime } from '../output/format.ts'
-import type { Output } from '../output/output.ts'
-import { type Command, LOCATION_HELP } from './command.ts'
+import { LOCATION_HELP, type Command } from './command.ts'
 import { FILTER_HELP, FILTER_OPTIONS, withBundles } from './list.ts'
 
 const TITLES = [

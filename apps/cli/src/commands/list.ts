@@ -1,6 +1,6 @@
-import { type Arguments, parseSince } from '../arguments/parse-arguments.ts'
-import { type BundleFilter, type BundleList, listBundles } from '../bundle/list-bundles.ts'
-import type { BundleSummary } from '../bundle/bundle-summary.ts'
+import { parseSince, type Arguments } from '../arguments/parse-arguments.ts'
+import { listBundles, type BundleFilter, type BundleList } from '../bundle/list-bundles.ts'
+import type { BundleSummary } from '../bundle/open-bundle.ts'
 import { demangle } from '../demangle.ts'
 import { EXIT } from '../error.ts'
 import {
@@ -14,7 +14,7 @@ import {
   shortId,
 } from '../output/format.ts'
 import type { Output } from '../output/output.ts'
-import { type Command, type CommandContext, LOCATION_HELP, withStore } from './command.ts'
+import { LOCATION_HELP, withStore, type Command, type CommandContext } from './command.ts'
 
 export const FILTER_OPTIONS = {
   since: { type: 'string' },

@@ -10,7 +10,7 @@ import {
 } from '@core-dump-handler/report'
 import { demangle } from '../demangle.ts'
 import { CliError, EXIT, messageOf } from '../error.ts'
-import { show } from '../output/escape.ts'
+import { show } from '../output/output.ts'
 import type { Command } from './command.ts'
 
 /** A person waits longer than a crashed pod. */

@@ -1,11 +1,9 @@
-import { ENTRY } from '@core-dump-handler/bundle'
-import { containerEntry, type BundleManifest } from '@core-dump-handler/bundle'
-import { findBundle } from '../bundle/find-bundle.ts'
-import type { BundleSummary } from '../bundle/bundle-summary.ts'
-import type { BundleFile } from '../bundle/open-bundle.ts'
+import { ENTRY, containerEntry, type BundleManifest } from '@core-dump-handler/bundle'
+import { findBundle } from '../bundle/list-bundles.ts'
+import type { BundleSummary, BundleFile } from '../bundle/open-bundle.ts'
 import { demangle } from '../demangle.ts'
 import { CliError, EXIT, messageOf } from '../error.ts'
-import { escapeName, escapeText } from '../output/escape.ts'
+import { escapeName, escapeText, type Output } from '../output/output.ts'
 import {
   formatBytes,
   formatCore,
@@ -13,8 +11,7 @@ import {
   formatTime,
   formatWorkload,
 } from '../output/format.ts'
-import type { Output } from '../output/output.ts'
-import { type Command, ID_HELP, LOCATION_HELP, withStore } from './command.ts'
+import { ID_HELP, LOCATION_HELP, withStore, type Command } from './command.ts'
 
 const MAX_REPORT_BYTES = 1024 * 1024
 const MAX_LOG_BYTES = 16 * 1024 * 1024

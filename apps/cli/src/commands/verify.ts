@@ -1,13 +1,10 @@
-import { bundleObjects } from '../bundle/list-bundles.ts'
-import { findBundle } from '../bundle/find-bundle.ts'
+import { bundleObjects, findBundle } from '../bundle/list-bundles.ts'
 import { verifyBundle, type Verification } from '../bundle/verify-bundle.ts'
 import { CliError, EXIT } from '../error.ts'
-import { escapeName } from '../output/escape.ts'
-import { formatBytes } from '../output/format.ts'
-import type { Output } from '../output/output.ts'
-import { Progress } from '../output/progress.ts'
+import { escapeName, type Output } from '../output/output.ts'
+import { formatBytes, Progress } from '../output/format.ts'
 import type { Store, StoredObject } from '../store/store.ts'
-import { type Command, ID_HELP, LOCATION_HELP, withStore } from './command.ts'
+import { ID_HELP, LOCATION_HELP, withStore, type Command } from './command.ts'
 
 /** `cdh verify`: reads every byte of a stored bundle. */
 export const verify: Command = {

@@ -1,5 +1,6 @@
-import { createWriteStream } from 'node:fs'
-import { realpath } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { createWriteStream, existsSync } from 'node:fs'
+import { realpath, mkdir, rename, rm } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -7,14 +8,12 @@ import { binaryKey, isBuildId } from '@core-dump-handler/bundle'
 import pMap from 'p-map'
 import type { Store } from '../store/store.ts'
 import { download } from '../bundle/download.ts'
-import type { BinaryCache } from './binary-cache.ts'
-import type { WantedModule } from './core-modules.ts'
-import { isSameBuild } from './elf-identity.ts'
+import { isSameBuild, type WantedModule } from './core-modules.ts'
+import { messageOf } from '../error.ts'
 
 /** No program is longer; a server that sends more is cut off. */
 export const MAX_BINARY_BYTES = 4 * 1024 ** 3
 const DEBUGINFOD_TIMEOUT_MS = 90_000
-
 /** Files at once. */
 const CONCURRENCY = 8
 
@@ -27,21 +26,32 @@ export interface BinarySource {
   find(wanted: readonly WantedModule[], onFound: OnFound): Promise<void>
 }
 
-/** A source that is asked for each file by itself; the first failure ends it. */
-function eachBy(
-  name: string,
-  findOne: (wanted: WantedModule) => Promise<string | undefined>,
-): BinarySource {
-  return {
-    name,
-    async find(wanted, onFound) {
-      const find = async (module: WantedModule): Promise<void> => {
-        const path = await findOne(module)
-        if (path !== undefined) onFound(module, path)
-      }
-      await pMap(wanted, find, { concurrency: CONCURRENCY })
-    },
+export interface FoundBinary {
+  readonly wanted: WantedModule
+  /** Absent: not found. */
+  readonly path?: string
+  /** Name of the source. */
+  readonly source?: string
+}
+
+/** Asks the sources one after the other for what is still missing; a failure ends its source only. */
+export async function findBinaries(
+  wanted: readonly WantedModule[],
+  sources: readonly BinarySource[],
+  onProblem: (message: string) => void,
+): Promise<FoundBinary[]> {
+  const found = new Map<WantedModule, FoundBinary>()
+  for (const source of sources) {
+    const missing = wanted.filter((module) => !found.has(module))
+    try {
+      await source.find(missing, (module, path) => {
+        found.set(module, { wanted: module, path, source: source.name })
+      })
+    } catch (error) {
+      onProblem(`Left out ${source.name}: ${messageOf(error)}`)
+    }
   }
+  return wanted.map((module) => found.get(module) ?? { wanted: module })
 }
 
 export function cacheSource(cache: BinaryCache): BinarySource {
@@ -87,6 +97,23 @@ export function debuginfodSource(url: string, cache: BinaryCache): BinarySource 
   })
 }
 
+/** A source that is asked for each file by itself; the first failure ends it. */
+function eachBy(
+  name: string,
+  findOne: (wanted: WantedModule) => Promise<string | undefined>,
+): BinarySource {
+  return {
+    name,
+    async find(wanted, onFound) {
+      const find = async (module: WantedModule): Promise<void> => {
+        const path = await findOne(module)
+        if (path !== undefined) onFound(module, path)
+      }
+      await pMap(wanted, find, { concurrency: CONCURRENCY })
+    },
+  }
+}
+
 async function* limited(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let bytes = 0
   for await (const chunk of chunks) {
@@ -95,4 +122,45 @@ async function* limited(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
       throw new Error(`the file has more than ${MAX_BINARY_BYTES} bytes`)
     yield chunk
   }
+}
+
+/** Binaries on this machine by their build-ids; each was checked before it came in. */
+export class BinaryCache {
+  readonly #directory: string
+
+  constructor(directory: string) {
+    this.#directory = join(directory, 'binaries')
+  }
+
+  /** Its path, when it is there and still the right one. */
+  find(wanted: WantedModule): string | undefined {
+    const path = join(this.#directory, nameOf(wanted))
+    return existsSync(path) && isSameBuild(path, wanted) ? path : undefined
+  }
+
+  /**
+   * Takes what `write` puts into a file, if it is the build that is wanted; resolves with its path, or with
+   * undefined when it is another build.
+   */
+  async add(
+    wanted: WantedModule,
+    write: (path: string) => Promise<void>,
+  ): Promise<string | undefined> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    const part = join(this.#directory, `.${randomUUID()}.part`)
+    try {
+      await write(part)
+      if (!isSameBuild(part, wanted)) return undefined
+      const path = join(this.#directory, nameOf(wanted))
+      await rename(part, path)
+      return path
+    } finally {
+      await rm(part, { force: true })
+    }
+  }
+}
+
+/** The build-id; of a file without one what it is recognized by. */
+function nameOf({ buildId, firstPage }: WantedModule): string {
+  return buildId ?? `page-${createHash('sha256').update(firstPage).digest('hex')}`
 }

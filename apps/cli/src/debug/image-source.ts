@@ -7,9 +7,13 @@ import { pipeline } from 'node:stream/promises'
 import { execa } from 'execa'
 import { Parser, type ReadEntry } from 'tar'
 import { CliError, codeOf } from '../error.ts'
-import { show } from '../output/escape.ts'
-import type { BinaryCache } from './binary-cache.ts'
-import { type BinarySource, MAX_BINARY_BYTES, type OnFound } from './binary-sources.ts'
+import { show } from '../output/output.ts'
+import {
+  MAX_BINARY_BYTES,
+  type BinaryCache,
+  type BinarySource,
+  type OnFound,
+} from './binary-sources.ts'
 import type { WantedModule } from './core-modules.ts'
 
 interface ImageTool {

@@ -1,8 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { CliError } from '../error.ts'
-import { show } from '../output/escape.ts'
-import { DirectoryStore } from './directory-store.ts'
-import type { Store } from './store.ts'
+import { show } from '../output/output.ts'
+import { DirectoryStore, type Store } from './store.ts'
 
 const S3_URL = /^s3:\/\/([A-Za-z0-9][\w.-]{1,254})(?:\/([^?#]*))?$/
 

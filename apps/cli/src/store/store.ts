@@ -1,4 +1,10 @@
+import type { Stats } from 'node:fs'
+import { open, readdir, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
 import type { Readable } from 'node:stream'
+import { pathToFileURL } from 'node:url'
+import { CliError, codeOf, messageOf } from '../error.ts'
+import { show } from '../output/output.ts'
 
 /** An object of a store. */
 export interface StoredObject {
@@ -22,4 +28,77 @@ export interface Store {
   /** The same as a stream, for what does not fit into memory. */
   stream(object: StoredObject, start: number, length: number): Promise<Readable>
   close(): void
+}
+
+/** Bundles in a directory and below it; hidden files and links are none. */
+export class DirectoryStore implements Store {
+  readonly url: string
+  readonly #root: string
+
+  constructor(root: string) {
+    this.#root = root
+    this.url = pathToFileURL(join(root, sep)).href
+  }
+
+  async *list(): AsyncGenerator<StoredObject> {
+    const entries = await attempt('list', this.#root, () =>
+      readdir(this.#root, { recursive: true, withFileTypes: true }),
+    )
+    for (const entry of entries) {
+      if (!entry.isFile()) continue
+      const key = relative(this.#root, join(entry.parentPath, entry.name)).split(sep).join('/')
+      // another process may remove files meanwhile
+      const object = await this.find(key)
+      if (object !== undefined) yield object
+    }
+  }
+
+  async find(key: string): Promise<StoredObject | undefined> {
+    const path = this.#path(key)
+    let stats: Stats
+    try {
+      stats = await stat(path)
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+      throw failure('find', path, error)
+    }
+    return stats.isFile() ? { key, bytes: stats.size, modified: stats.mtime } : undefined
+  }
+
+  async read({ key }: StoredObject, start: number, length: number): Promise<Buffer> {
+    const path = this.#path(key)
+    return attempt('read', path, async () => {
+      await using file = await open(path)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start)
+      if (bytesRead < length) throw new Error(`it ends at byte ${start + bytesRead}`)
+      return buffer
+    })
+  }
+
+  async stream({ key }: StoredObject, start: number, length: number): Promise<Readable> {
+    const path = this.#path(key)
+    const file = await attempt('read', path, () => open(path))
+    return file.createReadStream({ start, end: start + length - 1 })
+  }
+
+  close(): void {}
+
+  #path(key: string): string {
+    return join(this.#root, ...key.split('/'))
+  }
+}
+
+async function attempt<T>(what: string, path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw failure(what, path, error)
+  }
+}
+
+function failure(what: string, path: string, cause: unknown): CliError {
+  const advice = codeOf(cause) === 'ENOENT' ? 'check the path' : 'check it and its permissions'
+  return new CliError('STORE', `Cannot ${what} ${show(path)}: ${messageOf(cause)}; ${advice}`, {
+    cause,
+  })
 }

@@ -1,19 +1,16 @@
 import { fromSystemError, isIngestError } from '../error.ts'
-import type { ElfMeter } from '../elf/elf-meter.ts'
+import { ElfMeter } from '../elf/elf-meter.ts'
 import type { ZipEntryWriter } from '../zip/entry-writer.ts'
 import type { ZipWriter } from '../zip/zip-writer.ts'
-import { BlockPool } from './block-pool.ts'
+import { BlockPool, type Block } from './block-pool.ts'
 import { EngineChoice } from './engine/engine.ts'
 import { codecFor } from './encode/codec.ts'
 import { Encoder } from './encode/encoder.ts'
 import type { DrainOptions, DrainProgress } from './options.ts'
-import { readAll } from './read-all.ts'
-import { completeness, cutShort, type DrainResult } from './result.ts'
+import { completeness, cutShort, type DrainResult, type Ending } from './result.ts'
 import { blocksFor, budgetLeft, modeWith, settingsOf, storingPolicy } from './settings.ts'
-import type { BlockSource } from './source/block-source.ts'
-import { type DrainSource, isReadAhead, kindOfSource } from './source/drain-source.ts'
-import { FileSource } from './source/file-source.ts'
-import { IterableSource } from './source/iterable-source.ts'
+import { FileSource, IterableSource, type BlockSource } from './source/block-source.ts'
+import { isReadAhead, kindOfSource, type DrainSource } from './source/drain-source.ts'
 import { PipeSource } from './source/pipe-source.ts'
 
 const PROGRESS_INTERVAL_MS = 100
@@ -136,4 +133,51 @@ function progressReporter(
     const storedBytes = entry.compressedBytes
     onProgress({ bytes, storedBytes, ...(expectedBytes !== undefined && { expectedBytes }) })
   }
+}
+
+interface ReadAllOptions {
+  readonly maxBytes: number
+  readonly signal: AbortSignal | undefined
+  readonly onData: ((bytes: Buffer) => Promise<void> | undefined) | undefined
+  /** Must release each block. */
+  readonly onBlock: (block: Block) => void
+  /** Called after each block. */
+  readonly onBytes: (bytes: number, elf: ElfMeter) => void
+}
+
+/** Reads until the end, the limit, the signal or a failure, and closes the source. */
+async function readAll(source: BlockSource, options: ReadAllOptions): Promise<Ending> {
+  const { maxBytes, signal, onData, onBlock, onBytes } = options
+  const elf = new ElfMeter()
+  let bytes = 0
+  let stopped: Ending['stopped']
+  const abort = (): void => {
+    // at the end of the source there is nothing left to stop
+    if (source.closedAt === undefined) stopped ??= { cut: 'aborted', why: signal?.reason }
+    source.close()
+  }
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    for (let block = await source.next(); block !== undefined; block = await source.next()) {
+      const taken = onData?.(block.buffer.subarray(0, block.length))
+      if (taken !== undefined) await taken
+      const room = maxBytes - bytes
+      if (block.length > room) {
+        block.length = room
+        stopped = { cut: 'limit', why: undefined }
+        source.close()
+      }
+      bytes += block.length
+      elf.push(block.buffer.subarray(0, block.length))
+      onBlock(block)
+      onBytes(bytes, elf)
+      if (stopped?.cut === 'limit') break
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort)
+    source.close()
+  }
+  if (source.failure) stopped ??= { cut: 'read-error', why: source.failure }
+  return { bytes, maxBytes, elf: elf.facts(), ...(stopped && { stopped }) }
 }

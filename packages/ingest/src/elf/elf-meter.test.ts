@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
 import { coreImage } from '@core-dump-handler/testing/core-image'
+import { describe, expect, test } from 'vitest'
 import { ElfMeter } from './elf-meter.ts'
 
 function facts(bytes: Buffer, step = bytes.length || 1): ReturnType<ElfMeter['facts']> {

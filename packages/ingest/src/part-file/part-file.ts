@@ -1,16 +1,17 @@
 import { close, fsync, ftruncateSync, write, writeSync, writev, writevSync } from 'node:fs'
-import { unlink } from 'node:fs/promises'
+import { unlink, link, lstat, open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import { fromSystemError, IngestError } from '../error.ts'
+import { fromSystemError, IngestError, errorCode } from '../error.ts'
 import type { ZipSink } from '../zip/sink.ts'
-import { publish } from './publish.ts'
 import { ThreadPool } from './thread-pool.ts'
 
 const syncToDisk = promisify(fsync)
 const closeFile = promisify(close)
-
 // IOV_MAX: writev(2) takes no more
 const MAX_VECTOR = 1024
+// file systems without hard links: FAT, some FUSE and network ones
+const NO_LINKS = new Set(['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'])
 
 /** A file under an unfinished name, which other programs leave alone, until it is published. */
 export class PartFile implements Required<ZipSink> {
@@ -118,6 +119,46 @@ export class PartFile implements Required<ZipSink> {
     if (this.#fd !== undefined) return this.#fd
     throw new IngestError('CLOSED', this.path, `Cannot ${verb} \`${this.path}\`: it is closed`)
   }
+}
+
+/** Gives the file its final name, durably; throws EEXIST when a file has that name. */
+async function publish(path: string, finalPath: string): Promise<void> {
+  await moveWithoutOverwriting(path, finalPath)
+  await syncDirectoryOf(finalPath)
+}
+
+/** Makes the name `path` durable: fsync(2) of its directory. */
+async function syncDirectoryOf(path: string): Promise<void> {
+  const directory = await open(dirname(path), 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+}
+
+/** link(2) refuses an existing name atomically; rename(2) replaces it, and Node has no renameat2. */
+async function moveWithoutOverwriting(path: string, finalPath: string): Promise<void> {
+  try {
+    await link(path, finalPath)
+  } catch (error) {
+    if (!NO_LINKS.has(errorCode(error))) throw error
+    await assertAbsent(finalPath)
+    return rename(path, finalPath)
+  }
+  await unlink(path)
+}
+
+async function assertAbsent(path: string): Promise<void> {
+  try {
+    await lstat(path)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw error
+  }
+  throw Object.assign(new Error(`EEXIST: file already exists, rename to '${path}'`), {
+    code: 'EEXIST',
+  })
 }
 
 /** Writes all of `chunks` from `position` on, also after partial writes; returns their length. */

@@ -6,13 +6,13 @@ import {
   STORED_HEADER_BYTES,
 } from '../drain/encode/deflate-blocks.ts'
 import {
+  expanderOf,
+  free,
+  NO_TAIL,
   type Cut,
   type Cutter,
   type Expanded,
   type ExpandOptions,
-  expanderOf,
-  free,
-  NO_TAIL,
 } from './cut.ts'
 
 const inflate = expanderOf(inflateRaw)

@@ -1,8 +1,24 @@
 import { promisify } from 'node:util'
-import { crc32, type InputType, type ZlibOptions, type ZstdOptions } from 'node:zlib'
+import {
+  crc32,
+  constants,
+  zstdDecompress,
+  type InputType,
+  type ZlibOptions,
+  type ZstdOptions,
+} from 'node:zlib'
 import { freeBuffer } from '../drain/encode/part-memory.ts'
 import { ElfMeter } from '../elf/elf-meter.ts'
 import type { FileWindow } from './file-window.ts'
+
+/**
+ * Output is taken in one buffer of this size, which holds any part that this package writes. Not a
+ * multiple of a page: where a zstd frame just fills its output, Node continues with the next frame.
+ */
+const OUTPUT_BYTES = 1024 * 1024 + 1
+/** No part of an entry may expand to more: no part of ours does, and damaged or hostile data could. */
+const MAX_PART_BYTES = 16 * 1024 * 1024
+export const NO_TAIL: Buffer = Buffer.alloc(0)
 
 /** The part of an entry's data that can be used. */
 export interface Cut {
@@ -16,8 +32,6 @@ export interface Cut {
 
 /** Finds the usable part of data that begins at `start`, and pushes what it expands to into `plain`. */
 export type Cutter = (window: FileWindow, start: number, plain: Plain) => Promise<Cut>
-
-export const NO_TAIL: Buffer = Buffer.alloc(0)
 
 /** Length, CRC-32 and ELF headers of what the data of an entry expands to. */
 export class Plain {
@@ -43,14 +57,25 @@ export const cutStored: Cutter = async (window, start, plain) => {
   }
 }
 
-/**
- * Output is taken in one buffer of this size, which holds any part that this package writes. Not a
- * multiple of a page: where a zstd frame just fills its output, Node continues with the next frame.
- */
-const OUTPUT_BYTES = 1024 * 1024 + 1
+const expandFrame = expanderOf(zstdDecompress)
 
-/** No part of an entry may expand to more: no part of ours does, and damaged or hostile data could. */
-const MAX_PART_BYTES = 16 * 1024 * 1024
+/** Consecutive zstd frames; Node stops after each one and reports its length. */
+export const cutZstd: Cutter = async (window, start, plain) => {
+  for (let at = start; ;) {
+    const bytes = await window.bytes(at)
+    if (bytes.length === 0) return { end: at, ended: false, tail: NO_TAIL }
+    const frame = await expandFrame(bytes, {})
+    if (frame === undefined || frame.inputBytes === 0) {
+      const tail = await expandFrame(bytes, { finishFlush: constants.ZSTD_e_flush })
+      return { end: at, ended: false, tail: tail && tail.inputBytes > 0 ? tail.data : NO_TAIL }
+    }
+    plain.push(frame.data)
+    at += frame.inputBytes
+    const { length } = frame.data
+    free(frame.data)
+    await window.pace(length)
+  }
+}
 
 /** Expanded data, and how many bytes of the input it was. */
 export interface Expanded {

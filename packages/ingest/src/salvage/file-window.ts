@@ -1,8 +1,11 @@
-import { read } from 'node:fs'
+import { read, closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { SalvageOptions } from './options.ts'
+import { errorCode, IngestError } from '../error.ts'
 
 const readFrom = promisify(read)
+
+const { O_NOFOLLOW, O_NONBLOCK } = constants
 
 const WINDOW_BYTES = 1024 * 1024
 const PROGRESS_BYTES = 1024 * 1024
@@ -56,7 +59,7 @@ export class FileWindow {
 }
 
 /** Reports bytes that were worked on; throws once the signal is aborted. */
-export type Pace = (bytes: number) => Promise<void>
+type Pace = (bytes: number) => Promise<void>
 
 /** Calls `onProgress` once for each MiB. */
 export function paceOf({
@@ -71,5 +74,27 @@ export function paceOf({
     if (bytes < reported + PROGRESS_BYTES) return
     reported = bytes
     await onProgress?.({ bytes })
+  }
+}
+
+/** Opens an existing file, following no link and waiting for no pipe; `verb` is for the error. */
+export function openRegularFile(path: string, access: number, verb: string): number {
+  const fd = openWithoutFollowing(path, access, verb)
+  if (fstatSync(fd).isFile()) return fd
+  closeSync(fd)
+  throw notAFile(path, verb, 'it is not a regular file')
+}
+
+export function notAFile(path: string, verb: string, why: string): IngestError {
+  return new IngestError('NOT_A_FILE', path, `Cannot ${verb} \`${path}\`: ${why}`)
+}
+
+function openWithoutFollowing(path: string, access: number, verb: string): number {
+  try {
+    return openSync(path, access | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    // what O_NOFOLLOW answers, open(2)
+    if (errorCode(error) === 'ELOOP') throw notAFile(path, verb, 'it is a symbolic link')
+    throw error
   }
 }

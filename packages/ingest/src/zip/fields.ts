@@ -1,3 +1,5 @@
+import { IngestError } from '../error.ts'
+
 /** What the headers of an entry are made from. */
 export interface EntryRecord {
   readonly name: Buffer
@@ -20,16 +22,16 @@ export interface EntryRecord {
 export const STORED = 0
 export const DEFLATE = 8
 export const ZSTD = 93
-
 /** Value of a 32-bit field whose number is in the Zip64 extra field; APPNOTE 4.4.1.4. */
 export const SEE_ZIP64 = 0xffffffff
-
 const ZIP64 = 0x0001
 const EXTENDED_TIMESTAMP = 0x5455
 const MTIME_PRESENT = 1
-
 export const UTF8_FLAG: number = 1 << 11
-export const DESCRIPTOR_FLAG: number = 1 << 3
+const DESCRIPTOR_FLAG: number = 1 << 3
+const MAX_NAME_BYTES = 0xffff
+// control characters, line and paragraph separators, and the marks that reorder displayed text
+const INVISIBLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/u
 
 /** General purpose bit flag; APPNOTE 4.4.4. */
 export function flagsOf({ name, descriptor }: EntryRecord): number {
@@ -83,7 +85,7 @@ export function zip64Extra(values: readonly number[]): Buffer {
 }
 
 /** The extra fields of a header that this package writes. */
-export interface ExtraFields {
+interface ExtraFields {
   /** The values of the Zip64 field, and where they begin in the extra fields. */
   readonly zip64?: { readonly values: readonly number[]; readonly at: number }
   readonly timestamp?: Date
@@ -109,4 +111,38 @@ export function parseExtra(extra: Buffer): ExtraFields {
 function numbersIn(data: Buffer): number[] {
   const count = data.length >> 3
   return Array.from({ length: count }, (_, i) => Number(data.readBigUInt64LE(8 * i)))
+}
+
+/** The bytes of an entry name that every reader extracts below its own directory; APPNOTE 4.4.17. */
+export function entryNameBytes(name: string): Buffer {
+  const fault = faultOf(name)
+  if (fault !== undefined) {
+    throw new IngestError(
+      'INVALID_NAME',
+      name,
+      `Cannot name an entry ${JSON.stringify(name)}: it ${fault}`,
+    )
+  }
+  return Buffer.from(name, 'utf8')
+}
+
+function faultOf(name: string): string | undefined {
+  if (name === '') return 'is empty'
+  if (!name.isWellFormed()) return 'is not well-formed Unicode'
+  if (INVISIBLE.test(name)) return 'holds control characters'
+  if (name.includes('\\')) return 'holds a backslash, which some readers take for a directory'
+  if (/^[a-z]:/i.test(name)) return 'begins with a drive letter'
+  for (const segment of name.split('/')) {
+    if (segment === '') return 'is absolute or holds an empty directory name'
+    if (segment === '.' || segment === '..') return `holds the directory name \`${segment}\``
+  }
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
+  return undefined
+}
+
+/** The name in a header; undefined where `entryNameBytes` would not have written it. */
+export function parseEntryName(bytes: Buffer): string | undefined {
+  const name = bytes.toString()
+  // bytes that are not UTF-8 become U+FFFD, which has other bytes
+  return faultOf(name) === undefined && Buffer.from(name).equals(bytes) ? name : undefined
 }

@@ -1,25 +1,30 @@
 import {
   dosDateTime,
-  type EntryRecord,
   flagsOf,
   SEE_ZIP64,
   timestampExtra,
   versionOf,
   zip64Extra,
+  type EntryRecord,
 } from './fields.ts'
 
 const LOCAL_HEADER = 0x04034b50
 const CENTRAL_HEADER = 0x02014b50
+const END = 0x06054b50
+const ZIP64_END = 0x06064b50
+const ZIP64_LOCATOR = 0x07064b50
 const DATA_DESCRIPTOR = 0x08074b50
-
 const MADE_BY_UNIX = 3 << 8
 const SPECIFICATION = 63
 const REGULAR_FILE = 0o100000
-
+/** Of a central header, without name and extra fields. */
+const CENTRAL_HEADER_BYTES = 46
+const END_BYTES = 22
+const ZIP64_END_BYTES = 56
+const ZIP64_LOCATOR_BYTES = 20
+const HEADERS_PER_CHUNK = 1024
 /** Of a local header, without name and extra fields. */
 export const LOCAL_HEADER_BYTES = 30
-/** Of a central header, without name and extra fields. */
-export const CENTRAL_HEADER_BYTES = 46
 
 /** The local file header; with a descriptor its CRC and sizes are zero; APPNOTE 4.3.7. */
 export function localHeader(entry: EntryRecord): Buffer {
@@ -47,7 +52,7 @@ export function localHeader(entry: EntryRecord): Buffer {
 }
 
 /** The fields of a local header. */
-export interface LocalFields {
+interface LocalFields {
   readonly flags: number
   readonly method: number
   /** As in MS-DOS. */
@@ -109,7 +114,7 @@ export function dataDescriptor({ crc32, bytes, compressedBytes }: EntryRecord): 
 }
 
 /** The entry's header in the central directory; APPNOTE 4.3.12. */
-export function centralHeader(entry: EntryRecord): Buffer {
+function centralHeader(entry: EntryRecord): Buffer {
   const { name, zip64, bytes, compressedBytes, offset } = entry
   const far = offset >= SEE_ZIP64
   const large = [...(zip64 ? [bytes, compressedBytes] : []), ...(far ? [offset] : [])]
@@ -132,4 +137,59 @@ export function centralHeader(entry: EntryRecord): Buffer {
   header.writeUInt32LE(((REGULAR_FILE | entry.mode) << 16) >>> 0, 38)
   header.writeUInt32LE(far ? SEE_ZIP64 : offset, 42)
   return Buffer.concat([header, name, extra])
+}
+
+/** The central directory of entries that end at `offset`, and the records that close the archive. */
+export function* directoryChunks(
+  records: readonly EntryRecord[],
+  offset: number,
+): Generator<Buffer, void, undefined> {
+  let bytes = 0
+  for (let i = 0; i < records.length; i += HEADERS_PER_CHUNK) {
+    const chunk = Buffer.concat(records.slice(i, i + HEADERS_PER_CHUNK).map(centralHeader))
+    bytes += chunk.length
+    yield chunk
+  }
+  yield endRecords({ entries: records.length, offset, bytes })
+}
+
+/** Where the central directory lies and what it holds. */
+interface Directory {
+  readonly entries: number
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** The records that close an archive, with those of Zip64 when a number needs them; APPNOTE 4.3.14-16. */
+function endRecords(directory: Directory): Buffer {
+  const { entries, offset, bytes } = directory
+  const end = Buffer.alloc(END_BYTES)
+  end.writeUInt32LE(END, 0)
+  end.writeUInt16LE(Math.min(entries, 0xffff), 8)
+  end.writeUInt16LE(Math.min(entries, 0xffff), 10)
+  end.writeUInt32LE(Math.min(bytes, SEE_ZIP64), 12)
+  end.writeUInt32LE(Math.min(offset, SEE_ZIP64), 16)
+  const small = entries < 0xffff && offset < SEE_ZIP64 && bytes < SEE_ZIP64
+  return small ? end : Buffer.concat([zip64End(directory), zip64Locator(offset + bytes), end])
+}
+
+function zip64End({ entries, offset, bytes }: Directory): Buffer {
+  const record = Buffer.alloc(ZIP64_END_BYTES)
+  record.writeUInt32LE(ZIP64_END, 0)
+  record.writeBigUInt64LE(BigInt(record.length - 12), 4)
+  record.writeUInt16LE(45, 12)
+  record.writeUInt16LE(45, 14)
+  record.writeBigUInt64LE(BigInt(entries), 24)
+  record.writeBigUInt64LE(BigInt(entries), 32)
+  record.writeBigUInt64LE(BigInt(bytes), 40)
+  record.writeBigUInt64LE(BigInt(offset), 48)
+  return record
+}
+
+function zip64Locator(offsetOfEnd: number): Buffer {
+  const locator = Buffer.alloc(ZIP64_LOCATOR_BYTES)
+  locator.writeUInt32LE(ZIP64_LOCATOR, 0)
+  locator.writeBigUInt64LE(BigInt(offsetOfEnd), 8)
+  locator.writeUInt32LE(1, 16)
+  return locator
 }

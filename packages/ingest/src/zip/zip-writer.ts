@@ -1,12 +1,14 @@
 import { IngestError } from '../error.ts'
-import { ArchiveOutput } from './archive-output.ts'
-import { directoryChunks } from './directory.ts'
-import { entryNameBytes } from './entry-name.ts'
-import { ZipEntryWriter, zipEntry, type ZipEntry, type ZipEntryOptions } from './entry-writer.ts'
-import type { EntryRecord } from './fields.ts'
-import { localHeader } from './headers.ts'
-import type { ZipSink } from './sink.ts'
-import { smallEntry } from './small-entry.ts'
+import { ArchiveOutput, type ZipSink } from './sink.ts'
+import { directoryChunks, localHeader } from './headers.ts'
+import { entryNameBytes, type EntryRecord } from './fields.ts'
+import {
+  ZipEntryWriter,
+  zipEntry,
+  smallEntry,
+  type ZipEntry,
+  type ZipEntryOptions,
+} from './entry-writer.ts'
 
 export interface ZipWriterOptions {
   /** Modification time of entries that have none of their own. @default the time of construction */
@@ -97,17 +99,6 @@ export class ZipWriter {
       this.#output.write([localHeader(record)], name, this.#onPool),
     )
     return new ZipEntryWriter(name, this.#output, record, (complete) => this.#close(name, complete))
-  }
-
-  /** Internal: copies an entry of another archive, its header and data (`chunks`) unchanged. */
-  async copy(record: EntryRecord, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const name = record.name.toString()
-    this.#reserve(name)
-    const offset = this.#output.position
-    await this.#orRemove(name, async () => {
-      for await (const chunk of chunks) await this.#output.write([chunk], name, this.#onPool)
-    })
-    this.#close(name, { ...record, offset })
   }
 
   /** Writes the central directory, which completes the archive; the sink stays open. */

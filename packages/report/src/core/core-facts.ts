@@ -1,8 +1,19 @@
 import { integers, type ElfClass, type Integers } from '../elf/elf-header.ts'
-import { parseNotes } from '../elf/notes.ts'
-import { parseFileNote, type FileMapping } from './file-mappings.ts'
-import { NT } from './note-types.ts'
-import { type PlainSegments, SegmentTable } from './segment-table.ts'
+import { parseNotes, NT } from '../elf/notes.ts'
+import { SegmentTable, type PlainSegments } from './segment-table.ts'
+
+const MAX_MAPPINGS = 131_072
+const MAX_KEPT_MAPPINGS = 4096
+const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
+
+/** One line of NT_FILE: a range of memory that a file backs. */
+export interface FileMapping {
+  readonly start: number
+  readonly end: number
+  /** Position in the file, in bytes. */
+  readonly offset: number
+  readonly path: string
+}
 
 /** One thread of the crashed process, as PRSTATUS has it. */
 export interface ThreadFacts {
@@ -57,9 +68,7 @@ export function factsOf(plain: PlainFacts): CoreFacts {
   return { ...plain, segments: SegmentTable.from(plain.segments) }
 }
 
-const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
-
-export interface NoteFacts extends Pick<
+interface NoteFacts extends Pick<
   CoreFacts,
   'threads' | 'signal' | 'comm' | 'auxv' | 'mappings' | 'pacMask'
 > {}
@@ -159,4 +168,48 @@ function hexOf(desc: Buffer, at: number, bits: 32 | 64, read: Integers): string 
   const high = BigInt(read.u32(desc, at + 4))
   const isLittle = read.word(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]), 0) === 1
   return `0x${(isLittle ? (high << 32n) | low : (low << 32n) | high).toString(16)}`
+}
+
+/**
+ * The mappings in an NT_FILE note of those files that have code mapped: a database has thousands of others.
+ * What does not fit is left out.
+ */
+function parseFileNote(
+  desc: Buffer,
+  read: Integers,
+  isExecutable: (address: number) => boolean,
+): FileMapping[] {
+  const paths = new Set<string>()
+  for (const { start, path } of mappingsOf(desc, read)) if (isExecutable(start)) paths.add(path)
+  const kept: FileMapping[] = []
+  for (const mapping of mappingsOf(desc, read)) {
+    const isPossible = mapping.start < mapping.end && Number.isSafeInteger(mapping.end)
+    if (isPossible && paths.has(mapping.path) && kept.length < MAX_KEPT_MAPPINGS) kept.push(mapping)
+  }
+  return kept
+}
+
+function* mappingsOf(desc: Buffer, read: Integers): Generator<FileMapping> {
+  const word = read.word === read.u32 ? 4 : 8
+  if (desc.length < 2 * word) return
+  const room = Math.floor((desc.length - 2 * word) / (3 * word))
+  const count = Math.min(read.word(desc, 0), room, MAX_MAPPINGS)
+  const pageBytes = read.word(desc, word)
+  let nameAt = 2 * word + Math.min(read.word(desc, 0), room) * 3 * word
+  let previous: { path: string; bytes: Buffer } = { path: '', bytes: Buffer.alloc(0) }
+  for (let index = 0; index < count; index++) {
+    const at = 2 * word + index * 3 * word
+    const nameEnd = desc.indexOf(0, nameAt)
+    if (nameEnd < 0) return
+    const bytes = desc.subarray(nameAt, nameEnd)
+    // neighbours are mostly of one file, and their path is one string
+    if (!bytes.equals(previous.bytes)) previous = { path: bytes.toString('utf8'), bytes }
+    yield {
+      start: read.word(desc, at),
+      end: read.word(desc, at + word),
+      offset: read.word(desc, at + 2 * word) * pageBytes,
+      path: previous.path,
+    }
+    nameAt = nameEnd + 1
+  }
 }

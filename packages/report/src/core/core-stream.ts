@@ -2,8 +2,7 @@ import type { Architecture } from '../unwind/architecture.ts'
 import { architectureOf } from '../unwind/architectures.ts'
 import type { CoreFacts } from './core-facts.ts'
 import { CoreHead } from './core-head.ts'
-import { WindowMemory, type CopiedWindow } from './memory.ts'
-import { Slab } from './slab.ts'
+import { WindowMemory, Slab, type CopiedWindow } from './memory.ts'
 import {
   planFirstPages,
   planWindows,

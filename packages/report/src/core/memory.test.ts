@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { WindowMemory } from './memory.ts'
-import { Slab } from './slab.ts'
+import { WindowMemory, Slab } from './memory.ts'
 
 /** Windows with the bytes that their addresses have, modulo 251. */
 function memoryOf(...windows: readonly (readonly [start: number, length: number])[]): WindowMemory {

@@ -1,10 +1,13 @@
+import { readSync } from 'node:fs'
+
+const NOTHING = Buffer.alloc(0)
+const SLAB_BYTES = 256 * 1024
+
 /** The memory of the crashed process: a core file, `/proc/<pid>/mem`, or what was kept of them. */
 export interface MemoryReader {
   /** At most `length` bytes from `address`; fewer where the memory ends or was not kept, none when it begins nowhere. */
   read(address: number, length: number): Buffer
 }
-
-const NOTHING = Buffer.alloc(0)
 
 /** A range of memory that was copied. */
 export interface CopiedWindow {
@@ -77,4 +80,59 @@ function part(window: CopiedWindow | undefined, address: number, length: number)
   const offset = address - window.start
   if (!(offset >= 0 && offset < window.bytes.length)) return NOTHING
   return window.bytes.subarray(offset, offset + length)
+}
+
+/**
+ * The memory of a live process behind an open `/proc/<pid>/mem`, which stays the caller's. After the
+ * process has ended it is empty.
+ */
+export function processMemory(fd: number): MemoryReader {
+  return {
+    read(address, length) {
+      const buffer = Buffer.allocUnsafe(length)
+      let done = 0
+      try {
+        while (done < length) {
+          const read = readSync(fd, buffer, done, length - done, address + done)
+          if (read === 0) break
+          done += read
+        }
+      } catch {
+        // EIO: no memory from here on
+      }
+      return buffer.subarray(0, done)
+    },
+  }
+}
+
+/** Memory for many windows that live equally long: in Node's pool they would keep what lies between them. */
+export class Slab {
+  readonly #all: ArrayBuffer[] = []
+  #bytes: Buffer = Buffer.alloc(0)
+  #used = 0
+
+  /** Zeros. */
+  take(length: number): Buffer {
+    if (length > SLAB_BYTES / 4) return this.#allocate(length)
+    if (this.#used + length > this.#bytes.length) {
+      this.#bytes = this.#allocate(SLAB_BYTES)
+      this.#used = 0
+    }
+    const taken = this.#bytes.subarray(this.#used, this.#used + length)
+    this.#used += length
+    return taken
+  }
+
+  /** Frees all of it, without waiting for the garbage collector. Nothing that was taken may be used again. */
+  free(): void {
+    for (const memory of this.#all.splice(0)) memory.transfer(0)
+    this.#bytes = Buffer.alloc(0)
+    this.#used = 0
+  }
+
+  #allocate(length: number): Buffer {
+    const memory = new ArrayBuffer(length)
+    this.#all.push(memory)
+    return Buffer.from(memory)
+  }
 }

@@ -1,6 +1,5 @@
 import { integers, type ElfClass, type Integers } from '../elf/elf-header.ts'
-import { align4 } from '../elf/notes.ts'
-import { isKeptNote, NT } from './note-types.ts'
+import { align4, NT } from '../elf/notes.ts'
 
 /** Of kept notes; one thread needs 0.4 KB. */
 export const MAX_NOTE_BYTES: number = 2 * 1024 * 1024
@@ -8,6 +7,15 @@ const HEAD_BYTES = 12
 const FIRST_BYTES = 16 * 1024
 /** An owner's name that is longer is none that we know. */
 const MAX_OWNER_BYTES = 8
+
+const OF_CORE: ReadonlySet<number> = new Set([
+  NT.PRSTATUS,
+  NT.PRPSINFO,
+  NT.AUXV,
+  NT.SIGINFO,
+  NT.FILE,
+])
+const OF_LINUX: ReadonlySet<number> = new Set([NT.ARM_TLS, NT.ARM_PAC_MASK])
 
 /** Takes the notes of a core as they come, in pieces of any size, and keeps those that are used. */
 export class NoteCollector {
@@ -98,4 +106,9 @@ export class NoteCollector {
     this.#notes.copy(notes, 0, 0, this.#kept)
     this.#notes = notes
   }
+}
+
+/** Not the vector registers: they hold the last strings that were copied, and 3 KB of each thread. */
+function isKeptNote(owner: string, type: number): boolean {
+  return (owner === 'CORE' && OF_CORE.has(type)) || (owner === 'LINUX' && OF_LINUX.has(type))
 }

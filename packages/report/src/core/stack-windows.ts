@@ -1,9 +1,8 @@
 import type { Architecture } from '../unwind/architecture.ts'
 import { architectureOf } from '../unwind/architectures.ts'
-import { AT } from './note-types.ts'
+import { AT } from '../elf/notes.ts'
 import type { CoreFacts, ThreadFacts } from './core-facts.ts'
-import type { MemoryReader } from './memory.ts'
-import { WindowMemory } from './memory.ts'
+import { WindowMemory, type MemoryReader } from './memory.ts'
 import type { Segment } from './segment-table.ts'
 
 /** How much of the stacks is kept; bytes. */

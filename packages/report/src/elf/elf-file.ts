@@ -1,6 +1,5 @@
-import type { ByteSource } from './byte-source.ts'
-import { readCString } from './byte-source.ts'
-import { buildIdOfNotes } from './build-id.ts'
+import { readCString, type ByteSource } from './byte-source.ts'
+import { buildIdOfNotes } from './notes.ts'
 import {
   EHDR_BYTES,
   integers,

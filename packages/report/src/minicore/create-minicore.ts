@@ -1,22 +1,23 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
-import { AT } from '../core/note-types.ts'
-import { EHDR_BYTES, PF_R, PF_X, PT_LOAD, PT_NOTE } from '../elf/elf-header.ts'
+import { AT, NT, align4 } from '../elf/notes.ts'
+import { EHDR_BYTES, PF_R, PF_X, PT_LOAD, PT_NOTE, integers } from '../elf/elf-header.ts'
 import type { Module } from '../modules/module.ts'
 import { linkMap } from './link-map.ts'
-import { codeRanges } from './code-ranges.ts'
-import { withoutOverlaps, type Piece } from './piece.ts'
-import { blankArguments } from './blank-arguments.ts'
-import { stackPieces } from './stack-pieces.ts'
-
-export interface MinicoreOptions {
-  /** Of stacks and first pages together. @default 4 MiB */
-  readonly maxBytes?: number
-}
+import { stackPieces, type Piece } from './stack-pieces.ts'
+import type { SegmentTable } from '../core/segment-table.ts'
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 const MAX_MODULES = 512
 const PHDR_BYTES = 56
 const VDSO_BYTES = 16_384
+/** elf_prpsinfo of 64 bits: pr_psargs is the last field. */
+const PSARGS_AT = 56
+const NOTHING = Buffer.alloc(0)
+
+export interface MinicoreOptions {
+  /** Of stacks and first pages together. @default 4 MiB */
+  readonly maxBytes?: number
+}
 
 /**
  * A core file with the registers of all threads and the memory of their frames: enough for `bt` of gdb and
@@ -72,6 +73,48 @@ function vdsoPiece({ facts, memory }: CrashAnalysis): Piece[] {
   return bytes.length === 0 ? [] : [{ vaddr, bytes, flags: PF_R | PF_X }]
 }
 
+/**
+ * Where the code of the modules was, without its bytes, as in a core of the kernel: a reader of the minicore
+ * knows by it which files are modules. `pieces` are in order of address, and stay free of overlaps.
+ */
+function codeRanges(
+  modules: readonly Module[],
+  segments: SegmentTable,
+  pieces: readonly Piece[],
+): Piece[] {
+  return modules
+    .flatMap(({ mappings }) => mappings.filter(({ start }) => segments.isExecutable(start)))
+    .flatMap(({ start, end }) => {
+      const ranges: Piece[] = []
+      let from = start
+      const add = (to: number): void => {
+        if (to <= from) return
+        ranges.push({ vaddr: from, bytes: NOTHING, memoryBytes: to - from, flags: PF_R | PF_X })
+      }
+      for (const { vaddr, bytes } of pieces) {
+        if (vaddr + bytes.length <= start || vaddr >= end) continue
+        add(vaddr)
+        from = Math.max(from, vaddr + bytes.length)
+      }
+      add(end)
+      return ranges
+    })
+}
+
+/** In order of address, and none reaches into the next: debuggers read the first that has an address. */
+function withoutOverlaps(pieces: readonly Piece[]): Piece[] {
+  const clean: Piece[] = []
+  let end = 0
+  for (const piece of pieces.toSorted((a, b) => a.vaddr - b.vaddr)) {
+    const skip = Math.max(0, end - piece.vaddr)
+    if (skip >= piece.bytes.length) continue
+    const kept = { ...piece, vaddr: piece.vaddr + skip, bytes: piece.bytes.subarray(skip) }
+    clean.push(kept)
+    end = kept.vaddr + kept.bytes.length
+  }
+  return clean
+}
+
 function assemble({ facts }: CrashAnalysis, pieces: readonly Piece[]): Buffer {
   const { header, notes } = facts
   const tableBytes = (pieces.length + 1) * PHDR_BYTES
@@ -101,4 +144,16 @@ function assemble({ facts }: CrashAnalysis, pieces: readonly Piece[]): Buffer {
   blankArguments(core.subarray(offset - notes.length, offset))
   for (const piece of pieces) put(PT_LOAD, piece)
   return core
+}
+
+/** Removes the arguments of the program from notes. */
+function blankArguments(notes: Buffer): void {
+  const read = integers({ bits: 64, littleEndian: true })
+  for (let at = 0; at + 12 <= notes.length;) {
+    const desc = at + 12 + align4(read.u32(notes, at))
+    const end = desc + align4(read.u32(notes, at + 4))
+    if (end > notes.length) break
+    if (read.u32(notes, at + 8) === NT.PRPSINFO) notes.fill(0, Math.min(desc + PSARGS_AT, end), end)
+    at = end
+  }
 }

@@ -1,5 +1,5 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
-import { AT } from '../core/note-types.ts'
+import { AT } from '../elf/notes.ts'
 import { readU64 } from '../elf/byte-source.ts'
 import {
   EHDR_BYTES,
@@ -11,7 +11,7 @@ import {
   PT_LOAD,
 } from '../elf/elf-header.ts'
 import type { Module } from '../modules/module.ts'
-import type { Piece } from './piece.ts'
+import type { Piece } from './stack-pieces.ts'
 
 /** No process has memory here: vm.mmap_min_addr. */
 const LIST_AT = 0x10000

@@ -1,11 +1,10 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
 import type { ThreadFacts } from '../core/core-facts.ts'
 import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop } from '../core/stack-windows.ts'
-import { AT } from '../core/note-types.ts'
+import { AT } from '../elf/notes.ts'
 import type { Segment } from '../core/segment-table.ts'
 import type { Architecture } from '../unwind/architecture.ts'
 import type { Stack, UsedRange } from '../unwind/frame.ts'
-import type { Piece } from './piece.ts'
 
 /** Behind the last frame, for debuggers that look whether there is one more. */
 const BEHIND_BYTES = 128
@@ -15,6 +14,16 @@ const MAX_RANGE_BYTES = 512 * 1024
 /** Smaller numbers may be kept: they hold at most one character of a text. */
 const MAX_SMALL_NUMBER = 4095
 const WORD_BYTES = 8
+
+/** A range of memory in a minicore. */
+export interface Piece {
+  readonly vaddr: number
+  readonly bytes: Buffer
+  /** Of the range; a range without bytes is one that the process had. @default bytes.length */
+  readonly memoryBytes?: number
+  /** p_flags. */
+  readonly flags: number
+}
 
 /** The memory of a thread's frames, and nothing of what lies behind them: a goroutine's stack lies in the heap. */
 export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {

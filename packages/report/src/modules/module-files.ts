@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import type { FileMapping } from '../core/file-mappings.ts'
+import type { FileMapping } from '../core/core-facts.ts'
 import type { OpenModule } from './module.ts'
 
 export interface ModuleFilesOptions {

@@ -1,6 +1,6 @@
 import type { CoreFacts } from '../core/core-facts.ts'
 import type { MemoryReader } from '../core/memory.ts'
-import { AT } from '../core/note-types.ts'
+import { AT } from '../elf/notes.ts'
 import type { BlockCache } from '../elf/byte-source.ts'
 import { Module, vdsoModule, type OpenModule } from './module.ts'
 

@@ -1,6 +1,6 @@
-import type { FileMapping } from '../core/file-mappings.ts'
+import type { FileMapping } from '../core/core-facts.ts'
 import type { MemoryReader } from '../core/memory.ts'
-import { buildIdOfNotes, searchBuildId } from '../elf/build-id.ts'
+import { buildIdOfNotes, searchBuildId } from '../elf/notes.ts'
 import { bufferSource, fileSource, type BlockCache } from '../elf/byte-source.ts'
 import { ElfFile } from '../elf/elf-file.ts'
 import {

@@ -1,6 +1,10 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
-import { programName } from '../fingerprint/dying.ts'
-import { fingerprint, type Fingerprint, type FingerprintFrame } from '../fingerprint/fingerprint.ts'
+import {
+  programName,
+  fingerprint,
+  type Fingerprint,
+  type FingerprintFrame,
+} from '../fingerprint/fingerprint.ts'
 import type { Module } from '../modules/module.ts'
 import type { Frame, Stack } from '../unwind/frame.ts'
 import {
@@ -10,8 +14,8 @@ import {
   type ReportFrame,
   type ReportGroup,
   type ReportThread,
+  type ReportModule,
 } from './report-type.ts'
-import { ReportModules } from './report-modules.ts'
 import { signalCodeName, signalName } from './signal-names.ts'
 import { hex, jsonBytes, shorten } from './text.ts'
 
@@ -210,4 +214,35 @@ function moduleIndex(module: Module, modules: ReportModules, room: Room): number
   const { index, bytes } = modules.add(module)
   room.used += bytes
   return index
+}
+
+/** The modules of a report, each with its place in the list. */
+class ReportModules {
+  readonly #indexes = new Map<Module, number>()
+  readonly #modules: ReportModule[] = []
+
+  has(module: Module): boolean {
+    return this.#indexes.has(module)
+  }
+
+  /** Its index, and the bytes that the report grew by. */
+  add(module: Module): { readonly index: number; readonly bytes: number } {
+    const known = this.#indexes.get(module)
+    if (known !== undefined) return { index: known, bytes: 0 }
+    const { buildId, problem } = module
+    const made = {
+      path: shorten(module.path),
+      ...(buildId !== undefined && { buildId }),
+      start: hex(module.start),
+      end: hex(module.end),
+      ...(problem !== undefined && { problem: shorten(problem) }),
+    }
+    const index = this.#modules.push(made) - 1
+    this.#indexes.set(module, index)
+    return { index, bytes: jsonBytes(made) + 1 }
+  }
+
+  list(): readonly ReportModule[] {
+    return this.#modules
+  }
 }

@@ -1,8 +1,14 @@
 import type { Report, ReportFrame, ReportGroup } from './report-type.ts'
-import { escapeControls } from './text.ts'
+import { escapeControls, shorten } from './text.ts'
+import {
+  programName,
+  significantFrames,
+  type FingerprintFrame,
+} from '../fingerprint/fingerprint.ts'
 
 const REGISTERS_IN_A_LINE = 4
 const THREADS_IN_A_LINE = 12
+const MAX_TOP_FRAME_CHARACTERS = 256
 
 /** The report for a person, in lines; everything that the crashed program chose is escaped. */
 export function formatReport(report: Report): string {
@@ -33,6 +39,23 @@ export function formatReport(report: Report): string {
     lines.push(`${start.padEnd(18)} ${path}  ${what}`)
   }
   return `${lines.map(escapeControls).join('\n')}\n`
+}
+
+/**
+ * The first frame that a person would look at, as `crash_here (web)` or `libc.so.6+0x3b1a`: not how the
+ * program died, nor what was guessed. Undefined when there is none.
+ */
+export function topFrame({ crashingThread, modules }: Report): string | undefined {
+  const frames = (crashingThread?.frames ?? []).map((frame) => keyFrame(frame, modules))
+  const [first] = significantFrames(frames)
+  if (first === undefined) return undefined
+  const { module, symbol, vaddr } = first
+  const file = module === undefined ? undefined : programName(module)
+  const place = `${file ?? 'no file'}${vaddr === undefined ? '' : `+0x${vaddr.toString(16)}`}`
+  return shorten(
+    escapeControls(symbol === undefined ? place : `${symbol} (${file ?? 'no file'})`),
+    MAX_TOP_FRAME_CHARACTERS,
+  )
 }
 
 function headline({ crash, fingerprint }: Report): string {
@@ -91,4 +114,17 @@ function groupTitle({ threads }: ReportGroup): string {
   return threads.length === 1
     ? `Thread ${listed}:`
     : `${threads.length} threads with the same stack: ${listed}${more}`
+}
+
+function keyFrame(
+  { module, offset, symbol, trust }: ReportFrame,
+  modules: Report['modules'],
+): FingerprintFrame {
+  const path = modules[module ?? -1]?.path
+  return {
+    ...(path !== undefined && { module: path }),
+    ...(offset !== undefined && { vaddr: Number(offset) }),
+    ...(symbol !== undefined && { symbol }),
+    trust,
+  }
 }

@@ -1,6 +1,6 @@
 import type { Budget } from './budget.ts'
 import { ByteCursor, MalformedTable } from './byte-cursor.ts'
-import type { FrameDescription } from './frame-description.ts'
+import type { FrameDescription } from './frame-index.ts'
 
 /** How the caller's value of a register is found. */
 export type RegisterRule =

@@ -1,6 +1,6 @@
 import type { ThreadFacts } from '../core/core-facts.ts'
 import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop, WINDOW_LIMITS } from '../core/stack-windows.ts'
-import { AT } from '../core/note-types.ts'
+import { AT } from '../elf/notes.ts'
 import type { Module } from '../modules/module.ts'
 import type { Frame, Stack, UsedRange } from './frame.ts'
 import type { UnwindContext } from './process-image.ts'

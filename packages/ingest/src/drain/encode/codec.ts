@@ -1,8 +1,7 @@
 import { constants, createZstdCompress, deflateRawSync, zstdCompressSync } from 'node:zlib'
 import type { EngineChoice } from '../engine/engine.ts'
-import type { Compressor, CompressorOptions } from './compressor.ts'
+import { streamCompressor, type Compressor, type CompressorOptions } from './compressor.ts'
 import { LAST_BLOCK, storedBlocks } from './deflate-blocks.ts'
-import { streamCompressor } from './stream-compressor.ts'
 
 const { Z_FULL_FLUSH, ZSTD_c_compressionLevel, ZSTD_e_end } = constants
 

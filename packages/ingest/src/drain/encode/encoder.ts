@@ -6,7 +6,7 @@ import { splitIncompressible, splitZeroRuns } from './classify.ts'
 import type { EngineChoice } from '../engine/engine.ts'
 import type { Codec } from './codec.ts'
 import { Crc } from './crc.ts'
-import { type Job, Lanes } from './lanes.ts'
+import { Lanes, type Job } from './lanes.ts'
 import { OrderedOutput, type Piece } from './ordered-output.ts'
 
 export interface EncoderOptions {

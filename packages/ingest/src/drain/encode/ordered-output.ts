@@ -1,6 +1,6 @@
 import { isNoSpace } from '../../error.ts'
 import type { ZipEntryWriter } from '../../zip/entry-writer.ts'
-import { type Checkpoint, Checkpoints, type Plain } from './checkpoints.ts'
+import { Checkpoints, type Checkpoint, type Plain } from './checkpoints.ts'
 import type { Codec } from './codec.ts'
 import type { Releasable } from './part-memory.ts'
 

@@ -1,11 +1,9 @@
 import { createDeflateRaw, constants, crc32 } from 'node:zlib'
 import { messageOf } from '../../error.ts'
-import type { Compressor, CompressorOptions } from '../encode/compressor.ts'
-import { streamCompressor } from '../encode/stream-compressor.ts'
+import { streamCompressor, type Compressor, type CompressorOptions } from '../encode/compressor.ts'
 import type { CompressionEngine } from '../options.ts'
-import { isalCompressor, OutputMemory } from './isal-compressor.ts'
+import { isalCompressor, OutputMemory, loadIsal, MAX_ISAL_LEVEL, type Isal } from './isal.ts'
 import type { Koffi } from './koffi.ts'
-import { type Isal, loadIsal, MAX_ISAL_LEVEL } from './isal.ts'
 
 /** What compresses deflate data and computes CRC-32. */
 export interface Engine {

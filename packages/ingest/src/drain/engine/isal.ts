@@ -1,11 +1,15 @@
 import { inflateRawSync } from 'node:zlib'
-import { LAST_BLOCK } from '../encode/deflate-blocks.ts'
-import { type Koffi, loadKoffi, type NativeFunction } from './koffi.ts'
+import { LAST_BLOCK, storedBlocks } from '../encode/deflate-blocks.ts'
+import { loadKoffi, type Koffi, type NativeFunction } from './koffi.ts'
+import type { Compressor, CompressorOptions } from '../encode/compressor.ts'
+import type { Releasable } from '../encode/part-memory.ts'
 
 /** The name of its first version with this interface; the same in 2.30 and 2.31. */
 const LIBRARY = 'libisal.so.2'
 /** Native threads that keep their stack between calls. */
 const RESIDENT_CALLS = 8
+/** Output of several blocks: they become 4 to 8 times smaller. */
+const BLOCKS_OF_OUTPUT = 2
 
 /** Offsets of the public fields of `struct isal_zstream`, and its size; igzip_lib.h. */
 const STREAM = {
@@ -21,10 +25,10 @@ const STREAM = {
   endOfStream: 56,
   flush: 58,
 } as const
+
 const FULL_FLUSH = 2
 /** ISAL_DEF_LVL1_DEFAULT, and more than ISAL_DEF_LVL3_DEFAULT. */
 const LEVEL_BUFFER_BYTES = [0, 282_624, 524_288, 524_288]
-
 /** Its highest level. */
 export const MAX_ISAL_LEVEL = 3
 
@@ -43,6 +47,37 @@ export function loadIsal(koffiPath: string | undefined): Isal {
     loaded = { path: koffiPath, isal: openIsal(loadKoffi(koffiPath)) }
   }
   return loaded.isal
+}
+
+/** ISA-L as a compressor: each block is a part that refers to nothing before it. */
+export function isalCompressor(
+  isal: Isal,
+  level: number,
+  memory: OutputMemory,
+  { onError }: Pick<CompressorOptions, 'onError'>,
+): Compressor {
+  const stream = isal.stream(level)
+  let closed = false
+  return {
+    run(bytes, done) {
+      const output = memory.reserve(bytes.length)
+      stream.prepare(bytes, output.buffer, output.used)
+      stream.run((error, code) => {
+        if (closed) return
+        if (error) return onError(error)
+        const length = stream.lengthOf(code)
+        if (length === undefined) {
+          memory.commit(output, 0).memory.release()
+          return done({ chunks: storedBlocks(bytes), memory: [], isInput: true })
+        }
+        const { chunk, memory: used } = memory.commit(output, length)
+        done({ chunks: [chunk], memory: [used] })
+      })
+    },
+    close() {
+      closed = true
+    },
+  }
 }
 
 /** Saves the memory for each call; koffi refuses once a library is loaded, as by other users of it. */
@@ -91,7 +126,7 @@ interface Functions {
  * A `struct isal_zstream` with its level buffer. Its memory is that of buffers, which V8 neither
  * moves nor frees while this object exists.
  */
-export class IsalStream {
+class IsalStream {
   readonly #koffi: Koffi
   readonly #functions: Functions
   readonly #level: number
@@ -139,5 +174,43 @@ export class IsalStream {
   /** Length of the output; undefined where it did not fit, as of data that looks random. */
   lengthOf(code: number): number | undefined {
     return code === 0 ? this.#stream.readUInt32LE(STREAM.totalOut) : undefined
+  }
+}
+
+/** A buffer of output, filled from its start. */
+interface Output {
+  readonly buffer: Buffer
+  used: number
+  users: number
+}
+
+/** Output buffers of all ISA-L compressors of one drain, used again once they are written. */
+export class OutputMemory {
+  readonly #bytes: number
+  readonly #free: Output[] = []
+
+  constructor(blockBytes: number) {
+    this.#bytes = BLOCKS_OF_OUTPUT * blockBytes
+  }
+
+  /** A buffer with room for `bytes` more, until `commit`. */
+  reserve(bytes: number): Output {
+    const index = this.#free.findLastIndex(({ used }) => this.#bytes - used >= bytes)
+    const [found] = index < 0 ? [] : this.#free.splice(index, 1)
+    return found ?? { buffer: Buffer.allocUnsafeSlow(this.#bytes), used: 0, users: 0 }
+  }
+
+  /** Takes the next `length` bytes of it; `memory` is released once they are not needed any more. */
+  commit(output: Output, length: number): { chunk: Uint8Array; memory: Releasable } {
+    const start = output.used
+    output.used += length
+    output.users++
+    this.#free.push(output)
+    const release = (): void => {
+      output.users--
+      // not while a compressor writes into it
+      if (output.users === 0 && this.#free.includes(output)) output.used = 0
+    }
+    return { chunk: output.buffer.subarray(start, output.used), memory: { release } }
   }
 }

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { Block, BlockPool } from '../block-pool.ts'
 import type { Koffi, NativeFunction } from '../engine/koffi.ts'
-import { type BlockSource, closeFd } from './block-source.ts'
+import { closeFd, type BlockSource } from './block-source.ts'
 
 /** Fewer than a pool has: otherwise the reading would wait for blocks that are only used later. */
 const AHEAD_BLOCKS = 14

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { escapeName, escapeText } from './escape.ts'
+import { escapeName, escapeText } from './output.ts'
 
 describe('escapeName', () => {
   it('leaves no character that moves a cursor, ends a line or turns the text around', () => {
