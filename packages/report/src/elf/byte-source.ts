@@ -10,6 +10,7 @@ export interface ByteSource {
 }
 
 const BLOCK_BYTES = 4096
+const MAX_FAILURES = 3
 const NOTHING = Buffer.alloc(0)
 
 /** Blocks of several files, at most `maxBlocks` of 4 KiB; the oldest goes first. */
@@ -27,11 +28,13 @@ export class BlockCache {
     return this.#sources++
   }
 
-  get(source: number, block: number, load: () => Buffer): Buffer {
+  /** A block that is shorter than `bytes`, because reading failed, is not kept: the next read may succeed. */
+  get(source: number, block: number, bytes: number, load: () => Buffer): Buffer {
     const key = source * 2 ** 32 + block
     const cached = this.#blocks.get(key)
     if (cached !== undefined) return cached
     const loaded = load()
+    if (loaded.length < bytes) return loaded
     if (this.#blocks.size >= this.#maxBlocks) {
       for (const oldest of this.#blocks.keys()) {
         this.#blocks.delete(oldest)
@@ -61,7 +64,9 @@ export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): 
       const last = Math.floor((at + wanted - 1) / BLOCK_BYTES)
       if (wanted >= BLOCK_BYTES) return direct(at, wanted)
       const bytes = (index: number): Buffer =>
-        cache.get(id, index, () => direct(index * BLOCK_BYTES, BLOCK_BYTES))
+        cache.get(id, index, Math.min(BLOCK_BYTES, size - index * BLOCK_BYTES), () =>
+          direct(index * BLOCK_BYTES, BLOCK_BYTES),
+        )
       const offset = at - block * BLOCK_BYTES
       if (last === block) return bytes(block).subarray(offset, offset + wanted)
       const parts: Buffer[] = []
@@ -86,14 +91,15 @@ export function bufferSource(buffer: Buffer): ByteSource {
 
 function readFully(fd: number, target: Uint8Array, at: number): number {
   let done = 0
-  try {
-    while (done < target.length) {
+  for (let failures = 0; done < target.length && failures < MAX_FAILURES;) {
+    try {
       const read = readSync(fd, target, done, target.length - done, at + done)
       if (read === 0) break
       done += read
+    } catch {
+      // EINTR, which libuv does not repeat, or no memory for a moment; at EIO of a disk what came before it counts
+      failures++
     }
-  } catch {
-    // EIO of a disk: what came before it counts
   }
   return done
 }
