@@ -1,5 +1,6 @@
 import { openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { exited, isOpen, pipeFrom } from '@core-dump-handler/testing/pipe'
 import { test } from '@core-dump-handler/testing/scratch'
@@ -68,6 +69,8 @@ test('drains what was read before there was an archive', async ({ dir }) => {
 test('shows what was read before it is drained', async ({ dir }) => {
   for (const bytes of [10, 300_000, 20_000_000]) {
     const { fd, writer } = pipeFrom(dir, `yes | head -c ${bytes}`)
+    // reading ahead ends after 50 ms, which two programs may need for their start
+    await sleep(500)
     const ahead = readAhead(fd)
     await ahead?.enough
     const seen = Buffer.concat(ahead?.peek() ?? [])
