@@ -11,8 +11,8 @@ import { openParts } from './system/open-parts.ts'
 import { receiverVersion } from './version.ts'
 import { startWatchdog } from './watchdog/watchdog.ts'
 
-/** V8 lets its heap grow up to fourfold before it collects it: in a storm that is 10 MiB of garbage. */
-const HEAP_GROWING_PERCENT = 100
+/** V8 lets its heap grow up to fourfold before it collects it: in a storm that is 10 MiB of garbage or more. */
+const HEAP_FLAGS = ['--heap-growing-percent=100', '--optimize-for-size']
 const WATCHDOG_MS = 10_000
 /** On a disk that hangs each crash that drains keeps one of libuv's threads, or two. */
 const POOL_THREADS = 64
@@ -26,7 +26,7 @@ export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Prom
   // libuv reads it once, before its first use
   process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_THREADS)
   forbidOwnCore()
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`)
+  for (const flag of HEAP_FLAGS) setFlagsFromString(flag)
   const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
   const log = new Log(hostDir)
   const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'
