@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 /** Resolve workspace packages to their TypeScript sources, so that tests need no build. */
@@ -13,7 +14,7 @@ const config: ViteUserConfig = defineConfig({
     // zip readers print names in the locale of who called them
     env: { LC_ALL: 'C.UTF-8' },
     // much of the time goes into waiting: for disks, for timers, for children
-    maxWorkers: '100%',
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
     // against what hangs: a busy machine is not a failure
     testTimeout: 60_000,
   },
