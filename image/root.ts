@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
-import { relocateExecutable } from '../apps/agent/src/deploy/relocate.ts'
+import { relocateExecutable } from '../apps/agent/src/deploy/patch-executable.ts'
 import { bundleAgent, bundleReceiver } from './app-bundles.ts'
 import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'

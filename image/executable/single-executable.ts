@@ -2,7 +2,7 @@ import { chmodSync, copyFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { execaSync } from 'execa'
-import { JIT_OPTION } from '../../apps/agent/src/deploy/disable-jit.ts'
+import { JIT_OPTION } from '../../apps/agent/src/deploy/patch-executable.ts'
 import type { Architecture } from './architecture.ts'
 import { stripOf } from './packages.ts'
 

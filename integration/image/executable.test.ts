@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
-import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-executable'
+import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-composer'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { promisedBytes } from '@core-dump-handler/testing/bundle/core'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'
@@ -64,7 +64,8 @@ async function install(path: string, home: string): Promise<void> {
 
 async function relocateTo(path: string, home: string): Promise<void> {
   const { closeSync, openSync } = await import('node:fs')
-  const { relocateExecutable } = await import('@core-dump-handler/agent/internal/deploy/relocate')
+  const { relocateExecutable } =
+    await import('@core-dump-handler/agent/internal/deploy/patch-executable')
   const libraries = readdirSync(path).find((name) => name.startsWith('lib-')) ?? ''
   const fd = openSync(join(path, 'cdc'), 'r+')
   relocateExecutable(fd, join(home, libraries))

@@ -126,7 +126,7 @@ realParts('the image', () => {
     const { buildComposer } = await import('../../image/executable/build.ts')
     const { ensureBuildTools } = await import('../../image/executable/packages.ts')
     const { deployExecutable } =
-      await import('@core-dump-handler/agent/internal/deploy/deploy-executable')
+      await import('@core-dump-handler/agent/internal/deploy/deploy-composer')
     const scratch = scratchDirectory()
     onTestFinished(() => removeScratch(scratch))
     const architectures = parseArchitectures('arm64')

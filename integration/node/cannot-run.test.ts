@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-executable'
+import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-composer'
 import { selfTest } from '@core-dump-handler/agent/internal/canary/self-test'
 import { parseArchitectures } from '../../image/executable/architecture.ts'
 import { nodeBinary } from '../../image/executable/node-binary.ts'

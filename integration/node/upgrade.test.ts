@@ -2,7 +2,7 @@ import { appendFileSync, cpSync, mkdirSync, openSync, readdirSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { expect, onTestFinished, test } from 'vitest'
-import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-executable'
+import { deployExecutable } from '@core-dump-handler/agent/internal/deploy/deploy-composer'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
 import { crashBarrier } from '@core-dump-handler/testing/kernel/barrier'
 import { runUntilCrash } from '@core-dump-handler/testing/kernel/test-program'

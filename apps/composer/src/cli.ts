@@ -1,9 +1,8 @@
 import { fstatSync } from 'node:fs'
-import { type Arguments, parseArguments } from './arguments/parse.ts'
-import { rawArguments } from './arguments/raw.ts'
+import { type Arguments, parseArguments, rawArguments } from './arguments.ts'
+import { composerVersion, findHome } from './installation.ts'
 import { run } from './run.ts'
-import { exit } from './shutdown/exit.ts'
-import { findHome } from './system/home.ts'
+import { exit } from './shutdown.ts'
 import { print } from './terminal/print.ts'
 
 /** The whole program: command line, environment and fd 0 in, one bundle and an exit code out. */
@@ -17,7 +16,7 @@ export async function main(): Promise<never> {
 async function answer({ switches }: Arguments, home?: string): Promise<number | undefined> {
   if (switches.has('self-test')) return (await import('./terminal/self-test.ts')).selfTest(home)
   if (switches.has('version')) {
-    print(1, `${(await import('./system/version.ts')).composerVersion()}\n`)
+    print(1, `${composerVersion()}\n`)
     return 0
   }
   if (switches.has('help')) {

@@ -1,7 +1,7 @@
 import { Warnings } from '@core-dump-handler/capture'
 import { parseComposerSettings } from '@core-dump-handler/capture/settings'
 import { describe, expect, test } from 'vitest'
-import { parseArguments } from './arguments/parse.ts'
+import { parseArguments } from './arguments.ts'
 import { outputDirectory } from './run.ts'
 
 function directory(byKernel: boolean, coreDir: string, ...words: string[]): [string, number] {

@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os'
+import { writeFileSync } from 'node:fs'
+import { availableParallelism, setPriority } from 'node:os'
 import { join, resolve } from 'node:path'
 import {
   captureCrash,
@@ -8,18 +9,13 @@ import {
   Warnings,
 } from '@core-dump-handler/capture'
 import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
-import { crashOfArguments, numberAfter } from './arguments/crash.ts'
-import type { Arguments } from './arguments/parse.ts'
+import { type Arguments, crashOfArguments, numberAfter } from './arguments.ts'
 import { ProcessLimiter } from './concurrency/process-limiter.ts'
-import { Log } from './log/log.ts'
-import { exit } from './shutdown/exit.ts'
-import { Stop } from './shutdown/stop.ts'
-import { koffiPath } from './system/koffi-path.ts'
-import { lowerPriority, offerToOomKiller } from './system/priority.ts'
-import { switchPattern } from './system/switch-pattern.ts'
-import { composerVersion } from './system/version.ts'
-import { print } from './terminal/print.ts'
-import { openProgress } from './terminal/progress.ts'
+import { composerVersion, koffiPath } from './installation.ts'
+import { Log } from './log.ts'
+import { exit, Stop } from './shutdown.ts'
+import { switchPattern } from './switch-pattern.ts'
+import { openProgress, print } from './terminal/print.ts'
 
 // what is in progress when the time is up must end soon: then the process ends without it
 const GRACE_MS = 10_000
@@ -121,4 +117,27 @@ export function outputDirectory(
     return resolve(coreDir)
   }
   return resolve(dir)
+}
+
+// CPU and, with it, the priority of reads and writes: ioprio_set(2) derives it from this
+const NICE = 10
+/** Before what a node is made of and pods with guarantees, after ordinary pods: oom_score_adj, proc(5). */
+const OOM_SCORE_ADJ = 200
+
+/** When memory runs out, the node's own work is worth more than a dump. */
+function offerToOomKiller(): void {
+  ignoringErrors(() => writeFileSync('/proc/self/oom_score_adj', String(OOM_SCORE_ADJ)))
+}
+
+/** Once no process is held, the other work of the node comes first. */
+function lowerPriority(): void {
+  ignoringErrors(() => setPriority(NICE))
+}
+
+function ignoringErrors(step: () => void): void {
+  try {
+    step()
+  } catch {
+    // forbidden, or no /proc: a priority is never a reason to fail
+  }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { portOf } from '@core-dump-handler/testing/network/free-ports'
-import { DeliveredCanaries } from '@core-dump-handler/agent/internal/canary/delivered-canaries'
+import { DeliveredCanaries } from '@core-dump-handler/agent/internal/canary/canary-bundles'
 import { Metrics } from '@core-dump-handler/agent/internal/monitoring/metrics'
 import { Readiness } from '@core-dump-handler/agent/internal/monitoring/readiness'
 import { serve } from '@core-dump-handler/agent/internal/monitoring/serve'

@@ -10,9 +10,15 @@ export {
 } from './binaries.ts'
 export { crashOfDumpInfo, crashTime, formatDumpInfo, parseDumpInfo } from './dump-info.ts'
 export type { DumpInfo } from './dump-info.ts'
-export { createManifest, formatManifest, MANIFEST_SCHEMA_ID } from './manifest.ts'
+export {
+  CORE_REASON_CODES,
+  createManifest,
+  formatManifest,
+  MANIFEST_SCHEMA_ID,
+} from './manifest.ts'
 export type {
   BundleManifest,
+  CoreReasonCode,
   ManifestCore,
   ManifestCrash,
   ManifestEntry,
@@ -35,7 +41,5 @@ export {
 } from './names.ts'
 export { readBundle, readManifest, readReportText } from './read-bundle.ts'
 export type { BundleInfo, DroppedBundle } from './read-bundle.ts'
-export { CORE_REASON_CODES } from './reason-codes.ts'
-export type { CoreReasonCode } from './reason-codes.ts'
 export { createBundleFile, writeRecord } from './record.ts'
 export type { CrashRecord } from './record.ts'

@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import { type BundleManifest, MANIFEST_SCHEMA_ID } from './manifest.ts'
-import { CORE_REASON_CODES } from './reason-codes.ts'
+import { type BundleManifest, CORE_REASON_CODES, MANIFEST_SCHEMA_ID } from './manifest.ts'
 
 /** Strings of a manifest may come from the crashed process: each is bounded. */
 const MAX_TEXT = 4096

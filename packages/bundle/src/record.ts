@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { ZipWriter, createPartFile, isIngestError, type PartFile } from '@core-dump-handler/ingest'
-import { createManifest, formatManifest, type ManifestParts } from './manifest.ts'
+import {
+  type CoreReasonCode,
+  createManifest,
+  formatManifest,
+  type ManifestParts,
+} from './manifest.ts'
 import { bundleFileName, candidateNames, ENTRY } from './names.ts'
-import type { CoreReasonCode } from './reason-codes.ts'
 
 /** A bundle without a core: of crashes whose core was not kept. */
 export interface CrashRecord {

@@ -6,10 +6,8 @@ import { readStoredBinaries } from '@core-dump-handler/bundle'
 import { openDestination } from '@core-dump-handler/upload'
 import { pino } from 'pino'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { removeBinaries } from './binary-spool.ts'
+import { LeftOverBinaries, removeBinaries, StoredBinaries } from './binary-spool.ts'
 import { type BinaryEvent, BinaryUploader, type BinaryUploaderOptions } from './binary-uploader.ts'
-import { LeftOverBinaries } from './left-over-binaries.ts'
-import { StoredBinaries } from './stored-binaries.ts'
 
 const A = 'aa'.repeat(20)
 const B = 'bb'.repeat(8)

@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { binaryKey } from '@core-dump-handler/bundle'
 import { type Destination, isUploadError, type UploadError } from '@core-dump-handler/upload'
 import type { Log } from '../log/open-log.ts'
-import type { SpoolLimits } from '../spool/choose-evictions.ts'
-import { chooseExcess, listBinaries, type WaitingBinary } from './binary-spool.ts'
-import { StoredBinaries } from './stored-binaries.ts'
+import type { SpoolLimits } from '../spool/evictions.ts'
+import { chooseExcess, listBinaries, StoredBinaries, type WaitingBinary } from './binary-spool.ts'
 
 const MIN_RETRY_MS = 5000
 const MAX_RETRY_MS = 300_000

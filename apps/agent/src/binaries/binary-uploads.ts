@@ -3,7 +3,7 @@ import { BINARIES } from '@core-dump-handler/bundle'
 import type { QueueEvent } from '@core-dump-handler/upload'
 import type { CommandContext } from '../context.ts'
 import type { Uploader } from '../upload/open-uploader.ts'
-import { startTrigger } from '../upload/start-trigger.ts'
+import { startTrigger } from '../upload/upload-bundles.ts'
 import { removeBinaries } from './binary-spool.ts'
 import { type BinaryEvent, BinaryUploader } from './binary-uploader.ts'
 

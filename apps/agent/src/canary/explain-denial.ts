@@ -3,7 +3,7 @@ import {
   type DenialLine,
   type KernelLine,
   readKernelLine,
-} from '../kernel-log/read-kernel-line.ts'
+} from '../kernel-log/kernel-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 
 type Directories = Pick<AgentSettings, 'hostDir' | 'coreDir'>

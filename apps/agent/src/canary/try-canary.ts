@@ -1,16 +1,19 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isSea } from 'node:sea'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readSysctl } from '@core-dump-handler/sysctl'
 import { readManifest } from '@core-dump-handler/bundle'
+import { readSysctl } from '@core-dump-handler/sysctl'
+import { deployComposer } from '../deploy/deploy-composer.ts'
 import { AgentError } from '../error.ts'
-import type { AgentSettings } from '../settings/read-settings.ts'
-import { forgetCanary, rememberCanary } from './left-over-canaries.ts'
-import { letCrash, newCanary } from './let-crash.ts'
-import { exists } from '../node/node-files.ts'
 import { KernelLog } from '../kernel-log/kernel-log.ts'
+import type { Log } from '../log/open-log.ts'
+import { exists } from '../node/node-files.ts'
 import { CORE_PATTERN } from '../node/sysctls.ts'
+import type { AgentSettings } from '../settings/read-settings.ts'
 import { explainCanary, lacksExecutableMemory } from './explain-denial.ts'
+import { forgetCanary, rememberCanary } from './canary-bundles.ts'
+import { letCrash, newCanary } from './let-crash.ts'
 
 const TIMEOUT_MS = 30_000
 const LOOK_MS = 100
@@ -77,4 +80,31 @@ async function removeSoon(path: string): Promise<void> {
 async function uuidOf(path: string, canary: string): Promise<string | undefined> {
   const manifest = await readManifest(path)
   return manifest?.crash.comm === canary ? manifest.uuid : undefined
+}
+
+/**
+ * As `tryCanary`. Where SELinux denies executable memory to the helper that the kernel starts, the
+ * composer is installed without JIT, which needs none but takes about a third longer, and tried again.
+ * @throws AgentError `CANARY`
+ */
+export async function tryCanaryWithoutJit(
+  settings: AgentSettings,
+  pattern: string,
+  signal: AbortSignal,
+  isDelivered: (canary: string) => boolean,
+  log: Log,
+): Promise<boolean> {
+  try {
+    return await tryCanary(settings, pattern, signal, isDelivered)
+  } catch (error) {
+    const isDenied = error instanceof AgentError && error.code === 'EXECUTABLE_MEMORY'
+    // a script runs by the Node of the machine, whose options are not ours
+    if (!isDenied || !isSea()) throw error
+    log.warn(
+      { reason: error.message },
+      'SELinux denies executable memory to the composer: it is installed without JIT, and is slower',
+    )
+    await deployComposer(settings.hostDir, { jit: false })
+    return tryCanary(settings, pattern, signal, isDelivered)
+  }
 }

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import type { Delivery } from '../monitoring/manifest-cache.ts'
+import type { Delivery } from '../monitoring/queue-observer.ts'
 import type { Log } from '../log/open-log.ts'
 import { fakeApiServer } from '@core-dump-handler/testing/agent/api-server'
 import { apiServer } from './api-server.ts'

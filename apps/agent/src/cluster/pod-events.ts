@@ -1,10 +1,12 @@
 import type { BundleManifest } from '@core-dump-handler/bundle'
-import { visible } from '../log/redact.ts'
 import type { Log } from '../log/open-log.ts'
-import type { Delivery } from '../monitoring/manifest-cache.ts'
-import type { ApiServer } from './api-server.ts'
-import { createEvent, MAX_MESSAGE, seconds } from './create-event.ts'
+import { redactor, visible } from '../log/redact.ts'
+import type { Delivery } from '../monitoring/queue-observer.ts'
+import type { Check } from '../monitoring/readiness.ts'
+import { type ApiServer, callApiServer } from './api-server.ts'
 
+/** Longest message of an Event, a limit of the API. */
+const MAX_MESSAGE = 1024
 /** In a storm the bundles matter, not the Events: more waiting Events are not created. */
 const MAX_WAITING = 100
 
@@ -38,7 +40,7 @@ const MAX_NAME = 256
 const FINGERPRINT_DIGITS = 8
 
 /** The fields of the Event that tests and callers read; the API server has the type of all. */
-export interface PodEvent {
+interface PodEvent {
   readonly message: string
 }
 
@@ -95,3 +97,69 @@ function cause({ topFrame, fingerprint }: BundleManifest, timesSeen: number): st
 
 /** A process chooses its own name. */
 const printable = (text: string): string => visible(text).slice(0, MAX_NAME)
+
+interface OwnPodEventsOptions {
+  readonly server: ApiServer
+  readonly env: Readonly<NodeJS.ProcessEnv>
+  readonly secrets: readonly string[]
+  readonly log: Log
+}
+
+/** Reports on the agent's own pod that its destination begins to fail, or works again. */
+export class OwnPodEvents {
+  readonly #options: OwnPodEventsOptions
+  readonly #redact: (text: string) => string
+  #chain: Promise<void> = Promise.resolve()
+
+  constructor(options: OwnPodEventsOptions) {
+    this.#options = options
+    this.#redact = redactor(options.secrets)
+  }
+
+  note({ ok, detail }: Check): void {
+    const { server, env, log } = this.#options
+    const { POD_NAMESPACE: namespace, POD_NAME: pod, POD_UID: uid, NODE_NAME: node } = env
+    if (!namespace || !pod) return
+    const time = seconds(new Date().toISOString())
+    const message = ok
+      ? 'Bundles are uploaded again'
+      : `Bundles wait on node ${node ?? 'of this pod'}: ${this.#redact(detail)}`
+    const event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { generateName: `${pod}.`, namespace },
+      type: ok ? 'Normal' : 'Warning',
+      reason: ok ? 'DestinationReachable' : 'DestinationFailed',
+      message: visible(message).slice(0, MAX_MESSAGE).toWellFormed(),
+      involvedObject: { apiVersion: 'v1', kind: 'Pod', name: pod, namespace, ...(uid && { uid }) },
+      source: { component: 'core-dump-handler', host: node },
+      reportingComponent: 'core-dump-handler',
+      reportingInstance: node ?? '',
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
+    }
+    this.#chain = this.#chain.then(async () => createEvent(server, namespace, event, log))
+  }
+}
+
+/** Creates an Event; what fails is logged and costs only this Event. */
+async function createEvent(
+  server: ApiServer,
+  namespace: string,
+  event: object,
+  log: Log,
+): Promise<void> {
+  const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`
+  try {
+    const { status } = await callApiServer(server, { method: 'POST', path, body: event })
+    // 409: created already, before a restart
+    if (status < 300 || status === 409) return
+    log.warn({ namespace, status }, 'the API server refused an Event')
+  } catch (err) {
+    log.warn({ namespace, err }, 'cannot create an Event')
+  }
+}
+
+/** `metav1.Time` has no fraction of a second. */
+const seconds = (time: string): string => time.replace(/\.\d+/, '')

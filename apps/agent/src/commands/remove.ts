@@ -2,14 +2,13 @@ import { readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { readSysctl } from '@core-dump-handler/sysctl'
-import { codeOf } from '../error.ts'
-import { apiServer } from '../cluster/api-server.ts'
-import { isUninstalling } from '../cluster/is-uninstalling.ts'
+import { apiServer, type ApiServer, callApiServer } from '../cluster/api-server.ts'
 import type { CommandContext } from '../context.ts'
-import { LIBRARY_DIRECTORY } from '../deploy/deploy-executable.ts'
+import { codeOf } from '../error.ts'
 import {
   exists,
   isDeployed,
+  LIBRARY_DIRECTORY,
   nodeFiles,
   readDeployed,
   STATE_DIRECTORIES,
@@ -115,4 +114,49 @@ export async function removeIfUninstalling(context: CommandContext): Promise<num
     uninstalling ? 'uninstalling: this node is restored' : 'not uninstalling: nothing is removed',
   )
   return uninstalling ? remove(context) : 0
+}
+
+/** Whether the DaemonSet of this pod is being uninstalled, and how that is known. */
+interface Verdict {
+  readonly uninstalling: boolean
+  readonly because: string
+}
+
+/**
+ * Update or uninstall? Reads the DaemonSet that owns this pod. No answer counts as an update; a
+ * refusal counts as an uninstall, because helm deletes the roles along with the DaemonSet.
+ */
+export async function isUninstalling(
+  server: ApiServer | undefined,
+  env: Readonly<NodeJS.ProcessEnv>,
+): Promise<Verdict> {
+  const { POD_NAMESPACE: namespace, DAEMONSET_NAME: name } = env
+  if (server === undefined || !namespace || !name) {
+    return verdict(true, 'this is no pod of a DaemonSet: no other pod will replace it')
+  }
+  const names = [namespace, name].map(encodeURIComponent)
+  const path = `/apis/apps/v1/namespaces/${names[0]}/daemonsets/${names[1]}`
+  try {
+    const { status, body } = await callApiServer(server, { method: 'GET', path })
+    if (status === 404) return verdict(true, 'the DaemonSet is gone')
+    if (status === 401 || status === 403)
+      return verdict(true, `this pod may not read it any more (${status})`)
+    if (status !== 200) return verdict(false, `the API server answered ${status}`)
+    return isBeingDeleted(body)
+      ? verdict(true, 'the DaemonSet is being deleted')
+      : verdict(false, 'the DaemonSet exists: another pod will replace this one')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return verdict(true, 'this pod has no token any more')
+    }
+    return verdict(false, `the API server did not answer: ${String(error)}`)
+  }
+}
+
+const verdict = (uninstalling: boolean, because: string): Verdict => ({ uninstalling, because })
+
+function isBeingDeleted(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || !('metadata' in body)) return false
+  const { metadata } = body
+  return typeof metadata === 'object' && metadata !== null && 'deletionTimestamp' in metadata
 }

@@ -3,7 +3,7 @@ import { codeOf, messageOf } from '../error.ts'
 
 const RECORD_BYTES = 8192
 
-export interface KernelLogOptions {
+interface KernelLogOptions {
   /** Whether to begin with the records the kernel still has, instead of with new ones. @default false */
   readonly fromStart?: boolean
 }
@@ -52,4 +52,98 @@ export class KernelLog {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd)
   }
+}
+
+/** What a line of the kernel's log reports about core dumps. */
+export type KernelLine = DropLine | DenialLine
+
+/** A core that was thrown away before any composer ran. */
+export interface DropLine {
+  readonly kind: 'drop'
+  readonly reason: DropReason
+  readonly text: string
+  /** How many: the kernel logs ten in 5 s, and the number of the others with the next one. */
+  readonly crashes: number
+}
+
+export type DropReason = 'CORE_PIPE_LIMIT' | 'PIPE_FAILED' | 'SOCKET_FAILED'
+
+/** A security policy that denied something. */
+export interface DenialLine {
+  readonly kind: 'denial'
+  /** By its common name. */
+  readonly policy: 'SELinux' | 'AppArmor'
+  /** As the policy names it, such as `execmem` or `mknod`. */
+  readonly permission: string
+  /** What the denied program was about to do. */
+  readonly action: 'run' | 'write' | 'executable memory'
+  readonly text: string
+}
+
+/**
+ * Reads one line of the kernel's log, in the words of Linux before and since 6.11; `undefined`:
+ * it is about something else.
+ */
+export function readKernelLine(line: string): KernelLine | undefined {
+  const text = line.slice(0, 500)
+  // `Pid 1(x) over core_pipe_limit`, `coredump: 1(x): over core_pipe_limit, skipping core dump`
+  if (/(?:^Pid \d+\(|^coredump: \d+\().*over core_pipe_limit/s.test(text)) {
+    return { kind: 'drop', reason: 'CORE_PIPE_LIMIT', text, crashes: 1 }
+  }
+  // from the function that logs the line above; before 6.17 that was all of the dumping
+  const suppressed =
+    /^(?:coredump_pipe|vfs_coredump|do_coredump): (\d{1,9}) callbacks suppressed/.exec(text)
+  if (suppressed !== null) {
+    return { kind: 'drop', reason: 'CORE_PIPE_LIMIT', text, crashes: Number(suppressed[1]) }
+  }
+  // such as -11, the queue of the socket is full, and -111, no receiver listens
+  const unconnected = /^coredump_sock_connect: (\d{1,9}) callbacks suppressed/.exec(text)
+  if (unconnected !== null) {
+    return { kind: 'drop', reason: 'SOCKET_FAILED', text, crashes: Number(unconnected[1]) }
+  }
+  // `Core dump to |/x pipe failed`, `coredump: 1(x): |/x pipe failed`
+  if (/^(?:Core dump to \||coredump: \d+\(.*: \|).*pipe failed/s.test(text)) {
+    return { kind: 'drop', reason: 'PIPE_FAILED', text, crashes: 1 }
+  }
+  // `coredump: 1(x): Coredump socket connection /x failed -111`: no receiver listened
+  if (/^coredump: \d+\(.*: Coredump socket connection .* failed/s.test(text)) {
+    return { kind: 'drop', reason: 'SOCKET_FAILED', text, crashes: 1 }
+  }
+  return readDenial(text)
+}
+
+function readDenial(text: string): DenialLine | undefined {
+  const avc = /\bavc:\s+denied\s+\{\s*([^}]*?)\s*\}/.exec(text)
+  if (avc !== null) {
+    const permission = avc[1] ?? ''
+    return { kind: 'denial', policy: 'SELinux', permission, action: avcAction(permission), text }
+  }
+  if (!/\bapparmor="DENIED"/.test(text)) return undefined
+  const permission = /\boperation="([^"]*)"/.exec(text)?.[1] ?? ''
+  const mask = /\bdenied_mask="([^"]*)"/.exec(text)?.[1] ?? ''
+  // file permissions of AppArmor: write, append, create, delete, link
+  const action = permission !== 'exec' && /[wacdl]/.test(mask) ? 'write' : 'run'
+  return { kind: 'denial', policy: 'AppArmor', permission, action, text }
+}
+
+function avcAction(permission: string): DenialLine['action'] {
+  if (/\bexec(?:mem|mod|stack|heap)\b/.test(permission)) return 'executable memory'
+  return /\b(?:write|append|create|add_name|remove_name|rename|link|unlink|mkdir|setattr)\b/.test(
+    permission,
+  )
+    ? 'write'
+    : 'run'
+}
+
+/** Whether a denial may be of the composer: it names the program, its directories, or its comm. */
+export function isAbout(line: KernelLine, directories: readonly string[]): boolean {
+  if (line.kind !== 'denial') return true
+  return (
+    directories.some((directory) => line.text.includes(directory)) ||
+    /\b(?:comm|name|path|target)="(?:[^"]*\/)?cdc"/.test(line.text) ||
+    // SELinux logs the last part of a path only; the helper is a thread of the kernel
+    (line.policy === 'SELinux' && /\bscontext=\S*:kernel_t:/.test(line.text)) ||
+    // once it runs, its comm is that of Node's main thread, in whatever domain
+    (line.action === 'executable memory' && /\bcomm="MainThread"/.test(line.text))
+  )
 }

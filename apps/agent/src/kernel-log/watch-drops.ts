@@ -1,8 +1,7 @@
 import { RECEIVER_SOCKET } from '../node/sysctls.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from '../log/open-log.ts'
-import { KernelLog } from './kernel-log.ts'
-import { readKernelLine, type DropLine, type DropReason } from './read-kernel-line.ts'
+import { type DropLine, type DropReason, KernelLog, readKernelLine } from './kernel-log.ts'
 
 const LOOK_MS = 5000
 

@@ -3,7 +3,7 @@ import type { BundleManifest } from '@core-dump-handler/bundle'
 import * as v from 'valibot'
 import writeFileAtomic from 'write-file-atomic'
 import type { Log } from '../log/open-log.ts'
-import type { Delivery } from './manifest-cache.ts'
+import type { Delivery } from './queue-observer.ts'
 
 const MAX_CRASHES = 20
 const MAX_FINGERPRINTS = 500

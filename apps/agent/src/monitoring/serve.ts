@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { Log } from '../log/open-log.ts'
-import type { DeliveredCanaries } from '../canary/delivered-canaries.ts'
+import type { DeliveredCanaries } from '../canary/canary-bundles.ts'
 import type { Metrics } from './metrics.ts'
 import type { Readiness } from './readiness.ts'
 

@@ -1,7 +1,7 @@
-import { access, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, mkdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
-import { LIBRARY_DIRECTORY } from '../deploy/deploy-executable.ts'
+import { codeOf } from '../error.ts'
 
 /** What the agent puts into HOST_DIR besides the backups of the sysctls. */
 export interface NodeFiles {
@@ -63,6 +63,9 @@ export async function missingFiles(hostDir: string): Promise<string[]> {
 /** What a crash needs; always written by us, also where another program's file has the name. */
 export const NEEDED = ['cdc', '.env'] as const
 
+/** Directories of libraries in HOST_DIR: one per content, so that two versions can stand side by side. */
+export const LIBRARY_DIRECTORY: RegExp = /^lib-[0-9a-f]{12}(\.new)?$/
+
 /** Directories of the composers: for their concurrency limiter, for counted crashes and for counted cores. */
 export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprints']
 
@@ -120,4 +123,27 @@ export async function registerFiles(
   const text = `${[...ours].toSorted().join('\n')}\n`
   await writeFileAtomic(nodeFiles(hostDir).deployed, text, { mode: 0o600 })
   return ours
+}
+
+/**
+ * Makes `path` and what is missing above it, 0700. Node's own recursive mkdir never returns where
+ * mkdir(2) itself answers ENOENT, as it does below /proc: a bad setting would hang the agent.
+ */
+export async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' && path !== dirname(path)) {
+      await makeDirectory(dirname(path))
+      await mkdir(path, { mode: 0o700 }).catch(async (again: unknown) =>
+        acceptExisting(path, again),
+      )
+    } else await acceptExisting(path, error)
+  }
+}
+
+/** It exists already, or another process was quicker. */
+async function acceptExisting(path: string, error: unknown): Promise<void> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isDirectory() !== true) throw error
 }

@@ -3,27 +3,28 @@ import { corePattern } from '@core-dump-handler/composer'
 import { takeOver } from '@core-dump-handler/sysctl'
 import writeFileAtomic from 'write-file-atomic'
 import { selfTest } from '../canary/self-test.ts'
-import { tryCanaryWithoutJit } from '../canary/try-canary-without-jit.ts'
+import { tryCanaryWithoutJit } from '../canary/try-canary.ts'
 import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import { whyNoSocket } from '../receiver/why-no-socket.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
-import { makeDirectory } from './make-directory.ts'
-import { nodeFiles, wasRemoved } from './node-files.ts'
-import { checkSysctls } from './check-sysctls.ts'
-import { restoreSysctls } from './restore-sysctls.ts'
-import { ownership, readSysctlRecord, recordSysctls } from './sysctl-record.ts'
+import { makeDirectory, nodeFiles, wasRemoved } from './node-files.ts'
 import {
+  checkSysctls,
   CORE_PATTERN,
   hostDirOf,
   isBackup,
+  ownership,
+  readSysctlRecord,
   readSysctls,
+  recordSysctls,
   socketPattern,
   sysctlValues,
   type SysctlValues,
 } from './sysctls.ts'
+import { restoreSysctls } from './restore-sysctls.ts'
 
 /** What the kernel now does with a crash. */
 export interface PreparedNode {

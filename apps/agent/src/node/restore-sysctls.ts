@@ -3,12 +3,13 @@ import { restore, type RestoreResult } from '@core-dump-handler/sysctl'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { exists } from './node-files.ts'
-import { ownership, readSysctlRecord } from './sysctl-record.ts'
 import {
   CORE_PATTERN,
   hostDirOf,
   isBackup,
   KERNEL_DEFAULTS,
+  ownership,
+  readSysctlRecord,
   readSysctls,
   SYSCTLS,
 } from './sysctls.ts'

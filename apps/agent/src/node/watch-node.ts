@@ -4,16 +4,16 @@ import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { missingFiles, wasRemoved } from './node-files.ts'
 import type { PreparedNode } from './prepare-node.ts'
-import { ownership } from './sysctl-record.ts'
 import {
   CORE_PATTERN,
   CORE_PIPE_LIMIT,
   hostDirOf,
   isBackup,
+  ownership,
   readSysctls,
   socketPattern,
-  SYSCTLS,
   type SysctlName,
+  SYSCTLS,
   type SysctlValues,
 } from './sysctls.ts'
 

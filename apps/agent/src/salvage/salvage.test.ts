@@ -25,7 +25,7 @@ import {
   startComposer,
 } from '@core-dump-handler/testing/agent/killed-composer'
 import { test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
-import { type Outcome, Salvager } from './salvager.ts'
+import { type Outcome, Salvager } from './salvage-bundles.ts'
 
 const CORE = coreImage(6_000_000)
 const LONG_AGO = new Date(Date.now() - 3_600_000)

@@ -6,9 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
 import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 import { test } from '@core-dump-handler/testing/agent/scratch-node'
-import { listParts } from './salvager.ts'
-import { runningComposers } from './running-composers.ts'
-import { WriterWatch } from './writer-watch.ts'
+import { listParts } from './salvage-bundles.ts'
+import { runningComposers, WriterWatch } from './writer-watch.ts'
 
 /** A process that calls itself `name` and does nothing. */
 function sleeper(name: string, wrap: readonly string[] = []): number {
@@ -29,7 +28,7 @@ test('a composer is recognised by its name under any user and without any capabi
   await expect.poll(pids).toContain(deployed)
   expect(await pids()).not.toContain(other)
 
-  const module = JSON.stringify(join(import.meta.dirname, 'running-composers.ts'))
+  const module = JSON.stringify(join(import.meta.dirname, 'writer-watch.ts'))
   const script = `const { runningComposers } = await import(${module})
     console.log(JSON.stringify([...(await runningComposers('/proc'))]))`
   const bare = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs', process.execPath]

@@ -4,10 +4,9 @@ import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expect, test } from 'vitest'
 import { redactor } from '../log/redact.ts'
-import { parseVariables } from './parse-variables.ts'
+import { parseVariables, VARIABLE_ROWS } from './variables.ts'
 import { readSettings } from './read-settings.ts'
 import { fitParts } from '@core-dump-handler/upload/settings'
-import { VARIABLE_ROWS } from './variables.ts'
 
 const variablesOf = (env: NodeJS.ProcessEnv): string[] =>
   readSettings(env).problems.map(({ variable }) => variable)

@@ -3,9 +3,7 @@ import {
   readDestination,
   type SettingProblem,
 } from '@core-dump-handler/upload/settings'
-import { composerEnv } from './composer-env.ts'
-import { parseVariables } from './parse-variables.ts'
-import type { Variables } from './variables.ts'
+import { composerEnv, parseVariables, type Variables } from './variables.ts'
 
 /** When bundles are uploaded; `none`: CORE_DIR is left to another program. */
 export type Trigger =

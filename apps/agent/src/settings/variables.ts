@@ -1,16 +1,29 @@
-import { Cron } from 'croner'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import {
+  COMPOSER_SETTINGS,
+  type ComposerSettingName,
+  type ComposerSettings,
+  formatComposerEnv,
+  parseComposerSettings,
+} from '@core-dump-handler/capture/settings'
 import {
   bool,
   DESTINATION_VARIABLES,
   integer,
   oneOf,
+  parseVariables as parse,
   path,
+  type SettingProblem,
   text,
   url,
 } from '@core-dump-handler/upload/settings'
+import { Cron } from 'croner'
+
 import * as v from 'valibot'
 
-export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
+const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Six fields, seconds first (a seventh is the year), weekdays 1 = Sunday to 7: as version 9 read them. */
@@ -69,12 +82,11 @@ export const VARIABLES = {
   TAMPER: v.optional(oneOf('restore', 'report'), 'restore'),
 } as const
 
-export const SCHEMA: v.ObjectSchema<typeof VARIABLES, undefined> = v.object(VARIABLES)
+const SCHEMA: v.ObjectSchema<typeof VARIABLES, undefined> = v.object(VARIABLES)
 export type Variables = v.InferOutput<typeof SCHEMA>
-export type VariableName = keyof Variables
 
 /** One row of the table of settings. */
-export interface VariableRow {
+interface VariableRow {
   readonly name: string
   /** As it would be written; `undefined`: not set. */
   readonly defaultValue: string | undefined
@@ -89,3 +101,60 @@ export const VARIABLE_ROWS: readonly VariableRow[] = Object.entries(VARIABLES).m
     accepts: v.getDescription(schema.wrapped) ?? '',
   }),
 )
+
+/** `env`, and below it the `.env` in `directory` where there is one: a variable that is set wins. */
+export function withEnvFile(
+  env: Readonly<NodeJS.ProcessEnv>,
+  directory: string,
+): NodeJS.ProcessEnv {
+  try {
+    return { ...parseEnv(readFileSync(join(directory, '.env'), 'utf8')), ...env }
+  } catch {
+    return { ...env } // none is the rule in a container
+  }
+}
+
+/** Typed values of all variables, and every one that had to fall back to its default. */
+export function parseVariables(env: Readonly<NodeJS.ProcessEnv>): {
+  readonly variables: Variables
+  readonly problems: readonly SettingProblem[]
+} {
+  return parse(env, VARIABLES)
+}
+
+// of version 9; the others may be set for the agent with or without `COMP_`
+const ONLY_WITH_PREFIX: ReadonlySet<string> = new Set(
+  COMPOSER_SETTINGS.slice(0, 12).map(({ name }) => name),
+)
+
+/** Text of the composer's `.env`: from `COMP_*`, then from what the agent itself knows. */
+export function composerEnv(
+  env: Readonly<NodeJS.ProcessEnv>,
+  own: Readonly<Partial<Record<ComposerSettingName, string>>>,
+): {
+  readonly text: string
+  readonly settings: ComposerSettings
+  readonly problems: readonly SettingProblem[]
+} {
+  const values: Partial<Record<ComposerSettingName, string>> = {}
+  const sources: Partial<Record<ComposerSettingName, string>> = {}
+  for (const { name } of COMPOSER_SETTINGS) {
+    const source = variablesOf(name).find((variable) => env[variable]?.trim())
+    if (source !== undefined) sources[name] = source
+    const value = own[name] ?? (source === undefined ? undefined : env[source]?.trim())
+    if (value !== undefined) values[name] = value
+  }
+
+  const { settings, bad } = parseComposerSettings(values)
+  const problems = bad.map(({ name, value, expected, defaultValue }): SettingProblem => {
+    delete values[name]
+    const message = `${expected}; ${defaultValue === '' ? 'the default' : `\`${defaultValue}\``} is used`
+    return { variable: sources[name] ?? name, got: value, message }
+  })
+  return { text: formatComposerEnv(values), settings, problems }
+}
+
+function variablesOf(name: ComposerSettingName): readonly string[] {
+  if (name === 'EVENT_DIRECTORY') return ['COMP_CORE_EVENT_DIR', 'COMP_EVENT_DIRECTORY']
+  return ONLY_WITH_PREFIX.has(name) ? [`COMP_${name}`] : [`COMP_${name}`, name]
+}

@@ -1,15 +1,5 @@
 import { readdirSync } from 'node:fs'
-import {
-  mkdir,
-  mkdtemp,
-  readdir,
-  rm,
-  stat,
-  symlink,
-  truncate,
-  utimes,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ZipWriter, createPartFile } from '@core-dump-handler/ingest'
@@ -118,23 +108,6 @@ test('bundles that are being uploaded and other files are not evicted', async ()
   spool.note({ type: 'skipped', file: join(dir, 'a2.zip'), reason: 'locked' })
   await spool.look()
   expect(await list()).not.toContain('a2.zip')
-})
-
-test('a held bundle stays, and counts with its new size after the release', async () => {
-  for (let i = 1; i <= 3; i++) await bundle(`a${i}`, 'a', 100 - i)
-  const { size } = await stat(join(dir, 'a2.zip'))
-  const spool = open({ maxBytes: 2.5 * size })
-  spool.hold('a2.zip')
-  spool.hold('a3.zip')
-  await spool.look()
-  expect(await list()).toEqual(['a1.zip', 'a2.zip', 'a3.zip'])
-  // compressed meanwhile
-  for (const name of ['a2.zip', 'a3.zip']) {
-    await truncate(join(dir, name), Math.floor(size / 10))
-    spool.release(name)
-  }
-  await spool.look()
-  expect(await list()).toEqual(['a1.zip', 'a2.zip', 'a3.zip'])
 })
 
 test('an unreadable file is evicted with a record that reports it', async () => {

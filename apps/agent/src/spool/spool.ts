@@ -1,22 +1,27 @@
 import { lstat, readdir, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readBundle, writeRecord } from '@core-dump-handler/bundle'
 import { isIngestError } from '@core-dump-handler/ingest'
 import type { QueueEvent } from '@core-dump-handler/upload'
+import type { CommandContext } from '../context.ts'
 import { codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import {
   chooseEvictions,
+  type EvictedBundle,
   type EvictionReason,
+  recordOfEvictions,
   type SpoolFile,
   type SpoolLimits,
   workloadOf,
-} from './choose-evictions.ts'
-import { type EvictedBundle, recordOfEvictions } from './record-evictions.ts'
+} from './evictions.ts'
+import { recordSuppressed } from './record-suppressed.ts'
 
 type Size = Pick<SpoolFile, 'bytes' | 'mtimeMs'>
 
-export interface SpoolOptions {
+interface SpoolOptions {
   readonly limits: SpoolLimits
   readonly log: Log
   readonly onDropped: (reason: EvictionReason) => void
@@ -39,17 +44,6 @@ export class Spool {
   note(event: QueueEvent): void {
     if (event.type === 'started') this.#busy.add(basename(event.file))
     else if ('file' in event && event.type !== 'progress') this.#busy.delete(basename(event.file))
-  }
-
-  /** The bundle is not evicted until its release. */
-  hold(name: string): void {
-    this.#busy.add(name)
-  }
-
-  /** The file may have another size now. */
-  release(name: string): void {
-    this.#busy.delete(name)
-    this.#sizes.delete(name)
   }
 
   /** Looks once and evicts bundles over the limits. Rejects when the directory cannot be read. */
@@ -86,7 +80,7 @@ export class Spool {
     )
   }
 
-  /** A published bundle does not change unless it is held: only the sizes of new names are read. */
+  /** A published bundle does not change: only the sizes of new names are read. */
   async #measure(): Promise<void> {
     const sizes = new Map<string, Size>()
     for (const name of await readdir(this.#directory)) {
@@ -143,5 +137,41 @@ export class Spool {
 
   #path(name: string): string {
     return join(this.#directory, name)
+  }
+}
+
+const EVERY_MS = 10_000
+
+/** A running spool keeper. */
+interface SpoolKeeper {
+  readonly onQueueEvent: (event: QueueEvent) => void
+  readonly ended: Promise<void>
+}
+
+/** Keeps CORE_DIR within its limits and records suppressed crashes, until the signal is aborted. */
+export function keepSpool(
+  { settings, env, log, signal }: CommandContext,
+  onDropped: (reason: string, crashes: number) => void,
+): SpoolKeeper {
+  const { coreDir, hostDir, spool: limits } = settings
+  const isLimited = Object.values(limits).some((limit) => limit > 0)
+  const spool = new Spool(coreDir, { limits, log, onDropped: (reason) => onDropped(reason, 1) })
+  const nodeName = env['NODE_NAME'] ?? hostname()
+  const onSuppressed = (crashes: number): void => onDropped('CORE_SUPPRESSED', crashes)
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    await work().catch((err: unknown) => log.error({ err }, `${what}; will be tried again`))
+  }
+  const keep = async (): Promise<void> => {
+    while (!signal.aborted) {
+      if (isLimited) await attempt('cannot keep CORE_DIR within its limits', () => spool.look())
+      await attempt('cannot record suppressed crashes', () =>
+        recordSuppressed({ hostDir, coreDir, nodeName, onSuppressed }),
+      )
+      await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
+    }
+  }
+  return {
+    onQueueEvent: (event) => spool.note(event),
+    ended: keep(),
   }
 }

@@ -3,7 +3,17 @@ import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { LoggerProvider, type LogRecordProcessor } from '@opentelemetry/sdk-logs'
 import { agentVersion } from '../version.ts'
-import type { CrashLogRecord } from './crash-log-record.ts'
+
+export type Attributes = Readonly<Record<string, string | number | boolean>>
+
+/** What is sent of a crash. It has no contents of memory, registers or environment. */
+export interface CrashLogRecord {
+  /** Whose crash it was: attributes of the resource. */
+  readonly resource: Attributes
+  readonly timeMs: number
+  readonly body: string
+  readonly attributes: Attributes
+}
 
 /** Sends log records by OTLP over HTTP. */
 export interface OtlpSender {

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { expect } from 'vitest'
 import { freePort, portOf } from '@core-dump-handler/testing/agent/free-port'
-import { test, type ScratchNode } from '@core-dump-handler/testing/agent/scratch-node'
+import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
+import { expect } from 'vitest'
+import { msUntilNextTick } from './upload-bundles.ts'
 
 /** As the composer does it: whole at once. */
 async function putBundle(node: ScratchNode, name: string, content = name): Promise<void> {
@@ -129,4 +130,27 @@ test('a bundle of a composer is uploaded and counted', async ({ node }) => {
   expect(text).toContain('core_dump_uploads_total 2')
   expect(text).toContain('core_dump_queue_bundles 0')
   expect(text).toContain('core_dump_destination_ready 1')
+})
+
+test.for([7000, 45_000, 90_000, 3_600_000])(
+  'B15: an interval of %d ms ticks with equal gaps, however long each tick takes',
+  (intervalMs) => {
+    const start = 1_234_567
+    const ticks: number[] = []
+    for (let now = start, n = 0; n < 200; n++) {
+      now += msUntilNextTick(start, intervalMs, now)
+      ticks.push(now)
+      now += (n * 37) % 1000 // the work of the tick
+    }
+    const gaps = new Set(ticks.map((tick, index) => tick - (ticks[index - 1] ?? start)))
+    expect(gaps).toEqual(new Set([intervalMs]))
+  },
+)
+
+test('missed ticks are not repeated [B15]', () => {
+  expect(msUntilNextTick(0, 1000, 10_250)).toBe(750)
+})
+
+test('a clock set back costs one interval at most [agent-22]', () => {
+  expect(msUntilNextTick(50_000, 1000, 0)).toBe(1000)
 })

@@ -15,8 +15,14 @@ import {
   startComposer,
   test,
 } from '@core-dump-handler/testing/composer/run-composer'
-import { formatReport, Leadership, loadOf } from './leadership.ts'
-import { listenAs, removeStale, socketPath } from './sockets.ts'
+import {
+  formatReport,
+  Leadership,
+  listenAs,
+  loadOf,
+  removeStale,
+  socketPath,
+} from './leadership.ts'
 
 const CORE = elfCore(500_000)
 // more than a pipe takes: the rest is held until the composer reads

@@ -13,8 +13,15 @@ import {
   type Ticket,
   waitForTurn,
 } from '@core-dump-handler/capture'
-import { formatReport, Leadership, loadOf } from './leadership.ts'
-import { connectToLeader, listenAs, removeStale, socketPath } from './sockets.ts'
+import {
+  connectToLeader,
+  formatReport,
+  Leadership,
+  listenAs,
+  loadOf,
+  removeStale,
+  socketPath,
+} from './leadership.ts'
 
 // no composer waits for ever: then it goes on, whatever the others do
 const MAX_WAIT_MS = 60_000

@@ -9,8 +9,7 @@ import {
   Warnings,
 } from '@core-dump-handler/capture'
 import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
-import { koffiPath } from '../system/koffi-path.ts'
-import { composerVersion } from '../system/version.ts'
+import { composerVersion, koffiPath } from '../installation.ts'
 import { print } from './print.ts'
 
 type Check = readonly [what: string, run: () => Promise<string> | string]
