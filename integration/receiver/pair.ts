@@ -1,6 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from 'valibot'
 import { expect, onTestFinished } from 'vitest'
 import { readManifest } from '@core-dump-handler/bundle'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
@@ -12,13 +13,18 @@ import { until } from '@core-dump-handler/testing/until'
 
 /** The receiver publishes its last bundles. */
 const SETTLE_MS = 1000
+const LOST = v.object({ pids: v.array(v.number()) })
 
-/** What became of crashes: bundles by entry, unfinished ones, and crashes without any. */
+/** What became of crashes. */
 export interface Outcomes {
+  /** Bundles by entry, and those that are not complete. */
   readonly socket: number
   readonly pipe: number
   readonly unfinished: number
+  /** Crashes without a bundle. */
   readonly lost: readonly Crash[]
+  /** Those of `lost` that the agent did not record. */
+  readonly silent: readonly Crash[]
 }
 
 /** An agent and a receiver of one node, while the kernel connects to the receiver. */
@@ -55,6 +61,13 @@ export class Pair {
     return performance.now() - startedMs
   }
 
+  /** Processes whose crashes the agent has recorded as lost with a receiver. */
+  get recordedPids(): ReadonlySet<number> {
+    const log = readFileSync(join(this.agent.directory, 'agent.log'), 'utf8')
+    const lines = log.split('\n').filter((line) => line.includes('"RECEIVER_ENDED"'))
+    return new Set(lines.flatMap((line) => v.parse(LOST, JSON.parse(line)).pids))
+  }
+
   async outcomesOf(crashes: readonly Crash[]): Promise<Outcomes> {
     const { coreDir, hostDir } = this.agent
     await until('the composers have ended', () => composersOf(hostDir).length === 0)
@@ -68,7 +81,9 @@ export class Pair {
       if (!missing.delete(manifest?.crash.hostPid ?? pidIn(name))) continue
       counts[manifest?.core.complete === true ? (manifest.entry ?? 'unfinished') : 'unfinished']++
     }
-    return { ...counts, lost: [...missing.values()] }
+    const lost = [...missing.values()]
+    const recorded = this.recordedPids
+    return { ...counts, lost, silent: lost.filter(({ pid }) => !recorded.has(pid)) }
   }
 
   async dispose(): Promise<void> {

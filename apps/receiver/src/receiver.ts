@@ -20,6 +20,7 @@ import { identifyPeer, type Peer } from './crash/identify-peer.ts'
 import { hostnameOf, isolatedSteps } from './crash/isolated-steps.ts'
 import { CrashStop } from './crash-stop.ts'
 import { Helpers } from './helper/helpers.ts'
+import { listenForExchange } from './link/exchange-sockets.ts'
 import type { Log } from './log.ts'
 import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
@@ -29,8 +30,7 @@ import { listenAt } from './socket/listen.ts'
 import { readRequest } from './socket/protocol.ts'
 import { SOCKET_NAME } from './socket/receiver-pattern.ts'
 import { takeDescriptor } from './socket/take-descriptor.ts'
-
-/** Name of the socket in HOST_DIR; the pattern has it, and the agent knows it. */
+import { accept, peerCredentials } from './system/libc.ts'
 
 /** The kernel sends its request at once; a peer that sends none is no crash. */
 const REQUEST_TIMEOUT_MS = 5000
@@ -78,6 +78,7 @@ export class Receiver {
   #handling = 0
   #captured = 0
   #server: Server | undefined
+  #exchange: Server | undefined
 
   constructor(options: ReceiverOptions) {
     this.#options = options
@@ -116,6 +117,11 @@ export class Receiver {
     this.#server.on('error', (error) => {
       this.#options.log.write('error', `The socket failed: ${error.message}`)
     })
+    this.#exchange = await listenForExchange(this.#options.hostDir, {
+      log: this.#options.log,
+      server: this.#server,
+      onQueue: (listening) => this.#acceptQueue(listening),
+    })
   }
 
   /**
@@ -126,6 +132,7 @@ export class Receiver {
     const deadlineMs = monotonicMs() + graceMs
     while (this.#handling > 0 && monotonicMs() < deadlineMs) await sleep(LOOK_MS)
     this.#server?.close()
+    this.#exchange?.close()
     const cause: StopCause = { code: 'INTERRUPTED', message: 'The receiver was ended' }
     for (const { stop } of this.#active) stop.stop(cause)
     for (let waited = 0; this.#handling > 0 && waited < graceMs; waited += LOOK_MS) {
@@ -136,41 +143,62 @@ export class Receiver {
   }
 
   #accept(socket: Socket): void {
-    const arrivedMs = monotonicMs()
-    const { log } = this.#options
     let fd: number
     try {
       fd = takeDescriptor(socket)
     } catch (error) {
       socket.destroy()
-      return log.write('error', `Lost a crash: ${errorMessage(error)}`)
+      return this.#options.log.write('error', `Lost a crash: ${errorMessage(error)}`)
     }
+    this.#take(fd)
+  }
+
+  /** Takes the crashes that wait in the queue of a receiver that was killed. */
+  async #acceptQueue(listening: number): Promise<void> {
+    let crashes = 0
+    for (let fd = accept(listening); fd >= 0; fd = accept(listening)) {
+      this.#take(fd)
+      crashes++
+      // a full queue takes seconds
+      await new Promise(setImmediate)
+    }
+    if (crashes === 0) return
+    this.#options.log.write('info', `Took ${crashes} crashes from the queue of the receiver before`)
+  }
+
+  #take(fd: number): void {
+    const arrivedMs = monotonicMs()
     this.#handling++
     void this.#handle(fd, arrivedMs)
-      .catch((error: unknown) => log.write('error', `Lost a crash: ${errorMessage(error)}`))
+      .catch((error: unknown) => {
+        this.#options.log.write('error', `Lost a crash: ${errorMessage(error)}`)
+      })
       .finally(() => this.#handling--)
   }
 
   /** Closes `fd`, or leaves it to the source of the core. */
   async #handle(fd: number, arrivedMs: number): Promise<void> {
-    const { log } = this.#options
-    const current = this.#settings.current()
-    log.level = current.settings.logLevel
-    const peer = identifyPeer(fd, current.settings.procRoot)
-    if (typeof peer === 'string') {
-      closeSync(fd)
-      return log.write('warn', `Closed a connection that is no crash: ${peer}`)
-    }
-    this.#options.onWaits(peer.pid)
+    const { log, onWaits, onWaitsNoLonger } = this.#options
+    const pid = peerCredentials(fd)?.pid ?? 0
+    // before anything else: from here on a crash is recorded when this process is killed
+    onWaits(pid)
+    let peer: Peer | string | undefined
     try {
+      const { settings } = this.#settings.current()
+      log.level = settings.logLevel
+      peer = identifyPeer(fd, settings.procRoot)
+      if (typeof peer === 'string') {
+        closeSync(fd)
+        return log.write('warn', `Closed a connection that is no crash: ${peer}`)
+      }
       if ((await readRequest(fd, REQUEST_TIMEOUT_MS)) === undefined) {
         closeSync(fd)
-        return log.write('warn', `Process ${peer.pid} sent no request for a core dump`)
+        return log.write('warn', `Process ${pid} sent no request for a core dump`)
       }
       await this.#capture(fd, peer, arrivedMs)
     } finally {
-      this.#options.onWaitsNoLonger(peer.pid)
-      if (peer.pidfd !== undefined) closeSync(peer.pidfd)
+      onWaitsNoLonger(pid)
+      if (typeof peer === 'object' && peer.pidfd !== undefined) closeSync(peer.pidfd)
     }
   }
 

@@ -72,10 +72,10 @@ export const STATE_DIRECTORIES: readonly string[] = ['gate', 'rate', 'fingerprin
 const RUN_BY_THE_KERNEL = /^(cdc|koffi\.node|\.env|\.deployed|receiver\.sock)$/
 const STATE_FILE = /^(composer\.log(\.(1|lock))?|\.canary|\.counted|\.crashes)$/
 // of the receiver; `straight` of agents before 0.1.0 that took bundles from composers
-const SOCKET = /^(receiver-agent\.sock|\.receiver|straight)$/
+const SOCKET = /^(receiver-(agent|queue)\.sock|\.receiver|straight)$/
 // what a write that was killed leaves: of ours `.new`, of write-file-atomic a number
 const UNFINISHED =
-  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|\.crashes|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+|\.receiver(-agent)?\.sock\.\d+|\.receiver\.\d+)$/
+  /^((cdc|koffi\.node|\.env|\.deployed|\.canary|\.counted|\.crashes|crictl|crictl\.yaml|(core_pattern|core_pipe_limit|suid_dumpable)\.bak)\.(new|\d+)|\.straight\.\d+|\.receiver(-(agent|queue))?\.sock\.\d+|\.receiver\.\d+)$/
 
 /** Whether a file of this name in HOST_DIR is there because of us, and may go. */
 export function isDeployed(

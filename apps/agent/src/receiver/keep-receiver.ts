@@ -8,6 +8,7 @@ import { wasRemoved } from '../node/node-files.ts'
 import type { Attempt } from '../node/prepare-node.ts'
 import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
+import { ListeningSocket } from './listening-socket.ts'
 import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
 import { switchToSocket } from './switch-to-socket.ts'
 import { whyNoSocket } from './why-no-socket.ts'
@@ -22,7 +23,7 @@ export interface Entry {
   readonly detail: string
 }
 
-/** Why crashes have no bundle that a receiver had accepted; of those it had not, the kernel logs nothing. */
+/** Why crashes have no bundle that had connected to a receiver. */
 const LOST = 'RECEIVER_ENDED'
 
 export interface ReceiverListeners {
@@ -42,6 +43,7 @@ export class ReceiverKeeper {
   readonly #listeners: ReceiverListeners
   readonly #pipePattern: string
   readonly #link: ReceiverLink
+  readonly #socket: ListeningSocket
   #reported = ''
   #retryAtMs = 0
   /** Aborted when the receiver ends that is being tried. */
@@ -53,6 +55,13 @@ export class ReceiverKeeper {
     this.#attempt = attempt
     this.#listeners = listeners
     this.#pipePattern = corePattern(settings.hostDir).pattern
+    this.#socket = new ListeningSocket({
+      hostDir: settings.hostDir,
+      log,
+      onLost: (pids) => {
+        this.#reportLost(pids, 'no receiver took these crashes from its queue: they are lost')
+      },
+    })
     this.#link = new ReceiverLink({
       hostDir: settings.hostDir,
       // no pattern is set in place of that of the node's configuration, or of an init container
@@ -61,9 +70,14 @@ export class ReceiverKeeper {
       onState: ({ stopping }) => {
         if (stopping) this.#fallBack('it is ending')
       },
+      onUp: () => void this.#socket.open(),
       onDown: (why, waiting) => {
         this.#fallBack(why)
-        this.#reportLost(waiting)
+        this.#reportLost(
+          waiting,
+          'the receiver ended with crashes for which it had reported no bundle: they are lost, unless one is salvaged',
+        )
+        this.#socket.abandon()
         // a new one is to be used as soon as it is there
         this.#retryAtMs = 0
         this.#trial.abort()
@@ -82,7 +96,11 @@ export class ReceiverKeeper {
     const why = whyNoSocket(this.#settings)
     if (why !== undefined) return this.#report({ entry: 'pipe', detail: why })
     // this agent ends: until another one is there, the receiver would be alone
-    signal.addEventListener('abort', () => this.#fallBack('the agent is ending'), { once: true })
+    const end = (): void => {
+      this.#fallBack('the agent is ending')
+      this.#socket.close()
+    }
+    signal.addEventListener('abort', end, { once: true })
     void this.#link.run()
     while (!signal.aborted) {
       await this.#look().catch((err: unknown) => {
@@ -140,12 +158,9 @@ export class ReceiverKeeper {
     }
   }
 
-  #reportLost(pids: readonly number[]): void {
+  #reportLost(pids: readonly number[], message: string): void {
     if (pids.length === 0) return
-    this.#log.error(
-      { reason: LOST, crashes: pids.length, pids },
-      'the receiver ended with crashes for which it had reported no bundle: they are lost, unless one is salvaged',
-    )
+    this.#log.error({ reason: LOST, crashes: pids.length, pids }, message)
     this.#listeners.onLost(LOST, pids.length)
   }
 
@@ -172,6 +187,9 @@ function entryWithoutFallback(
       : { entry: 'none', detail: `${CORE_PATTERN} is no longer that of the receiver` }
   }
   return state === undefined
-    ? { entry: 'none', detail: 'no receiver listens: crashes are lost until one does' }
+    ? {
+        entry: 'none',
+        detail: 'no receiver listens: crashes wait for one for 10 s, then they are lost',
+      }
     : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}; ${why}` }
 }

@@ -24,6 +24,7 @@ async function linked(): Promise<{
   heard: string[]
   downs: string[]
   lost: number[]
+  ups: number[]
 }> {
   const hostDir = mkdtempSync(join(tmpdir(), 'link-'))
   const over = new AbortController()
@@ -31,6 +32,7 @@ async function linked(): Promise<{
   const heard: string[] = []
   const downs: string[] = []
   const lost: number[] = []
+  const ups: number[] = []
   const server = createServer((socket) => {
     sockets.push(socket)
     socket.on('error', () => undefined)
@@ -50,6 +52,7 @@ async function linked(): Promise<{
       lost.push(...waiting)
     },
     onState: () => undefined,
+    onUp: () => void ups.push(performance.now()),
   })
   const running = link.run()
   onTestFinished(async () => {
@@ -60,7 +63,7 @@ async function linked(): Promise<{
     rmSync(hostDir, { recursive: true })
   })
   await expect.poll(() => link.state).toEqual(STATE)
-  return { link, server, sockets, heard, downs, lost }
+  return { link, server, sockets, heard, downs, lost, ups }
 }
 
 test('a link gives the receiver the pattern of the composer, and keeps its last answer', async () => {
@@ -70,12 +73,13 @@ test('a link gives the receiver the pattern of the composer, and keeps its last 
 })
 
 test('a link notices the end of a receiver once, and connects to the next one', async () => {
-  const { link, sockets, downs } = await linked()
+  const { link, sockets, downs, ups } = await linked()
   sockets[0]?.destroy()
   await expect.poll(() => downs).toEqual(['it has ended'])
   await expect.poll(() => sockets.length).toBe(2)
   await expect.poll(() => link.state).toEqual(STATE)
   expect(downs).toHaveLength(1)
+  expect(ups).toHaveLength(2)
 })
 
 test('a link knows the crashes of which a receiver leaves nothing when it ends', async () => {

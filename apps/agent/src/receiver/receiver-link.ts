@@ -38,6 +38,8 @@ export interface ReceiverLinkOptions {
    */
   readonly onDown: (why: string, waiting: readonly number[]) => void
   readonly onState: (state: ReceiverState) => void
+  /** A receiver answers for the first time, `onDown` follows it. */
+  readonly onUp: () => void
 }
 
 /**
@@ -65,7 +67,7 @@ export class ReceiverLink {
 
   /** Resolves when the connection has ended. */
   async #talk(socket: Socket): Promise<void> {
-    const { pipePattern, signal, onDown, onState } = this.#options
+    const { pipePattern, signal, onDown, onState, onUp } = this.#options
     const ended = Promise.withResolvers<void>()
     let text = ''
     let heardMs = performance.now()
@@ -98,8 +100,10 @@ export class ReceiverLink {
         if ('waits' in message) waiting.add(message.waits)
         else if ('waitsNoLonger' in message) waiting.delete(message.waitsNoLonger)
         else {
+          const isFirst = this.state === undefined
           this.state = message
           onState(message)
+          if (isFirst) onUp()
         }
       }
     })
@@ -108,7 +112,8 @@ export class ReceiverLink {
       signal.removeEventListener('abort', abort)
       const wasUp = this.state !== undefined
       this.state = undefined
-      if (wasUp) onDown(why, [...waiting])
+      // this agent ends, not the receiver
+      if (wasUp && !signal.aborted) onDown(why, [...waiting])
       ended.resolve()
     })
     return ended.promise

@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import { duplicate } from '../system/libc.ts'
 
 /**
- * The descriptor of a connection that Node has accepted, owned by the caller. Node's own socket
- * allocates a buffer for each read; a duplicate is read like the pipe of a handler.
+ * The descriptor of a connection of Node's, owned by the caller. Node's own socket allocates a buffer
+ * for each read; a duplicate is read like the pipe of a handler.
  */
 export function takeDescriptor(socket: Socket): number {
   const fd = duplicate(descriptorOf(socket))
@@ -12,7 +12,8 @@ export function takeDescriptor(socket: Socket): number {
   return fd
 }
 
-function descriptorOf(socket: Socket): number {
+/** The descriptor of a socket, which Node goes on to own. */
+export function descriptorOf(socket: Socket | Server): number {
   const handle: unknown = '_handle' in socket ? socket._handle : undefined
   if (typeof handle === 'object' && handle !== null && 'fd' in handle) {
     if (typeof handle.fd === 'number') return handle.fd

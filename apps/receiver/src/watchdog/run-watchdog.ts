@@ -1,8 +1,7 @@
 import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
-import { accept, shutdown } from '../system/libc.ts'
+import { accept, peerCredentials, shutdown } from '../system/libc.ts'
 
-const SHUT_RDWR = 2
 const LOOKS = 5
 const STANDARD = 2
 
@@ -27,25 +26,29 @@ export function runWatchdog(timeoutMs: number): void {
 }
 
 function end(timeoutMs: number): void {
-  writeSync(2, `ERROR - the receiver did not run for ${timeoutMs} ms: it is ended\n`)
-  releaseAll()
+  const pids = releaseAll()
+  const lost = pids.length === 0 ? '' : `; lost are the crashes of processes ${pids.join(', ')}`
+  writeSync(2, `ERROR - the receiver did not run for ${timeoutMs} ms: it is ended${lost}\n`)
   process.kill(process.pid, 'SIGKILL')
 }
 
 /**
  * Frees every process that is held: SIGKILL does not end a thread that waits for a disk, and until it
- * ends the descriptors stay open.
+ * ends the descriptors stay open. Those that waited in the queue are returned; the agent knows the others.
  */
-function releaseAll(): void {
+function releaseAll(): number[] {
+  const pids: number[] = []
   for (const name of readdirSync('/proc/self/fd')) {
     const fd = Number(name)
     if (fd <= STANDARD || !isSocket(fd)) continue
     // of a listening socket: what waits in its queue; -1 for every other one
-    for (let queued = accept(fd, null, null); queued >= 0; queued = accept(fd, null, null)) {
-      shutdown(queued, SHUT_RDWR)
+    for (let queued = accept(fd); queued >= 0; queued = accept(fd)) {
+      pids.push(peerCredentials(queued)?.pid ?? 0)
+      shutdown(queued)
     }
-    shutdown(fd, SHUT_RDWR)
+    shutdown(fd)
   }
+  return pids
 }
 
 function isSocket(fd: number): boolean {
