@@ -67,9 +67,9 @@ realParts('a release of the chart on a real cluster', () => {
 
     test('stores crashes by the socket, and loses none during an upgrade and an uninstall [receiver-15]', async () => {
       await withRelease(cluster, ofReceiver, async (before) => {
-        await ofReceiver.install('receiver.mode=required')
+        await ofReceiver.install('receiver.mode=auto')
         await catchesCrashOfDeployment(bundles, 'socket')
-        await losesNothingWhileUpgraded(bundles, ofReceiver, 'receiver.mode=required')
+        await losesNothingWhileUpgraded(bundles, ofReceiver, 'receiver.mode=auto')
         await losesNothingWhileUninstalled(bundles, ofReceiver)
         expect(coreSysctls()).toEqual(before)
       })
