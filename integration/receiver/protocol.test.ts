@@ -12,7 +12,7 @@ import {
   readRequest,
 } from '@core-dump-handler/receiver/internal/socket/protocol'
 import { listenAt } from '@core-dump-handler/receiver/internal/socket/listen'
-import { takeDescriptor } from '@core-dump-handler/receiver/internal/socket/take-descriptor'
+import { takeDescriptor } from '@core-dump-handler/receiver/internal/system/libc'
 import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, setPriority } from 'node:os'
 import { join, resolve } from 'node:path'
 import {
@@ -6,6 +6,8 @@ import {
   type CaptureResult,
   createLimiter,
   DescriptorSource,
+  errorCode,
+  errorMessage,
   Warnings,
 } from '@core-dump-handler/capture'
 import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
@@ -14,7 +16,6 @@ import { ProcessLimiter } from './concurrency/process-limiter.ts'
 import { composerVersion, koffiPath } from './installation.ts'
 import { Log } from './log.ts'
 import { exit, Stop } from './shutdown.ts'
-import { switchPattern } from './switch-pattern.ts'
 import { openProgress, print } from './terminal/print.ts'
 
 // what is in progress when the time is up must end soon: then the process ends without it
@@ -139,5 +140,32 @@ function ignoringErrors(step: () => void): void {
     step()
   } catch {
     // forbidden, or no /proc: a priority is never a reason to fail
+  }
+}
+
+const CORE_PATTERN = '/proc/sys/kernel/core_pattern'
+
+/**
+ * Sets the pattern of the receiver, where the agent asks for it in `<home>/.receiver`: the name of
+ * the process that it lets crash, and the pattern. A process that the kernel starts may write such a
+ * pattern, a pod may not. Call it when the bundle is published.
+ */
+export function switchPattern(home: string, comm: string, log: Log): void {
+  let request: string
+  try {
+    request = readFileSync(join(home, '.receiver'), 'utf8')
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') log.write('warn', errorMessage(error))
+    return
+  }
+  const [name, pattern] = request.split('\n')
+  if (name !== comm || pattern !== `@@${join(home, 'receiver.sock')}`) return
+  try {
+    // a pattern of another program stays
+    if (!readFileSync(CORE_PATTERN, 'utf8').startsWith(`|${join(home, 'cdc')} `)) return
+    writeFileSync(CORE_PATTERN, `${pattern}\n`)
+    log.write('info', 'The kernel connects to the receiver for each crash')
+  } catch (error) {
+    log.write('error', `Cannot set the pattern \`${pattern}\`: ${errorMessage(error)}`)
   }
 }

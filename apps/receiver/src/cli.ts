@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs'
 import process from 'node:process'
 
 const USAGE = `Usage: core-dump-receiver [command]
@@ -19,7 +20,7 @@ const [command, ...operands] = process.argv.slice(2)
 switch (command) {
   case undefined: {
     const { main } = await import('./main.ts')
-    const exitCode = await main(process.env, new URL(import.meta.url))
+    const exitCode = await main(process.env, new URL(import.meta.url), version())
     // `process.exit` waits for a thread in a read that never returns; no process is held by now
     if (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'))) {
       process.kill(process.pid, 'SIGKILL')
@@ -34,17 +35,17 @@ switch (command) {
     ).runHelper(operands[0] === 'reports' ? 'reports' : 'lookups')
     break
   case 'watchdog':
-    ;(await import('./watchdog/run-watchdog.ts')).runWatchdog(Number(operands[0]))
+    ;(await import('./watchdog.ts')).runWatchdog(Number(operands[0]))
     break
   case 'check':
-    process.exitCode = await (await import('./link/check.ts')).check(process.env)
+    process.exitCode = await (await import('./link/agent-link.ts')).check(process.env)
     break
   case 'set-pattern':
     process.exitCode = await (await import('./set-pattern.ts')).setPattern(process.env)
     break
   case '--version':
   case '-V':
-    process.stdout.write(`${(await import('./version.ts')).receiverVersion()}\n`)
+    process.stdout.write(`${version()}\n`)
     break
   case '--help':
   case '-h':
@@ -53,4 +54,12 @@ switch (command) {
   default:
     process.stderr.write(USAGE)
     process.exitCode = 2
+}
+
+/** That of package.json. */
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const manifest: unknown = JSON.parse(text)
+  const hasVersion = typeof manifest === 'object' && manifest !== null && 'version' in manifest
+  return hasVersion ? String(manifest.version) : 'unknown'
 }

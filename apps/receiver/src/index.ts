@@ -1,2 +1,2 @@
-export { isAlive } from './link/check.ts'
+export { isAlive } from './link/agent-link.ts'
 export { receiverPattern } from './socket/receiver-pattern.ts'

@@ -1,15 +1,15 @@
-import { setFlagsFromString } from 'node:v8'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { nameOfPartFile } from '@core-dump-handler/bundle'
 import { errorMessage } from '@core-dump-handler/capture'
 import { AgentLink, DEFAULT_HOST_DIR } from './link/agent-link.ts'
-import { fallBackToPipe } from './link/pipe-fallback.ts'
 import { Log } from './log.ts'
 import { Receiver } from './receiver.ts'
 import { forbidOwnCore } from './system/libc.ts'
-import { openParts } from './system/open-parts.ts'
-import { receiverVersion } from './version.ts'
-import { startWatchdog } from './watchdog/watchdog.ts'
+import { startWatchdog } from './watchdog.ts'
 
 /** V8 lets its heap grow up to fourfold before it collects it: in a storm that is 10 MiB of garbage or more. */
 const HEAP_FLAGS = ['--heap-growing-percent=100', '--optimize-for-size']
@@ -22,7 +22,11 @@ const SETTLE_MS = 100
 const GRACE_MS = 20_000
 
 /** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
-export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Promise<number> {
+export async function main(
+  env: Readonly<NodeJS.ProcessEnv>,
+  program: URL,
+  version: string,
+): Promise<number> {
   // libuv reads it once, before its first use
   process.env['UV_THREADPOOL_SIZE'] ??= String(POOL_THREADS)
   forbidOwnCore()
@@ -30,7 +34,6 @@ export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Prom
   const hostDir = env['HOST_DIR'] || DEFAULT_HOST_DIR
   const log = new Log(hostDir)
   const sysctlRoot = env['SYSCTL_ROOT'] || '/proc/sys'
-  const version = receiverVersion()
   process.on('uncaughtException', (error) => {
     // one crash must not end the others
     log.write('error', `A fault of the receiver itself: ${error.stack ?? error.message}`)
@@ -86,4 +89,40 @@ export async function main(env: Readonly<NodeJS.ProcessEnv>, program: URL): Prom
   await receiver.close(GRACE_MS)
   link.close()
   return 0
+}
+
+const FDS = '/proc/self/fd'
+
+/** Names of the unfinished bundles that this process has open. */
+export function openParts(): readonly string[] {
+  return readdirSync(FDS).flatMap((fd) => {
+    try {
+      const name = basename(readlinkSync(`${FDS}/${fd}`))
+      return nameOfPartFile(name) === undefined ? [] : [name]
+    } catch {
+      return [] // closed meanwhile
+    }
+  })
+}
+
+/**
+ * Has the kernel start the composer again, where it still connects to `socketPath`; a pattern of
+ * another program stays. Synchronous: each crash until then may be lost. True where it was written.
+ */
+export function fallBackToPipe(
+  socketPath: string,
+  pipePattern: string,
+  sysctlRoot: string,
+  log: Log,
+): boolean {
+  const file = join(sysctlRoot, 'kernel/core_pattern')
+  try {
+    if (readFileSync(file, 'utf8').trimEnd() !== `@@${socketPath}`) return false
+    writeFileSync(file, `${pipePattern}\n`)
+    log.write('warn', 'The kernel starts a composer for each crash again')
+    return true
+  } catch (error) {
+    log.write('error', `Cannot write ${file}: ${errorMessage(error)}`)
+    return false
+  }
 }

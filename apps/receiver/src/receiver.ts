@@ -11,6 +11,7 @@ import {
   type Limiter,
   monotonicMs,
   type StopCause,
+  type StopSignal,
   type UnfinishedBundle,
   Warnings,
   within,
@@ -18,19 +19,17 @@ import {
 import { crashOfPeer } from './crash/crash-of-peer.ts'
 import { identifyPeer, type Peer } from './crash/identify-peer.ts'
 import { hostnameOf, isolatedSteps } from './crash/isolated-steps.ts'
-import { CrashStop } from './crash-stop.ts'
 import { Helpers } from './helper/helpers.ts'
 import { listenForExchange } from './link/exchange-sockets.ts'
 import type { Log } from './log.ts'
 import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
-import type { BundleUploads } from './store/bundle-uploads.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
 import { listenAt } from './socket/listen.ts'
 import { readRequest } from './socket/protocol.ts'
 import { SOCKET_NAME } from './socket/receiver-pattern.ts'
-import { takeDescriptor } from './socket/take-descriptor.ts'
-import { accept, peerCredentials } from './system/libc.ts'
+import type { BundleUploads } from './store/bundle-uploads.ts'
+import { accept, peerCredentials, takeDescriptor } from './system/libc.ts'
 
 /** The kernel sends its request at once; a peer that sends none is no crash. */
 const REQUEST_TIMEOUT_MS = 5000
@@ -258,5 +257,34 @@ export class Receiver {
       stop.disarm()
       this.#active.delete(active)
     }
+  }
+}
+
+/** Ends one capture: at its time limit, or when the receiver ends. */
+export class CrashStop implements StopSignal {
+  cause: StopCause | undefined
+  readonly #controller = new AbortController()
+  readonly #timer: NodeJS.Timeout
+
+  constructor(timeoutMs: number) {
+    this.#timer = setTimeout(() => {
+      const message = `Timeout error during coredump processing: not done after ${timeoutMs / 1000} s`
+      this.stop({ code: 'TIMEOUT', message })
+    }, timeoutMs)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  stop(cause: StopCause): void {
+    clearTimeout(this.#timer)
+    this.cause ??= cause
+    this.#controller.abort(new Error(this.cause.message))
+  }
+
+  /** The capture is over. */
+  disarm(): void {
+    clearTimeout(this.#timer)
   }
 }

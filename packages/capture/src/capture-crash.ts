@@ -8,7 +8,7 @@ import { limitRate } from './decide/rate-limit.ts'
 import { applyPolicy, freeAtOnce } from './decide/select.ts'
 import { fairnessScope, workloadOf } from './decide/workload.ts'
 import { ReportTask } from './report/report-task.ts'
-import { randomUuid } from './system/uuid.ts'
+import { randomUuid } from './bundle/name.ts'
 import { errorMessage } from './text.ts'
 
 /** After a stop, a file that is still to be created is waited for so long; its process is released. */

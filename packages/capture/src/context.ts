@@ -3,7 +3,7 @@ import type { IsolatedReport } from './report/isolated-report.ts'
 import type { Limiter } from './concurrency/limiter.ts'
 import type { Crash } from './crash.ts'
 import type { ComposerSettings } from './settings/schema.ts'
-import type { StopSignal } from './stop-signal.ts'
+import type { StopSignal } from './timing.ts'
 import type { Warnings } from './warnings.ts'
 
 /** Where a capture writes what an operator should read. */

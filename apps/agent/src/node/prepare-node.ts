@@ -8,7 +8,6 @@ import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
-import { whyNoSocket } from '../receiver/why-no-socket.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory, nodeFiles, wasRemoved } from './node-files.ts'
 import {
@@ -23,6 +22,7 @@ import {
   socketPattern,
   sysctlValues,
   type SysctlValues,
+  whyNoSocket,
 } from './sysctls.ts'
 import { restoreSysctls } from './restore-sysctls.ts'
 

@@ -1,8 +1,10 @@
+import writeFileAtomic from 'write-file-atomic'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { release } from 'node:os'
 import { dirname, join, normalize } from 'node:path'
 import { corePattern } from '@core-dump-handler/composer'
 import { readBackup, readSysctl } from '@core-dump-handler/sysctl'
-import writeFileAtomic from 'write-file-atomic'
 import { AgentError } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
@@ -194,4 +196,21 @@ export async function checkSysctls(
     )
   }
   return found
+}
+
+const CORE_MODES = '/proc/sys/kernel/core_modes'
+
+/** Why this kernel cannot connect to a receiver; undefined where it may. */
+export function whyNoSocket({ sysctlRoot }: Pick<AgentSettings, 'sysctlRoot'>): string | undefined {
+  if (sysctlRoot !== '/proc/sys' && !sysctlRoot.endsWith('/proc/sys')) {
+    return `the sysctls in \`${sysctlRoot}\` are not those of this kernel`
+  }
+  try {
+    const modes = readFileSync(CORE_MODES, 'utf8').split('\n')
+    return modes.includes('socket')
+      ? undefined
+      : `this kernel, ${release()}, has no coredump sockets, only ${modes.filter(Boolean).join(', ')} (core_modes)`
+  } catch {
+    return `this kernel, ${release()}, has no coredump sockets: they came with Linux 6.17`
+  }
 }

@@ -6,12 +6,11 @@ import { messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
 import { wasRemoved } from '../node/node-files.ts'
 import type { Attempt } from '../node/prepare-node.ts'
-import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
+import { CORE_PATTERN, socketPattern, whyNoSocket } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { ListeningSocket } from './listening-socket.ts'
 import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
 import { switchToSocket } from './switch-to-socket.ts'
-import { whyNoSocket } from './why-no-socket.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 30_000

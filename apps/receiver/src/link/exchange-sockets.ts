@@ -7,8 +7,14 @@ import { errorMessage } from '@core-dump-handler/capture'
 import { identifyPeer } from '../crash/identify-peer.ts'
 import type { Log } from '../log.ts'
 import { listenAt } from '../socket/listen.ts'
-import { descriptorOf, takeDescriptor } from '../socket/take-descriptor.ts'
-import { accept, peerCredentials, receiveDescriptor, sendDescriptor } from '../system/libc.ts'
+import {
+  accept,
+  descriptorOf,
+  peerCredentials,
+  receiveDescriptor,
+  sendDescriptor,
+  takeDescriptor,
+} from '../system/libc.ts'
 
 /** Name of the socket in HOST_DIR on which descriptors are passed. */
 export const EXCHANGE_SOCKET_NAME = 'receiver-queue.sock'

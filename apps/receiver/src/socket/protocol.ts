@@ -1,5 +1,6 @@
-import { writeSync } from 'node:fs'
-import { readExactly } from './read-exactly.ts'
+import { readSync, writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorCode } from '@core-dump-handler/capture'
 
 /** linux/coredump.h: what the kernel can do, and what it is asked for. */
 export const COREDUMP = { kernel: 1n, userspace: 2n, reject: 4n, wait: 8n } as const
@@ -51,4 +52,31 @@ export function acknowledge(fd: number, mask: bigint, bytes: number = ACK_BYTES)
 /** The kernel's answer to an acknowledgement, an index of `MARKS`; undefined when there is none. */
 export async function readMark(fd: number, timeoutMs: number): Promise<number | undefined> {
   return (await readExactly(fd, 4, timeoutMs))?.readUInt32LE(0)
+}
+
+/** The kernel answers within microseconds, once it gets a CPU. */
+const QUICK_TRIES = 20
+
+/**
+ * The next `bytes` bytes of a socket that does not block, and not one more: what follows is the core.
+ * Undefined at its end, when it fails, and after `timeoutMs`.
+ */
+export async function readExactly(
+  fd: number,
+  bytes: number,
+  timeoutMs: number,
+): Promise<Buffer | undefined> {
+  const buffer = Buffer.alloc(bytes)
+  const deadlineMs = performance.now() + timeoutMs
+  for (let length = 0, tries = 0; length < bytes; tries++) {
+    try {
+      const read = readSync(fd, buffer, length, bytes - length, null)
+      if (read === 0) return undefined
+      length += read
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN' || performance.now() > deadlineMs) return undefined
+      await (tries < QUICK_TRIES ? new Promise(setImmediate) : sleep(1))
+    }
+  }
+  return buffer
 }

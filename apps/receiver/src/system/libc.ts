@@ -1,4 +1,5 @@
 import koffi from 'koffi'
+import type { Server, Socket } from 'node:net'
 
 /** The calls of libc that Node does not have; each returns -1 where it fails. */
 const libc = koffi.load(null)
@@ -189,4 +190,24 @@ export function coreDumpInfo(pidfd: number): CoreDumpInfo | undefined {
   const mask = bytes.readUInt32LE(COREDUMP_MASK_AT)
   const dumpMode = (mask & PIDFD_COREDUMP_ROOT) === 0 ? 1 : 2
   return { dumped: (mask & PIDFD_COREDUMPED) !== 0, dumpMode }
+}
+
+/**
+ * The descriptor of a connection of Node's, owned by the caller. Node's own socket allocates a buffer
+ * for each read; a duplicate is read like the pipe of a handler.
+ */
+export function takeDescriptor(socket: Socket): number {
+  const fd = duplicate(descriptorOf(socket))
+  socket.destroy()
+  if (fd < 0) throw new Error('Cannot duplicate a connection: too many files are open')
+  return fd
+}
+
+/** The descriptor of a socket, which Node goes on to own. */
+export function descriptorOf(socket: Socket | Server): number {
+  const handle: unknown = '_handle' in socket ? socket._handle : undefined
+  if (typeof handle === 'object' && handle !== null && 'fd' in handle) {
+    if (typeof handle.fd === 'number') return handle.fd
+  }
+  throw new Error('This Node has no descriptor of a socket')
 }

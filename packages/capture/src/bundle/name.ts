@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { safeName } from '@core-dump-handler/bundle'
 import { errorMessage } from '../text.ts'
 import type { Warnings } from '../warnings.ts'
@@ -65,4 +66,13 @@ function renderTemplate(template: string, fields: NameFields): string {
         : `\`${found}\` in the file name template is no field; the fields are ${[...values.keys()].join(', ')}`,
     )
   })
+}
+
+/** A random UUID from the kernel, random(4): node:crypto takes milliseconds to load. */
+export async function randomUuid(): Promise<string> {
+  try {
+    return readFileSync('/proc/sys/kernel/random/uuid', 'latin1').trim()
+  } catch {
+    return (await import('node:crypto')).randomUUID()
+  }
 }

@@ -1,4 +1,4 @@
-import type { StopSignal } from '../stop-signal.ts'
+import type { StopSignal } from '../timing.ts'
 import { monotonicMs, within } from '../timing.ts'
 import type { Warnings } from '../warnings.ts'
 import {

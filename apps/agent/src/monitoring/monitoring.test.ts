@@ -5,7 +5,7 @@ import { portOf } from '@core-dump-handler/testing/agent/free-port'
 import { DeliveredCanaries } from '../canary/canary-bundles.ts'
 import { Metrics } from './metrics.ts'
 import { Readiness } from './readiness.ts'
-import { serve } from './serve.ts'
+import { serve } from './monitoring.ts'
 
 const quiet = (): void => {}
 const LOG = { debug: quiet, info: quiet, warn: quiet, error: quiet, fatal: quiet }
