@@ -22,13 +22,13 @@ export function bundleAgent(dir: string): Promise<string[]> {
   return bundleApp(agent, dir)
 }
 
-/** Bundles the receiver, with koffi, in the same way. */
-export async function bundleReceiver(
-  { node }: Architecture,
-  dir: string,
-  cacheDir: string,
-): Promise<string[]> {
-  const sources = await bundleApp(receiver, dir, ['koffi'])
+/** Bundles the receiver in the same way. */
+export function bundleReceiver(dir: string): Promise<string[]> {
+  return bundleApp(receiver, dir)
+}
+
+/** Adds koffi to `dir`, in which the bundles of both are, and returns its sources. */
+export function addKoffi({ node }: Architecture, dir: string, cacheDir: string): string[] {
   const native = `@koromix/koffi-linux-${node}`
   const koffi = lockedPackage('koffi', cacheDir).folder
   const binary = lockedPackage(native, cacheDir).folder
@@ -39,10 +39,10 @@ export async function bundleReceiver(
     cpSync(join(binary, file), join(dir, 'node_modules', native, file), { recursive: true })
   }
   // the native module is listed with the composer, which has it too
-  return [...sources, join(koffi, 'index.js')]
+  return [join(koffi, 'index.js')]
 }
 
-async function bundleApp(app: string, dir: string, external: string[] = []): Promise<string[]> {
+async function bundleApp(app: string, dir: string): Promise<string[]> {
   mkdirSync(dir, { recursive: true })
   const manifest = { ...packageOf(app), type: 'module' }
   writeFileSync(join(dir, 'package.json'), JSON.stringify(manifest))
@@ -58,7 +58,7 @@ async function bundleApp(app: string, dir: string, external: string[] = []): Pro
     legalComments: 'none',
     logLevel: 'warning',
     metafile: true,
-    external,
+    external: ['koffi'],
     banner: { js: COMMONJS },
     outdir: join(dir, 'dist'),
     outExtension: { '.js': '.mjs' },

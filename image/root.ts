@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path'
 import { execaSync } from 'execa'
 import { relocateExecutable } from '../apps/agent/src/deploy/patch-executable.ts'
-import { bundleAgent, bundleReceiver } from './app-bundles.ts'
+import { addKoffi, bundleAgent, bundleReceiver } from './app-bundles.ts'
 import { packageVersion, unpackPackage, withApt } from './executable/apt.ts'
 import type { Architecture } from './executable/architecture.ts'
 import type { ComposerInstall } from './executable/build.ts'
@@ -59,7 +59,8 @@ export async function assembleRoot(
 
   const bundled = [
     ...(await bundleAgent(join(app, 'agent'))),
-    ...(await bundleReceiver(architecture, join(app, 'receiver'), cacheDir)),
+    ...(await bundleReceiver(join(app, 'receiver'))),
+    ...addKoffi(architecture, app, cacheDir),
   ]
   const tools = addDebianFiles(architecture, dir, licences)
   copyFileSync(install.node.licence, join(licences, 'node'))

@@ -79,6 +79,7 @@ realParts('a release of the chart on a real cluster', () => {
       await withRelease(cluster, ofReceiver, async (before) => {
         await ofReceiver.install('receiver.mode=required', 'kernel.managedBy=init-container')
         await catchesCrashOfDeployment(bundles, 'socket')
+        expect(await ofReceiver.logs()).toMatch(/has the socket of the receiver open too/)
         expect(await ofReceiver.exec('/app/core-dump-agent', 'status')).toMatch(
           /^ok +readiness of receiver: socket: .*init container/m,
         )

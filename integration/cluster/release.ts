@@ -101,6 +101,12 @@ export class Release {
     return this.#cluster.kubectl('exec', pod, ...this.#where, '--', ...command)
   }
 
+  /** The logs of both containers of the agent's pod. */
+  async logs(): Promise<string> {
+    const pod = `daemonset/${this.name}`
+    return this.#cluster.kubectl('logs', pod, ...this.#where, '--all-containers', '--tail=-1')
+  }
+
   /** What the agent's pod says about itself, for a failing test. */
   async describe(): Promise<string> {
     const say = (...args: string[]): Promise<string> => this.#cluster.kubectl(...args).catch(String)

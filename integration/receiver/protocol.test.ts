@@ -3,16 +3,17 @@ import { once } from 'node:events'
 import { closeSync, readSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
-import { coreDumpInfo, peerPidfd } from '@core-dump-handler/receiver/internal/system/libc'
 import {
   acknowledge,
   COREDUMP,
+  coreDumpInfo,
+  listenAt,
   MARKS,
+  peerPidfd,
   readMark,
   readRequest,
-} from '@core-dump-handler/receiver/internal/socket/protocol'
-import { listenAt } from '@core-dump-handler/receiver/internal/socket/listen'
-import { takeDescriptor } from '@core-dump-handler/receiver/internal/system/libc'
+  takeDescriptor,
+} from '@core-dump-handler/coredump-socket'
 import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { testProgram } from '@core-dump-handler/testing/kernel/test-program'
 import { removeScratch, scratchDirectory } from '@core-dump-handler/testing/scratch-directory'

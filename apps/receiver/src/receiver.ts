@@ -16,20 +16,26 @@ import {
   Warnings,
   within,
 } from '@core-dump-handler/capture'
+import {
+  accept,
+  EXCHANGE_SOCKET_NAME,
+  identifyPeer,
+  listenAt,
+  listenForExchange,
+  type Peer,
+  peerCredentials,
+  readRequest,
+  takeDescriptor,
+} from '@core-dump-handler/coredump-socket'
 import { crashOfPeer } from './crash/crash-of-peer.ts'
-import { identifyPeer, type Peer } from './crash/identify-peer.ts'
 import { hostnameOf, isolatedSteps } from './crash/isolated-steps.ts'
 import { Helpers } from './helper/helpers.ts'
-import { listenForExchange } from './link/exchange-sockets.ts'
 import type { Log } from './log.ts'
 import { ReportHelpers } from './report/report-helpers.ts'
 import { SettingsFile } from './settings.ts'
 import { CoreSocketSource } from './socket/core-socket-source.ts'
-import { listenAt } from './socket/listen.ts'
-import { readRequest } from './socket/protocol.ts'
 import { SOCKET_NAME } from './socket/receiver-pattern.ts'
 import type { BundleUploads } from './store/bundle-uploads.ts'
-import { accept, peerCredentials, takeDescriptor } from './system/libc.ts'
 
 /** The kernel sends its request at once; a peer that sends none is no crash. */
 const REQUEST_TIMEOUT_MS = 5000
@@ -117,9 +123,12 @@ export class Receiver {
       this.#options.log.write('error', `The socket failed: ${error.message}`)
     })
     this.#exchange = await listenForExchange(this.#options.hostDir, {
-      log: this.#options.log,
       server: this.#server,
       onQueue: (listening) => this.#acceptQueue(listening),
+      onRefused: (reason) => {
+        const closed = `Closed a connection to ${EXCHANGE_SOCKET_NAME}`
+        this.#options.log.write('warn', `${closed}: ${reason}`)
+      },
     })
   }
 

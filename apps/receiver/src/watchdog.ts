@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync, writeSync } from 'node:fs'
 import { Worker, workerData } from 'node:worker_threads'
-import { accept, peerCredentials, shutdown } from './system/libc.ts'
+import { accept, peerCredentials, shutdown } from '@core-dump-handler/coredump-socket'
 
 const LOOKS = 5
 const STANDARD = 2

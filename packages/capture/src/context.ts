@@ -1,7 +1,10 @@
+import type { CoreReasonCode } from '@core-dump-handler/bundle'
 import type { Lookup, LookupSubject, ProcessSnapshot } from '@core-dump-handler/cri'
-import type { IsolatedReport } from './report/isolated-report.ts'
 import type { Limiter } from './concurrency/limiter.ts'
+import type { Load } from './concurrency/scheduler.ts'
 import type { Crash } from './crash.ts'
+import type { CrashReport, ReportOptions } from './report/analyze-crash.ts'
+import type { StackCapture, StackReader } from './report/stack-capture.ts'
 import type { ComposerSettings } from './settings/schema.ts'
 import type { StopSignal } from './timing.ts'
 import type { Warnings } from './warnings.ts'
@@ -87,4 +90,35 @@ export interface CaptureResult {
   readonly coreFailed: boolean
   /** A host name was given, and the runtime has no pod or no container list for it. */
   readonly podMissing: boolean
+}
+
+/** What is kept of a core until its report is made. */
+export type KeptCore = Pick<StackCapture, 'facts' | 'ofCore'>
+
+/** Arguments of `CaptureLog.write`. */
+export type LogLine = readonly [level: 'error' | 'warn' | 'info' | 'debug', message: string]
+
+/** What `copyBinaries` needs to know of a crash and of its capture. */
+export interface BinariesOf {
+  readonly load: Load
+  readonly reasonCode: CoreReasonCode | undefined
+  readonly settings: ComposerSettings
+  readonly directory: string
+}
+
+/** The report of one crash, made by a process that can be given up: the crashed process is read there. */
+export interface IsolatedReport extends StackReader {
+  /** Too many crashes at once: the process is not read, and only registers and modules are kept of its core. */
+  readonly isBusy: boolean
+  /** Resolves when the files of the process are open, or after a time limit; does not reject. */
+  readonly opened: Promise<unknown>
+  /** False where there is no room for what was captured until it is analysed: then it is busy, too. */
+  keep(core: KeptCore): boolean
+  /** As `findFingerprint`. */
+  fingerprint(core: KeptCore): Promise<string | undefined>
+  analyze(core: KeptCore, options: ReportOptions): Promise<CrashReport>
+  /** As `copyBinaries`; resolves with what it wrote to the log. */
+  copyBinaries(of: BinariesOf): Promise<readonly LogLine[]>
+  /** Idempotent. */
+  close(): void
 }

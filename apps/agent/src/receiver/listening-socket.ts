@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import type { Log } from '../log/open-log.ts'
 
-type Sockets = typeof import('@core-dump-handler/receiver/exchange-sockets')
+type Sockets = typeof import('@core-dump-handler/coredump-socket')
 
 /** The kubelet starts a receiver that was killed within 1 to 2 s; no process is held for longer than this. */
 const HOLD_MS = 10_000
@@ -35,11 +35,12 @@ export class ListeningSocket {
     const { hostDir, log } = this.#options
     this.#isServed = true
     try {
-      this.#sockets ??= await import('@core-dump-handler/receiver/exchange-sockets')
+      this.#sockets ??= await import('@core-dump-handler/coredump-socket')
       const listening = await this.#sockets.exchangeSockets(hostDir, () => this.#fd)
       // the receiver has emptied it
       this.#close()
       this.#fd = listening
+      log.info('has the socket of the receiver open too: crashes in its queue outlive it')
       if (this.#isClosed) this.#close()
       else if (!this.#isServed) this.abandon()
     } catch (err) {

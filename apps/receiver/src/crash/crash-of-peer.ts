@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { type Crash, createCrash } from '@core-dump-handler/capture'
-import type { Peer } from './identify-peer.ts'
+import type { Peer } from '@core-dump-handler/coredump-socket'
 
 /** getrlimit(2), as the kernel prints it for `%c`. */
 const RLIM_INFINITY = '18446744073709551615'

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { createConnection, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Log } from '../log.ts'
-import { listenAt } from '../socket/listen.ts'
+import { listenAt } from '@core-dump-handler/coredump-socket'
 
 /** HOST_DIR where it is not set. */
 export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'

@@ -6,7 +6,7 @@ import {
   monotonicMs,
   type Warnings,
 } from '@core-dump-handler/capture'
-import { acknowledge, COREDUMP, MARKS, readMark } from './protocol.ts'
+import { acknowledge, COREDUMP, MARKS, readMark } from '@core-dump-handler/coredump-socket'
 
 /** The kernel answers at once; this is for a machine on which it gets no CPU. */
 const MARK_TIMEOUT_MS = 10_000

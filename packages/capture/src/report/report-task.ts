@@ -7,7 +7,7 @@ import type { Crash } from '../crash.ts'
 import { monotonicMs, within } from '../timing.ts'
 import type { CrashReport, ReportLevel } from './analyze-crash.ts'
 import { heldDirectory, HeldProcess } from './held-process.ts'
-import type { IsolatedReport } from './isolated-report.ts'
+import type { IsolatedReport } from '../context.ts'
 import type { StackCapture, StackReader } from './stack-capture.ts'
 
 /** A process whose core is not wanted is kept no longer than this for its stacks. */

@@ -17,10 +17,10 @@ import {
   type ReportModule,
 } from './report-type.ts'
 import { signalCodeName, signalName } from './signal-names.ts'
-import { hex, jsonBytes, shorten } from './text.ts'
 
 /** A report is never longer, whatever the crash. */
 export const MAX_REPORT_BYTES: number = 100 * 1024
+const MAX_PATH_CHARACTERS = 512
 const MAX_CRASHING_BYTES = 40 * 1024
 /** Up to here come groups of threads; the rest is for modules that no frame is in. */
 const MAX_GROUPS_BYTES = 88 * 1024
@@ -245,4 +245,19 @@ class ReportModules {
   list(): readonly ReportModule[] {
     return this.#modules
   }
+}
+
+function hex(value: number): string {
+  return `0x${value.toString(16)}`
+}
+
+/** At most so many characters; what was cut ends with an ellipsis. */
+export function shorten(text: string, maxCharacters: number = MAX_PATH_CHARACTERS): string {
+  if (text.length <= maxCharacters) return text
+  // half of a surrogate pair is no text
+  return `${text.slice(0, maxCharacters - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
 }

@@ -1,5 +1,5 @@
 import type { Report, ReportFrame, ReportGroup } from './report-type.ts'
-import { escapeControls, shorten } from './text.ts'
+import { shorten } from './create-report.ts'
 import {
   programName,
   significantFrames,
@@ -127,4 +127,12 @@ function keyFrame(
     ...(symbol !== undefined && { symbol }),
     trust,
   }
+}
+
+/** No control byte, no line separator, no change of direction: the crashed program chose the text, not its lines. */
+function escapeControls(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\u2028\u2029]/gu, (char) => {
+    const code = char.codePointAt(0) ?? 0
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
 }

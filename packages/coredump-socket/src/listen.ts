@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { chmodSync, lstatSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
-import { errorMessage } from '@core-dump-handler/capture'
 
 /** net.core.somaxconn of Linux; a full queue loses crashes. */
 const BACKLOG = 4096
@@ -62,4 +61,8 @@ function assertUsable(path: string): void {
   if (found !== undefined && !found.isSocket()) {
     throw new Error(`${cannot}: there is a file of this name that is no socket; delete it`)
   }
+}
+
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

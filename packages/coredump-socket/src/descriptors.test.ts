@@ -5,8 +5,8 @@ import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import { listenAt } from '../socket/listen.ts'
-import { takeDescriptor } from './libc.ts'
+import { listenAt } from './listen.ts'
+import { takeDescriptor } from './descriptors.ts'
 
 it('takes a connection that no child inherits, and closes with its descriptor', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'take-'))

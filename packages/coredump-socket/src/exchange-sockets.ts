@@ -3,18 +3,15 @@ import { closeSync } from 'node:fs'
 import { createConnection, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorMessage } from '@core-dump-handler/capture'
-import { identifyPeer } from '../crash/identify-peer.ts'
-import type { Log } from '../log.ts'
-import { listenAt } from '../socket/listen.ts'
 import {
   accept,
   descriptorOf,
-  peerCredentials,
   receiveDescriptor,
   sendDescriptor,
   takeDescriptor,
-} from '../system/libc.ts'
+} from './descriptors.ts'
+import { identifyPeer, peerCredentials } from './identify-peer.ts'
+import { errorMessage, listenAt } from './listen.ts'
 
 /** Name of the socket in HOST_DIR on which descriptors are passed. */
 export const EXCHANGE_SOCKET_NAME = 'receiver-queue.sock'
@@ -62,17 +59,18 @@ export function releaseQueue(listening: number): number[] {
 }
 
 export interface ExchangeOptions {
-  readonly log: Log
   /** The socket on which the receiver listens. */
   readonly server: Server
   /** Accepts what waits in the queue of a listening socket. */
   readonly onQueue: (listening: number) => Promise<void>
+  /** A connection was closed without an exchange. */
+  readonly onRefused: (reason: string) => void
 }
 
 /** The receiver's side: answers each agent of this node. Only a process of root may ask. */
 export async function listenForExchange(
   hostDir: string,
-  { log, server, onQueue }: ExchangeOptions,
+  { server, onQueue, onRefused }: ExchangeOptions,
 ): Promise<Server> {
   async function answer(socket: Socket): Promise<void> {
     const fd = takeDescriptor(socket)
@@ -91,7 +89,7 @@ export async function listenForExchange(
     join(hostDir, EXCHANGE_SOCKET_NAME),
     (socket) => {
       answer(socket).catch((error: unknown) => {
-        log.write('warn', `Closed a connection to ${EXCHANGE_SOCKET_NAME}: ${errorMessage(error)}`)
+        onRefused(errorMessage(error))
       })
     },
     { backlog: 16, pauseOnConnect: true },

@@ -1,6 +1,5 @@
 import { readSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorCode } from '@core-dump-handler/capture'
 
 /** linux/coredump.h: what the kernel can do, and what it is asked for. */
 export const COREDUMP = { kernel: 1n, userspace: 2n, reject: 4n, wait: 8n } as const
@@ -61,7 +60,7 @@ const QUICK_TRIES = 20
  * The next `bytes` bytes of a socket that does not block, and not one more: what follows is the core.
  * Undefined at its end, when it fails, and after `timeoutMs`.
  */
-export async function readExactly(
+async function readExactly(
   fd: number,
   bytes: number,
   timeoutMs: number,
@@ -74,9 +73,13 @@ export async function readExactly(
       if (read === 0) return undefined
       length += read
     } catch (error) {
-      if (errorCode(error) !== 'EAGAIN' || performance.now() > deadlineMs) return undefined
+      if (!isEagain(error) || performance.now() > deadlineMs) return undefined
       await (tries < QUICK_TRIES ? new Promise(setImmediate) : sleep(1))
     }
   }
   return buffer
+}
+
+function isEagain(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAGAIN'
 }
