@@ -1,19 +1,25 @@
+import writeFileAtomic from 'write-file-atomic'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { readSysctl, sysctlPath } from '@core-dump-handler/sysctl'
-import { messageOf } from '../error.ts'
+import { newCanary } from '../canary/let-crash.ts'
+import { tryCanary } from '../canary/try-canary.ts'
+import { AgentError, messageOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
-import { wasRemoved } from '../node/node-files.ts'
+import { nodeFiles, wasRemoved } from '../node/node-files.ts'
 import type { Attempt } from '../node/prepare-node.ts'
 import { CORE_PATTERN, socketPattern, whyNoSocket } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { ListeningSocket } from './listening-socket.ts'
 import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
-import { switchToSocket } from './switch-to-socket.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 30_000
+/** For the composer to write the pattern. */
+const SWITCH_TIMEOUT_MS = 5000
+const SWITCH_LOOK_MS = 10
 
 /** How crashes come, and why not through the socket where it is asked for. */
 export interface Entry {
@@ -191,4 +197,41 @@ function entryWithoutFallback(
         detail: 'no receiver listens: crashes wait for one for 10 s, then they are lost',
       }
     : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}; ${why}` }
+}
+
+/**
+ * Has the kernel connect to the receiver. A process outside of the initial mount namespace, such as
+ * this one in a pod, may not write such a pattern: the composer may that the kernel starts for a
+ * process of ours that crashes. A second one, through the socket, shows that it works.
+ * @throws AgentError `CANARY`; the pattern may be either then
+ */
+async function switchToSocket(
+  settings: AgentSettings,
+  { signal, isDelivered }: Attempt,
+): Promise<void> {
+  const { hostDir } = settings
+  const { receiverRequest } = nodeFiles(hostDir)
+  const wanted = socketPattern(hostDir)
+  const canary = newCanary()
+  await writeFileAtomic(receiverRequest, `${canary}\n${wanted}\n`, { mode: 0o600 })
+  try {
+    await tryCanary(settings, corePattern(hostDir).pattern, signal, isDelivered, canary)
+    let found = ''
+    for (let waited = 0; waited < SWITCH_TIMEOUT_MS && !signal.aborted; waited += SWITCH_LOOK_MS) {
+      found = await readSysctl(CORE_PATTERN)
+      if (found === wanted) break
+      await sleep(SWITCH_LOOK_MS)
+    }
+    if (found !== wanted && !signal.aborted) {
+      throw new AgentError(
+        'CANARY',
+        'the composer that the kernel started could not write the pattern of the receiver; its log has the reason',
+      )
+    }
+  } finally {
+    await rm(receiverRequest, { force: true })
+  }
+  if (!(await tryCanary(settings, wanted, signal, isDelivered)) && !signal.aborted) {
+    throw new AgentError('CANARY', 'the pattern was changed while the receiver was tried')
+  }
 }

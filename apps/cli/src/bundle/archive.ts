@@ -21,10 +21,19 @@ const METHOD = { store: 0, deflate: 8, zstd: 93 } as const
  */
 const WINDOW_BYTES = 65_535 + 22 + 20
 
+/** An entry as the central directory has it, APPNOTE 4.3.12. */
+export interface ArchiveEntry {
+  readonly fileName: string
+  readonly compressedSize: number
+  readonly uncompressedSize: number
+  readonly compressionMethod: number
+  readonly crc32: number
+}
+
 /** A stored bundle as a zip, of which only the directory has been read. */
 export class Archive {
   readonly object: StoredObject
-  readonly entries: readonly Entry[]
+  readonly #entries: readonly Entry[]
   /** What all names of entries begin with. */
   readonly name: string
   readonly #store: Store
@@ -39,13 +48,17 @@ export class Archive {
     entries: readonly Entry[],
   ) {
     this.object = object
-    this.entries = entries
+    this.#entries = entries
     this.#store = store
     this.#reader = reader
     this.#zip = zip
     const [first, last] = [entries[0]?.fileName ?? '', entries.at(-1)?.fileName ?? '']
     this.name =
       without(last, ENTRY.manifest) ?? without(first, ENTRY.dumpInfo) ?? baseName(object.key)
+  }
+
+  get entries(): readonly ArchiveEntry[] {
+    return this.#entries
   }
 
   /** @throws CliError `DAMAGED` when the object is no zip, `STORE` when it cannot be read */
@@ -65,7 +78,7 @@ export class Archive {
   }
 
   /** The entry whose name is the bundle's with this end. */
-  entry(suffix: string): Entry | undefined {
+  entry(suffix: string): ArchiveEntry | undefined {
     return this.entries.find(({ fileName }) => fileName === this.name + suffix)
   }
 
@@ -75,7 +88,7 @@ export class Archive {
     return entry && (await this.read(entry, maxBytes)).toString('utf8')
   }
 
-  async read(entry: Entry, maxBytes: number): Promise<Buffer> {
+  async read(entry: ArchiveEntry, maxBytes: number): Promise<Buffer> {
     const { compressedSize, uncompressedSize, compressionMethod } = entry
     if (Math.max(compressedSize, uncompressedSize) > maxBytes) {
       throw this.#damaged(entry, `it has ${uncompressedSize} bytes, more than ${maxBytes}`)
@@ -95,9 +108,11 @@ export class Archive {
   }
 
   /** Where the bytes of an entry begin in the object. */
-  async dataStart(entry: Entry): Promise<number> {
+  async dataStart(entry: ArchiveEntry): Promise<number> {
     try {
-      return (await this.#zip.readLocalFileHeaderPromise(entry, { minimal: true })).fileDataStart
+      const own = this.#entries.find((each) => each === entry)
+      if (own === undefined) throw new Error('it is of another zip')
+      return (await this.#zip.readLocalFileHeaderPromise(own, { minimal: true })).fileDataStart
     } catch (cause) {
       if (cause instanceof CliError) throw cause
       throw this.#damaged(entry, messageOf(cause), cause)
@@ -105,13 +120,13 @@ export class Archive {
   }
 
   /** The bytes of an entry as they are stored. */
-  async stream(entry: Entry): Promise<Readable> {
+  async stream(entry: ArchiveEntry): Promise<Readable> {
     const start = await this.dataStart(entry)
     if (entry.compressedSize === 0) return Readable.from([])
     return this.#store.stream(this.object, start, entry.compressedSize)
   }
 
-  #damaged(entry: Entry, reason: string, cause?: unknown): CliError {
+  #damaged(entry: ArchiveEntry, reason: string, cause?: unknown): CliError {
     return damaged(this.object, `${escapeName(entry.fileName)}: ${reason}`, cause)
   }
 }
@@ -120,7 +135,7 @@ export class Archive {
  * The content of an entry from its stored bytes; rejects when its size or CRC-32 is not the one in the zip.
  * It never yields more bytes than the zip declares.
  */
-export async function* expand(stored: Readable, entry: Entry): AsyncGenerator<Buffer> {
+export async function* expand(stored: Readable, entry: ArchiveEntry): AsyncGenerator<Buffer> {
   const content = decompressed(stored, entry.compressionMethod)
   let crc = 0
   let bytes = 0

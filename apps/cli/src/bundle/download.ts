@@ -4,12 +4,11 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
-import type { Entry } from 'yauzl'
 import { CliError, messageOf } from '../error.ts'
 import { show } from '../output/output.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { formatBytes } from '../output/format.ts'
-import { expand, type Archive } from './archive.ts'
+import { type Archive, type ArchiveEntry, expand } from './archive.ts'
 
 const MAX_FAILURES = 5
 const FIRST_DELAY_MS = 500
@@ -97,7 +96,7 @@ function asStoreError({ store, object }: DownloadOptions, cause: unknown): CliEr
 interface FetchOptions {
   readonly store: Store
   readonly archive: Archive
-  readonly entry: Entry
+  readonly entry: ArchiveEntry
   /** Of the expanded file; `<path>.part` holds the stored bytes until then. */
   readonly path: string
   readonly onBytes?: (bytes: number) => void
@@ -139,7 +138,7 @@ export async function fetchEntry(options: FetchOptions): Promise<void> {
   await rm(part, { force: true })
 }
 
-async function isThere(path: string, entry: Entry): Promise<boolean> {
+async function isThere(path: string, entry: ArchiveEntry): Promise<boolean> {
   let crc = 0
   let bytes = 0
   try {
@@ -157,7 +156,7 @@ async function isThere(path: string, entry: Entry): Promise<boolean> {
 }
 
 /** A zip may declare any size. */
-async function checkSpace(path: string, entry: Entry): Promise<void> {
+async function checkSpace(path: string, entry: ArchiveEntry): Promise<void> {
   const { bavail, bsize } = await statfs(path.slice(0, path.lastIndexOf('/')) || '/')
   const needed = entry.compressedSize + entry.uncompressedSize
   if (bavail * bsize >= needed) return

@@ -1,8 +1,7 @@
 import { ENTRY, type BundleManifest } from '@core-dump-handler/bundle'
-import type { Entry } from 'yauzl'
 import { CliError, messageOf } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
-import { expand } from './archive.ts'
+import { type ArchiveEntry, expand } from './archive.ts'
 import { openBundle, type BundleFile } from './open-bundle.ts'
 
 export interface Verification {
@@ -83,7 +82,7 @@ function manifestProblems({ archive }: BundleFile, manifest: BundleManifest): st
   return [...problems, ...coreProblems(entry, core)]
 }
 
-function coreProblems(entry: Entry, core: BundleManifest['core']): string[] {
+function coreProblems(entry: ArchiveEntry, core: BundleManifest['core']): string[] {
   const problems: string[] = []
   if (entry.uncompressedSize !== core.bytes) {
     problems.push(`the core has ${entry.uncompressedSize} bytes, and ${core.bytes} by the manifest`)

@@ -1,8 +1,7 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ENTRY, safeName, type BundleManifest } from '@core-dump-handler/bundle'
-import type { Entry } from 'yauzl'
-import { baseName, type Archive } from '../bundle/archive.ts'
+import { type Archive, type ArchiveEntry, baseName } from '../bundle/archive.ts'
 import { download, downloadedBytes, fetchEntry } from '../bundle/download.ts'
 import { findBundle } from '../bundle/list-bundles.ts'
 import type { BundleFile } from '../bundle/open-bundle.ts'
@@ -110,7 +109,7 @@ async function fetchZip(
 async function startProgress(
   output: Output,
   file: string,
-  { compressedSize }: Entry,
+  { compressedSize }: ArchiveEntry,
   path: string,
 ): Promise<Progress> {
   const there = await downloadedBytes(`${path}.part`, compressedSize)
@@ -134,7 +133,10 @@ function missing(archive: Archive, isMini: boolean, reason: string | undefined):
 }
 
 /** The entry with the core; undefined in a bundle without one. */
-function coreEntry(archive: Archive, manifest: BundleManifest | undefined): Entry | undefined {
+function coreEntry(
+  archive: Archive,
+  manifest: BundleManifest | undefined,
+): ArchiveEntry | undefined {
   const name = manifest?.core.entry
   return name === undefined
     ? archive.entry(ENTRY.core)
