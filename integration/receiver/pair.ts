@@ -113,7 +113,7 @@ export async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pai
   return pair
 }
 
-/** Of the file of a killed writer, by the default name. */
+/** Of the unfinished file of a killed writer, or of the record of an empty one, by the default name. */
 function pidIn(name: string): number {
-  return Number(/-(\d+)-\d+\.zip\.part$/.exec(name)?.[1])
+  return Number(/-(\d+)-\d+\.zip(\.part)?$/.exec(name)?.[1])
 }
