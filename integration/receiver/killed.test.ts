@@ -11,7 +11,7 @@ import { coreSockets } from './core-sockets.ts'
 import { type Pair, withPair } from './pair.ts'
 
 const LOOPS = 4
-const KILLS = 6
+const KILLS = 3
 /** Longer than a restart by the kubelet, as a rule. */
 const DOWN_MS = 700
 const STEADY_MS = 500
