@@ -10,7 +10,7 @@ import { makeDirectory, wasRemoved } from '../node/node-files.ts'
 import { prepareNode } from '../node/prepare-node.ts'
 import { watchNode } from '../node/watch-node.ts'
 import { BinaryUploads } from '../binaries/binary-uploads.ts'
-import { ReceiverKeeper } from '../receiver/keep-receiver.ts'
+import { ReceiverSupervisor } from '../receiver/receiver-supervisor.ts'
 import { salvageBundles } from '../salvage/salvage-bundles.ts'
 import { keepSpool } from '../spool/spool.ts'
 import { LostBundles } from '../upload/lost-bundles.ts'
@@ -51,7 +51,7 @@ export async function run(context: CommandContext): Promise<number> {
     )
     const { readiness } = monitoring
     const attempt = { signal, isDelivered: isDeliveredBy(monitoring) }
-    const keeper = new ReceiverKeeper(settings, log, attempt, {
+    const supervisor = new ReceiverSupervisor(settings, log, attempt, {
       onEntry({ entry, detail }) {
         const isAllowed = entry === 'pipe' && settings.receiverMode !== 'required'
         const ok = entry === 'socket' || isAllowed
@@ -59,8 +59,8 @@ export async function run(context: CommandContext): Promise<number> {
       },
       onLost: (reason, crashes) => monitoring.metrics.countDrop(reason, crashes),
     })
-    void keeper.run()
-    await runUploads(context, monitoring, keeper)
+    void supervisor.run()
+    await runUploads(context, monitoring, supervisor)
   } catch (err) {
     if (!signal.aborted) {
       log.fatal({ err }, failure)
@@ -154,7 +154,7 @@ function isDeliveredBy({ canaries, lateCanaries }: Monitoring): (canary: string)
 async function runUploads(
   context: CommandContext,
   monitoring: Monitoring,
-  keeper: ReceiverKeeper,
+  supervisor: ReceiverSupervisor,
 ): Promise<void> {
   const { settings, log, signal } = context
   const { metrics, lateCanaries } = monitoring
@@ -179,7 +179,7 @@ async function runUploads(
   if (uploader !== undefined) monitoring.watch(uploader)
   const salvaging = salvageBundles(context, {
     onSalvaged: (outcome) => metrics.salvages.inc({ outcome }),
-    receiver: () => keeper.receiver,
+    receiver: () => supervisor.receiver,
   })
   const uploadingBinaries = binaries.run(uploader)
   await uploadBundles(settings, uploader, log, signal)

@@ -142,7 +142,7 @@ export class Spool {
 
 const EVERY_MS = 10_000
 
-/** A running spool keeper. */
+/** The limits of the spool while they are enforced. */
 interface SpoolKeeper {
   readonly onQueueEvent: (event: QueueEvent) => void
   readonly ended: Promise<void>

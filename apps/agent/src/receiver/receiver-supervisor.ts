@@ -41,7 +41,7 @@ export interface ReceiverListeners {
  * Keeps the receiver's pattern in force while the receiver listens, and the composer's at all other
  * times; nothing where RECEIVER_MODE is `off`. Until the attempt is aborted.
  */
-export class ReceiverKeeper {
+export class ReceiverSupervisor {
   readonly #settings: AgentSettings
   readonly #log: Log
   readonly #attempt: Attempt
