@@ -143,7 +143,7 @@ export class Spool {
 const EVERY_MS = 10_000
 
 /** The limits of the spool while they are enforced. */
-interface SpoolKeeper {
+interface RunningSpool {
   readonly onQueueEvent: (event: QueueEvent) => void
   readonly ended: Promise<void>
 }
@@ -152,7 +152,7 @@ interface SpoolKeeper {
 export function keepSpool(
   { settings, env, log, signal }: CommandContext,
   onDropped: (reason: string, crashes: number) => void,
-): SpoolKeeper {
+): RunningSpool {
   const { coreDir, hostDir, spool: limits } = settings
   const isLimited = Object.values(limits).some((limit) => limit > 0)
   const spool = new Spool(coreDir, { limits, log, onDropped: (reason) => onDropped(reason, 1) })
