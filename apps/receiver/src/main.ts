@@ -13,7 +13,8 @@ import { startWatchdog } from './watchdog.ts'
 
 /** V8 lets its heap grow up to fourfold before it collects it: in a storm that is 10 MiB of garbage or more. */
 const HEAP_FLAGS = ['--heap-growing-percent=100', '--optimize-for-size']
-const WATCHDOG_MS = 10_000
+/** Before the agent kills this process, after 10 s: a thread that waits for a disk outlives SIGKILL, with all it holds. */
+const WATCHDOG_MS = 7000
 /** On a disk that hangs each crash that drains keeps one of libuv's threads, or two. */
 const POOL_THREADS = 64
 /** A crash that has read the pattern connects within this time. */
