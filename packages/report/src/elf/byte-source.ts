@@ -28,13 +28,13 @@ export class BlockCache {
     return this.#sources++
   }
 
-  /** A block that is shorter than `bytes`, because reading failed, is not kept: the next read may succeed. */
-  get(source: number, block: number, bytes: number, load: () => Buffer): Buffer {
+  /** A block of fewer than `leastBytes` is not kept: the next read may find all of it. */
+  get(source: number, block: number, leastBytes: number, load: () => Buffer): Buffer {
     const key = source * 2 ** 32 + block
     const cached = this.#blocks.get(key)
     if (cached !== undefined) return cached
     const loaded = load()
-    if (loaded.length < bytes) return loaded
+    if (loaded.length < leastBytes) return loaded
     if (this.#blocks.size >= this.#maxBlocks) {
       for (const oldest of this.#blocks.keys()) {
         this.#blocks.delete(oldest)
@@ -50,13 +50,19 @@ export class BlockCache {
 export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): ByteSource {
   const { size } = fstatSync(fd)
   const id = cache.register()
+  // then each attempt may take seconds: what was read of a block is kept
+  let isBroken = false
+  const fill = (target: Uint8Array, at: number): number =>
+    readFully(fd, target, at, () => (isBroken = true))
   const direct = (at: number, length: number): Buffer => {
     const buffer = Buffer.allocUnsafeSlow(length)
-    return buffer.subarray(0, readFully(fd, buffer, at))
+    return buffer.subarray(0, fill(buffer, at))
   }
+  const leastBytes = (index: number): number =>
+    isBroken ? 0 : Math.min(BLOCK_BYTES, size - index * BLOCK_BYTES)
   return {
     size,
-    readInto: (target, at) => (at >= 0 && at < size ? readFully(fd, target, at) : 0),
+    readInto: (target, at) => (at >= 0 && at < size ? fill(target, at) : 0),
     read(at, length) {
       if (!(at >= 0 && length > 0 && at < size)) return NOTHING
       const wanted = Math.min(length, size - at)
@@ -64,9 +70,7 @@ export function fileSource(fd: number, cache: BlockCache = new BlockCache(16)): 
       const last = Math.floor((at + wanted - 1) / BLOCK_BYTES)
       if (wanted >= BLOCK_BYTES) return direct(at, wanted)
       const bytes = (index: number): Buffer =>
-        cache.get(id, index, Math.min(BLOCK_BYTES, size - index * BLOCK_BYTES), () =>
-          direct(index * BLOCK_BYTES, BLOCK_BYTES),
-        )
+        cache.get(id, index, leastBytes(index), () => direct(index * BLOCK_BYTES, BLOCK_BYTES))
       const offset = at - block * BLOCK_BYTES
       if (last === block) return bytes(block).subarray(offset, offset + wanted)
       const parts: Buffer[] = []
@@ -89,19 +93,29 @@ export function bufferSource(buffer: Buffer): ByteSource {
   }
 }
 
-function readFully(fd: number, target: Uint8Array, at: number): number {
+function readFully(fd: number, target: Uint8Array, at: number, onBroken: () => void): number {
   let done = 0
   for (let failures = 0; done < target.length && failures < MAX_FAILURES;) {
     try {
       const read = readSync(fd, target, done, target.length - done, at + done)
       if (read === 0) break
       done += read
-    } catch {
-      // EINTR, which libuv does not repeat, or no memory for a moment; at EIO of a disk what came before it counts
+    } catch (error) {
+      // of a broken disk what came before counts
+      if (!isPassing(error)) {
+        onBroken()
+        break
+      }
       failures++
     }
   }
   return done
+}
+
+/** EINTR, which libuv does not repeat, or no memory for a moment. */
+function isPassing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'EINTR' || code === 'EAGAIN' || code === 'ENOMEM'
 }
 
 /** 64 bits as a number; above 2^53 it is rounded, which is longer than any file and above any user address. */
