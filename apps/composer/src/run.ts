@@ -150,7 +150,7 @@ const CORE_PATTERN = '/proc/sys/kernel/core_pattern'
  * the process that it lets crash, and the pattern. A process that the kernel starts may write such a
  * pattern, a pod may not. Call it when the bundle is published.
  */
-export function switchPattern(home: string, comm: string, log: Log): void {
+function switchPattern(home: string, comm: string, log: Log): void {
   let request: string
   try {
     request = readFileSync(join(home, '.receiver'), 'utf8')

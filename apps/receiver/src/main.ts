@@ -21,6 +21,7 @@ const POOL_THREADS = 64
 const SETTLE_MS = 100
 /** Less than the 30 s after which the kubelet kills the container. */
 const GRACE_MS = 20_000
+const FDS = '/proc/self/fd'
 
 /** The daemon, until SIGTERM or SIGINT; resolves with its exit code. `program` is its main file. */
 export async function main(
@@ -92,10 +93,8 @@ export async function main(
   return 0
 }
 
-const FDS = '/proc/self/fd'
-
 /** Names of the unfinished bundles that this process has open. */
-export function openParts(): readonly string[] {
+function openParts(): readonly string[] {
   return readdirSync(FDS).flatMap((fd) => {
     try {
       const name = basename(readlinkSync(`${FDS}/${fd}`))
@@ -110,7 +109,7 @@ export function openParts(): readonly string[] {
  * Has the kernel start the composer again, where it still connects to `socketPath`; a pattern of
  * another program stays. Synchronous: each crash until then may be lost. True where it was written.
  */
-export function fallBackToPipe(
+function fallBackToPipe(
   socketPath: string,
   pipePattern: string,
   sysctlRoot: string,

@@ -270,7 +270,7 @@ export class Receiver {
 }
 
 /** Ends one capture: at its time limit, or when the receiver ends. */
-export class CrashStop implements StopSignal {
+class CrashStop implements StopSignal {
   cause: StopCause | undefined
   readonly #controller = new AbortController()
   readonly #timer: NodeJS.Timeout

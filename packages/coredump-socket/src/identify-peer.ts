@@ -1,6 +1,24 @@
 import { closeSync, readFileSync } from 'node:fs'
 import koffi from 'koffi'
 
+const libc = koffi.load(null)
+const getsockopt = libc.func(
+  'int getsockopt(int, int, int, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+)
+const ioctl = libc.func('int ioctl(int, unsigned long, _Inout_ uint8_t *value)')
+
+const SOL_SOCKET = 1
+const SO_PEERCRED = 17
+const SO_PEERPIDFD = 77
+
+// linux/pidfd.h; the second version of the structure, with the fields of core dumps (Linux 6.16)
+const PIDFD_INFO_BYTES = 72
+const PIDFD_GET_INFO = 0xc000_ff0b + PIDFD_INFO_BYTES * 0x1_0000
+const PIDFD_INFO_COREDUMP = 0x10n
+const COREDUMP_MASK_AT = 64
+const PIDFD_COREDUMPED = 1
+const PIDFD_COREDUMP_ROOT = 8
+
 /** The process that the kernel connected for: proven to be dumping. */
 export interface Peer {
   readonly pid: number
@@ -39,16 +57,6 @@ function isDumping(pid: number, procRoot: string): boolean {
   }
 }
 
-const libc = koffi.load(null)
-const getsockopt = libc.func(
-  'int getsockopt(int, int, int, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
-)
-const ioctl = libc.func('int ioctl(int, unsigned long, _Inout_ uint8_t *value)')
-
-const SOL_SOCKET = 1
-const SO_PEERCRED = 17
-const SO_PEERPIDFD = 77
-
 /** unix(7): the process that connected, in the pid namespace of this one; 0: it is not there. */
 export interface Credentials {
   readonly pid: number
@@ -69,14 +77,6 @@ export function peerPidfd(fd: number): number | undefined {
     ? bytes.readInt32LE(0)
     : undefined
 }
-
-// linux/pidfd.h; the second version of the structure, with the fields of core dumps (Linux 6.16)
-const PIDFD_INFO_BYTES = 72
-const PIDFD_GET_INFO = 0xc000_ff0b + PIDFD_INFO_BYTES * 0x1_0000
-const PIDFD_INFO_COREDUMP = 0x10n
-const COREDUMP_MASK_AT = 64
-const PIDFD_COREDUMPED = 1
-const PIDFD_COREDUMP_ROOT = 8
 
 /** What the kernel knows of the core dump of a process. */
 export interface CoreDumpInfo {

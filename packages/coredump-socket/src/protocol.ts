@@ -17,6 +17,8 @@ export const MARKS: readonly string[] = [
 export const ACK_BYTES = 16
 /** Far above the size of a request; a later kernel may add fields to it. */
 const MAX_REQUEST_BYTES = 4096
+/** The kernel answers within microseconds, once it gets a CPU. */
+const QUICK_TRIES = 20
 
 /** What the kernel sends first; integers have the byte order of the machine, little-endian here. */
 export interface CoreDumpRequest {
@@ -52,9 +54,6 @@ export function acknowledge(fd: number, mask: bigint, bytes: number = ACK_BYTES)
 export async function readMark(fd: number, timeoutMs: number): Promise<number | undefined> {
   return (await readExactly(fd, 4, timeoutMs))?.readUInt32LE(0)
 }
-
-/** The kernel answers within microseconds, once it gets a CPU. */
-const QUICK_TRIES = 20
 
 /**
  * The next `bytes` bytes of a socket that does not block, and not one more: what follows is the core.

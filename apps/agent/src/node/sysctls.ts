@@ -17,6 +17,7 @@ const SUID_DUMPABLE = 'fs.suid_dumpable'
 export const RECEIVER_SOCKET = 'receiver.sock'
 // above 0 the kernel keeps /proc/<pid> of the crashed process for us, core(5); version 9 set the same
 const PIPE_LIMIT = '128'
+const CORE_MODES = '/proc/sys/kernel/core_modes'
 
 /**
  * In the order they are set, and restored from the end: a crash must find the limit together with the
@@ -197,8 +198,6 @@ export async function checkSysctls(
   }
   return found
 }
-
-const CORE_MODES = '/proc/sys/kernel/core_modes'
 
 /** Why this kernel cannot connect to a receiver; undefined where it may. */
 export function whyNoSocket({ sysctlRoot }: Pick<AgentSettings, 'sysctlRoot'>): string | undefined {

@@ -10,6 +10,8 @@ export const DEFAULT_HOST_DIR = '/var/mnt/core-dump-handler'
 export const AGENT_SOCKET_NAME = 'receiver-agent.sock'
 
 const MAX_LINE = 4096
+/** Of the liveness probe. */
+const CHECK_TIMEOUT_MS = 5000
 const MESSAGE = v.variant('type', [
   // without a pattern where the node's configuration sets it
   v.object({
@@ -136,8 +138,6 @@ function parseJson(text: string): unknown {
   }
 }
 
-const TIMEOUT_MS = 5000
-
 /** The liveness probe: 0 where the receiver of HOST_DIR answers, else 1. */
 export async function check(env: Readonly<NodeJS.ProcessEnv>): Promise<number> {
   const alive = await isAlive(env['HOST_DIR'] || DEFAULT_HOST_DIR)
@@ -149,7 +149,7 @@ export async function check(env: Readonly<NodeJS.ProcessEnv>): Promise<number> {
 export async function isAlive(hostDir: string): Promise<boolean> {
   const socket = createConnection(join(hostDir, AGENT_SOCKET_NAME))
   const answered = Promise.withResolvers<boolean>()
-  socket.setTimeout(TIMEOUT_MS, () => answered.resolve(false))
+  socket.setTimeout(CHECK_TIMEOUT_MS, () => answered.resolve(false))
   socket.on('error', () => answered.resolve(false))
   socket.on('close', () => answered.resolve(false))
   socket.once('data', () => answered.resolve(true))

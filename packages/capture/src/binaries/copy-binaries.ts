@@ -31,7 +31,13 @@ export interface BinaryLimits {
   readonly copyMs?: number
 }
 
+const readFrom = promisify(read)
+
 const MIB = 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
+/** 64 MiB/s at most, and half of the time of a slower disk: cores have the rest. */
+const MIN_PAUSE_MS = 4
+const LOCK_RETRY_MS = 250
 /** A file takes at most this part of the space that is free above MIN_FREE_BYTES: the rest is for cores. */
 const FREE_SHARE = 10
 /** Crashes of which nothing is kept that a debugger could open, or whose binaries came with the ones before. */
@@ -144,12 +150,6 @@ async function freeBytes(directory: string): Promise<number> {
   return bavail * bsize
 }
 
-const readFrom = promisify(read)
-
-const CHUNK_BYTES = 256 * 1024
-/** 64 MiB/s at most, and half of the time of a slower disk: cores have the rest. */
-const MIN_PAUSE_MS = 4
-
 export interface CopyBinaryOptions {
   readonly directory: string
   /** That of the file, by which the copy is named. */
@@ -213,8 +213,6 @@ function hasChanged(before: BigIntStats, after: BigIntStats): boolean {
   return before.size !== after.size || before.mtimeNs !== after.mtimeNs
 }
 
-const RETRY_MS = 250
-
 /**
  * Waits until no other capture of this node copies to `directory`; resolves with what ends that, or with
  * undefined after `timeoutMs`. The lock is the name of an abstract socket, unix(7), which the kernel frees when
@@ -230,7 +228,7 @@ export async function lockCopying(
   for (;;) {
     const unlock = await listen(path)
     if (unlock !== undefined || performance.now() >= deadlineMs) return unlock
-    await sleep(RETRY_MS)
+    await sleep(LOCK_RETRY_MS)
   }
 }
 

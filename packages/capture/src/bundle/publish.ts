@@ -18,6 +18,15 @@ import type { Bundle } from './open-bundle.ts'
 
 const LABEL_PREFIX = 'info.coredump'
 
+// not node:fs/promises: it is loaded later
+const openDirectory = promisify(open)
+const syncToDisk = promisify(fsync)
+const closeDirectory = promisify(close)
+
+// by then the lookup has opened what it needs; small cores are released long before
+const SYNC_DELAY_MS = 1000
+const SYNC_LIMIT_MS = 5000
+
 /** Puts the bundle on the disk under its final name, then writes the event; resolves with its path. */
 export async function publish(
   { zip, part, store, uuid, name }: Bundle,
@@ -92,15 +101,6 @@ async function writeEvent(directory: string, uuid: string, text: string): Promis
   }
 }
 
-// not node:fs/promises: it is loaded later
-const openDirectory = promisify(open)
-const syncToDisk = promisify(fsync)
-const closeDirectory = promisify(close)
-
-// by then the lookup has opened what it needs; small cores are released long before
-const DELAY_MS = 1000
-const LIMIT_MS = 5000
-
 /**
  * Makes the names in `directory` durable when `released` settles, or after a second of draining, so
  * that of a crash that a power-off cuts there is a file at least, which becomes a record. Not awaited
@@ -114,8 +114,8 @@ export function syncNameLater(directory: string, released: Promise<unknown>): vo
   }
   // a disk that cannot do it fails in `publish`, which reports it
   const timer = setTimeout(() => {
-    blockingCalls.run(directory, sync, { limitMs: LIMIT_MS }).catch(() => {})
-  }, DELAY_MS)
+    blockingCalls.run(directory, sync, { limitMs: SYNC_LIMIT_MS }).catch(() => {})
+  }, SYNC_DELAY_MS)
   const onRelease = (): void => {
     clearTimeout(timer)
     if (!synced) sync().catch(() => {})

@@ -1,6 +1,5 @@
 import { hostname, release } from 'node:os'
 import {
-  type BundleManifest,
   containerEntry,
   crashTime,
   createManifest,
@@ -8,6 +7,7 @@ import {
   formatManifest,
   type ManifestCore,
   type ManifestCrash,
+  type ManifestParts,
   processEntry,
 } from '@core-dump-handler/bundle'
 import type { ContainerDetails, LookupResult, ProcessSnapshot } from '@core-dump-handler/cri'
@@ -126,26 +126,17 @@ function initFiles(
   return isInit ? snapshot.files : files
 }
 
-export type ManifestParts = Pick<
-  BundleManifest,
-  | 'uuid'
-  | 'composer'
-  | 'entry'
-  | 'identity'
-  | 'core'
-  | 'fingerprint'
-  | 'topFrame'
-  | 'reportSkipped'
-  | 'timings'
-  | 'problems'
-> & {
+/** The text of `<name>-manifest.json`. */
+function manifestText({
+  crash,
+  snapshot,
+  nodeHostname,
+  ...rest
+}: Omit<ManifestParts, 'node' | 'crash'> & {
   readonly crash: Crash
   readonly snapshot: ProcessSnapshot | undefined
   readonly nodeHostname: string | undefined
-}
-
-/** The text of `<name>-manifest.json`. */
-export function manifestText({ crash, snapshot, nodeHostname, ...rest }: ManifestParts): string {
+}): string {
   const node = { hostname: nodeHostname ?? hostname(), kernel: release() }
   return formatManifest(createManifest({ ...rest, node, crash: manifestCrash(crash, snapshot) }))
 }

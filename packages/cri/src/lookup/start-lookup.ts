@@ -106,7 +106,7 @@ function identifiedOf({ identity, podInfo }: Found): Identified {
 const GUESS = 'looked up by host name, which any container can set, not by process'
 
 /** As IBM core-dump-handler 9: the pod whose name is the host name, for a caller without a host pid. */
-export async function findByHostName(
+async function findByHostName(
   hostname: string,
   context: Context,
   opening: Promise<RuntimeContext> | undefined,
