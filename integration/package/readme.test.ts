@@ -24,5 +24,6 @@ test.for(PUBLISHED)('the example of $name runs from its sources', async ({ name,
   const file = join(scratch, `${name.split('/')[1]}.ts`)
   await writeFile(file, example)
   const args = ['--conditions=@core-dump-handler/source', file]
-  await execa(process.execPath, args, { timeout: 60_000 })
+  // an example leaves its bundle, so that its reader can look at it
+  await execa(process.execPath, args, { timeout: 60_000, env: { TMPDIR: scratch } })
 })
