@@ -13,11 +13,14 @@ import {
 import { type ComposerSettings, loadSettings } from '@core-dump-handler/capture/settings'
 import { type Arguments, crashOfArguments, numberAfter } from './arguments.ts'
 import { ProcessLimiter } from './concurrency/process-limiter.ts'
+import type { HeapSaver } from './heap-saver.ts'
 import { composerVersion, koffiPath } from './installation.ts'
 import { Log } from './log.ts'
 import { exit, Stop } from './shutdown.ts'
 import { openProgress, print } from './terminal/print.ts'
 
+/** A core as long as this is worth what saving memory takes. */
+const LONG_BYTES = 64 * 2 ** 20
 // what is in progress when the time is up must end soon: then the process ends without it
 const GRACE_MS = 10_000
 // the kernel starts handlers as children of kthreadd
@@ -58,6 +61,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   const onDrainedAlone = (): void => void (byKernel && lowerPriority())
   const { concurrentDrains, timeoutMs } = settings
   const crash = crashOfArguments(args, warnings)
+  const saveHeap = heapSaver()
   try {
     const result = await captureCrash(crash, source, {
       settings,
@@ -72,7 +76,10 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
           ? createLimiter()
           : new ProcessLimiter({ home, concurrentDrains, timeoutMs, onDrainedAlone }),
       koffiPath: koffiPath(process.argv[1]),
-      onProgress: progress?.update,
+      onProgress: (bytes) => {
+        progress?.update(bytes)
+        saveHeap(bytes)
+      },
       onPublished: () => stop.disarm(),
     })
     if (byKernel && home !== undefined) switchPattern(home, crash.exeName, log)
@@ -81,6 +88,20 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   } catch {
     // the reason is in the log
     return stop.cause?.exitCode ?? 1
+  }
+}
+
+/** To be called with the bytes drained so far. A small core, whose process is held, loads nothing for it. */
+function heapSaver(): (drainedBytes: number) => void {
+  let saver: HeapSaver | undefined
+  let isLong = false
+  return (drainedBytes) => {
+    saver?.update(drainedBytes)
+    if (isLong || drainedBytes < LONG_BYTES) return
+    isLong = true
+    void import('./heap-saver.ts').then((module) => {
+      saver = new module.HeapSaver(drainedBytes)
+    })
   }
 }
 

@@ -1,14 +1,10 @@
 /**
  * drain-process OUT MODE [OPTION=VALUE...] < CORE
  *
- * Drains standard input as the composer does, and does nothing else.
+ * Drains standard input as the composer does, and does nothing else: V8 collects when it likes to.
  */
 import { createPartFile, drain, ZipWriter } from '@core-dump-handler/ingest'
-import { setFlagsFromString } from 'node:v8'
 import { drainMode } from './drain-mode.ts'
-
-// as the composer for a core above 64 MiB
-setFlagsFromString('--optimize-for-size')
 
 const TEXTS = new Set(['engine', 'koffiPath'])
 

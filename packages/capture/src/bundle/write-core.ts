@@ -17,8 +17,6 @@ import type { Bundle } from './open-bundle.ts'
 
 // so that the kernel's writing and our reading come first: a seventh of the time, measured
 const LANE_NICE = 5
-/** A core as long as this is worth a setting of V8. */
-const LONG_BYTES = 64 * 2 ** 20
 
 export interface WrittenCore {
   readonly core: ManifestCore
@@ -50,7 +48,6 @@ export async function writeCore(
     // with a store the core waits for room
     if (store === undefined) full.abort(new Error(reason))
   })
-  let isLong = false
   store?.beginCore()
   try {
     const result = await drain(source.take(), zip, {
@@ -67,10 +64,6 @@ export async function writeCore(
       onProgress: (progress) => {
         checkSize(progress, settings)
         void space.update(progress)
-        if (!isLong && progress.bytes >= LONG_BYTES) {
-          isLong = true
-          void collectSooner()
-        }
         if (store !== undefined) store.expectedBytes = progress.expectedBytes
         onProgress?.(progress.bytes)
       },
@@ -104,11 +97,6 @@ export async function writeCore(
     )
     return { ...record, failed: true }
   }
-}
-
-async function collectSooner(): Promise<void> {
-  const heap = await import('../system/save-heap.ts')
-  heap.collectSooner()
 }
 
 /** A record in place of the core. */

@@ -1,14 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 
 /**
- * Collects garbage sooner. The objects of each block of a core are collected late by default: they are 10 MiB
- * after each GiB.
- */
-export function collectSooner(): void {
-  setFlagsFromString('--optimize-for-size')
-}
-
-/**
  * Keeps the memory of V8 small in a process that soon ends. Its space for new objects does not grow, eightfold
  * where a thousand stacks live for a while; and nothing more is compiled, which takes memory of each of its
  * threads and pays only for code that runs for long.
