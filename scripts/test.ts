@@ -29,31 +29,42 @@ interface Part {
 const VITEST = join(ROOT, 'node_modules/vitest/vitest.mjs')
 const INTEGRATION = ['--config', 'integration/vitest.config.ts']
 
-/** In the order of how soon they show that something is wrong. */
-const PARTS: readonly Part[] = [
-  {
-    name: 'unit',
-    what: 'each package and app alone, from sources',
-    args: [],
-    tools: ['versitygw'],
-  },
-  {
-    name: 'package',
-    what: 'published shape, README examples, packed tarballs on Node 22.18, 24 and 26',
-    args: [...INTEGRATION, 'integration/package/'],
-  },
-  {
-    name: 'chart',
-    what: 'each value, preset and refusal, the objects against three Kubernetes versions, the alert rules',
-    args: ['--config', 'chart/vitest.config.ts'],
-  },
-  {
-    name: 'integration',
-    what: 'the whole path on this kernel, containerd, object stores and a cluster',
-    // the collector is built with Go for minutes: npm run test:collector
-    args: [...INTEGRATION, '--exclude', 'package/**', '--exclude', 'collector/**'],
-  },
+/** In the order of how soon they show that something is wrong; those of one row run at once. */
+const ROWS: readonly (readonly Part[])[] = [
+  [
+    {
+      name: 'unit',
+      what: 'each package and app alone, from sources',
+      args: [],
+      tools: ['versitygw'],
+    },
+  ],
+  [
+    {
+      name: 'package',
+      what: 'published shape, README examples, packed tarballs on Node 22.18, 24 and 26, the image',
+      args: [...INTEGRATION, 'integration/package/', 'integration/image/'],
+    },
+    {
+      name: 'chart',
+      what: 'each value, preset and refusal, the objects against three Kubernetes versions, the alert rules',
+      args: ['--config', 'chart/vitest.config.ts'],
+    },
+  ],
+  [
+    {
+      name: 'integration',
+      what: 'the whole path on this kernel, containerd, object stores and a cluster',
+      // the collector is built with Go for minutes: npm run test:collector
+      args: [...INTEGRATION, ...without('package', 'image', 'collector')],
+    },
+  ],
 ]
+const PARTS: readonly Part[] = ROWS.flat()
+
+function without(...folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => ['--exclude', `${folder}/**`])
+}
 
 const USAGE = `Usage: npm test [-- [PART...] [--report DIR] [--help]]
 
@@ -76,31 +87,38 @@ if (values.help) {
   process.stderr.write(`No such part: ${unknown.join(', ')}\n\n${USAGE}`)
   process.exitCode = 2
 } else {
-  const wanted = PARTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  process.exitCode = await runAll(wanted, values.report)
+  const isWanted = ({ name }: Part): boolean =>
+    positionals.length === 0 || positionals.includes(name)
+  process.exitCode = await runAll(
+    ROWS.map((row) => row.filter(isWanted)),
+    values.report,
+  )
 }
 
-async function runAll(parts: readonly Part[], reportDir: string | undefined): Promise<number> {
+async function runAll(
+  rows: readonly (readonly Part[])[],
+  reportDir: string | undefined,
+): Promise<number> {
   const skipFails = process.env['CI'] === 'true'
   const lines: string[] = []
   const reports: Report[] = []
   let total: Tally = EMPTY
   let interrupted = false
   process.once('SIGINT', () => (interrupted = true))
-  for (const part of parts) {
+  for (const row of rows) {
     if (interrupted) break
-    process.stdout.write(`\n── ${part.name}: ${part.what}\n`)
-    const started = performance.now()
-    const { code, text } = await runPart(part)
-    const report = readReport(text)
-    reports.push(report)
-    if (reportDir !== undefined) await save(reportDir, `${part.name}.json`, text)
-    const counted = count(report)
-    // an error outside any test, or no tests at all, is in no report
-    const tally = code !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted
-    const seconds = ((performance.now() - started) / 1000).toFixed(1)
-    lines.push(`${part.name.padEnd(12)} ${seconds.padStart(6)} s  ${describeTally(tally)}`)
-    total = add(total, tally)
+    const runs = await Promise.all(row.map((part) => runPart(part)))
+    for (const { name, code, text, seconds } of runs) {
+      const report = readReport(text)
+      reports.push(report)
+      if (reportDir !== undefined) await save(reportDir, `${name}.json`, text)
+      const counted = count(report)
+      // an error outside any test, or no tests at all, is in no report
+      const tally = code !== 0 && counted.failed === 0 ? { ...counted, failed: 1 } : counted
+      const time = seconds.toFixed(1).padStart(6)
+      lines.push(`${name.padEnd(12)} ${time} s  ${describeTally(tally)}`)
+      total = add(total, tally)
+    }
   }
   if (reportDir !== undefined) {
     await save(
@@ -122,8 +140,18 @@ async function runAll(parts: readonly Part[], reportDir: string | undefined): Pr
   return failed > 0 || total.passed === 0 ? 1 : 0
 }
 
-/** Run one part with the terminal of this process; returns its exit code and its JSON report. */
-async function runPart({ args, tools = [] }: Part): Promise<{ code: number; text: string }> {
+interface PartRun {
+  readonly name: string
+  readonly code: number
+  /** Vitest's JSON report. */
+  readonly text: string
+  readonly seconds: number
+}
+
+/** Run one part with the terminal of this process. */
+async function runPart({ name, what, args, tools = [] }: Part): Promise<PartRun> {
+  process.stdout.write(`\n── ${name}: ${what}\n`)
+  const started = performance.now()
   for (const tool of tools) {
     // without it its tests are skipped, or fail where CI=true
     await findTool(tool).catch((error: unknown) => process.stderr.write(`${String(error)}\n`))
@@ -134,7 +162,7 @@ async function runPart({ args, tools = [] }: Part): Promise<{ code: number; text
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
     const code = await runInForeground(process.execPath, [VITEST, 'run', ...args, ...reporters])
     const text = await readFile(file, 'utf8').catch(() => '{"testResults":[]}')
-    return { code, text }
+    return { name, code, text, seconds: (performance.now() - started) / 1000 }
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
