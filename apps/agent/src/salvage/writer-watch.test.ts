@@ -123,7 +123,7 @@ test('only composers that ran when the file was first seen count as its writer',
   await expect.poll(pids).not.toContain(writer)
   await expect.poll(look).toEqual(['.a.zip.part'])
 
-  // it changes: somebody who lives now has written it
+  // it changes: a process that is alive has written it
   await writeFile(path, 'b', { flag: 'a' })
   expect(await look()).toEqual([])
 })

@@ -113,7 +113,7 @@ describe('keeps and marks a source that ends early', () => {
     expect(result).toMatchObject({ complete: false, cut: 'truncated', bytes: 1_000_000 })
     expect(result.reason).toBe(
       `The source ended after 1000000 bytes of the ${CORE.length} its ELF headers promise: ` +
-        'whoever wrote it was stopped, as by SIGKILL',
+        'its writer was stopped, as by SIGKILL',
     )
     await expectEntry(path, CORE.subarray(0, 1_000_000), 'deflate')
   })

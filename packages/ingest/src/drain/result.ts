@@ -93,7 +93,7 @@ function reasonOf(cut: DrainCut, { bytes, maxBytes, elf, stopped }: Ending): str
     'read-error': `Reading failed ${place}: ${messageOf(stopped?.why)}`,
     'no-space': `Cut ${place}, so that the rest of the archive has room: ${messageOf(stopped?.why)}`,
     'write-error': `Cut ${place}: ${messageOf(stopped?.why)}`,
-    truncated: `The source ended ${place}: whoever wrote it was stopped, as by SIGKILL`,
+    truncated: `The source ended ${place}: its writer was stopped, as by SIGKILL`,
     empty: 'The source ended without a byte',
   }
   return reasons[cut]

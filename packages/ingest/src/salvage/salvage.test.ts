@@ -32,14 +32,14 @@ import {
 } from '../index.ts'
 
 const INFO = JSON.stringify({ uuid: 'u', padding: 'text that is worth packing '.repeat(9) })
-const STORY: SalvageAddition[] = [['x-manifest.json', '{"schema":"test"}']]
+const ADDITIONS: SalvageAddition[] = [['x-manifest.json', '{"schema":"test"}']]
 
 /** A bundle under its unfinished name, as its writer left it before the directory. */
 async function leftOver(
   dir: string,
   core: Buffer,
   compression: Partial<Compression> = {},
-  { story = false, directory = false } = {},
+  { manifest = false, directory = false } = {},
 ): Promise<string> {
   const part = await createPartFile(join(dir, 'x.zip'))
   const zip = new ZipWriter(part)
@@ -48,7 +48,7 @@ async function leftOver(
     core.subarray(i * 65_536, (i + 1) * 65_536),
   )
   await drain(Readable.from(chunks), zip, { entryName: 'x.core', ...compression })
-  if (story) await zip.add('x-manifest.json', '{"schema":"its own"}')
+  if (manifest) await zip.add('x-manifest.json', '{"schema":"its own"}')
   if (directory) await zip.finish()
   await part.close()
   return part.path
@@ -57,14 +57,14 @@ async function leftOver(
 describe('of which only the beginning is intact', () => {
   test('keeps what lies before that, and nothing of the hole', async ({ dir }) => {
     const core = mixedContent(new Random(1), 6_000_000)
-    const path = await leftOver(dir, core, { mode: 'store' }, { story: true, directory: true })
+    const path = await leftOver(dir, core, { mode: 'store' }, { manifest: true, directory: true })
     const intactBytes = 1_000_001
     execFileSync('fallocate', ['-p', '-o', String(intactBytes), '-l', '2000000', path])
     const finalPath = join(dir, 'x.zip')
     const { outcome, entries } = await salvageZip(path, {
       finalPath,
       intactBytes,
-      addEntries: () => STORY,
+      addEntries: () => ADDITIONS,
     })
     expect(outcome).toBe('closed')
     expect(entries.map(({ name, whole }) => [name, whole])).toEqual([
@@ -82,12 +82,12 @@ describe('of which only the beginning is intact', () => {
       dir,
       mixedContent(new Random(1), 200_000),
       {},
-      { story: true, directory: true },
+      { manifest: true, directory: true },
     )
     const bytes = await readFile(path)
     const finalPath = join(dir, 'x.zip')
     const known = { intactBytes: 5000, isComplete: true }
-    const options = { finalPath, ...known, addEntries: () => STORY }
+    const options = { finalPath, ...known, addEntries: () => ADDITIONS }
     expect(await salvageZip(path, options)).toEqual({ outcome: 'whole', entries: [] })
     expect((await readFile(finalPath)).equals(bytes)).toBe(true)
     expect(await readdir(dir)).toEqual(['x.zip'])
@@ -99,7 +99,7 @@ interface Salvaged extends SalvagedZip {
   readonly path: string
 }
 
-async function salvage(path: string, dir: string, additions = STORY): Promise<Salvaged> {
+async function salvage(path: string, dir: string, additions = ADDITIONS): Promise<Salvaged> {
   const finalPath = join(dir, 'x.zip')
   let saved: SavedZip | undefined
   const result = await salvageZip(path, {
@@ -140,7 +140,7 @@ describe.for(compressionsHere())('in mode $mode with $engine', (compression) => 
     dir,
   }) => {
     const core = mixedContent(new Random(7), 1_500_000)
-    const path = await leftOver(dir, core, compression, { story: true, directory: true })
+    const path = await leftOver(dir, core, compression, { manifest: true, directory: true })
     const { size } = await stat(path)
     const random = new Random(11)
     // one with most of the data, whatever the seed is
@@ -151,7 +151,7 @@ describe.for(compressionsHere())('in mode $mode with $engine', (compression) => 
       const finalPath = join(dir, `cut-${i}.zip`)
       await copyFile(path, copy)
       await truncate(copy, cut)
-      const { entries } = await salvageZip(copy, { finalPath, addEntries: () => STORY })
+      const { entries } = await salvageZip(copy, { finalPath, addEntries: () => ADDITIONS })
       for (const reader of readersHere()) {
         if (mode !== 'zstd' || reader.zstd) await reader.test(finalPath)
       }
@@ -181,14 +181,17 @@ describe.for(compressionsHere())('in mode $mode with $engine', (compression) => 
 
   test('salvages a small archive cut anywhere', async ({ dir }) => {
     const core = Buffer.concat([mixedContent(new Random(5), 30_000), Buffer.alloc(30_000, 'more ')])
-    const path = await leftOver(dir, core, compression, { story: true, directory: true })
+    const path = await leftOver(dir, core, compression, { manifest: true, directory: true })
     const { size } = await stat(path)
     let saved = 0
     for (let cut = 0; cut < size; cut += Math.ceil(size / 90)) {
       const [copy, finalPath] = [join(dir, `.${cut}.part`), join(dir, `${cut}.zip`)]
       await copyFile(path, copy)
       await truncate(copy, cut)
-      const { entries, outcome } = await salvageZip(copy, { finalPath, addEntries: () => STORY })
+      const { entries, outcome } = await salvageZip(copy, {
+        finalPath,
+        addEntries: () => ADDITIONS,
+      })
       const entry = entries.find(({ name }) => name === 'x.core')
       expect(outcome).toBe(entries.length === 0 ? 'replaced' : 'closed')
       await readersHere()
@@ -217,7 +220,7 @@ test('reads complete entries before the archive is closed', async ({ dir }) => {
 })
 
 test('publishes a complete archive unchanged', async ({ dir }) => {
-  const path = await leftOver(dir, Buffer.from('core'), {}, { story: true, directory: true })
+  const path = await leftOver(dir, Buffer.from('core'), {}, { manifest: true, directory: true })
   const before = await digest(path)
   const { outcome, saved, path: finalPath } = await salvage(path, dir)
   expect([outcome, saved]).toEqual(['whole', undefined])
@@ -226,7 +229,7 @@ test('publishes a complete archive unchanged', async ({ dir }) => {
 })
 
 test('removes the unfinished name of an archive that has its final name too', async ({ dir }) => {
-  const path = await leftOver(dir, Buffer.from('core'), {}, { story: true, directory: true })
+  const path = await leftOver(dir, Buffer.from('core'), {}, { manifest: true, directory: true })
   await link(path, join(dir, 'x.zip'))
   expect((await salvage(path, dir)).outcome).toBe('published')
   expect(await readdir(dir)).toEqual(['x.zip'])
@@ -256,7 +259,7 @@ test.for(enginesHere())(
   { timeout: 60_000 },
   async (engine, { dir }) => {
     const core = mixedContent(new Random(2), 300_000)
-    const whole = await readFile(await leftOver(dir, core, { engine }, { story: true }))
+    const whole = await readFile(await leftOver(dir, core, { engine }, { manifest: true }))
     const random = new Random(23)
     for (let n = 0; n < 60; n++) {
       const bytes = Buffer.from(whole.subarray(0, random.below(whole.length)))
@@ -266,7 +269,7 @@ test.for(enginesHere())(
       }
       const [path, finalPath] = [join(dir, `.${n}.part`), join(dir, `${n}.zip`)]
       await writeFile(path, bytes)
-      await salvageZip(path, { finalPath, addEntries: () => STORY })
+      await salvageZip(path, { finalPath, addEntries: () => ADDITIONS })
       execFileSync('unzip', ['-tq', finalPath])
     }
   },
@@ -283,18 +286,18 @@ test('cuts deflate of another program, without flushes, at its last byte', async
   unended.fill(0, coreAt + 30 + 6 + 4, coreAt + 30 + 6 + 20)
   await writeFile(path, Buffer.concat([unended, deflateRawSync(core).subarray(0, 50_000)]))
   const finalPath = join(dir, 'other.zip')
-  const { entries } = await salvageZip(path, { finalPath, addEntries: () => STORY })
+  const { entries } = await salvageZip(path, { finalPath, addEntries: () => ADDITIONS })
   expect(entries[1]?.bytes).toBeGreaterThan(40_000)
   expectBeginning(await extract(finalPath, 'x.core'), core)
 })
 
 test('never replaces an existing file, and publishes under another name', async ({ dir }) => {
   const path = await leftOver(dir, mixedContent(new Random(6), 100_000))
-  await writeFile(join(dir, 'x.zip'), 'somebody else’s')
+  await writeFile(join(dir, 'x.zip'), 'of another program')
   await expect(salvage(path, dir)).rejects.toMatchObject({ code: 'EXISTS' })
-  expect(await readFile(join(dir, 'x.zip'), 'utf8')).toBe('somebody else’s')
+  expect(await readFile(join(dir, 'x.zip'), 'utf8')).toBe('of another program')
   const finalPath = join(dir, 'x-2.zip')
-  const { outcome } = await salvageZip(path, { finalPath, addEntries: () => STORY })
+  const { outcome } = await salvageZip(path, { finalPath, addEntries: () => ADDITIONS })
   expect(outcome).toBe('closed')
   for (const reader of readersHere()) await reader.test(finalPath)
 })
@@ -322,7 +325,7 @@ test('detects a writer that still writes, and changes nothing', async ({ dir }) 
     finalPath: join(dir, 'x.zip'),
     addEntries: async () => {
       await writeFile(path, 'more', { flag: 'a' })
-      return STORY
+      return ADDITIONS
     },
   })
   await expect(work).rejects.toMatchObject({ code: 'CHANGED' })
@@ -349,7 +352,7 @@ test('throws on a full disk, and salvages the same file once there is room [left
   await truncate(path, size - 1000)
   const ballast = join(disk.path, 'ballast')
   expect(() => execFileSync('dd', ['if=/dev/zero', `of=${ballast}`], { stdio: 'ignore' })).toThrow()
-  const big: SalvageAddition[] = [['big', mixedContent(new Random(2), 500_000)], ...STORY]
+  const big: SalvageAddition[] = [['big', mixedContent(new Random(2), 500_000)], ...ADDITIONS]
   for (let n = 0; n < 2; n++) {
     await expect(salvage(path, disk.path, big)).rejects.toMatchObject({ code: 'NO_SPACE' })
     expect(await readdir(disk.path)).toEqual(['.x.zip.part', 'ballast'])
@@ -372,7 +375,7 @@ test('does not overwrite the archive of a salvage that was killed while publishi
   const hash = createHash('sha256').update('.x.zip.part').digest('hex').slice(0, 16)
   await link(join(dir, 'x.zip'), join(dir, `.salvage-${hash}.new`))
   const finalPath = join(dir, 'x-2.zip')
-  await salvageZip(join(dir, '.x.zip.part'), { finalPath, addEntries: () => STORY })
+  await salvageZip(join(dir, '.x.zip.part'), { finalPath, addEntries: () => ADDITIONS })
   expect(await readFile(join(dir, 'x.zip'))).toEqual(record)
   expect((await readdir(dir)).toSorted()).toEqual(['x-2.zip', 'x.zip'])
 })
@@ -383,7 +386,7 @@ test('leaves the file for the next try when it is aborted', async ({ dir }) => {
   const controller = new AbortController()
   const work = salvageZip(path, {
     finalPath: join(dir, 'x.zip'),
-    addEntries: () => STORY,
+    addEntries: () => ADDITIONS,
     signal: controller.signal,
     onProgress: () => controller.abort(new Error('enough')),
   })

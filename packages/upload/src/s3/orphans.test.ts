@@ -24,7 +24,7 @@ async function interrupt(w: S3Test, file: string): Promise<void> {
 }
 
 describeS3('a multipart upload', (start) => {
-  it('D13: whose creation is under way at a shutdown is resumed by the next start', async () => {
+  it('D13: whose creation has not been answered at a shutdown is resumed by the next start', async () => {
     await using w = await start()
     const file = await randomFile(join(w.dir, 'x.zip'), 12 * MIB)
     const stop = new AbortController()

@@ -193,7 +193,7 @@ const CODES: Readonly<Record<string, UploadErrorCode>> = {
   InvalidPartOrder: 'STORE',
 }
 
-/** Refusals of whoever asks, whatever the object is. */
+/** Refusals of the caller, whatever the object is. */
 const OF_ACCOUNT =
   /^(AllAccessDisabled|AccountProblem|UserSuspended|NotSignedUp|InvalidPayer|KMS\..*)$/
 
