@@ -5,7 +5,14 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -38,6 +45,8 @@ that do nothing. Needs root: while it runs, all crashes of this machine come her
   --threads N      threads of that program, beside its first (default 0)
   --entry NAME     pipe: the composer; socket: the receiver (default pipe; repeatable)
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
+  --compare N=V    a second composer with this variable in its .env, such as REPORT=off, takes turns
+                   with the first (repeatable)
 ${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
@@ -48,6 +57,7 @@ const { values: options } = parseArgs({
     mib: { type: 'string', default: '1' },
     threads: { type: 'string', default: '0' },
     setting: { type: 'string', multiple: true, default: [] },
+    compare: { type: 'string', multiple: true, default: [] },
   },
 })
 const rounds = positiveInteger('--rounds', options.rounds)
@@ -97,6 +107,15 @@ function field(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
 }
 
+/** Another installation of the composer in `home`, with one variable more. */
+function installWith(variable: string, hostDir: string, home: string): void {
+  mkdirSync(home)
+  for (const { name } of readdirSync(hostDir, { withFileTypes: true }).filter((e) => e.isFile())) {
+    copyFileSync(join(hostDir, name), join(home, name))
+  }
+  appendFileSync(join(home, '.env'), `\n${variable}\n`)
+}
+
 async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: number }> {
   const agent = new Agent({
     INTERVAL: '600000',
@@ -117,11 +136,18 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
     return await withKernel(async () => {
       await agent.start()
       await receiver?.start()
+      const composer = coreSysctls()['kernel.core_pattern']
+      const compared = options.compare.map((variable) => {
+        const home = join(agent.directory, variable)
+        installWith(variable, agent.hostDir, home)
+        return [`composer, ${variable}`, composer.replace(agent.hostDir, home)] as const
+      })
       const handlers = {
         'no handler': 'core',
         'sh -c cat': `|${shell}`,
         'empty Node': `|${empty}`,
-        ...(entries.includes('pipe') && { composer: coreSysctls()['kernel.core_pattern'] }),
+        ...(entries.includes('pipe') && { composer }),
+        ...Object.fromEntries(compared),
         ...(receiver && { receiver: receiver.pattern }),
       }
       const times: Record<string, number[]> = {}
@@ -130,9 +156,10 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
           setCoreSysctl('kernel.core_pattern', pattern)
           const ms = await crash()
           if (round > 0) (times[name] ??= []).push(ms)
-          await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
+          await until('the composer has ended', () => processesOf(agent.directory).length === 0)
         }
       }
+      setCoreSysctl('kernel.core_pattern', composer)
       const memory = receiver
         ? { rss: receiver.memory().peak, anonymous: receiver.memory().anonymous }
         : (await Promise.all([watchMemory(agent.hostDir), crash()]))[0]
