@@ -10,7 +10,7 @@ import { list, measure } from './list.ts'
 import type { QueueEvent } from './options.ts'
 
 /** Requests that come together cause one scan. */
-const MIN_GAP_MS = 100
+const MIN_GAP_MS = 20
 /** Scans take a tenth of the time at most, however many files wait and requests come. */
 const GAP_PER_COST = 9
 /** But among tens of thousands a new file is found soon, also while the others are sent. */
