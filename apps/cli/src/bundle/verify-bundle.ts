@@ -18,7 +18,7 @@ export interface Verification {
 
 /**
  * Reads every byte of a stored bundle and compares CRC-32 and sizes with the zip, and the core with the
- * manifest.
+ * manifest. `onBytes` is called with the stored bytes of each piece that was read.
  *
  * @throws CliError `STORE` when the store does not answer
  */
@@ -36,16 +36,15 @@ export async function verifyBundle(
     return { key, state: 'damaged', problems: [error.message], entries: 0, bytes: 0 }
   }
   const { archive, manifest, summary } = bundle
-  const problems = manifest === undefined ? [] : manifestProblems(bundle, manifest)
+  const problems = manifestProblems(bundle)
   let bytes = 0
   for (const entry of archive.entries) {
     try {
-      for await (const chunk of expand(await archive.stream(entry), entry)) {
+      for await (const chunk of expand(await archive.stream(entry, onBytes), entry)) {
         bytes += chunk.length
-        onBytes?.(chunk.length)
       }
     } catch (error) {
-      if (error instanceof CliError && error.code === 'STORE') throw error
+      if (error instanceof CliError && error.code !== 'DAMAGED') throw error
       problems.push(`${entry.fileName}: ${messageOf(error)}`)
     }
   }
@@ -68,7 +67,10 @@ function incompleteness(manifest: BundleManifest | undefined): string | undefine
   return complete ? undefined : `the core is incomplete: ${reason}`
 }
 
-function manifestProblems({ archive }: BundleFile, manifest: BundleManifest): string[] {
+function manifestProblems({ archive, manifest }: BundleFile): string[] {
+  if (manifest === undefined) {
+    return archive.entry(ENTRY.manifest) === undefined ? [] : ['its manifest is not valid']
+  }
   const { core } = manifest
   const problems: string[] = []
   if (archive.entries.at(-1) !== archive.entry(ENTRY.manifest)) {

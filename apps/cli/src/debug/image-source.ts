@@ -1,20 +1,13 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, posix } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { execa } from 'execa'
-import { Parser, type ReadEntry } from 'tar'
 import { CliError, codeOf } from '../error.ts'
 import { show } from '../output/output.ts'
-import {
-  MAX_BINARY_BYTES,
-  type BinaryCache,
-  type BinarySource,
-  type OnFound,
-} from './binary-sources.ts'
-import type { WantedModule } from './core-modules.ts'
+import type { BinaryCache, BinarySource } from './binary-sources.ts'
+import { TarSearch } from './tar-search.ts'
 
 interface ImageTool {
   readonly program: string
@@ -38,9 +31,13 @@ export function imageSource(image: string, cache: BinaryCache): BinarySource {
       const failures: string[] = []
       for (const tool of TOOLS) {
         try {
-          await tool.extract(image, (tar) => takeFromTar(tar, wanted, cache, onFound))
+          const search = new TarSearch(wanted, cache, onFound)
+          const read = (tar: Readable): Promise<void> => search.read(tar)
+          await tool.extract(image, read)
+          if (search.followLinks()) await tool.extract(image, read)
           return
         } catch (error) {
+          if (error instanceof CliError) throw error
           if (codeOf(error) !== 'ENOENT') failures.push(`${tool.program}: ${lastLine(error)}`)
         }
       }
@@ -103,49 +100,10 @@ async function takeOutput(
 ): Promise<void> {
   const child = execa(program, args, { buffer: { stdout: false } })
   const [ended, taken] = await Promise.allSettled([child, take(child.stdout)])
+  if (taken.status === 'rejected' && taken.reason instanceof CliError) throw taken.reason
   // why the program failed says more than that its tar ended
   if (ended.status === 'rejected') throw ended.reason
   if (taken.status === 'rejected') throw taken.reason
-}
-
-/** Regular files at the wanted paths; nothing of the tar chooses where it is written. */
-async function takeFromTar(
-  tar: Readable,
-  wanted: readonly WantedModule[],
-  cache: BinaryCache,
-  onFound: OnFound,
-): Promise<void> {
-  const byPath = new Map(wanted.map((module) => [posix.normalize(`/${module.path}`), module]))
-  const taken: Promise<void>[] = []
-  const parser = new Parser({
-    filter: (path, entry) =>
-      byPath.has(posix.normalize(`/${path}`)) &&
-      'type' in entry &&
-      entry.type === 'File' &&
-      entry.size <= MAX_BINARY_BYTES,
-    onReadEntry: (entry: ReadEntry) => {
-      const module = byPath.get(posix.normalize(`/${entry.path}`))
-      if (module === undefined) {
-        entry.resume()
-        return
-      }
-      const file = cache
-        .add(module, (path) => pipeline(entry, createWriteStream(path)))
-        .then((path) => path !== undefined && onFound(module, path))
-      taken.push(file.then(() => {}))
-    },
-  })
-  await new Promise<void>((resolve, reject) => {
-    parser.on('end', resolve)
-    parser.on('error', reject)
-    tar.on('error', reject)
-    tar.on('data', (chunk: Buffer) => {
-      if (!parser.write(chunk)) tar.pause()
-    })
-    parser.on('drain', () => tar.resume())
-    tar.on('end', () => parser.end())
-  })
-  await Promise.all(taken)
 }
 
 function lastLine(error: unknown): string {
