@@ -9,6 +9,10 @@ import { show } from '../output/output.ts'
 import type { BinaryCache, BinarySource } from './binary-sources.ts'
 import { TarSearch } from './tar-search.ts'
 
+/** Of containers-transports(5). */
+const HAS_TRANSPORT =
+  /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
+
 interface ImageTool {
   readonly program: string
   extract(image: string, take: (tar: Readable) => Promise<void>): Promise<void>
@@ -17,8 +21,8 @@ interface ImageTool {
 /** In this order; the first that is installed and has the image is used. */
 const TOOLS: readonly ImageTool[] = [
   { program: 'crane', extract: exportByCrane },
-  { program: 'docker', extract: (image, take) => exportContainer('docker', image, take) },
-  { program: 'podman', extract: (image, take) => exportContainer('podman', image, take) },
+  { program: 'docker', extract: exportByDocker },
+  { program: 'podman', extract: exportByPodman },
   { program: 'skopeo', extract: copyBySkopeo },
 ]
 
@@ -55,36 +59,63 @@ async function exportByCrane(image: string, take: (tar: Readable) => Promise<voi
   await takeOutput('crane', ['export', image, '-'], take)
 }
 
-/** The container is created and never started. */
-async function exportContainer(
-  program: string,
+async function exportByDocker(
   image: string,
   take: (tar: Readable) => Promise<void>,
+): Promise<void> {
+  await withContainer('docker', image, (container) =>
+    takeOutput('docker', ['export', container], take),
+  )
+}
+
+/** To a file: podman opens /dev/stdout by its name, which fails for the sockets that Node gives to a child. */
+async function exportByPodman(
+  image: string,
+  take: (tar: Readable) => Promise<void>,
+): Promise<void> {
+  await withContainer('podman', image, (container) =>
+    withDirectory(async (directory) => {
+      const tar = join(directory, 'image.tar')
+      await execa('podman', ['export', '--output', tar, container])
+      await take(createReadStream(tar))
+    }),
+  )
+}
+
+/** The container is created and never started. */
+async function withContainer(
+  program: string,
+  image: string,
+  use: (container: string) => Promise<void>,
 ): Promise<void> {
   const { stdout } = await execa(program, ['create', image, '/cdh-never-runs'])
   const container = stdout.trim().split('\n').at(-1) ?? ''
   try {
-    await takeOutput(program, ['export', container], take)
+    await use(container)
   } finally {
     await execa(program, ['rm', container], { reject: false })
   }
 }
 
+async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'cdh-image-'))
+  try {
+    await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
 /** Layers are files named by their digests; an image without a transport is one of a registry. */
 async function copyBySkopeo(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'cdh-image-'))
-  const hasTransport =
-    /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
-  const source = hasTransport.test(image) ? image : `docker://${image}`
-  try {
+  const source = HAS_TRANSPORT.test(image) ? image : `docker://${image}`
+  await withDirectory(async (directory) => {
     await execa('skopeo', ['copy', '--quiet', source, `dir:${directory}`])
     for (const file of await readdir(directory)) {
       const path = join(directory, file)
       if (/^[0-9a-f]{64}$/.test(file) && !(await isJson(path))) await take(createReadStream(path))
     }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  })
 }
 
 async function isJson(path: string): Promise<boolean> {
