@@ -62,7 +62,7 @@ export class Archive {
     return this.#entries
   }
 
-  /** @throws CliError `DAMAGED` when the object is no zip, `STORE` when it cannot be read */
+  /** @throws CliError `DAMAGED` when the object is no bundle, `STORE` when it cannot be read */
   static async open(store: Store, object: StoredObject): Promise<Archive> {
     const reader = new RangeReader(store, object)
     try {
@@ -71,6 +71,7 @@ export class Archive {
       for await (const entry of zip.eachEntry()) {
         if (entries.push(entry) > MAX_ENTRIES) throw new Error(`more than ${MAX_ENTRIES} entries`)
       }
+      if (!entries.some(isOfBundle)) throw new Error('it has no manifest and no dump-info')
       return new Archive(store, object, reader, zip, entries)
     } catch (cause) {
       if (cause instanceof CliError) throw cause
@@ -183,6 +184,11 @@ function expandSync(stored: Buffer, method: number, maxOutputLength: number): Bu
 function damaged(object: StoredObject, reason: string, cause: unknown): CliError {
   const message = `Cannot read the bundle ${show(object.key)}: ${escapeName(reason)}; \`cdh verify\` names what is damaged`
   return new CliError('DAMAGED', message, { cause })
+}
+
+/** Bundles of IBM core-dump-handler 9 have no manifest. */
+function isOfBundle({ fileName }: ArchiveEntry): boolean {
+  return fileName.endsWith(ENTRY.manifest) || fileName.endsWith(ENTRY.dumpInfo)
 }
 
 function without(name: string, suffix: string): string | undefined {

@@ -48,7 +48,7 @@ export async function verifyBundle(
       problems.push(`${entry.fileName}: ${messageOf(error)}`)
     }
   }
-  const gap = incompleteness(manifest)
+  const gap = incompleteness(bundle)
   const state = problems.length > 0 ? 'damaged' : gap === undefined ? 'intact' : 'incomplete'
   return {
     key: object.key,
@@ -61,8 +61,11 @@ export async function verifyBundle(
 }
 
 /** Undefined when the core is known to be whole. */
-function incompleteness(manifest: BundleManifest | undefined): string | undefined {
-  if (manifest === undefined) return 'it has no manifest: whether the core is whole is not known'
+function incompleteness({ archive, manifest }: BundleFile): string | undefined {
+  if (manifest === undefined) {
+    const isInvalid = archive.entry(ENTRY.manifest) !== undefined
+    return isInvalid ? undefined : 'it has no manifest: whether the core is whole is not known'
+  }
   const { complete, reason = 'without a reason' } = manifest.core
   return complete ? undefined : `the core is incomplete: ${reason}`
 }
@@ -77,7 +80,12 @@ function manifestProblems({ archive, manifest }: BundleFile): string[] {
     problems.push('the manifest is not the last entry')
   }
   if (archive.entry(ENTRY.dumpInfo) === undefined) problems.push('it has no dump-info')
-  if (core.entry === undefined) return problems
+  if (core.entry === undefined) {
+    const isClaimed = core.complete && core.bytes > 0
+    return isClaimed
+      ? [...problems, 'its manifest has a complete core, and names no entry']
+      : problems
+  }
   const entry = archive.entries.find(({ fileName }) => fileName === core.entry)
   if (entry === undefined)
     return [...problems, `it has no core, and its manifest names ${core.entry}`]
