@@ -35,7 +35,7 @@ export async function verifyBundle(
     const { key } = object
     return { key, state: 'damaged', problems: [error.message], entries: 0, bytes: 0 }
   }
-  const { archive, manifest, summary } = bundle
+  const { archive, summary } = bundle
   const problems = manifestProblems(bundle)
   let bytes = 0
   for (const entry of archive.entries) {
