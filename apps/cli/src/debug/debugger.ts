@@ -118,7 +118,7 @@ function notInstalled(kind: string): CliError {
   const other = kind === 'gdb' ? 'or use --lldb' : 'or leave --lldb out'
   return new CliError(
     'MISSING_PROGRAM',
-    `Cannot start ${show(kind)}: it is not installed; install it, ${other}`,
+    `Cannot start ${show(kind)}: it is not installed; install it (\`apt install ${kind}\`, \`dnf install ${kind}\`), ${other}`,
   )
 }
 
