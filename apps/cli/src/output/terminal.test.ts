@@ -23,7 +23,10 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(directory, { recursive: true }))
 
-const COMMANDS = [['list'], ['groups'], ['show', 'latest'], ['verify', '--all']]
+const COMMANDS = [
+  ['show', 'latest'],
+  ['verify', '--all'],
+]
 
 describe('colours', () => {
   it.for(COMMANDS)('are on a terminal only, and not with NO_COLOR: %j', async (args) => {
