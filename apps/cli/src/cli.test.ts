@@ -25,6 +25,7 @@ describe('cdh', () => {
     [['list', '--since', '2026-02-30'], /--since `2026-02-30` is no time: expected such as `90m`/],
     [['list', '--since', ''], /--since is empty/],
     [['groups', '--fingerprint', ''], /--fingerprint is empty/],
+    [['list', '--', 'x'], /Unexpected argument `x`/],
     [['show', ''], /An argument is empty/],
     [['show', 'x', 'file:/a', 's3://b'], /Expected one location, and got 2/],
     [['list', 's3://bucket/x.zip'], /Unexpected argument `x\.zip`/],

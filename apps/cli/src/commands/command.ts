@@ -36,6 +36,8 @@ export interface Command {
   /** Everything that `--help` prints. */
   readonly usage: string
   readonly options: ParseArgsOptionsConfig
+  /** What follows `--` is for another program. @default false: nothing may follow */
+  readonly takesRest?: boolean
   /** Resolves with the exit code. */
   run(context: CommandContext): Promise<number>
 }

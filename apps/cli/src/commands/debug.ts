@@ -60,6 +60,7 @@ ${LOCATION_HELP}
     sysroot: { type: 'string' },
     image: { type: 'string' },
   },
+  takesRest: true,
   run(context) {
     return withStore(context, (store) => debugBundle(store, context))
   },

@@ -107,6 +107,21 @@ describe('imageSource', () => {
     },
   )
 
+  it.for([
+    ['crane', `export --platform linux/arm64 ${IMAGE} -`],
+    ['docker', `create --platform linux/arm64 ${IMAGE} /cdh-never-runs`],
+    ['podman', `create --platform linux/arm64 ${IMAGE} /cdh-never-runs`],
+    ['skopeo', `--override-arch arm64 copy --quiet docker://${IMAGE} dir:`],
+  ] as const)('asks %s for the architecture of the crashed process', async ([tool, command]) => {
+    install(tool, 'echo "$*" > "$TAR.asked"; exit 1')
+    const machine = process.arch === 'arm64' ? 'amd64' : 'arm64'
+    const foreign = { ...wanted('/app/web'), firstPage: elfBinary(ID) }
+    foreign.firstPage.writeUInt16LE(machine === 'arm64' ? 183 : 62, 18)
+    await expect(find(foreign)).rejects.toThrow('no tool can read it')
+    const asked = readFileSync(join(directory, 'tar.asked'), 'utf8')
+    expect(asked).toContain(command.replace('arm64', machine))
+  })
+
   it('leaves out another build, whatever it is called', async () => {
     install('crane', TOOLS.crane)
     expect(

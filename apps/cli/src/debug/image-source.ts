@@ -7,15 +7,31 @@ import { execa } from 'execa'
 import { CliError, codeOf } from '../error.ts'
 import { show } from '../output/output.ts'
 import type { BinaryCache, BinarySource } from './binary-sources.ts'
+import type { WantedModule } from './core-modules.ts'
 import { TarSearch } from './tar-search.ts'
 
 /** Of containers-transports(5). */
 const HAS_TRANSPORT =
   /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
 
+/** `e_machine` of elf(5), and what `process.arch` and image indexes call it. */
+const MACHINE_AT = 18
+const ARCHITECTURES: ReadonlyMap<number, { readonly node: string; readonly oci: string }> = new Map(
+  [
+    [62, { node: 'x64', oci: 'amd64' }],
+    [183, { node: 'arm64', oci: 'arm64' }],
+  ],
+)
+
+interface Image {
+  readonly reference: string
+  /** Of the crashed process; absent: that of this machine, which every tool takes by itself. */
+  readonly architecture?: string
+}
+
 interface ImageTool {
   readonly program: string
-  extract(image: string, take: (tar: Readable) => Promise<void>): Promise<void>
+  extract(image: Image, take: (tar: Readable) => Promise<void>): Promise<void>
 }
 
 /** In this order; the first that is installed and has the image is used. */
@@ -27,11 +43,12 @@ const TOOLS: readonly ImageTool[] = [
 ]
 
 /** A container image, by a tool that knows the registry and its credentials; it is read once for all files. */
-export function imageSource(image: string, cache: BinaryCache): BinarySource {
+export function imageSource(reference: string, cache: BinaryCache): BinarySource {
   return {
-    name: `image ${image}`,
+    name: `image ${reference}`,
     async find(wanted, onFound) {
       if (wanted.length === 0) return
+      const image = { reference, ...foreignArchitecture(wanted) }
       const failures: string[] = []
       for (const tool of TOOLS) {
         try {
@@ -55,24 +72,30 @@ export function imageSource(image: string, cache: BinaryCache): BinarySource {
   }
 }
 
-async function exportByCrane(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
-  await takeOutput('crane', ['export', image, '-'], take)
+function foreignArchitecture(wanted: readonly WantedModule[]): Pick<Image, 'architecture'> {
+  const page = wanted.find(({ firstPage }) => firstPage.length > MACHINE_AT + 1)?.firstPage
+  const architecture = page && ARCHITECTURES.get(page.readUInt16LE(MACHINE_AT))
+  if (architecture === undefined || architecture.node === process.arch) return {}
+  return { architecture: architecture.oci }
 }
 
-async function exportByDocker(
-  image: string,
-  take: (tar: Readable) => Promise<void>,
-): Promise<void> {
+/** The same option of crane, docker and podman. */
+function platform({ architecture }: Image): string[] {
+  return architecture === undefined ? [] : ['--platform', `linux/${architecture}`]
+}
+
+async function exportByCrane(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  await takeOutput('crane', ['export', ...platform(image), image.reference, '-'], take)
+}
+
+async function exportByDocker(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
   await withContainer('docker', image, (container) =>
     takeOutput('docker', ['export', container], take),
   )
 }
 
 /** To a file: podman opens /dev/stdout by its name, which fails for the sockets that Node gives to a child. */
-async function exportByPodman(
-  image: string,
-  take: (tar: Readable) => Promise<void>,
-): Promise<void> {
+async function exportByPodman(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
   await withContainer('podman', image, (container) =>
     withDirectory(async (directory) => {
       const tar = join(directory, 'image.tar')
@@ -85,10 +108,15 @@ async function exportByPodman(
 /** The container is created and never started. */
 async function withContainer(
   program: string,
-  image: string,
+  image: Image,
   use: (container: string) => Promise<void>,
 ): Promise<void> {
-  const { stdout } = await execa(program, ['create', image, '/cdh-never-runs'])
+  const { stdout } = await execa(program, [
+    'create',
+    ...platform(image),
+    image.reference,
+    '/cdh-never-runs',
+  ])
   const container = stdout.trim().split('\n').at(-1) ?? ''
   try {
     await use(container)
@@ -107,10 +135,12 @@ async function withDirectory(use: (directory: string) => Promise<void>): Promise
 }
 
 /** Layers are files named by their digests; an image without a transport is one of a registry. */
-async function copyBySkopeo(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
-  const source = HAS_TRANSPORT.test(image) ? image : `docker://${image}`
+async function copyBySkopeo(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  const { reference, architecture } = image
+  const source = HAS_TRANSPORT.test(reference) ? reference : `docker://${reference}`
+  const override = architecture === undefined ? [] : ['--override-arch', architecture]
   await withDirectory(async (directory) => {
-    await execa('skopeo', ['copy', '--quiet', source, `dir:${directory}`])
+    await execa('skopeo', [...override, 'copy', '--quiet', source, `dir:${directory}`])
     for (const file of await readdir(directory)) {
       const path = join(directory, file)
       if (/^[0-9a-f]{64}$/.test(file) && !(await isJson(path))) await take(createReadStream(path))
