@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -11,11 +12,12 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { writeCrashBundle } from '@core-dump-handler/testing/bundle/crash-bundle'
-import { type CdhRun, runCdh } from '@core-dump-handler/testing/cli/run-cdh'
+import { cdhCommand, cdhOptions, type CdhRun, runCdh } from '@core-dump-handler/testing/cli/run-cdh'
 import { writeOciImage } from '@core-dump-handler/testing/containerd/oci-image'
 import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { crashCore } from '@core-dump-handler/testing/report/crash-core'
 import { compile, missingTools, programSource } from '@core-dump-handler/testing/report/programs'
+import { until } from '@core-dump-handler/testing/until'
 import { execa, execaSync } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -192,6 +194,27 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     expect(existsSync(join(directory, `cache-${count}`))).toBe(false)
   })
 
+  it('ends the debugger with SIGTERM, and leaves no files', async () => {
+    const temporary = join(directory, 'tmp')
+    mkdirSync(temporary)
+    const [node, ...args] = cdhCommand(['debug', uuid, '--', '-nx'])
+    const options = cdhOptions({
+      CDH_STORE: `file:${join(directory, 'store')}`,
+      XDG_CACHE_HOME: join(directory, 'cache-terminated'),
+      TMPDIR: temporary,
+    })
+    // its standard input stays open: gdb waits for a command
+    const child = execa(node, args, { ...options, stdin: 'pipe' })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    await until('gdb waits', () => output.includes('(gdb)'))
+    expect(readdirSync(temporary)).toHaveLength(1)
+    child.kill('SIGTERM')
+    // as gdb does
+    expect((await child).exitCode).toBe(0)
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
   it('ends with the code of the debugger', async () => {
     const { code } = await cdh(['--', '-nx', '-batch', '-ex', 'quit 7'])
     expect(code).toBe(7)
@@ -237,40 +260,3 @@ describe.skipIf(missing)('a plugin of another build', () => {
     START_MS,
   )
 })
-
-describe.skipIf(missing)('cdh report', () => {
-  it(
-    'makes the report of a core file, also of a minicore',
-    async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'cdh-report-test-'))
-      try {
-        const program = join(directory, 'crash')
-        compile(directory, 'g++', ['-O1', '-pthread', '-o', program, programSource('crash.cpp')])
-        const core = await crashCore(directory, [program, 'virtual'])
-        const { file } = await writeCrashBundle(directory, { core, exe: program })
-        const { code, stdout } = await runCdh(['report', core])
-        expect(code).toBe(0)
-        expect(stdout).toMatch(/^crash crashed: SIGSEGV \(SEGV_MAPERR\) at address 0x0/)
-        expect(stdout).toMatch(/#0 +shop::priceOf\(shop::Order\*\)\+0x/)
-
-        const store = { CDH_STORE: `file:${directory}` }
-        const mini = await runCdh(['fetch', file.slice(0, 8), '--mini', '-o', directory], store)
-        const ofCore = await runCdh(['report', core, '--json'])
-        const ofMinicore = await runCdh(['report', mini.stdout, '--json'])
-        expect(framesOf(ofMinicore)).toEqual(framesOf(ofCore))
-
-        expect(await runCdh(['report', program])).toMatchObject({
-          code: 1,
-          stderr: expect.stringContaining('is no ELF core'),
-        })
-      } finally {
-        rmSync(directory, { recursive: true, force: true })
-      }
-    },
-    START_MS,
-  )
-})
-
-function framesOf({ stdout }: CdhRun): unknown {
-  return JSON.parse(stdout).crashingThread.frames
-}

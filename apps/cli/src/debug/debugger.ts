@@ -37,13 +37,14 @@ export async function requireDebugger(kind: DebuggerOptions['kind']): Promise<vo
 export async function runDebugger(options: DebuggerOptions): Promise<number> {
   const { kind, directory } = options
   const args = kind === 'gdb' ? gdbArguments(options) : lldbArguments(options)
-  // Ctrl-C is the debugger's
-  process.on('SIGINT', ignore)
+  const child = execa(kind, args, { stdio: 'inherit', cwd: directory, reject: false })
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
+  // Ctrl-C is the debugger's; after the others there are files to remove
+  process.on('SIGINT', ignore).on('SIGTERM', pass).on('SIGHUP', pass)
   try {
-    const ended = await execa(kind, args, { stdio: 'inherit', cwd: directory, reject: false })
-    return ended.exitCode ?? 1
+    return (await child).exitCode ?? 1
   } finally {
-    process.off('SIGINT', ignore)
+    process.off('SIGINT', ignore).off('SIGTERM', pass).off('SIGHUP', pass)
   }
 }
 
