@@ -171,13 +171,19 @@ describe('cdh fetch', () => {
     expect(readFileSync(join(room, 'web.zip')).equals(stored)).toBe(true)
   })
 
-  it('says what to do when the directory is none', async () => {
-    out = join(directory, `file-${count}`)
-    writeFileSync(out, '')
-    expect(await fetch()).toMatchObject({
-      code: 1,
-      stderr: expect.stringMatching(/^cdh: Cannot write `.*`: EEXIST.*choose another directory$/),
-    })
+  it('says what to do when there can be no such directory', async () => {
+    const file = join(directory, `file-${count}`)
+    writeFileSync(file, '')
+    for (const [path, reason] of [
+      [file, 'EEXIST'],
+      [join(file, 'below'), 'EEXIST'],
+      ['/proc/cdh/below', 'ENOENT'],
+    ] as const) {
+      out = path
+      const { code, stderr } = await fetch()
+      expect(stderr).toMatch(new RegExp(`^cdh: Cannot write .*${reason}.*another directory$`))
+      expect(code).toBe(1)
+    }
   })
 
   it('says what a bundle without minicore or core has instead', async () => {

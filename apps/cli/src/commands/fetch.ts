@@ -1,4 +1,4 @@
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir, rename, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ENTRY, safeName, type BundleManifest } from '@core-dump-handler/bundle'
 import { type Archive, type ArchiveEntry, baseName } from '../bundle/archive.ts'
@@ -143,9 +143,13 @@ function fileName(archive: Archive): string {
   return name === '' ? 'bundle' : name
 }
 
+/** Not by the recursive mkdir of Node, which never returns below /proc. */
 async function makeDirectory(directory: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined)
+  if (found?.isDirectory() === true) return
+  await makeDirectory(dirname(directory))
   try {
-    await mkdir(directory, { recursive: true })
+    await mkdir(directory)
   } catch (error) {
     throw localError(directory, error)
   }
