@@ -1,11 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import JSZip from 'jszip'
 import { expect, onTestFinished, test } from 'vitest'
 import { Containerd, CRASHER_IMAGE } from '@core-dump-handler/testing/containerd/containerd'
 import { backtrace, promisedBytes } from '@core-dump-handler/testing/bundle/core'
 import { TestNode } from '@core-dump-handler/testing/agent/test-node'
+import { runCdh } from '@core-dump-handler/testing/cli/run-cdh'
 import { runPod } from '@core-dump-handler/testing/containerd/pod'
 import { realParts } from '../real-parts.ts'
+import { REGION } from '@core-dump-handler/testing/store/object-store'
 import { startSwift } from '@core-dump-handler/testing/store/swift'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
@@ -114,6 +117,24 @@ realParts('a crash in a pod', () => {
       for (const { name } of bundle.entries.filter((entry) => entry !== whole)) {
         expect(await bundle.text(name), name).not.toContain('s3cret-canary')
       }
+
+      // with access to the bucket, and the files of the image
+      const sysroot = join(node.agent.directory, 'sysroot')
+      mkdirSync(join(sysroot, 'bin'), { recursive: true })
+      copyFileSync(testProgram('crasher'), join(sysroot, 'bin/crasher'))
+      const batch = ['--', '-nx', '-batch', '-ex', 'bt']
+      const debug = ['debug', manifest.uuid, '--mini', '--sysroot', sysroot, ...batch]
+      const { code, stdout, stderr } = await runCdh(debug, {
+        CDH_STORE: `s3://${store.bucket}`,
+        AWS_ENDPOINT_URL: store.endpoint,
+        AWS_REGION: REGION,
+        AWS_ACCESS_KEY_ID: store.accessKey,
+        AWS_SECRET_ACCESS_KEY: store.secret,
+        XDG_CACHE_HOME: join(node.agent.directory, 'cache'),
+      })
+      expect(stderr).toContain('1 of 1 binaries found')
+      expect(stdout).toMatch(/#0 .*crash_here \(.*crasher\.c:\d+/)
+      expect(code).toBe(0)
     },
   )
 })

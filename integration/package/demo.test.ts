@@ -42,7 +42,12 @@ test.runIf(root)('the demo follows a real crash to an object and restores everyt
   expect(output).toMatch(/core {2,}8\.\d MB, complete/)
   expect(output).toMatch(/held {2,}\d+ ms/)
   expect(output).toMatch(/\d k?B {2}…-manifest\.json/)
-  expect(output).toMatch(/#0 +crash_here/)
+  // it ends with the whole report of the crash
+  const report = output.slice(output.indexOf('crash-demo crashed: SIGSEGV'))
+  expect(report).toMatch(
+    /^crash-demo crashed: SIGSEGV[^]*#0 +crash_here[^]*\nRegisters:\n[^]*\nModules:\n(0x\S+ +\S+ .*\n?)+$/,
+  )
+  expect(output).toContain('The object is gone with the scratch folder')
   expect(code).toBe(0)
   // the demo compares under the lock; after that another test may set the pattern
   expect(output).toContain('everything is as before: kernel.core_pattern is ')

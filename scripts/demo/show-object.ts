@@ -4,9 +4,6 @@ import type { BundleManifest } from '@core-dump-handler/bundle'
 import JSZip from 'jszip'
 import { DemoError } from './say.ts'
 
-/** As far as the first frames of the thread that crashed. */
-const REPORT_LINES = 12
-
 /** Open the object as its owner does, and print what it contains. */
 export async function showObject(path: string, keep: boolean): Promise<void> {
   const bytes = await readFile(path)
@@ -37,15 +34,14 @@ export async function showObject(path: string, keep: boolean): Promise<void> {
     const indented = lines.join(`\n${' '.repeat(12)}`)
     process.stdout.write(`  ${title.padEnd(10)}${indented}\n`)
   }
-  const report = zip.file(`${prefix}-report.txt`)
-  if (report !== null) {
-    const lines = (await report.async('string')).split('\n').slice(0, REPORT_LINES)
-    process.stdout.write(`\n  …-report.txt begins with:\n\n${lines.map(indent).join('')}`)
-  }
   const note = keep
     ? 'The object was kept.'
     : 'The object is gone with the scratch folder; `npm run demo -- --keep` leaves it.'
   process.stdout.write(`\n${note}\n`)
+  const report = await zip.file(`${prefix}-report.txt`)?.async('string')
+  if (report !== undefined) {
+    process.stdout.write(`\n…-report.txt, as \`cdh show\` prints it:\n\n${report.trimEnd()}\n`)
+  }
 }
 
 function describe({ crash, core, identity, timings, problems }: BundleManifest): string[][] {
@@ -61,10 +57,6 @@ function describe({ crash, core, identity, timings, problems }: BundleManifest):
     ],
     ...problems.map(({ code, message }) => ['problem', `${code}: ${message}`]),
   ]
-}
-
-function indent(line: string): string {
-  return line === '' ? '\n' : `  ${line}\n`
 }
 
 function size(bytes: number): string {

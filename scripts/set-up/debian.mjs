@@ -38,6 +38,11 @@ export const PACKAGES = {
     { name: 'lldb', provides: 'lldb', purpose: 'opening minicores with LLDB' },
     { name: 'elfutils', provides: 'eu-stack', purpose: 'comparing stacks with elfutils' },
     {
+      name: 'debuginfod',
+      provides: 'debuginfod-find',
+      purpose: 'finding stored binaries with a debuginfod client',
+    },
+    {
       name: 'gcc-aarch64-linux-gnu',
       provides: 'aarch64-linux-gnu-gcc',
       purpose: 'reports of arm64 programs',

@@ -79,6 +79,10 @@ async function run(args: readonly string[], env: Environment, output: Output): P
     output.print(command.usage.trimEnd())
     return EXIT.ok
   }
+  const [unexpected] = parsed.rest
+  if (unexpected !== undefined && command.takesRest !== true) {
+    throw new CliError('USAGE', `Unexpected argument ${show(unexpected)}`)
+  }
   return command.run({ args: parsed, env, output })
 }
 

@@ -11,10 +11,13 @@ export const COMMON_OPTIONS: ParseArgsOptionsConfig = {
   help: { type: 'boolean', short: 'h' },
 }
 
+/** Of a bundle, as the Event on a pod has it. */
+const OBJECT_URL = /^(s3:\/\/[^/]+(?:\/.*)?|file:.*\/.*)\/([^/]+\.zip)$/s
+
 /** A command line after its command. */
 export class Arguments {
   readonly #values: Readonly<Record<string, unknown>>
-  /** What is neither an option nor a location. */
+  /** What is neither an option nor a location; of the address of a bundle its last part. */
   readonly names: readonly string[]
   readonly location: string | undefined
   /** What stands behind `--`. */
@@ -25,9 +28,15 @@ export class Arguments {
     positionals: readonly string[],
     rest: readonly string[],
   ) {
+    const [url, ...more] = positionals.filter(isStoreUrl)
+    if (more.length > 0) {
+      throw new CliError('USAGE', `Expected one location, and got ${more.length + 1}`)
+    }
+    const names = positionals.filter((name) => !isStoreUrl(name))
+    const [, directory, object] = OBJECT_URL.exec(url ?? '') ?? []
     this.#values = values
-    this.names = positionals.filter((name) => !isStoreUrl(name))
-    this.location = positionals.find(isStoreUrl)
+    this.location = directory ?? url
+    this.names = object === undefined ? names : [nameOf(url, object), ...names]
     this.rest = rest
   }
 
@@ -68,15 +77,28 @@ export function parseArguments(
   const end = args.indexOf('--')
   const own = end < 0 ? args : args.slice(0, end)
   try {
-    const { values, positionals } = parseArgs({
+    const { values, positionals, tokens } = parseArgs({
       args: [...own],
       options: { ...COMMON_OPTIONS, ...options },
       allowPositionals: true,
+      tokens: true,
     })
+    for (const token of tokens) {
+      // a variable that is not set, which would select everything
+      if (token.kind === 'positional' && token.value === '') throw new Error('An argument is empty')
+      if (token.kind === 'option' && token.value === '') {
+        throw new Error(`${token.rawName} is empty: expected a value`)
+      }
+    }
     return new Arguments(values, positionals, end < 0 ? [] : args.slice(end + 1))
   } catch (cause) {
     throw new CliError('USAGE', messageOf(cause), { cause })
   }
+}
+
+/** Of the object at a URL; those of files are encoded. */
+function nameOf(url: string | undefined, object: string): string {
+  return url?.startsWith('file:') === true ? decodeURIComponent(object) : object
 }
 
 const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
@@ -89,10 +111,16 @@ const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_00
 export function parseSince(text: string, now: Date = new Date()): Date {
   const [, count, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   if (isUnit(unit)) return new Date(now.getTime() - Number(count) * UNIT_MS[unit])
-  const at = /^\d{4}-/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(at)) return new Date(at)
+  const [day] = /^\d{4}-\d\d-\d\d/.exec(text) ?? []
+  if (day !== undefined && isDay(day) && !Number.isNaN(Date.parse(text))) return new Date(text)
   const message = `--since ${show(text)} is no time: expected such as \`90m\`, \`12h\`, \`1d\`, \`2w\` or \`2026-11-30T12:00:00Z\``
   throw new CliError('USAGE', message)
+}
+
+/** `Date` takes 30 February for 2 March. */
+function isDay(day: string): boolean {
+  const ms = Date.parse(day)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day)
 }
 
 function isUnit(unit: string | undefined): unit is keyof typeof UNIT_MS {

@@ -11,6 +11,7 @@ import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry, type Zip
 import { CliError, messageOf } from '../error.ts'
 import { escapeName, show } from '../output/output.ts'
 import type { Store, StoredObject } from '../store/store.ts'
+import { readBytes, readRange } from './read-range.ts'
 
 const MAX_ENTRIES = 1000
 /** Compression methods, APPNOTE 4.4.5. */
@@ -61,7 +62,7 @@ export class Archive {
     return this.#entries
   }
 
-  /** @throws CliError `DAMAGED` when the object is no zip, `STORE` when it cannot be read */
+  /** @throws CliError `DAMAGED` when the object is no bundle, `STORE` when it cannot be read */
   static async open(store: Store, object: StoredObject): Promise<Archive> {
     const reader = new RangeReader(store, object)
     try {
@@ -70,6 +71,7 @@ export class Archive {
       for await (const entry of zip.eachEntry()) {
         if (entries.push(entry) > MAX_ENTRIES) throw new Error(`more than ${MAX_ENTRIES} entries`)
       }
+      if (!entries.some(isOfBundle)) throw new Error('it has no manifest and no dump-info')
       return new Archive(store, object, reader, zip, entries)
     } catch (cause) {
       if (cause instanceof CliError) throw cause
@@ -94,11 +96,12 @@ export class Archive {
       throw this.#damaged(entry, `it has ${uncompressedSize} bytes, more than ${maxBytes}`)
     }
     const start = await this.dataStart(entry)
-    const stored = await this.#reader.bytes(start, compressedSize)
     let content: Buffer
     try {
+      const stored = await this.#reader.bytes(start, compressedSize)
       content = expandSync(stored, compressionMethod, maxBytes)
     } catch (cause) {
+      if (cause instanceof CliError) throw cause
       throw this.#damaged(entry, messageOf(cause), cause)
     }
     if (content.length !== uncompressedSize || crc32(content) !== entry.crc32) {
@@ -107,23 +110,27 @@ export class Archive {
     return content
   }
 
-  /** Where the bytes of an entry begin in the object. */
+  /** Where the bytes of an entry begin in the object, which has all of them. */
   async dataStart(entry: ArchiveEntry): Promise<number> {
     try {
       const own = this.#entries.find((each) => each === entry)
       if (own === undefined) throw new Error('it is of another zip')
-      return (await this.#zip.readLocalFileHeaderPromise(own, { minimal: true })).fileDataStart
+      const header = await this.#zip.readLocalFileHeaderPromise(own, { minimal: true })
+      const end = header.fileDataStart + entry.compressedSize
+      if (end > this.object.bytes)
+        throw new Error(`it ends at byte ${end}, behind the end of the zip`)
+      return header.fileDataStart
     } catch (cause) {
       if (cause instanceof CliError) throw cause
       throw this.#damaged(entry, messageOf(cause), cause)
     }
   }
 
-  /** The bytes of an entry as they are stored. */
-  async stream(entry: ArchiveEntry): Promise<Readable> {
+  /** The bytes of an entry as they are stored; it fails with a CliError of the store. */
+  async stream(entry: ArchiveEntry, onBytes?: (bytes: number) => void): Promise<Readable> {
     const start = await this.dataStart(entry)
-    if (entry.compressedSize === 0) return Readable.from([])
-    return this.#store.stream(this.object, start, entry.compressedSize)
+    const place = { store: this.#store, object: this.object, start }
+    return Readable.from(readRange({ ...place, length: entry.compressedSize, onBytes }))
   }
 
   #damaged(entry: ArchiveEntry, reason: string, cause?: unknown): CliError {
@@ -179,6 +186,11 @@ function damaged(object: StoredObject, reason: string, cause: unknown): CliError
   return new CliError('DAMAGED', message, { cause })
 }
 
+/** Bundles of IBM core-dump-handler 9 have no manifest. */
+function isOfBundle({ fileName }: ArchiveEntry): boolean {
+  return fileName.endsWith(ENTRY.manifest) || fileName.endsWith(ENTRY.dumpInfo)
+}
+
 function without(name: string, suffix: string): string | undefined {
   return name.endsWith(suffix) ? name.slice(0, -suffix.length) : undefined
 }
@@ -207,8 +219,10 @@ class RangeReader extends RandomAccessReader {
     this.#window = this.#fetch(start, object.bytes - start)
   }
 
-  /** Exactly `length` bytes; small ones only. */
+  /** Exactly `length` bytes; small ones only. Rejects where the object has no such bytes. */
   async bytes(start: number, length: number): Promise<Buffer> {
+    // a zip may name any place: asking the store for it would look like a failure of the store
+    if (start + length > this.#object.bytes) throw new Error(`it has no byte ${start + length}`)
     let window = await this.#window
     if (start < window.start || start + length > window.start + window.bytes.length) {
       const available = Math.min(WINDOW_BYTES, this.#object.bytes - start)
@@ -246,7 +260,9 @@ class RangeReader extends RandomAccessReader {
   }
 
   async #load(start: number, length: number): Promise<Window> {
-    if (length === 0) return { start, bytes: Buffer.alloc(0) }
-    return { start, bytes: await this.#store.read(this.#object, start, length) }
+    return {
+      start,
+      bytes: await readBytes({ store: this.#store, object: this.#object, start, length }),
+    }
   }
 }

@@ -1,17 +1,13 @@
 import { createWriteStream, createReadStream } from 'node:fs'
 import { rm, stat, rename, statfs } from 'node:fs/promises'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { CliError, messageOf } from '../error.ts'
 import { show } from '../output/output.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { formatBytes } from '../output/format.ts'
 import { type Archive, type ArchiveEntry, expand } from './archive.ts'
-
-const MAX_FAILURES = 5
-const FIRST_DELAY_MS = 500
+import { readRange } from './read-range.ts'
 
 interface DownloadOptions {
   readonly store: Store
@@ -33,64 +29,25 @@ export async function downloadedBytes(path: string, length: number): Promise<num
 
 /**
  * Loads a part of an object into a file, which stays when it fails, so that the next attempt resumes.
- * Five failures one after the other, without a byte between them, end it.
  *
- * @throws CliError of the store
+ * @throws CliError of the store, or `LOCAL` when the file cannot be written
  */
 export async function download(options: DownloadOptions): Promise<void> {
-  const { path, length } = options
-  let failures = 0
-  for (;;) {
-    const before = await downloadedBytes(path, length)
-    if (before === 0) await rm(path, { force: true })
-    if (before === length && length > 0) return
-    try {
-      await append(options, before)
-      if (length === 0) return
-    } catch (error) {
-      if (isLocal(error)) throw localError(path, error)
-      failures = (await downloadedBytes(path, length)) > before ? 1 : failures + 1
-      const isFinal = error instanceof CliError && !error.retryable
-      if (failures >= MAX_FAILURES || isFinal) throw asStoreError(options, error)
-      await sleep(FIRST_DELAY_MS * 2 ** (failures - 1))
-    }
+  const { store, object, start, length, path, onBytes } = options
+  const from = await downloadedBytes(path, length)
+  const range = { store, object, start: start + from, length: length - from, onBytes }
+  try {
+    const file = createWriteStream(path, { flags: from === 0 ? 'w' : 'a', mode: 0o600 })
+    await pipeline(readRange(range), file)
+  } catch (error) {
+    throw error instanceof CliError ? error : localError(path, error)
   }
 }
 
-async function append(options: DownloadOptions, from: number): Promise<void> {
-  const { store, object, start, length, path, onBytes } = options
-  const source =
-    length === 0 ? Readable.from([]) : await store.stream(object, start + from, length - from)
-  await pipeline(
-    source,
-    async function* count(chunks: AsyncIterable<Buffer>) {
-      let left = length - from
-      for await (const chunk of chunks) {
-        if (chunk.length > left) throw new Error('the store sent more bytes than asked for')
-        left -= chunk.length
-        onBytes?.(chunk.length)
-        yield chunk
-      }
-      if (left > 0) throw new Error(`the connection ended ${left} bytes too early`)
-    },
-    createWriteStream(path, { flags: 'a', mode: 0o600 }),
-  )
-}
-
-/** What the local disk refuses is refused again. */
-function isLocal(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return 'path' in error || ('syscall' in error && error.syscall === 'write')
-}
-
-function localError(path: string, cause: unknown): CliError {
-  return new CliError('LOCAL', `Cannot write ${show(path)}: ${messageOf(cause)}`, { cause })
-}
-
-function asStoreError({ store, object }: DownloadOptions, cause: unknown): CliError {
-  if (cause instanceof CliError) return cause
-  const message = `Cannot load ${show(store.url + object.key)}: ${messageOf(cause)}; run it again to resume`
-  return new CliError('STORE', message, { cause })
+/** This machine does not take a file. */
+export function localError(path: string, cause: unknown): CliError {
+  const message = `Cannot write ${show(path)}: ${messageOf(cause)}; make room, or choose another directory`
+  return new CliError('LOCAL', message, { cause })
 }
 
 interface FetchOptions {
@@ -111,16 +68,41 @@ interface FetchOptions {
 export async function fetchEntry(options: FetchOptions): Promise<void> {
   const { store, archive, entry, path, onBytes } = options
   if (await isThere(path, entry)) return
-  await checkSpace(path, entry)
-  const part = `${path}.part`
-  await download({
-    store,
-    object: archive.object,
-    start: await archive.dataStart(entry),
-    length: entry.compressedSize,
-    path: part,
-    ...(onBytes && { onBytes }),
+  await checkSpace(path, entry, await downloadedBytes(`${path}.part`, entry.compressedSize))
+  await loadOrResume(`${path}.part`, entry.compressedSize, async (part) => {
+    await download({
+      store,
+      object: archive.object,
+      start: await archive.dataStart(entry),
+      length: entry.compressedSize,
+      path: part,
+      ...(onBytes && { onBytes }),
+    })
+    await expandPart(options, part)
   })
+}
+
+/**
+ * Runs `load`, which continues a file of `length` bytes at `part` and checks it. When it is damaged, and had
+ * not been begun by this call, its beginning may be of another object: then it is loaded once more, from its
+ * first byte.
+ */
+export async function loadOrResume(
+  part: string,
+  length: number,
+  load: (part: string) => Promise<void>,
+): Promise<void> {
+  const isResumed = (await downloadedBytes(part, length)) > 0
+  try {
+    await load(part)
+  } catch (error) {
+    if (!isResumed || !(error instanceof CliError) || error.code !== 'DAMAGED') throw error
+    await rm(part, { force: true })
+    await load(part)
+  }
+}
+
+async function expandPart({ archive, entry, path }: FetchOptions, part: string): Promise<void> {
   const expanded = `${path}.expanding`
   try {
     const content = expand(createReadStream(part), entry)
@@ -132,7 +114,7 @@ export async function fetchEntry(options: FetchOptions): Promise<void> {
     if (cause instanceof Error && 'syscall' in cause) throw localError(path, cause)
     // the part is no beginning of what is wanted
     await rm(part, { force: true })
-    const message = `Cannot expand ${show(entry.fileName)} of ${show(archive.object.key)}: ${messageOf(cause)}; try again, and if it stays so the stored bundle is damaged`
+    const message = `Cannot expand ${show(entry.fileName)} of ${show(archive.object.key)}: ${messageOf(cause)}; \`cdh verify\` names what is damaged`
     throw new CliError('DAMAGED', message, { cause })
   }
   await rm(part, { force: true })
@@ -156,9 +138,9 @@ async function isThere(path: string, entry: ArchiveEntry): Promise<boolean> {
 }
 
 /** A zip may declare any size. */
-async function checkSpace(path: string, entry: ArchiveEntry): Promise<void> {
+async function checkSpace(path: string, entry: ArchiveEntry, downloaded: number): Promise<void> {
   const { bavail, bsize } = await statfs(path.slice(0, path.lastIndexOf('/')) || '/')
-  const needed = entry.compressedSize + entry.uncompressedSize
+  const needed = entry.compressedSize - downloaded + entry.uncompressedSize
   if (bavail * bsize >= needed) return
   const message = `Cannot write ${show(path)}: it needs ${formatBytes(needed)} and ${formatBytes(bavail * bsize)} are free; choose another directory`
   throw new CliError('LOCAL', message)

@@ -2,7 +2,7 @@ import pMap from 'p-map'
 import { CliError } from '../error.ts'
 import type { Store, StoredObject } from '../store/store.ts'
 import { openBundle, type BundleSummary, type BundleFile } from './open-bundle.ts'
-import { escapeName, show } from '../output/output.ts'
+import { show } from '../output/output.ts'
 import { baseName } from './archive.ts'
 
 /** Requests at once; each is small, and most of its time is the way to the store. */
@@ -45,13 +45,8 @@ export async function listBundles(store: Store, filter: BundleFilter = {}): Prom
   const bundles = await pMap(
     bundleObjects(store, filter.since),
     async (object) => {
-      try {
-        return (await openBundle(store, object)).summary
-      } catch (error) {
-        if (!(error instanceof CliError) || error.code !== 'DAMAGED') throw error
-        unreadable.push({ key: object.key, reason: error.message })
-        return undefined
-      }
+      const onUnreadable = (reason: string): unknown => unreadable.push({ key: object.key, reason })
+      return (await openIfBundle(store, object, onUnreadable))?.summary
     },
     { concurrency: CONCURRENCY },
   )
@@ -65,29 +60,36 @@ export async function listBundles(store: Store, filter: BundleFilter = {}): Prom
 }
 
 /**
- * One bundle by `id`: its uuid or a beginning of it, the name of its object or a beginning of it, or `latest`.
+ * One bundle by `id`, see `findObject`.
+ *
+ * @throws CliError `NOT_FOUND` when there is none or more than one, `DAMAGED` when it is no bundle, `STORE` when the store does not answer
+ */
+export async function findBundle(store: Store, id: string): Promise<BundleFile> {
+  return openBundle(store, await findObject(store, id))
+}
+
+/**
+ * The object of one bundle by `id`: the name of the object or a beginning of it, the uuid of the crash or a
+ * beginning of it, or `latest`.
  *
  * @throws CliError `NOT_FOUND` when there is none or more than one, `STORE` when the store does not answer
  */
-export async function findBundle(store: Store, id: string): Promise<BundleFile> {
+export async function findObject(store: Store, id: string): Promise<StoredObject> {
   const objects: StoredObject[] = []
   for await (const object of bundleObjects(store)) objects.push(object)
   if (id === 'latest') return latest(store, objects)
 
-  // the default names begin with the uuid: mostly one request finds the bundle
-  const named = objects.filter(({ key }) => key === id || baseName(key).startsWith(id))
+  // the default names begin with the uuid: mostly no bundle has to be read
+  const named = objects.filter(({ key }) => key === id || fileName(key).startsWith(id))
+  const exact = named.filter(({ key }) => [key, fileName(key), baseName(key)].includes(id))
   const found =
-    named.length > 0
-      ? await openAll(store, named.slice(0, MAX_NAMED))
-      : (await openAll(store, objects)).filter(({ summary }) => summary.id.startsWith(id))
-  const exact = found.find(({ summary }) => summary.id === id || summary.key === id)
-  const [first] = found
-  if (exact !== undefined) return exact
-  if (first !== undefined && found.length === 1) return first
+    exact.length > 0 ? exact : named.length > 0 ? named : await ofUuid(store, objects, id)
+  const [first, second] = found
   if (first === undefined) throw notFound(`No bundle ${show(id)} in ${show(store.url)}`)
-  const ids = found.slice(0, MAX_NAMED).map(({ summary }) => escapeName(summary.id))
+  if (second === undefined) return first
+  const keys = found.slice(0, MAX_NAMED).map(({ key }) => show(key))
   throw notFound(
-    `${show(id)} is the beginning of ${Math.max(found.length, named.length)} bundles, such as ${ids.join(', ')}`,
+    `${show(id)} is the beginning of ${found.length} bundles, such as ${keys.join(', ')}; give more of it`,
   )
 }
 
@@ -95,7 +97,7 @@ export async function findBundle(store: Store, id: string): Promise<BundleFile> 
 export async function* bundleObjects(store: Store, since?: Date): AsyncGenerator<StoredObject> {
   const oldest = since === undefined ? -Infinity : since.getTime() - CLOCK_TOLERANCE_MS
   for await (const object of store.list()) {
-    const file = object.key.slice(object.key.lastIndexOf('/') + 1)
+    const file = fileName(object.key)
     if (!file.endsWith('.zip') || file.startsWith('.')) continue
     if (object.modified.getTime() >= oldest) yield object
   }
@@ -113,37 +115,64 @@ function matches(summary: BundleSummary, filter: BundleFilter): boolean {
 }
 
 function byTime(a: BundleSummary, b: BundleSummary): number {
-  return Date.parse(a.time) - Date.parse(b.time) || (a.key < b.key ? -1 : 1)
+  return timeMs(a) - timeMs(b) || (a.key < b.key ? -1 : 1)
 }
 
-async function latest(store: Store, objects: readonly StoredObject[]): Promise<BundleFile> {
+/** A time that is none is the oldest: it must not disturb the order of the others. */
+function timeMs({ time }: BundleSummary): number {
+  const ms = Date.parse(time)
+  return Number.isNaN(ms) ? 0 : ms
+}
+
+async function latest(store: Store, objects: readonly StoredObject[]): Promise<StoredObject> {
   const newest = objects
     .toSorted((a, b) => b.modified.getTime() - a.modified.getTime())
     .slice(0, LATEST_CANDIDATES)
   const bundles = await openAll(store, newest)
-  const last = bundles
-    .toSorted((a, b) => Date.parse(a.summary.time) - Date.parse(b.summary.time))
-    .at(-1)
-  if (last === undefined) throw notFound(`No bundle in ${show(store.url)}`)
-  return last
+  const last = bundles.toSorted((a, b) => byTime(a.summary, b.summary)).at(-1)?.archive.object
+  // of one that cannot be read the caller says why
+  const found = last ?? newest[0]
+  if (found === undefined) throw notFound(`No bundle in ${show(store.url)}`)
+  return found
 }
 
-/** Those that can be read as bundles; of a single one the error says why not. */
+async function ofUuid(
+  store: Store,
+  objects: readonly StoredObject[],
+  id: string,
+): Promise<StoredObject[]> {
+  const bundles = await openAll(store, objects)
+  return bundles
+    .filter(({ summary }) => summary.id.startsWith(id))
+    .map(({ archive }) => archive.object)
+}
+
+/** Those that can be read as bundles. */
 async function openAll(store: Store, objects: readonly StoredObject[]): Promise<BundleFile[]> {
-  const opened = await pMap(
-    objects,
-    async (object) => {
-      try {
-        return await openBundle(store, object)
-      } catch (error) {
-        const isDamaged = error instanceof CliError && error.code === 'DAMAGED'
-        if (!isDamaged || objects.length === 1) throw error
-        return undefined
-      }
-    },
-    { concurrency: CONCURRENCY },
-  )
+  const opened = await pMap(objects, (object) => openIfBundle(store, object, () => {}), {
+    concurrency: CONCURRENCY,
+  })
   return opened.filter((bundle) => bundle !== undefined)
+}
+
+/** Undefined for an object that is no bundle, and for one that was deleted since it was listed. */
+async function openIfBundle(
+  store: Store,
+  object: StoredObject,
+  onUnreadable: (reason: string) => void,
+): Promise<BundleFile | undefined> {
+  try {
+    return await openBundle(store, object)
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error
+    if (error.code !== 'DAMAGED' && error.code !== 'NOT_FOUND') throw error
+    if (error.code === 'DAMAGED') onUnreadable(error.message)
+    return undefined
+  }
+}
+
+function fileName(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
 }
 
 function notFound(message: string): CliError {

@@ -6,25 +6,11 @@ import {
   type BundleManifest,
   type ManifestCrash,
 } from '@core-dump-handler/bundle'
-import * as v from 'valibot'
 import type { Store, StoredObject } from '../store/store.ts'
 import { Archive, baseName } from './archive.ts'
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 const MAX_DUMP_INFO_BYTES = 64 * 1024
-// of the report; absent in bundles of earlier versions
-const text = v.pipe(v.string(), v.maxLength(4096))
-const FINGERPRINT = v.object({ id: text, family: v.exactOptional(text) })
-const FRAME = v.object({
-  symbol: v.exactOptional(text),
-  module: v.exactOptional(text),
-  offset: v.exactOptional(text),
-  pc: v.exactOptional(text),
-})
-const REPORTED = v.object({
-  fingerprint: v.fallback(v.optional(FINGERPRINT), undefined),
-  topFrame: v.fallback(v.optional(v.union([text, FRAME])), undefined),
-})
 
 /** What a list shows of a bundle; absent: not known. Texts come from crashed programs. */
 export interface BundleSummary {
@@ -79,15 +65,13 @@ export async function openBundle(store: Store, object: StoredObject): Promise<Bu
     identity: 'unverified',
     ...(info.node_hostname !== '' && { node: info.node_hostname }),
     ...crashSummary(crashOfDumpInfo(info, object.modified)),
-    reason: 'the bundle has no manifest',
+    reason: `the bundle has no ${json === undefined ? '' : 'valid '}manifest`,
   }
   return { archive, summary }
 }
 
 function summaryOf(object: StoredObject, manifest: BundleManifest): BundleSummary {
-  const { uuid, node, crash, identity, core } = manifest
-  const { fingerprint, topFrame } = v.parse(REPORTED, manifest)
-  const frame = typeof topFrame === 'object' ? frameText(topFrame) : topFrame
+  const { uuid, node, crash, identity, core, fingerprint, topFrame } = manifest
   return {
     id: uuid,
     key: object.key,
@@ -99,7 +83,7 @@ function summaryOf(object: StoredObject, manifest: BundleManifest): BundleSummar
     ...(identity.container !== undefined && { container: identity.container }),
     ...(identity.image !== undefined && { image: identity.image }),
     ...crashSummary(crash),
-    ...(frame !== undefined && { topFrame: frame }),
+    ...(topFrame !== undefined && { topFrame }),
     ...(fingerprint !== undefined && { fingerprint }),
     coreBytes: core.bytes,
     complete: core.complete,
@@ -118,17 +102,6 @@ function crashSummary(
     ...(signal !== undefined && { signal }),
     ...(signalName !== undefined && { signalName }),
   }
-}
-
-function frameText({
-  symbol,
-  module,
-  offset,
-  pc,
-}: v.InferOutput<typeof FRAME>): string | undefined {
-  if (symbol !== undefined) return symbol
-  if (module === undefined) return pc
-  return `${module.slice(module.lastIndexOf('/') + 1)}+${offset ?? '?'}`
 }
 
 function parseJson(json: string): unknown {

@@ -2,8 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { createManifest, ENTRY, formatManifest } from '@core-dump-handler/bundle'
-import { createPartFile, ZipWriter } from '@core-dump-handler/ingest'
+import { writeBundle } from '@core-dump-handler/testing/bundle/write-bundle'
 import { randomFile } from '@core-dump-handler/testing/random-file'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { DirectoryStore, type StoredObject } from '../store/store.ts'
@@ -24,13 +23,8 @@ class LimitedStore extends DirectoryStore {
   requests = 0
   breakAfter = Infinity
 
-  override async read(object: StoredObject, start: number, length: number): Promise<Buffer> {
-    this.bytesRead += length
-    this.requests++
-    return super.read(object, start, length)
-  }
-
   override async stream(object: StoredObject, start: number, length: number): Promise<Readable> {
+    this.bytesRead += length
     this.requests++
     const whole = await super.stream(object, start, length)
     return Readable.from(this.#broken(whole))
@@ -46,26 +40,6 @@ class LimitedStore extends DirectoryStore {
   }
 }
 
-async function writeBundle(name: string, entries: Readonly<Record<string, Buffer>>): Promise<void> {
-  const manifest = createManifest({
-    uuid: name,
-    composer: '0.1.0',
-    crash: { time: '2026-11-30T12:00:00.000Z' },
-    identity: { status: 'host' },
-    core: { bytes: 0, complete: true },
-    timings: { heldMs: 1, lookupMs: 1, totalMs: 1 },
-    problems: [],
-  })
-  await using part = await createPartFile(join(directory, `${name}.zip`))
-  const zip = new ZipWriter(part)
-  for (const [suffix, content] of Object.entries(entries)) {
-    await zip.add(`${name}${suffix}`, content)
-  }
-  await zip.add(`${name}${ENTRY.manifest}`, formatManifest(manifest))
-  await zip.finish()
-  await part.publish()
-}
-
 async function randomBytes(bytes: number): Promise<Buffer> {
   return readFileSync(await randomFile(join(directory, 'random'), bytes))
 }
@@ -73,7 +47,7 @@ async function randomBytes(bytes: number): Promise<Buffer> {
 describe('listBundles', () => {
   it('reads each bundle by one request of less than 65 KiB', async () => {
     for (const name of ['a', 'b', 'c']) {
-      await writeBundle(name, { '.core': await randomBytes(4 * 1024 * 1024) })
+      await writeBundle(directory, { name, entries: { '.core': await randomBytes(4 << 20) } })
     }
     const store = new LimitedStore(directory)
     expect((await listBundles(store)).bundles.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
@@ -86,13 +60,13 @@ describe('listBundles', () => {
       `-process/${'x'.repeat(100)}${index}`,
       Buffer.from('content'),
     ])
-    await writeBundle('long', Object.fromEntries(entries))
+    await writeBundle(directory, { name: 'long', entries: Object.fromEntries(entries) })
     const store = new LimitedStore(directory)
     expect(await listBundles(store)).toMatchObject({ bundles: [{ id: 'long' }], unreadable: [] })
   })
 
   it('reads nothing of what was stored before --since', async () => {
-    await writeBundle('a', {})
+    await writeBundle(directory, { name: 'a' })
     const store = new LimitedStore(directory)
     const since = new Date(Date.now() + 86_400_000)
     expect((await listBundles(store, { since })).bundles).toEqual([])
@@ -102,7 +76,10 @@ describe('listBundles', () => {
 
 describe('an entry', () => {
   it('is not read into memory when it is larger than the caller takes', async () => {
-    await writeBundle('bomb', { '-report.txt': Buffer.alloc(8 * 1024 * 1024) })
+    await writeBundle(directory, {
+      name: 'bomb',
+      entries: { '-report.txt': Buffer.alloc(8 << 20) },
+    })
     const store = new DirectoryStore(directory)
     const object = await store.find('bomb.zip')
     const { archive } = await openBundle(store, object ?? expect.fail('no bundle'))
@@ -112,11 +89,14 @@ describe('an entry', () => {
   })
 
   it('that declares less than it has is not expanded further', async () => {
-    await writeBundle('liar', { '-report.txt': Buffer.alloc(8 * 1024 * 1024) })
+    await writeBundle(directory, {
+      name: 'liar',
+      entries: { '-report.txt': Buffer.alloc(8 << 20) },
+    })
     const path = join(directory, 'liar.zip')
     const zip = readFileSync(path)
     // the uncompressed size in the central directory, APPNOTE 4.3.12
-    const at = zip.indexOf(Buffer.from('PK\u0001\u0002', 'latin1'))
+    const at = zip.lastIndexOf('liar-report.txt') - 46
     zip.writeUInt32LE(10, at + 24)
     writeFileSync(path, zip)
     const store = new DirectoryStore(directory)
@@ -149,7 +129,7 @@ describe('download', () => {
     const path = join(directory, 'loaded')
     writeFileSync(path, 'begun')
     const loading = download({ store, object, start: 0, length: 1000, path })
-    await expect(loading).rejects.toMatchObject({ name: 'CliError', code: 'STORE' })
+    await expect(loading).rejects.toMatchObject({ name: 'CliError', code: 'NOT_FOUND' })
     expect(readFileSync(path, 'utf8')).toBe('begun')
   })
 })

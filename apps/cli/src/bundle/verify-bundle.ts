@@ -18,7 +18,7 @@ export interface Verification {
 
 /**
  * Reads every byte of a stored bundle and compares CRC-32 and sizes with the zip, and the core with the
- * manifest.
+ * manifest. `onBytes` is called with the stored bytes of each piece that was read.
  *
  * @throws CliError `STORE` when the store does not answer
  */
@@ -35,21 +35,20 @@ export async function verifyBundle(
     const { key } = object
     return { key, state: 'damaged', problems: [error.message], entries: 0, bytes: 0 }
   }
-  const { archive, manifest, summary } = bundle
-  const problems = manifest === undefined ? [] : manifestProblems(bundle, manifest)
+  const { archive, summary } = bundle
+  const problems = manifestProblems(bundle)
   let bytes = 0
   for (const entry of archive.entries) {
     try {
-      for await (const chunk of expand(await archive.stream(entry), entry)) {
+      for await (const chunk of expand(await archive.stream(entry, onBytes), entry)) {
         bytes += chunk.length
-        onBytes?.(chunk.length)
       }
     } catch (error) {
-      if (error instanceof CliError && error.code === 'STORE') throw error
+      if (error instanceof CliError && error.code !== 'DAMAGED') throw error
       problems.push(`${entry.fileName}: ${messageOf(error)}`)
     }
   }
-  const gap = incompleteness(manifest)
+  const gap = incompleteness(bundle)
   const state = problems.length > 0 ? 'damaged' : gap === undefined ? 'intact' : 'incomplete'
   return {
     key: object.key,
@@ -62,20 +61,31 @@ export async function verifyBundle(
 }
 
 /** Undefined when the core is known to be whole. */
-function incompleteness(manifest: BundleManifest | undefined): string | undefined {
-  if (manifest === undefined) return 'it has no manifest: whether the core is whole is not known'
+function incompleteness({ archive, manifest }: BundleFile): string | undefined {
+  if (manifest === undefined) {
+    const isInvalid = archive.entry(ENTRY.manifest) !== undefined
+    return isInvalid ? undefined : 'it has no manifest: whether the core is whole is not known'
+  }
   const { complete, reason = 'without a reason' } = manifest.core
   return complete ? undefined : `the core is incomplete: ${reason}`
 }
 
-function manifestProblems({ archive }: BundleFile, manifest: BundleManifest): string[] {
+function manifestProblems({ archive, manifest }: BundleFile): string[] {
+  if (manifest === undefined) {
+    return archive.entry(ENTRY.manifest) === undefined ? [] : ['its manifest is not valid']
+  }
   const { core } = manifest
   const problems: string[] = []
   if (archive.entries.at(-1) !== archive.entry(ENTRY.manifest)) {
     problems.push('the manifest is not the last entry')
   }
   if (archive.entry(ENTRY.dumpInfo) === undefined) problems.push('it has no dump-info')
-  if (core.entry === undefined) return problems
+  if (core.entry === undefined) {
+    const isClaimed = core.complete && core.bytes > 0
+    return isClaimed
+      ? [...problems, 'its manifest has a complete core, and names no entry']
+      : problems
+  }
   const entry = archive.entries.find(({ fileName }) => fileName === core.entry)
   if (entry === undefined)
     return [...problems, `it has no core, and its manifest names ${core.entry}`]

@@ -15,7 +15,8 @@ export const LOCATION_HELP = `Location:
   and "region" if needed. Credentials are found as by the aws command.
   --endpoint URL      of a store that is not AWS
   --region REGION     of the bucket`
-export const ID_HELP = `ID is the uuid of a crash or its beginning, the name of its object, or "latest".`
+export const ID_HELP = `ID is the uuid of a crash or its beginning, the name of its object, or "latest"; the
+address of an object, such as s3://BUCKET/PREFIX/NAME.zip, is ID and location in one.`
 const CONFIG = v.strictObject({
   store: v.exactOptional(v.string()),
   endpoint: v.exactOptional(v.string()),
@@ -35,6 +36,8 @@ export interface Command {
   /** Everything that `--help` prints. */
   readonly usage: string
   readonly options: ParseArgsOptionsConfig
+  /** What follows `--` is for another program. @default false: nothing may follow */
+  readonly takesRest?: boolean
   /** Resolves with the exit code. */
   run(context: CommandContext): Promise<number>
 }

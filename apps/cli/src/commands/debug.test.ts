@@ -1,22 +1,32 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { writeCrashBundle } from '@core-dump-handler/testing/bundle/crash-bundle'
-import { type CdhRun, runCdh } from '@core-dump-handler/testing/cli/run-cdh'
+import { cdhCommand, cdhOptions, type CdhRun, runCdh } from '@core-dump-handler/testing/cli/run-cdh'
 import { writeOciImage } from '@core-dump-handler/testing/containerd/oci-image'
 import { portOf } from '@core-dump-handler/testing/network/free-ports'
 import { crashCore } from '@core-dump-handler/testing/report/crash-core'
 import { compile, missingTools, programSource } from '@core-dump-handler/testing/report/programs'
-import { execaSync } from 'execa'
+import { until } from '@core-dump-handler/testing/until'
+import { execa, execaSync } from 'execa'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const BACKTRACE = ['--', '-nx', '-batch', '-ex', 'thread apply all bt']
 const START_MS = 600_000
 
-const missing = missingTools('gcc', 'g++', 'gdb')
-const noSkopeo = isMissing('skopeo')
-const noLldb = isMissing('lldb')
+const missing = missingTools('gcc', 'g++', 'gdb', 'debuginfod-find')
+const noSkopeo = missingTools('skopeo')
+const noLldb = missingTools('lldb')
 
 describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
   let directory: string
@@ -86,26 +96,13 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     expect(stderr).toMatch(/lldb takes files of this machine.*or use gdb/)
   })
 
-  it.skipIf(noLldb)(
-    `shows functions in lldb${noLldb ? ': lldb is not installed' : ''}`,
-    async () => {
-      const args = [
-        '--lldb',
-        '--sysroot',
-        sysroot(),
-        '--',
-        '-b',
-        '-o',
-        'bt all',
-        '-o',
-        'image list',
-      ]
-      const { stdout } = await cdh(args)
-      expect(stdout).toMatch(/frame #0: .*`shop::priceOf\(order=.*\) at crash\.cpp:\d+/)
-      // nothing of this machine but what cdh gave it
-      expect(stdout).not.toMatch(/^\[.*\] \S+ 0x\w+ \/(usr|lib)/m)
-    },
-  )
+  it.skipIf(noLldb)(`shows functions in lldb${noLldb ? `: ${noLldb}` : ''}`, async () => {
+    const args = ['--lldb', '--sysroot', sysroot(), '--', '-b', '-o', 'bt all', '-o', 'image list']
+    const { stdout } = await cdh(args)
+    expect(stdout).toMatch(/frame #0: .*`shop::priceOf\(order=.*\) at crash\.cpp:\d+/)
+    // nothing of this machine but what cdh gave it
+    expect(stdout).not.toMatch(/^\[.*\] \S+ 0x\w+ \/(usr|lib)/m)
+  })
 
   it('finds binaries in the bucket, and then in the cache', async () => {
     const buildId = /build-id ([0-9a-f]{40})/.exec((await cdh(['--json'])).stderr)?.[1]
@@ -137,47 +134,85 @@ describe.skipIf(missing)(`cdh debug${missing ? `: ${missing}` : ''}`, () => {
     rmSync(binaries, { recursive: true })
   })
 
-  it('finds binaries at DEBUGINFOD_URLS', async () => {
-    const asked: string[] = []
-    const server = createServer((request, response) => {
-      asked.push(request.url ?? '')
-      if (request.url?.endsWith('/executable')) response.end(readFileSync(kept))
-      else response.writeHead(404).end()
+  it('finds stored binaries at DEBUGINFOD_URLS, as debuginfod-find does', async () => {
+    const modules = JSON.parse((await cdh(['--json'])).stdout).modules
+    const id = modules.find(({ path }: { path: string }) => path === program).buildId
+    const files = join(directory, `web-${++count}`)
+    mkdirSync(join(files, 'binaries'), { recursive: true })
+    copyFileSync(kept, join(files, 'binaries', id))
+    // files, and the one rewrite of docs/operations.md
+    const server = createServer(({ url = '' }, response) => {
+      const path = url.replace(/^\/buildid\/([0-9a-f]{16,128})\/executable$/, '/binaries/$1')
+      const isFile = path !== url && existsSync(join(files, path))
+      response.writeHead(isFile ? 200 : 404).end(isFile ? readFileSync(join(files, path)) : '')
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     try {
-      const urls = `http://127.0.0.1:${portOf(server)}`
-      const { stdout } = await cdh(BACKTRACE, { DEBUGINFOD_URLS: urls })
+      const url = `http://127.0.0.1:${portOf(server)}`
+      // a client that verifies signatures has policies between the URLs
+      const urls = `ima:enforcing ${url} ima:ignore`
+      const { stdout, stderr } = await cdh(BACKTRACE, { DEBUGINFOD_URLS: urls })
       expect(stdout).toMatch(/#0 +shop::priceOf \(/)
-      expect(asked[0]).toMatch(/^\/buildid\/[0-9a-f]{40}\/executable$/)
+      expect(stderr).not.toContain('Left out')
+      const found = await execa('debuginfod-find', ['executable', id], {
+        env: { DEBUGINFOD_URLS: url, DEBUGINFOD_CACHE_PATH: join(files, 'cache') },
+      })
+      expect(readFileSync(found.stdout).equals(readFileSync(kept))).toBe(true)
     } finally {
       server.closeAllConnections()
       server.close()
     }
   })
 
-  it.skipIf(noSkopeo)(
-    `finds binaries in an image${noSkopeo ? ': skopeo is not installed' : ''}`,
-    async () => {
-      const image = join(directory, 'image')
-      mkdirSync(image)
-      writeOciImage(image, {
-        name: 'test.local/web:1',
-        files: { [program.slice(1)]: kept },
-        config: {},
-      })
-      const layout = join(directory, 'layout')
-      mkdirSync(layout)
-      execaSync('tar', ['-xf', `${image}.tar`, '-C', layout])
-      const { stdout, stderr } = await cdh(['--image', `oci:${layout}:1`, ...BACKTRACE])
-      expect(stderr).not.toContain('missing:')
-      expect(stdout).toMatch(/#0 +shop::priceOf \(/)
-    },
-  )
+  it.skipIf(noSkopeo)(`finds binaries in an image${noSkopeo ? `: ${noSkopeo}` : ''}`, async () => {
+    const image = join(directory, 'image')
+    mkdirSync(image)
+    writeOciImage(image, {
+      name: 'test.local/web:1',
+      files: { [program.slice(1)]: kept },
+      config: {},
+    })
+    const layout = join(directory, 'layout')
+    mkdirSync(layout)
+    execaSync('tar', ['-xf', `${image}.tar`, '-C', layout])
+    const { stdout, stderr } = await cdh(['--image', `oci:${layout}:1`, ...BACKTRACE])
+    expect(stderr).not.toContain('missing:')
+    expect(stdout).toMatch(/#0 +shop::priceOf \(/)
+  })
 
   it('names the tools and their reasons when an image cannot be read', async () => {
     const { stderr } = await cdh(['--json', '--image', 'oci:/nonexistent:1'])
     expect(stderr).toMatch(/Left out image oci:\/nonexistent:1: /)
+  })
+
+  it('says what to install before it downloads anything', async () => {
+    const { code, stdout, stderr } = await cdh([], { PATH: '/nonexistent' })
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(
+      /^cdh: Cannot start `gdb`: it is not installed; install it .*or use --lldb$/,
+    )
+    expect(existsSync(join(directory, `cache-${count}`))).toBe(false)
+  })
+
+  it('ends the debugger with SIGTERM, and leaves no files', async () => {
+    const temporary = join(directory, 'tmp')
+    mkdirSync(temporary)
+    const [node, ...args] = cdhCommand(['debug', uuid, '--', '-nx'])
+    const options = cdhOptions({
+      CDH_STORE: `file:${join(directory, 'store')}`,
+      XDG_CACHE_HOME: join(directory, 'cache-terminated'),
+      TMPDIR: temporary,
+    })
+    // its standard input stays open: gdb waits for a command
+    const child = execa(node, args, { ...options, stdin: 'pipe' })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    await until('gdb waits', () => output.includes('(gdb)'))
+    expect(readdirSync(temporary)).toHaveLength(1)
+    child.kill('SIGTERM')
+    // as gdb does
+    expect((await child).exitCode).toBe(0)
+    expect(readdirSync(temporary)).toEqual([])
   })
 
   it('ends with the code of the debugger', async () => {
@@ -194,7 +229,8 @@ describe.skipIf(missing)('a plugin of another build', () => {
       try {
         const [program, plugin] = [join(directory, 'crash'), join(directory, 'plugin.so')]
         const source = programSource('plugin.c')
-        const flags = ['-g', '-shared', '-fPIC', '-o', plugin]
+        // both builds have one soname, which the loader and debuggers look for
+        const flags = ['-g', '-shared', '-fPIC', '-Wl,-soname,plugin.so', '-o', plugin]
         compile(directory, 'gcc', ['-g', '-pthread', '-w', '-o', program, programSource('crash.c')])
         compile(directory, 'gcc', ['-O1', ...flags, source])
         const core = await crashCore(directory, [program, 'plugin', plugin])
@@ -224,45 +260,3 @@ describe.skipIf(missing)('a plugin of another build', () => {
     START_MS,
   )
 })
-
-describe.skipIf(missing)('cdh report', () => {
-  it(
-    'makes the report of a core file, also of a minicore',
-    async () => {
-      const directory = mkdtempSync(join(tmpdir(), 'cdh-report-test-'))
-      try {
-        const program = join(directory, 'crash')
-        compile(directory, 'g++', ['-O1', '-pthread', '-o', program, programSource('crash.cpp')])
-        const core = await crashCore(directory, [program, 'virtual'])
-        const { file } = await writeCrashBundle(directory, { core, exe: program })
-        const { code, stdout } = await runCdh(['report', core])
-        expect(code).toBe(0)
-        expect(stdout).toMatch(/^crash crashed: SIGSEGV \(SEGV_MAPERR\) at address 0x0/)
-        expect(stdout).toMatch(/#0 +shop::priceOf\(shop::Order\*\)\+0x/)
-
-        const store = { CDH_STORE: `file:${directory}` }
-        const mini = await runCdh(['fetch', file.slice(0, 8), '--mini', '-o', directory], store)
-        const ofCore = await runCdh(['report', core, '--json'])
-        const ofMinicore = await runCdh(['report', mini.stdout, '--json'])
-        expect(framesOf(ofMinicore)).toEqual(framesOf(ofCore))
-
-        expect(await runCdh(['report', program])).toMatchObject({
-          code: 1,
-          stderr: expect.stringContaining('is no ELF core'),
-        })
-      } finally {
-        rmSync(directory, { recursive: true, force: true })
-      }
-    },
-    START_MS,
-  )
-})
-
-/** Other than those of `missingTools`, these are on no CI machine. */
-function isMissing(program: string): boolean {
-  return execaSync(program, ['--version'], { reject: false }).exitCode !== 0
-}
-
-function framesOf({ stdout }: CdhRun): unknown {
-  return JSON.parse(stdout).crashingThread.frames
-}

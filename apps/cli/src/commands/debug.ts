@@ -15,7 +15,7 @@ import {
   type FoundBinary,
 } from '../debug/binary-sources.ts'
 import { readWantedModules } from '../debug/core-modules.ts'
-import { runDebugger, layOut } from '../debug/debugger.ts'
+import { layOut, requireDebugger, runDebugger } from '../debug/debugger.ts'
 import { imageSource } from '../debug/image-source.ts'
 import { CliError, EXIT } from '../error.ts'
 import { escapeName, type Output } from '../output/output.ts'
@@ -60,6 +60,7 @@ ${LOCATION_HELP}
     sysroot: { type: 'string' },
     image: { type: 'string' },
   },
+  takesRest: true,
   run(context) {
     return withStore(context, (store) => debugBundle(store, context))
   },
@@ -69,7 +70,10 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
   if (args.flag('mini') && args.flag('core')) {
     throw new CliError('USAGE', 'Expected --mini or --core, and got both')
   }
-  const bundle = await findBundle(store, args.name('ID'))
+  const id = args.name('ID')
+  const kind = args.flag('lldb') ? 'lldb' : 'gdb'
+  if (!args.flag('json')) await requireDebugger(kind)
+  const bundle = await findBundle(store, id)
   const hasMinicore = bundle.archive.entry(ENTRY.minicore) !== undefined
   const isMini = args.flag('mini') || (hasMinicore && !args.flag('core'))
   const cacheDirectory = cachePath(env)
@@ -89,7 +93,7 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     return EXIT.ok
   }
   noteMissing(output, binaries, bundle.manifest?.identity.imageRef ?? bundle.summary.image)
-  if (args.flag('lldb') && binaries.some(({ path }) => path === undefined)) {
+  if (kind === 'lldb' && binaries.some(({ path }) => path === undefined)) {
     const message =
       'lldb takes files of this machine, of any build, for those that are missing; give them, or use gdb'
     throw new CliError('NOT_FOUND', message)
@@ -100,7 +104,7 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     await layOut(directory, binaries)
     const program = binaries.find(({ wanted: { isProgram } }) => isProgram)?.path
     return await runDebugger({
-      kind: args.flag('lldb') ? 'lldb' : 'gdb',
+      kind,
       core,
       ...(program !== undefined && { program }),
       directory,
@@ -122,7 +126,8 @@ function sourcesOf(
 ): BinarySource[] {
   const sysroot = args.text('sysroot')
   const image = args.text('image')
-  const urls = (env['DEBUGINFOD_URLS'] ?? '').split(/\s+/).filter((url) => url !== '')
+  // `ima:enforcing` and the like between them are for clients that verify signatures
+  const urls = (env['DEBUGINFOD_URLS'] ?? '').split(/\s+/).filter((url) => /^https?:/.test(url))
   return [
     ...(sysroot === undefined ? [] : [directorySource('sysroot', resolve(sysroot))]),
     cacheSource(cache),

@@ -1,8 +1,14 @@
-import { mkdir, rename } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { ENTRY, safeName, type BundleManifest } from '@core-dump-handler/bundle'
 import { type Archive, type ArchiveEntry, baseName } from '../bundle/archive.ts'
-import { download, downloadedBytes, fetchEntry } from '../bundle/download.ts'
+import {
+  download,
+  downloadedBytes,
+  fetchEntry,
+  loadOrResume,
+  localError,
+} from '../bundle/download.ts'
 import { findBundle } from '../bundle/list-bundles.ts'
 import type { BundleFile } from '../bundle/open-bundle.ts'
 import { verifyBundle } from '../bundle/verify-bundle.ts'
@@ -39,7 +45,7 @@ ${LOCATION_HELP}
     const directory = resolve(args.text('output') ?? '.')
     return withStore(context, async (store) => {
       const bundle = await findBundle(store, id)
-      await mkdir(directory, { recursive: true })
+      await makeDirectory(directory)
       const files: string[] = []
       if (args.flag('mini')) {
         files.push(await fetchCore(store, bundle, directory, true, output))
@@ -58,18 +64,22 @@ ${LOCATION_HELP}
 /** Loads the core or the minicore into `directory` and resolves with its path. */
 export async function fetchCore(
   store: Store,
-  { archive, manifest }: BundleFile,
+  bundle: BundleFile,
   directory: string,
   isMini: boolean,
   output: Output,
 ): Promise<string> {
+  const { archive, manifest } = bundle
   const entry = isMini ? archive.entry(ENTRY.minicore) : coreEntry(archive, manifest)
-  if (entry === undefined) throw missing(archive, isMini, manifest?.core.reason)
+  if (entry === undefined) throw missing(bundle, isMini)
   const file = `${fileName(archive)}${isMini ? ENTRY.minicore : '.core'}`
   const path = join(directory, file)
-  const progress = await startProgress(output, file, entry, path)
-  await fetchEntry({ store, archive, entry, path, onBytes: (bytes) => progress.add(bytes) })
-  progress.end()
+  const progress = await startProgress(output, file, entry.compressedSize, path)
+  try {
+    await fetchEntry({ store, archive, entry, path, onBytes: (bytes) => progress.add(bytes) })
+  } finally {
+    progress.end()
+  }
   return path
 }
 
@@ -81,39 +91,50 @@ async function fetchZip(
 ): Promise<string> {
   const file = `${fileName(archive)}.zip`
   const path = join(directory, file)
-  const local = new DirectoryStore(directory)
-  const found = await local.find(file)
-  if (found !== undefined && found.bytes !== object.bytes) {
-    const message = `Cannot write ${show(path)}: another file has that name; remove it, or choose another directory with -o`
+  const found = await new DirectoryStore(directory).find(file)
+  if (found !== undefined) {
+    const isSameSize = found.bytes === object.bytes
+    const damage = isSameSize ? await damageOf(path) : 'another file has that name'
+    if (damage === undefined) return path
+    const message = `Cannot write ${show(path)}: ${damage}; remove it, or choose another directory with -o`
     throw new CliError('LOCAL', message)
   }
-  const part = `${path}.part`
-  if (found === undefined) {
-    const there = await downloadedBytes(part, object.bytes)
-    const progress = new Progress(output.stderr, escapeName(file), object.bytes, there)
-    const onBytes = (bytes: number): void => progress.add(bytes)
-    await download({ store, object, start: 0, length: object.bytes, path: part, onBytes })
+  const progress = await startProgress(output, file, object.bytes, path)
+  const onBytes = (bytes: number): void => progress.add(bytes)
+  try {
+    await loadOrResume(`${path}.part`, object.bytes, async (part) => {
+      await download({ store, object, start: 0, length: object.bytes, path: part, onBytes })
+      const damage = await damageOf(part)
+      if (damage === undefined) return
+      throw new CliError(
+        'DAMAGED',
+        `${show(object.key)} is damaged: ${damage}; it is at ${show(part)}`,
+      )
+    })
+  } finally {
     progress.end()
-    await rename(part, path)
   }
-  const stored = await local.find(file)
-  const { state, problems } = stored
-    ? await verifyBundle(local, stored)
-    : { state: 'damaged', problems: ['it is gone'] }
-  if (state !== 'damaged') return path
-  const reasons = problems.map(escapeName).join('; ')
-  const message = `${show(path)} is damaged: ${reasons}; remove it and fetch it again, and if it stays so run \`cdh verify\``
-  throw new CliError('DAMAGED', message)
+  await rename(`${path}.part`, path)
+  return path
+}
+
+/** Why the file is not a bundle as it was written; undefined when it is, or when only its core is cut. */
+async function damageOf(path: string): Promise<string | undefined> {
+  const local = new DirectoryStore(dirname(path))
+  const file = await local.find(basename(path))
+  if (file === undefined) return 'it is gone'
+  const { state, problems } = await verifyBundle(local, file)
+  return state === 'damaged' ? problems.map(escapeName).join('; ') : undefined
 }
 
 async function startProgress(
   output: Output,
   file: string,
-  { compressedSize }: ArchiveEntry,
+  bytes: number,
   path: string,
 ): Promise<Progress> {
-  const there = await downloadedBytes(`${path}.part`, compressedSize)
-  return new Progress(output.stderr, escapeName(file), compressedSize, there)
+  const there = await downloadedBytes(`${path}.part`, bytes)
+  return new Progress(output.stderr, escapeName(file), bytes, there)
 }
 
 /** One path segment, whatever the object is called. */
@@ -122,14 +143,27 @@ function fileName(archive: Archive): string {
   return name === '' ? 'bundle' : name
 }
 
-function missing(archive: Archive, isMini: boolean, reason: string | undefined): CliError {
+/** Not by the recursive mkdir of Node, which never returns below /proc. */
+async function makeDirectory(directory: string): Promise<void> {
+  const found = await stat(directory).catch(() => undefined)
+  if (found?.isDirectory() === true) return
+  await makeDirectory(dirname(directory))
+  try {
+    await mkdir(directory)
+  } catch (error) {
+    throw localError(directory, error)
+  }
+}
+
+function missing({ archive, manifest }: BundleFile, isMini: boolean): CliError {
+  const reason = isMini ? undefined : manifest?.core.reason
+  const why = reason === undefined ? '' : `: ${escapeName(reason)}`
+  const other = isMini ? coreEntry(archive, manifest) : archive.entry(ENTRY.minicore)
+  const instead = isMini ? 'use --core' : 'use --mini'
+  const advice = other === undefined ? '`cdh show` prints what it has' : instead
   const what = isMini ? 'minicore' : 'core'
-  const why = isMini || reason === undefined ? '' : `: ${escapeName(reason)}`
-  const advice = isMini ? 'try --core' : 'try --mini'
-  return new CliError(
-    'NOT_FOUND',
-    `The bundle ${show(archive.object.key)} has no ${what}${why}; ${advice}`,
-  )
+  const message = `The bundle ${show(archive.object.key)} has no ${what}${why}; ${advice}`
+  return new CliError('NOT_FOUND', message)
 }
 
 /** The entry with the core; undefined in a bundle without one. */

@@ -1,4 +1,5 @@
 import { ENTRY, containerEntry, type BundleManifest } from '@core-dump-handler/bundle'
+import type { Archive } from '../bundle/archive.ts'
 import { findBundle } from '../bundle/list-bundles.ts'
 import type { BundleSummary, BundleFile } from '../bundle/open-bundle.ts'
 import { demangle } from '../demangle.ts'
@@ -38,23 +39,23 @@ ${LOCATION_HELP}
     const id = args.name('ID')
     return withStore(context, async (store) => {
       const bundle = await findBundle(store, id)
-      const log = await readLog(bundle, output)
+      const read = new EntryReader(bundle.archive, output)
+      const log = lastLines(await read.text(containerEntry(0).log, MAX_LOG_BYTES))
       if (args.flag('json')) {
-        const text = await bundle.archive.text(ENTRY.report, MAX_REPORT_BYTES)
-        const report = text === undefined ? undefined : parseReport(text, output)
+        const report = await read.json(ENTRY.report, MAX_REPORT_BYTES)
         output.json({ summary: bundle.summary, manifest: bundle.manifest, report, log })
-        return EXIT.ok
+        return read.exitCode
       }
-      const report = await bundle.archive.text(ENTRY.reportText, MAX_REPORT_BYTES)
+      const report = await read.text(ENTRY.reportText, MAX_REPORT_BYTES)
       printIdentity(output, bundle)
       output.print('')
-      if (report === undefined) output.print(noReport(bundle.summary))
+      if (report === undefined) output.print(noReport(bundle))
       else output.print(await demangle(escapeText(report)))
       if (log !== undefined) {
         output.print(output.style('bold', `Last lines of the container's log:`))
         output.print(...log.map((line) => escapeName(line).slice(0, MAX_LINE_CHARACTERS)))
       }
-      return EXIT.ok
+      return read.exitCode
     })
   },
 }
@@ -95,27 +96,50 @@ function coreText(summary: BundleSummary): string {
   return `${formatCore(summary)}${size}${reason === undefined ? '' : `: ${reason}`}`
 }
 
-function noReport({ id }: BundleSummary): string {
-  return `The bundle has no report. Fetch its core with \`cdh fetch ${escapeName(id)} --core\`, and run \`cdh report\` on it.`
+function noReport({ archive, summary: { id } }: BundleFile): string {
+  const has =
+    archive.entry(ENTRY.reportText) === undefined ? 'has no report' : 'has a damaged report'
+  return `The bundle ${has}. Fetch its core with \`cdh fetch ${escapeName(id)} --core\`, and run \`cdh report\` on it.`
 }
 
-/** The last lines of the first container's log; a log that cannot be read hides nothing else. */
-async function readLog({ archive }: BundleFile, output: Output): Promise<string[] | undefined> {
-  try {
-    const text = await archive.text(containerEntry(0).log, MAX_LOG_BYTES)
-    return text?.trimEnd().split('\n').slice(-LOG_LINES)
-  } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'DAMAGED') throw error
-    output.note(error.message)
-    return undefined
+/** Reads entries of a bundle; one that cannot be read is noted, and hides nothing else. */
+class EntryReader {
+  readonly #archive: Archive
+  readonly #output: Output
+  exitCode: number = EXIT.ok
+
+  constructor(archive: Archive, output: Output) {
+    this.#archive = archive
+    this.#output = output
+  }
+
+  async text(suffix: string, maxBytes: number): Promise<string | undefined> {
+    try {
+      return await this.#archive.text(suffix, maxBytes)
+    } catch (error) {
+      if (!(error instanceof CliError) || error.code !== 'DAMAGED') throw error
+      this.#fail(error.message)
+      return undefined
+    }
+  }
+
+  async json(suffix: string, maxBytes: number): Promise<unknown> {
+    const text = await this.text(suffix, maxBytes)
+    if (text === undefined) return undefined
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      this.#fail(`The entry ${suffix} is no JSON: ${escapeName(messageOf(error))}`)
+      return undefined
+    }
+  }
+
+  #fail(message: string): void {
+    this.#output.note(`cdh: ${message}`)
+    this.exitCode = EXIT.failed
   }
 }
 
-function parseReport(text: string, output: Output): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    output.note(`The report is no JSON: ${escapeName(messageOf(error))}`)
-    return undefined
-  }
+function lastLines(log: string | undefined): string[] | undefined {
+  return log?.trimEnd().split('\n').slice(-LOG_LINES)
 }

@@ -1,9 +1,8 @@
-import { bundleObjects, findBundle } from '../bundle/list-bundles.ts'
+import { bundleObjects, findObject } from '../bundle/list-bundles.ts'
 import { verifyBundle, type Verification } from '../bundle/verify-bundle.ts'
 import { CliError, EXIT } from '../error.ts'
 import { escapeName, type Output } from '../output/output.ts'
 import { formatBytes, Progress } from '../output/format.ts'
-import type { Store, StoredObject } from '../store/store.ts'
 import { ID_HELP, LOCATION_HELP, withStore, type Command } from './command.ts'
 
 /** `cdh verify`: reads every byte of a stored bundle. */
@@ -30,32 +29,27 @@ ${LOCATION_HELP}
     if (id === undefined) args.noNames()
     return withStore(context, async (store) => {
       const results: Verification[] = []
-      for await (const object of await chosen(store, id)) {
+      const objects = id === undefined ? bundleObjects(store) : [await findObject(store, id)]
+      for await (const object of objects) {
         const progress = new Progress(output.stderr, escapeName(object.key), object.bytes)
-        const result = await verifyBundle(store, object, (bytes) => progress.add(bytes))
-        progress.end()
+        let result: Verification
+        try {
+          result = await verifyBundle(store, object, (bytes) => progress.add(bytes))
+        } catch (error) {
+          // one of many that was deleted since it was listed is no bundle of the location
+          if (id === undefined && error instanceof CliError && error.code === 'NOT_FOUND') continue
+          throw error
+        } finally {
+          progress.end()
+        }
         results.push(result)
         if (!args.flag('json')) print(output, result)
       }
       if (args.flag('json')) output.json(results)
+      else if (results.length === 0) output.note('No bundle matches.')
       return exitCode(results)
     })
   },
-}
-
-async function chosen(
-  store: Store,
-  id: string | undefined,
-): Promise<AsyncIterable<StoredObject> | readonly StoredObject[]> {
-  if (id === undefined) return bundleObjects(store)
-  try {
-    return [(await findBundle(store, id)).archive.object]
-  } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'DAMAGED') throw error
-    // it cannot be opened: that is the answer
-    for await (const object of bundleObjects(store)) if (object.key.includes(id)) return [object]
-    throw error
-  }
 }
 
 function print(output: Output, { key, id, state, problems, entries, bytes }: Verification): void {

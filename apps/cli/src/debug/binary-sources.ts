@@ -73,7 +73,7 @@ export function bucketSource(store: Store, cache: BinaryCache): BinarySource {
     if (wanted.buildId === undefined || !isBuildId(wanted.buildId)) return undefined
     const object = await store.find(binaryKey(wanted.buildId))
     if (object === undefined || object.bytes > MAX_BINARY_BYTES) return undefined
-    return cache.add(wanted, (path) =>
+    return cache.add([wanted], (path) =>
       download({ store, object, start: 0, length: object.bytes, path }),
     )
   })
@@ -91,7 +91,7 @@ export function debuginfodSource(url: string, cache: BinaryCache): BinarySource 
       if (response.status === 404) return undefined
       throw new Error(`${file} answered ${response.status}`)
     }
-    return cache.add(wanted, (path) =>
+    return cache.add([wanted], (path) =>
       pipeline(Readable.fromWeb(body), limited, createWriteStream(path)),
     )
   })
@@ -139,18 +139,19 @@ export class BinaryCache {
   }
 
   /**
-   * Takes what `write` puts into a file, if it is the build that is wanted; resolves with its path, or with
+   * Takes what `write` puts into a file, if it is a build that is wanted; resolves with its path, or with
    * undefined when it is another build.
    */
   async add(
-    wanted: WantedModule,
+    candidates: readonly WantedModule[],
     write: (path: string) => Promise<void>,
   ): Promise<string | undefined> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     const part = join(this.#directory, `.${randomUUID()}.part`)
     try {
       await write(part)
-      if (!isSameBuild(part, wanted)) return undefined
+      const wanted = candidates.find((each) => isSameBuild(part, each))
+      if (wanted === undefined) return undefined
       const path = join(this.#directory, nameOf(wanted))
       await rename(part, path)
       return path

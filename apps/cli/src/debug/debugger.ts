@@ -21,22 +21,30 @@ interface DebuggerOptions {
 }
 
 /**
- * Runs the debugger on this terminal; resolves with its exit code. It runs in the directory of the binaries:
- * gdb takes a library of the current directory before any other, whatever its build.
+ * Before anything is downloaded for it.
  *
  * @throws CliError `MISSING_PROGRAM` when it is not installed
+ */
+export async function requireDebugger(kind: DebuggerOptions['kind']): Promise<void> {
+  const { cause } = await execa(kind, ['--version'], { stdin: 'ignore', reject: false })
+  if (codeOf(cause) === 'ENOENT') throw notInstalled(kind)
+}
+
+/**
+ * Runs the debugger on this terminal; resolves with its exit code. It runs in the directory of the binaries:
+ * gdb takes a library of the current directory before any other, whatever its build.
  */
 export async function runDebugger(options: DebuggerOptions): Promise<number> {
   const { kind, directory } = options
   const args = kind === 'gdb' ? gdbArguments(options) : lldbArguments(options)
-  // Ctrl-C is the debugger's
-  process.on('SIGINT', ignore)
+  const child = execa(kind, args, { stdio: 'inherit', cwd: directory, reject: false })
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
+  // Ctrl-C is the debugger's; after the others there are files to remove
+  process.on('SIGINT', ignore).on('SIGTERM', pass).on('SIGHUP', pass)
   try {
-    const ended = await execa(kind, args, { stdio: 'inherit', cwd: directory, reject: false })
-    if (codeOf(ended.cause) === 'ENOENT') throw notInstalled(kind)
-    return ended.exitCode ?? 1
+    return (await child).exitCode ?? 1
   } finally {
-    process.off('SIGINT', ignore)
+    process.off('SIGINT', ignore).off('SIGTERM', pass).off('SIGHUP', pass)
   }
 }
 
@@ -111,7 +119,7 @@ function notInstalled(kind: string): CliError {
   const other = kind === 'gdb' ? 'or use --lldb' : 'or leave --lldb out'
   return new CliError(
     'MISSING_PROGRAM',
-    `Cannot start ${show(kind)}: it is not installed; install it, ${other}`,
+    `Cannot start ${show(kind)}: it is not installed; install it (\`apt install ${kind}\`, \`dnf install ${kind}\`), ${other}`,
   )
 }
 
@@ -120,11 +128,19 @@ function isName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !name.includes('/')
 }
 
+/** Two modules of one path: the first was mapped first. The core may also name files below a file. */
+const IMPOSSIBLE_NAMES: ReadonlySet<string | undefined> = new Set([
+  'EEXIST',
+  'ENOTDIR',
+  'ENAMETOOLONG',
+])
+
 async function link(directory: string, name: string, target: string): Promise<void> {
   const path = join(directory, name)
-  await mkdir(dirname(path), { recursive: true })
-  await symlink(target, path).catch((error: unknown) => {
-    // two modules of one path: the first is the one that was mapped first
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  })
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await symlink(target, path)
+  } catch (error) {
+    if (!IMPOSSIBLE_NAMES.has(codeOf(error))) throw error
+  }
 }

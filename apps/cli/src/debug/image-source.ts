@@ -1,46 +1,64 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, posix } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { execa } from 'execa'
-import { Parser, type ReadEntry } from 'tar'
 import { CliError, codeOf } from '../error.ts'
 import { show } from '../output/output.ts'
-import {
-  MAX_BINARY_BYTES,
-  type BinaryCache,
-  type BinarySource,
-  type OnFound,
-} from './binary-sources.ts'
+import type { BinaryCache, BinarySource } from './binary-sources.ts'
 import type { WantedModule } from './core-modules.ts'
+import { TarSearch } from './tar-search.ts'
+
+/** Of containers-transports(5). */
+const HAS_TRANSPORT =
+  /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
+
+/** `e_machine` of elf(5), and what `process.arch` and image indexes call it. */
+const MACHINE_AT = 18
+const ARCHITECTURES: ReadonlyMap<number, { readonly node: string; readonly oci: string }> = new Map(
+  [
+    [62, { node: 'x64', oci: 'amd64' }],
+    [183, { node: 'arm64', oci: 'arm64' }],
+  ],
+)
+
+interface Image {
+  readonly reference: string
+  /** Of the crashed process; absent: that of this machine, which every tool takes by itself. */
+  readonly architecture?: string
+}
 
 interface ImageTool {
   readonly program: string
-  extract(image: string, take: (tar: Readable) => Promise<void>): Promise<void>
+  extract(image: Image, take: (tar: Readable) => Promise<void>): Promise<void>
 }
 
 /** In this order; the first that is installed and has the image is used. */
 const TOOLS: readonly ImageTool[] = [
   { program: 'crane', extract: exportByCrane },
-  { program: 'docker', extract: (image, take) => exportContainer('docker', image, take) },
-  { program: 'podman', extract: (image, take) => exportContainer('podman', image, take) },
+  { program: 'docker', extract: exportByDocker },
+  { program: 'podman', extract: exportByPodman },
   { program: 'skopeo', extract: copyBySkopeo },
 ]
 
 /** A container image, by a tool that knows the registry and its credentials; it is read once for all files. */
-export function imageSource(image: string, cache: BinaryCache): BinarySource {
+export function imageSource(reference: string, cache: BinaryCache): BinarySource {
   return {
-    name: `image ${image}`,
+    name: `image ${reference}`,
     async find(wanted, onFound) {
       if (wanted.length === 0) return
+      const image = { reference, ...foreignArchitecture(wanted) }
       const failures: string[] = []
       for (const tool of TOOLS) {
         try {
-          await tool.extract(image, (tar) => takeFromTar(tar, wanted, cache, onFound))
+          const search = new TarSearch(wanted, cache, onFound)
+          const read = (tar: Readable): Promise<void> => search.read(tar)
+          await tool.extract(image, read)
+          if (search.followLinks()) await tool.extract(image, read)
           return
         } catch (error) {
+          if (error instanceof CliError) throw error
           if (codeOf(error) !== 'ENOENT') failures.push(`${tool.program}: ${lastLine(error)}`)
         }
       }
@@ -54,40 +72,80 @@ export function imageSource(image: string, cache: BinaryCache): BinarySource {
   }
 }
 
-async function exportByCrane(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
-  await takeOutput('crane', ['export', image, '-'], take)
+function foreignArchitecture(wanted: readonly WantedModule[]): Pick<Image, 'architecture'> {
+  const page = wanted.find(({ firstPage }) => firstPage.length > MACHINE_AT + 1)?.firstPage
+  const architecture = page && ARCHITECTURES.get(page.readUInt16LE(MACHINE_AT))
+  if (architecture === undefined || architecture.node === process.arch) return {}
+  return { architecture: architecture.oci }
+}
+
+/** The same option of crane, docker and podman. */
+function platform({ architecture }: Image): string[] {
+  return architecture === undefined ? [] : ['--platform', `linux/${architecture}`]
+}
+
+async function exportByCrane(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  await takeOutput('crane', ['export', ...platform(image), image.reference, '-'], take)
+}
+
+async function exportByDocker(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  await withContainer('docker', image, (container) =>
+    takeOutput('docker', ['export', container], take),
+  )
+}
+
+/** To a file: podman opens /dev/stdout by its name, which fails for the sockets that Node gives to a child. */
+async function exportByPodman(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  await withContainer('podman', image, (container) =>
+    withDirectory(async (directory) => {
+      const tar = join(directory, 'image.tar')
+      await execa('podman', ['export', '--output', tar, container])
+      await take(createReadStream(tar))
+    }),
+  )
 }
 
 /** The container is created and never started. */
-async function exportContainer(
+async function withContainer(
   program: string,
-  image: string,
-  take: (tar: Readable) => Promise<void>,
+  image: Image,
+  use: (container: string) => Promise<void>,
 ): Promise<void> {
-  const { stdout } = await execa(program, ['create', image, '/cdh-never-runs'])
+  const { stdout } = await execa(program, [
+    'create',
+    ...platform(image),
+    image.reference,
+    '/cdh-never-runs',
+  ])
   const container = stdout.trim().split('\n').at(-1) ?? ''
   try {
-    await takeOutput(program, ['export', container], take)
+    await use(container)
   } finally {
     await execa(program, ['rm', container], { reject: false })
   }
 }
 
-/** Layers are files named by their digests; an image without a transport is one of a registry. */
-async function copyBySkopeo(image: string, take: (tar: Readable) => Promise<void>): Promise<void> {
+async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'cdh-image-'))
-  const hasTransport =
-    /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
-  const source = hasTransport.test(image) ? image : `docker://${image}`
   try {
-    await execa('skopeo', ['copy', '--quiet', source, `dir:${directory}`])
+    await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Layers are files named by their digests; an image without a transport is one of a registry. */
+async function copyBySkopeo(image: Image, take: (tar: Readable) => Promise<void>): Promise<void> {
+  const { reference, architecture } = image
+  const source = HAS_TRANSPORT.test(reference) ? reference : `docker://${reference}`
+  const override = architecture === undefined ? [] : ['--override-arch', architecture]
+  await withDirectory(async (directory) => {
+    await execa('skopeo', [...override, 'copy', '--quiet', source, `dir:${directory}`])
     for (const file of await readdir(directory)) {
       const path = join(directory, file)
       if (/^[0-9a-f]{64}$/.test(file) && !(await isJson(path))) await take(createReadStream(path))
     }
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  })
 }
 
 async function isJson(path: string): Promise<boolean> {
@@ -103,49 +161,10 @@ async function takeOutput(
 ): Promise<void> {
   const child = execa(program, args, { buffer: { stdout: false } })
   const [ended, taken] = await Promise.allSettled([child, take(child.stdout)])
+  if (taken.status === 'rejected' && taken.reason instanceof CliError) throw taken.reason
   // why the program failed says more than that its tar ended
   if (ended.status === 'rejected') throw ended.reason
   if (taken.status === 'rejected') throw taken.reason
-}
-
-/** Regular files at the wanted paths; nothing of the tar chooses where it is written. */
-async function takeFromTar(
-  tar: Readable,
-  wanted: readonly WantedModule[],
-  cache: BinaryCache,
-  onFound: OnFound,
-): Promise<void> {
-  const byPath = new Map(wanted.map((module) => [posix.normalize(`/${module.path}`), module]))
-  const taken: Promise<void>[] = []
-  const parser = new Parser({
-    filter: (path, entry) =>
-      byPath.has(posix.normalize(`/${path}`)) &&
-      'type' in entry &&
-      entry.type === 'File' &&
-      entry.size <= MAX_BINARY_BYTES,
-    onReadEntry: (entry: ReadEntry) => {
-      const module = byPath.get(posix.normalize(`/${entry.path}`))
-      if (module === undefined) {
-        entry.resume()
-        return
-      }
-      const file = cache
-        .add(module, (path) => pipeline(entry, createWriteStream(path)))
-        .then((path) => path !== undefined && onFound(module, path))
-      taken.push(file.then(() => {}))
-    },
-  })
-  await new Promise<void>((resolve, reject) => {
-    parser.on('end', resolve)
-    parser.on('error', reject)
-    tar.on('error', reject)
-    tar.on('data', (chunk: Buffer) => {
-      if (!parser.write(chunk)) tar.pause()
-    })
-    parser.on('drain', () => tar.resume())
-    tar.on('end', () => parser.end())
-  })
-  await Promise.all(taken)
 }
 
 function lastLine(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { BundleSummary } from '../bundle/open-bundle.ts'
-import type { OutputStream } from './output.ts'
+import { cutText, type OutputStream } from './output.ts'
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 /** Digits of a uuid and of a fingerprint that distinguish the crashes of one bucket. */
@@ -7,6 +7,8 @@ const SHORT_ID = 8
 const SHORT_FINGERPRINT = 12
 const MAX_FRAME_CHARACTERS = 40
 const INTERVAL_MS = 200
+/** Of a terminal that does not say. */
+const COLUMNS = 80
 
 export function formatBytes(bytes: number): string {
   let unit = 0
@@ -39,9 +41,7 @@ export function formatSignal({ signal, signalName }: BundleSummary): string {
 }
 
 export function formatFrame(frame: string | undefined): string {
-  if (frame === undefined) return '-'
-  const short = frame.length > MAX_FRAME_CHARACTERS
-  return short ? `${frame.slice(0, MAX_FRAME_CHARACTERS - 1)}…` : frame
+  return frame === undefined ? '-' : cutText(frame, MAX_FRAME_CHARACTERS)
 }
 
 export function shortFingerprint({ fingerprint }: BundleSummary): string {
@@ -90,8 +90,12 @@ export class Progress {
 
   #draw(): void {
     if (this.#stream.isTTY !== true) return
-    const percent = this.#total === 0 ? 100 : Math.floor((this.#bytes / this.#total) * 100)
-    const amount = `${formatBytes(this.#bytes)} of ${formatBytes(this.#total)}`
-    this.#stream.write(`\r\u001b[K${this.#title}  ${amount}  ${percent} %`)
+    // what was begun again was counted twice
+    const bytes = Math.min(this.#bytes, this.#total)
+    const percent = this.#total === 0 ? 100 : Math.floor((bytes / this.#total) * 100)
+    const amount = `  ${formatBytes(bytes)} of ${formatBytes(this.#total)}  ${percent} %`
+    // a line that wraps would stay on the terminal
+    const width = Math.max(0, (this.#stream.columns || COLUMNS) - amount.length - 1)
+    this.#stream.write(`\r\u001b[K${cutText(this.#title, width)}${amount}`)
   }
 }

@@ -1,6 +1,8 @@
 import { styleText } from 'node:util'
 
 const MAX_SHOWN_CHARACTERS = 300
+/** A namespace, a pod and a container may have 63 characters each. */
+const MAX_CELL_CHARACTERS = 200
 // what moves a cursor, ends a line or changes the direction of the text around it, and broken text
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
 const UNSAFE_IN_TEXT = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu
@@ -28,8 +30,9 @@ export class Output {
     this.stdout.write(lines.map((line) => `${line}\n`).join(''))
   }
 
+  /** One JSON document. What the terminal would interpret is written as escapes of JSON. */
   json(value: unknown): void {
-    this.print(JSON.stringify(value, null, 2))
+    this.print(JSON.stringify(value, null, 2).replaceAll(UNSAFE_IN_TEXT, escapedForJson))
   }
 
   note(...lines: readonly string[]): void {
@@ -41,9 +44,11 @@ export class Output {
     return styleText(style, text, { stream: this.stdout, validateStream: true })
   }
 
-  /** Columns as wide as their longest cell; on a terminal the last row is as long as it is. */
+  /** Columns as wide as their longest cell, of which 200 characters are shown. */
   table(titles: readonly string[], rows: readonly (readonly string[])[]): void {
-    const cells = [titles, ...rows].map((row) => row.map(escapeName))
+    const cells = [titles, ...rows].map((row) =>
+      row.map((cell) => cutText(escapeName(cell), MAX_CELL_CHARACTERS)),
+    )
     const widths = titles.map((_, column) =>
       Math.max(...cells.map((row) => (row[column] ?? '').length)),
     )
@@ -70,8 +75,19 @@ export function escapeText(text: string): string {
 
 /** A name for a message: back-ticked, on one line, at most 300 characters. */
 export function show(text: string): string {
-  const cut = text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text
-  return `\`${escapeName(cut)}\``
+  return `\`${escapeName(cutText(text, MAX_SHOWN_CHARACTERS))}\``
+}
+
+/** At most `maxCharacters` of it, with `…` in place of the rest. */
+export function cutText(text: string, maxCharacters: number): string {
+  if (text.length <= maxCharacters) return text
+  return `${text.slice(0, Math.max(0, maxCharacters - 1)).toWellFormed()}…`
+}
+
+function escapedForJson(character: string): string {
+  return [...Array(character.length).keys()]
+    .map((unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`)
+    .join('')
 }
 
 function escaped(character: string): string {

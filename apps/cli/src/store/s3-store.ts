@@ -98,25 +98,6 @@ export class S3Store implements Store {
     }
   }
 
-  async read(object: StoredObject, start: number, length: number): Promise<Buffer> {
-    const chunks: Buffer[] = []
-    let bytes = 0
-    try {
-      for await (const chunk of await this.stream(object, start, length)) {
-        if (!Buffer.isBuffer(chunk)) continue
-        chunks.push(chunk)
-        bytes += chunk.length
-        // a store that ignores the range sends the whole object
-        if (bytes > length) break
-      }
-    } catch (error) {
-      throw storeError('read', this.url + object.key, error)
-    }
-    if (bytes === length) return Buffer.concat(chunks)
-    const message = `Cannot read ${this.url}${object.key}: the store sent ${bytes} bytes for a range of ${length}; try again`
-    throw new CliError('STORE', message, { retryable: true })
-  }
-
   async stream({ key, etag }: StoredObject, start: number, length: number): Promise<Readable> {
     try {
       const client = await this.#connect()
@@ -179,7 +160,7 @@ function storeError(what: string, url: string, cause: unknown): CliError {
   const advice = ADVICE[code ?? ''] ?? AGAIN
   const retryable = advice === ENDPOINT || advice === AGAIN
   const message = `Cannot ${what} ${show(url)}: ${reason}; ${advice}`
-  return new CliError('STORE', message, { cause, retryable })
+  return new CliError(code === 'NoSuchKey' ? 'NOT_FOUND' : 'STORE', message, { cause, retryable })
 }
 
 function reasonsOf(error: unknown): string[] {

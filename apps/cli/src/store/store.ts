@@ -23,9 +23,7 @@ export interface Store {
   list(): AsyncIterable<StoredObject>
   /** Undefined when there is no such object. */
   find(key: string): Promise<StoredObject | undefined>
-  /** The bytes from `start` on, exactly `length` of them. */
-  read(object: StoredObject, start: number, length: number): Promise<Buffer>
-  /** The same as a stream, for what does not fit into memory. */
+  /** The bytes from `start` on, `length` of them, at least 1; it may break off, as a connection does. */
   stream(object: StoredObject, start: number, length: number): Promise<Readable>
   close(): void
 }
@@ -65,16 +63,6 @@ export class DirectoryStore implements Store {
     return stats.isFile() ? { key, bytes: stats.size, modified: stats.mtime } : undefined
   }
 
-  async read({ key }: StoredObject, start: number, length: number): Promise<Buffer> {
-    const path = this.#path(key)
-    return attempt('read', path, async () => {
-      await using file = await open(path)
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, start)
-      if (bytesRead < length) throw new Error(`it ends at byte ${start + bytesRead}`)
-      return buffer
-    })
-  }
-
   async stream({ key }: StoredObject, start: number, length: number): Promise<Readable> {
     const path = this.#path(key)
     const file = await attempt('read', path, () => open(path))
@@ -97,8 +85,8 @@ async function attempt<T>(what: string, path: string, action: () => Promise<T>):
 }
 
 function failure(what: string, path: string, cause: unknown): CliError {
-  const advice = codeOf(cause) === 'ENOENT' ? 'check the path' : 'check it and its permissions'
-  return new CliError('STORE', `Cannot ${what} ${show(path)}: ${messageOf(cause)}; ${advice}`, {
-    cause,
-  })
+  const isGone = codeOf(cause) === 'ENOENT'
+  const advice = isGone ? 'check the path' : 'check it and its permissions'
+  const message = `Cannot ${what} ${show(path)}: ${messageOf(cause)}; ${advice}`
+  return new CliError(isGone ? 'NOT_FOUND' : 'STORE', message, { cause })
 }

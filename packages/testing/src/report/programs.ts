@@ -14,6 +14,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   'g++': 'g++',
   gdb: 'gdb',
   'eu-stack': 'elfutils',
+  'debuginfod-find': 'debuginfod',
   readelf: 'binutils',
   'musl-gcc': 'musl-tools',
   python3: 'python3',
