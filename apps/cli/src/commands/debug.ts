@@ -15,6 +15,7 @@ import {
   type FoundBinary,
 } from '../debug/binary-sources.ts'
 import { readWantedModules } from '../debug/core-modules.ts'
+import { foreignArchitecture } from '../debug/architecture.ts'
 import { layOut, requireDebugger, runDebugger } from '../debug/debugger.ts'
 import { imageSource } from '../debug/image-source.ts'
 import { CliError, EXIT } from '../error.ts'
@@ -92,6 +93,10 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     output.json({ core, modules: binaries.map(moduleJson) })
     return EXIT.ok
   }
+  const foreign = kind === 'gdb' ? foreignArchitecture(wanted) : undefined
+  if (foreign !== undefined) {
+    output.note(`The core is of ${foreign}: some gdb need \`apt install gdb-multiarch\` for it.`)
+  }
   noteMissing(output, binaries, bundle.manifest?.identity.imageRef ?? bundle.summary.image)
   if (kind === 'lldb' && binaries.some(({ path }) => path === undefined)) {
     const message =
@@ -105,6 +110,7 @@ async function debugBundle(store: Store, { args, env, output }: CommandContext):
     const program = binaries.find(({ wanted: { isProgram } }) => isProgram)?.path
     return await runDebugger({
       kind,
+      ...(foreign !== undefined && { foreignArchitecture: foreign }),
       core,
       ...(program !== undefined && { program }),
       directory,

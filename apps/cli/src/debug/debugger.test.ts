@@ -1,88 +1,43 @@
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, it } from 'vitest'
-import type { FoundBinary } from './binary-sources.ts'
-import { layOut, requireDebugger } from './debugger.ts'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { runDebugger } from './debugger.ts'
+
+/** Exit codes by which the programs are told apart. */
+const GDB = 8
+const MULTIARCH = 7
 
 let directory: string
-let layout: string
-
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'cdh-layout-'))
-  layout = join(directory, 'layout')
-  mkdirSync(layout)
-  return () => rmSync(directory, { recursive: true })
+  directory = mkdtempSync(join(tmpdir(), 'cdh-debugger-'))
+  vi.stubEnv('PATH', directory)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(directory, { recursive: true })
 })
 
-/** A module at `path` in the process, whose file is `file`; without one it is missing. */
-function binary(path: string, file?: string): FoundBinary {
-  const wanted = { path, firstPage: Buffer.alloc(0), isProgram: false }
-  if (file === undefined) return { wanted }
-  writeFileSync(join(directory, file), '')
-  return { wanted, path: join(directory, file) }
+function install(name: string, exitCode: number): void {
+  const path = join(directory, name)
+  writeFileSync(path, `#!/bin/sh\n[ "$1" = --version ] || exit ${exitCode}\n`)
+  chmodSync(path, 0o755)
 }
 
-function links(): Record<string, string> {
-  const found = readdirSync(layout, { recursive: true, withFileTypes: true })
-  const entries = found
-    .filter((entry) => entry.isSymbolicLink())
-    .map(({ parentPath, name }) => {
-      const path = join(parentPath, name)
-      return [path.slice(layout.length), readlinkSync(path).slice(directory.length + 1)]
-    })
-  return Object.fromEntries(entries)
+function run(options: { foreignArchitecture?: string } = {}): Promise<number> {
+  const core = join(directory, 'core')
+  const places = { core, directory, sourceDirectory: directory }
+  return runDebugger({ kind: 'gdb', ...places, useDebuginfod: false, rest: [], ...options })
 }
 
-describe('layOut', () => {
-  it('gives a file at its path and by its name', async () => {
-    await layOut(layout, [binary('/opt/lib/libshop.so.1', 'a')])
-    expect(links()).toEqual({ '/opt/lib/libshop.so.1': 'a', '/libshop.so.1': 'a' })
-  })
-
-  it('gives no file by a name that two builds have, found or missing', async () => {
-    await layOut(layout, [
-      binary('/opt/a/libshop.so.1', 'a'),
-      binary('/opt/b/libshop.so.1', 'b'),
-      binary('/opt/c/libpay.so.1', 'c'),
-      binary('/opt/d/libpay.so.1'),
-    ])
-    expect(links()).toEqual({
-      '/opt/a/libshop.so.1': 'a',
-      '/opt/b/libshop.so.1': 'b',
-      '/opt/c/libpay.so.1': 'c',
-    })
-  })
-
-  it('stays in its directory, whatever a core names', async () => {
-    await layOut(layout, [
-      binary('/../../../../etc/evil', 'a'),
-      binary('/..', 'b'),
-      binary(`/${'x'.repeat(300)}`, 'c'),
-      binary('/file', 'd'),
-      binary('/file/below', 'e'),
-      binary('/line\n\u001b[2J', 'f'),
-    ])
-    expect(links()).toMatchObject({ '/etc/evil': 'a', '/evil': 'a', '/file': 'd', '/below': 'e' })
-    expect(readdirSync(directory).toSorted()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'layout'])
-  })
+it('runs gdb-multiarch for a core of another architecture', async () => {
+  install('gdb', GDB)
+  install('gdb-multiarch', MULTIARCH)
+  expect(await run({ foreignArchitecture: 'arm64' })).toBe(MULTIARCH)
+  expect(await run()).toBe(GDB)
 })
 
-describe('requireDebugger', () => {
-  it.for(['gdb', 'lldb'] as const)('says what to do without %s', async (kind) => {
-    const path = process.env['PATH']
-    process.env['PATH'] = directory
-    try {
-      await expect(requireDebugger(kind)).rejects.toMatchObject({
-        code: 'MISSING_PROGRAM',
-        message: expect.stringMatching(
-          new RegExp(
-            `^Cannot start \`${kind}\`: it is not installed; install it .*apt install ${kind}.*, or `,
-          ),
-        ),
-      })
-    } finally {
-      process.env['PATH'] = path
-    }
-  })
+it('runs gdb where gdb-multiarch is not installed: that of most distributions knows all', async () => {
+  install('gdb', GDB)
+  expect(await run({ foreignArchitecture: 'arm64' })).toBe(GDB)
 })

@@ -8,6 +8,8 @@ import type { FoundBinary } from './binary-sources.ts'
 
 interface DebuggerOptions {
   readonly kind: 'gdb' | 'lldb'
+  /** Of the core, where it is not that of this machine. */
+  readonly foreignArchitecture?: string
   readonly core: string
   /** Absent: not found. */
   readonly program?: string
@@ -26,8 +28,18 @@ interface DebuggerOptions {
  * @throws CliError `MISSING_PROGRAM` when it is not installed
  */
 export async function requireDebugger(kind: DebuggerOptions['kind']): Promise<void> {
-  const { cause } = await execa(kind, ['--version'], { stdin: 'ignore', reject: false })
-  if (codeOf(cause) === 'ENOENT') throw notInstalled(kind)
+  if (!(await isInstalled(kind))) throw notInstalled(kind)
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  const { cause } = await execa(program, ['--version'], { stdin: 'ignore', reject: false })
+  return codeOf(cause) !== 'ENOENT'
+}
+
+/** Debian's gdb knows the architecture of its machine only, that of others knows all. */
+async function programOf({ kind, foreignArchitecture }: DebuggerOptions): Promise<string> {
+  const isForeign = kind === 'gdb' && foreignArchitecture !== undefined
+  return isForeign && (await isInstalled('gdb-multiarch')) ? 'gdb-multiarch' : kind
 }
 
 /**
@@ -37,7 +49,11 @@ export async function requireDebugger(kind: DebuggerOptions['kind']): Promise<vo
 export async function runDebugger(options: DebuggerOptions): Promise<number> {
   const { kind, directory } = options
   const args = kind === 'gdb' ? gdbArguments(options) : lldbArguments(options)
-  const child = execa(kind, args, { stdio: 'inherit', cwd: directory, reject: false })
+  const child = execa(await programOf(options), args, {
+    stdio: 'inherit',
+    cwd: directory,
+    reject: false,
+  })
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
   // Ctrl-C is the debugger's; after the others there are files to remove
   process.on('SIGINT', ignore).on('SIGTERM', pass).on('SIGHUP', pass)

@@ -7,21 +7,12 @@ import { execa } from 'execa'
 import { CliError, codeOf } from '../error.ts'
 import { show } from '../output/output.ts'
 import type { BinaryCache, BinarySource } from './binary-sources.ts'
-import type { WantedModule } from './core-modules.ts'
+import { foreignArchitecture } from './architecture.ts'
 import { TarSearch } from './tar-search.ts'
 
 /** Of containers-transports(5). */
 const HAS_TRANSPORT =
   /^(docker|oci|oci-archive|docker-archive|dir|containers-storage|docker-daemon):/
-
-/** `e_machine` of elf(5), and what `process.arch` and image indexes call it. */
-const MACHINE_AT = 18
-const ARCHITECTURES: ReadonlyMap<number, { readonly node: string; readonly oci: string }> = new Map(
-  [
-    [62, { node: 'x64', oci: 'amd64' }],
-    [183, { node: 'arm64', oci: 'arm64' }],
-  ],
-)
 
 interface Image {
   readonly reference: string
@@ -48,7 +39,8 @@ export function imageSource(reference: string, cache: BinaryCache): BinarySource
     name: `image ${reference}`,
     async find(wanted, onFound) {
       if (wanted.length === 0) return
-      const image = { reference, ...foreignArchitecture(wanted) }
+      const architecture = foreignArchitecture(wanted)
+      const image = { reference, ...(architecture !== undefined && { architecture }) }
       const failures: string[] = []
       for (const tool of TOOLS) {
         try {
@@ -70,13 +62,6 @@ export function imageSource(reference: string, cache: BinaryCache): BinarySource
       )
     },
   }
-}
-
-function foreignArchitecture(wanted: readonly WantedModule[]): Pick<Image, 'architecture'> {
-  const page = wanted.find(({ firstPage }) => firstPage.length > MACHINE_AT + 1)?.firstPage
-  const architecture = page && ARCHITECTURES.get(page.readUInt16LE(MACHINE_AT))
-  if (architecture === undefined || architecture.node === process.arch) return {}
-  return { architecture: architecture.oci }
 }
 
 /** The same option of crane, docker and podman. */
