@@ -68,20 +68,6 @@ coreSockets('the receiver on a coredump socket', () => {
     expect(new Set(bundles.map(({ manifest }) => manifest.crash.hostPid)).size).toBe(10)
   })
 
-  test('rejects a core that the policy excludes before its first byte, and records the crash', async () => {
-    let died = { pid: 0, ms: 0 }
-    const receiver = await received({ HONOR_CORE_LIMIT: 'true', REPORT: 'off' }, async () => {
-      const program = testProgram('crasher')
-      const limited = spawn('sh', ['-c', `ulimit -c 0; exec ${program} -l 0 -m 100`])
-      await once(limited, 'exit')
-      died = { pid: limited.pid ?? 0, ms: 0 }
-    })
-    const { manifest } = await receiver.bundleOf(died.pid)
-    expect(manifest.core).toMatchObject({ bytes: 0, complete: false, reasonCode: 'CORE_REFUSED' })
-    expect(manifest.crash.coreLimit).toBe('0')
-    expect(manifest.timings.heldMs).toBeLessThan(1000)
-  })
-
   test('reports the crash of each of five programs at once, also of a core that is not wanted', async () => {
     const receiver = await received({ HONOR_CORE_LIMIT: 'true' }, async (one) => {
       const limited = spawn('sh', ['-c', `ulimit -c 0; exec ${testProgram('crasher')} -l 0 -m 1`])

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ReadBundle, readBundle } from '../composer/read-bundle.ts'
 import { startProgram, type Program } from '../program.ts'
@@ -35,9 +35,16 @@ export class TestReceiver {
       // as in the image: little memory, because what a drain allocates is short-lived
       NODE_OPTIONS: '--max-semi-space-size=1',
       MALLOC_ARENA_MAX: '1',
-      ...(node === undefined && { CORE_DIR: this.coreDir, RATE_CRASHES: '0' }),
+      ...(node === undefined && { CORE_DIR: this.coreDir }),
       ...env,
     }
+    if (node === undefined) this.configure({})
+  }
+
+  /** Settings of the next crashes, in `.env`: those of its start win. Crashes of one program are not limited by default. */
+  configure(settings: Readonly<Record<string, string>>): void {
+    const lines = Object.entries({ RATE_CRASHES: '0', ...settings }).map((pair) => pair.join('='))
+    writeFileSync(join(this.hostDir, '.env'), `${lines.join('\n')}\n`)
   }
 
   get daemon(): Program {
