@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { type ReadBundle, readBundle } from '../composer/read-bundle.ts'
 import { startProgram, type Program } from '../program.ts'
 import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
@@ -123,6 +124,12 @@ export class TestReceiver {
     const field = (name: string): number =>
       Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
     return { peak: field('VmHWM'), anonymous: field('RssAnon') }
+  }
+
+  /** Exit code of its probes. */
+  async check(): Promise<number | undefined> {
+    const options = { env: this.#env, extendEnv: false, reject: false }
+    return (await execa(process.execPath, [RECEIVER, 'check'], options)).exitCode
   }
 
   /** Frees all processes that it holds. */
