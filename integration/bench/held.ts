@@ -18,7 +18,7 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { coreEntries } from '@core-dump-handler/testing/bench/entries'
+import { coreEntries, ENTRY_USAGE } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
@@ -36,14 +36,14 @@ that do nothing. Needs root: while it runs, all crashes of this machine come her
   --rounds N       crashes for each handler, after one that does not count (default 15)
   --mib N          memory of the program that crashes; its core has half a MiB more (default 1)
   --threads N      threads of that program, beside its first (default 0)
-  --entry NAME     pipe: the composer; socket: the receiver (default pipe; repeatable)
+${ENTRY_USAGE}
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
-    entry: { type: 'string', multiple: true, default: ['pipe'] },
+    entry: { type: 'string' },
     rounds: { type: 'string', default: '15' },
     mib: { type: 'string', default: '1' },
     threads: { type: 'string', default: '0' },
@@ -97,7 +97,14 @@ function field(status: string, name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
 }
 
-async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: number }> {
+/** In MiB, of the composer or of the receiver. */
+interface Memory {
+  readonly name: string
+  readonly rssMib: number
+  readonly anonMib: number
+}
+
+async function main(): Promise<{ handlers: Held[]; memory: Memory[] }> {
   const agent = new Agent({
     INTERVAL: '600000',
     COMP_RATE_CRASHES: '0',
@@ -133,15 +140,22 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
           await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
         }
       }
-      const memory = receiver
-        ? { rss: receiver.memory().peak, anonymous: receiver.memory().anonymous }
-        : (await Promise.all([watchMemory(agent.hostDir), crash()]))[0]
+      const memory: Memory[] = []
+      if (handlers.composer !== undefined) {
+        setCoreSysctl('kernel.core_pattern', handlers.composer)
+        const [peak] = await Promise.all([watchMemory(agent.hostDir), crash()])
+        memory.push({ name: 'composer', rssMib: peak.rss, anonMib: peak.anonymous })
+      }
+      if (receiver !== undefined) {
+        const { peak, anonymous } = receiver.memory()
+        memory.push({ name: 'receiver', rssMib: peak, anonMib: anonymous })
+      }
       const none = median(times['no handler'] ?? [])
       await agent.command('remove')
       const held = Object.entries(times).map(([name, ms]) => {
         return { name, ms, overNoneMs: median(ms) - none }
       })
-      return { handlers: held, rssMib: memory.rss, anonMib: memory.anonymous }
+      return { handlers: held, memory }
     })
   } finally {
     await receiver?.dispose()
@@ -164,17 +178,17 @@ else if (why !== undefined) {
   log(`Left out: held: ${why}`)
   publish(options, { figures: {}, missing: [`held: ${why}`] })
 } else {
-  const { handlers, rssMib, anonMib } = await main()
+  const { handlers, memory } = await main()
   const title = `a program of ${mebibytes} MiB from start to death, ${rounds} crashes in turns`
   if (!options.json) {
     process.stdout.write(markdownTable(title, COLUMNS, handlers))
-    const memory = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
-    process.stdout.write(
-      `${options.entry.at(-1) === 'socket' ? 'receiver' : 'composer'}: ${memory}\n`,
-    )
+    for (const { name, rssMib, anonMib } of memory) {
+      const figures = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
+      process.stdout.write(`${name}: ${figures}\n`)
+    }
   }
   const figures = Object.fromEntries(
     handlers.map(({ name, overNoneMs }) => [`held ${mebibytes} ${name} ms`, overNoneMs]),
   )
-  publish(options, { figures, rounds, handlers, rssMib, anonMib })
+  publish(options, { figures, rounds, handlers, memory })
 }
