@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { entryByComposer, entryWithoutFallback } from './entry.ts'
+import { AgentError } from '../error.ts'
+import { adviseReceiver, entryByComposer, entryWithoutFallback } from './entry.ts'
 
 const HOST_DIR = '/var/mnt/cdh'
 const SOCKET = '@@/var/mnt/cdh/receiver.sock'
@@ -45,5 +46,26 @@ describe('entryWithoutFallback', () => {
 
   it('reports that crashes are lost where another program has replaced the pattern of an init container', () => {
     expect(entryWithoutFallback('core', '1.2.3', BY_INIT)).toMatchObject({ entry: 'none' })
+  })
+})
+
+describe('adviseReceiver', () => {
+  const denied = new AgentError('CANARY', 'no bundle of it')
+
+  it.for(['CANARY', 'SELF_TEST'] as const)('names the ways without a program: %s', (code) => {
+    const advised = adviseReceiver(new AgentError(code, 'it is denied'), 'auto', undefined)
+    expect(advised).toMatchObject({
+      code,
+      message: expect.stringMatching(
+        /^it is denied\. .*set KERNEL_MANAGED_BY to init-container or node$/,
+      ),
+    })
+  })
+
+  it('leaves an error that a receiver would not end', () => {
+    const full = new AgentError('DEPLOY', 'the disk is full')
+    expect(adviseReceiver(full, 'auto', undefined)).toBe(full)
+    expect(adviseReceiver(denied, 'off', undefined)).toBe(denied)
+    expect(adviseReceiver(denied, 'required', 'this kernel has no coredump sockets')).toBe(denied)
   })
 })

@@ -1,5 +1,9 @@
+import { AgentError } from '../error.ts'
 import { CORE_PATTERN, socketPattern } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
+
+/** A program cannot be run on the node, or not by the kernel. */
+const DENIED: ReadonlySet<AgentError['code']> = new Set(['SELF_TEST', 'CANARY'])
 
 /** How crashes come, and why not in the better way. */
 export interface Entry {
@@ -38,4 +42,22 @@ export function entryWithoutFallback(
   return isNode
     ? { entry: 'pipe', detail: `${why}: for the receiver it has to be \`${wanted}\`` }
     : { entry: 'none', detail: `${CORE_PATTERN} is no longer that of the receiver` }
+}
+
+/**
+ * Where the node cannot run the composer, or the kernel may not, a receiver may still work; `noSocket`: why it
+ * cannot.
+ */
+export function adviseReceiver(
+  error: unknown,
+  receiverMode: AgentSettings['receiverMode'],
+  noSocket: string | undefined,
+): unknown {
+  const isDenied = error instanceof AgentError && DENIED.has(error.code)
+  if (!isDenied || receiverMode === 'off' || noSocket !== undefined) return error
+  return new AgentError(
+    error.code,
+    `${error.message}. The receiver needs no program that the kernel runs: set KERNEL_MANAGED_BY to init-container or node`,
+    { cause: error },
+  )
 }
