@@ -15,20 +15,21 @@ import { withPair } from './pair.ts'
 const kill = (pid: number, signal: NodeJS.Signals = 'SIGKILL'): boolean => process.kill(pid, signal)
 
 coreSockets('an agent and its receiver', () => {
-  test('end a receiver that does not read, free what it held, and use the next one [receiver-2]', async () => {
+  test('end a receiver that does not read, and use the next one, which stores what it held [receiver-2]', async () => {
     await withPair(async (one) => {
       const { pid } = one.receiver.daemon
       kill(pid, 'SIGSTOP')
       const held = spawn(testProgram('crasher'), ['-l', '0', '-m', '1'], { stdio: 'ignore' })
       const died = once(held, 'exit')
       await one.fallsBack(15_000)
-      await died
       expect(await one.receiver.daemon.ended).toBe('SIGKILL')
       const agentLog = readFileSync(join(one.agent.directory, 'agent.log'), 'utf8')
       expect(agentLog).toMatch(/did not answer for 10 s and was killed/)
       // as the kubelet does
       await one.receiver.start()
       expect(one.receiver.daemon.pid).not.toBe(pid)
+      await died
+      expect((await one.receiver.bundleOf(held.pid ?? 0)).manifest.core.complete).toBe(true)
       await one.usesSocket()
       const next = await runUntilCrash(testProgram('crasher'), ['-l', '0', '-m', '1'])
       const { manifest } = await one.receiver.bundleOf(next)
