@@ -33,10 +33,22 @@
   envFrom:
     {{- toYaml .Values.daemonset.envFrom | nindent 4 }}
   {{- end }}
+  startupProbe:
+    exec:
+      command: [/app/core-dump-receiver, check]
+    periodSeconds: 5
+    timeoutSeconds: 10
+    failureThreshold: 12
+  # it listens and answers; whether the kernel connects to it is the readiness of the agent
+  readinessProbe:
+    exec:
+      command: [/app/core-dump-receiver, check]
+    periodSeconds: 30
+    timeoutSeconds: 10
+    failureThreshold: 2
   livenessProbe:
     exec:
       command: [/app/core-dump-receiver, check]
-    initialDelaySeconds: 30
     periodSeconds: 60
     timeoutSeconds: 10
     failureThreshold: 3

@@ -1,6 +1,7 @@
 /**
- * From a crash to its verified object: through the real kernel, the composer and the agent with their
- * default settings, to an S3 server on this machine; and where the time goes.
+ * From a crash to its verified object: through the real kernel, the composer or the receiver, and the
+ * agent with default settings, to an S3 server on this machine; and where the time goes. The entries
+ * take turns, so that the machine's other work falls on both.
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -13,7 +14,7 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { coreEntries } from '@core-dump-handler/testing/bench/entries'
+import { type CoreEntry, coreEntries, ENTRY_USAGE } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent, s3Settings } from '@core-dump-handler/testing/agent/agent'
 import { follow, type Arrival } from '@core-dump-handler/testing/agent/follow-crash'
@@ -21,7 +22,7 @@ import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import { crasherInPod, crasherOnHost } from '@core-dump-handler/testing/kernel/waiting-crasher'
 import { BundleCollector } from '@core-dump-handler/testing/bundle/bundle-collector'
 import { TestReceiver } from '@core-dump-handler/testing/receiver/receiver'
-import { setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
+import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
 import { processesOf } from '@core-dump-handler/testing/processes'
 import { until } from '@core-dump-handler/testing/until'
 import { startVersitygw } from '@core-dump-handler/testing/store/versitygw'
@@ -35,7 +36,7 @@ root: while it runs, all crashes of this machine come here.
   --size SIZE      of each core, about (default 10MiB)
   --rounds N       crashes, after one that does not count (default 7)
   --pod            in pods of a containerd, instead of on the machine itself
-  --entry NAME     pipe: by a composer; socket: by the receiver (default pipe)
+${ENTRY_USAGE}
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
 ${COMMON_USAGE}`
 
@@ -43,32 +44,35 @@ const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
     size: { type: 'string', default: '10MiB' },
-    entry: { type: 'string', default: 'pipe' },
+    entry: { type: 'string' },
     rounds: { type: 'string', default: '7' },
     pod: { type: 'boolean', default: false },
     setting: { type: 'string', multiple: true, default: [] },
   },
 })
 
-/** With what the composer's own clock says, from its manifest. */
+/** With what the own clock of composer or receiver says, from its manifest. */
 interface Measured extends Arrival {
+  readonly entry: CoreEntry
   readonly ownHeldMs: number
   readonly ownLookupMs: number
   readonly ownTotalMs: number
 }
 
-const STAGES: readonly [keyof Measured, string][] = [
+type Stage = Exclude<keyof Measured, 'entry'>
+
+const STAGES: readonly [Stage, string][] = [
   ['heldMs', 'crash, composer started, core copied: the process is gone'],
-  ['ownHeldMs', '  by the composer, from its start'],
+  ['ownHeldMs', '  by composer or receiver, from its start or the connection'],
   ['composedMs', 'metadata, manifest, fsync: the bundle has its name'],
   ['ownLookupMs', '  the lookup in it'],
-  ['ownTotalMs', '  by the composer, from its start to its manifest'],
+  ['ownTotalMs', '  from that to the manifest'],
   ['wokenMs', 'agent woken by the watch, bundle locked and opened'],
   ['uploadedMs', 'upload, verified by HEAD, deleted here'],
   ['totalMs', 'crash to verified object'],
 ]
 
-async function main(): Promise<Measured[]> {
+async function main(entries: readonly CoreEntry[]): Promise<Measured[]> {
   const rounds = positiveInteger('--rounds', options.rounds)
   const mib = mebibytes('--size', options.size)
   const store = await startVersitygw()
@@ -82,28 +86,29 @@ async function main(): Promise<Measured[]> {
     ...(containerd && { CRIO_ENDPOINT: `unix://${containerd.socket}` }),
     ...variables(options.setting),
   })
-  const [entry] = coreEntries([options.entry])
-  const receiver = entry === 'socket' ? new TestReceiver({}, agent) : undefined
+  const receiver = entries.includes('socket') ? new TestReceiver({}, agent) : undefined
   try {
     const bundles = new BundleCollector(store, join(agent.directory, 'bundles'))
     const arrivals = await withKernel(async () => {
       await agent.start()
-      if (receiver !== undefined) {
-        await receiver.start()
-        setCoreSysctl('kernel.core_pattern', receiver.pattern)
-      }
+      const pipe = coreSysctls()['kernel.core_pattern']
+      await receiver?.start()
+      const patterns = { pipe, socket: receiver?.pattern ?? pipe }
       try {
-        const all: Arrival[] = []
+        const all: (Arrival & { readonly entry: CoreEntry })[] = []
         for (let round = 0; round <= rounds; round++) {
-          const crasher = containerd
-            ? await crasherInPod(agent.directory, mib, containerd)
-            : await crasherOnHost(agent.directory, mib)
-          try {
-            const arrival = await follow(agent, crasher)
-            if (round > 0) all.push(arrival)
-            await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
-          } finally {
-            await crasher.dispose()
+          for (const entry of entries) {
+            setCoreSysctl('kernel.core_pattern', patterns[entry])
+            const crasher = containerd
+              ? await crasherInPod(agent.directory, mib, containerd)
+              : await crasherOnHost(agent.directory, mib)
+            try {
+              const arrival = await follow(agent, crasher)
+              if (round > 0) all.push({ ...arrival, entry })
+              await until('the composer has ended', () => processesOf(agent.hostDir).length === 0)
+            } finally {
+              await crasher.dispose()
+            }
           }
         }
         return all
@@ -116,6 +121,7 @@ async function main(): Promise<Measured[]> {
       const { hostPid } = arrival
       const { manifest } = await bundles.one((each) => each.manifest.crash.hostPid === hostPid)
       if (!manifest.core.complete) throw new Error(`The core of ${hostPid} is not complete`)
+      if (manifest.entry !== arrival.entry) throw new Error(`${hostPid} came by ${manifest.entry}`)
       const { heldMs, lookupMs, totalMs } = manifest.timings
       measured.push({ ...arrival, ownHeldMs: heldMs, ownLookupMs: lookupMs, ownTotalMs: totalMs })
     }
@@ -133,26 +139,28 @@ else {
   endOnSignals()
   const why = whyNoKernel()
   if (why !== undefined) log(`Left out: arrival: ${why}`)
-  const arrivals = why === undefined ? await main() : []
-  const of = (stage: keyof Measured): number[] => arrivals.map((each) => each[stage])
+  const entries = why === undefined ? coreEntries(options.entry) : []
+  const arrivals = why === undefined ? await main(entries) : []
+  const of = (entry: CoreEntry, stage: Stage): number[] =>
+    arrivals.filter((each) => each.entry === entry).map((each) => each[stage])
   const columns: Column<(typeof STAGES)[number]>[] = [
     ['ms', ([, text]) => text],
-    ['median', ([stage]) => median(of(stage)).toFixed(0)],
-    ['least', ([stage]) => Math.min(...of(stage)).toFixed(0)],
-    ['most', ([stage]) => Math.max(...of(stage)).toFixed(0)],
+    ...entries.flatMap((entry): Column<(typeof STAGES)[number]>[] => [
+      [`${entry}: median`, ([stage]) => median(of(entry, stage)).toFixed(0)],
+      ['least', ([stage]) => Math.min(...of(entry, stage)).toFixed(0)],
+      ['most', ([stage]) => Math.max(...of(entry, stage)).toFixed(0)],
+    ]),
   ]
   const where = options.pod ? ' in pods' : ''
-  const by = options.entry === 'socket' ? ', socket' : ''
-  const title = `crash to verified object${by}, ${options.size}, ${arrivals.length} crashes${where}`
+  const title = `crash to verified object, ${options.size}, ${options.rounds} crashes each, in turns${where}`
   if (!options.json && arrivals.length > 0)
     process.stdout.write(markdownTable(title, columns, STAGES))
-  const seconds = of('totalMs').map((ms) => ms / 1000)
-  const figures: Record<string, number> =
-    arrivals.length === 0
-      ? {}
-      : {
-          [`arrival${where} ${options.size}${by} median s`]: median(seconds),
-          [`arrival${where} ${options.size}${by} most s`]: Math.max(...seconds),
-        }
+  const figures: Record<string, number> = {}
+  for (const entry of entries) {
+    const seconds = of(entry, 'totalMs').map((ms) => ms / 1000)
+    const by = entry === 'socket' ? ', socket' : ''
+    figures[`arrival${where} ${options.size}${by} median s`] = median(seconds)
+    figures[`arrival${where} ${options.size}${by} most s`] = Math.max(...seconds)
+  }
   publish(options, { figures, missing: why === undefined ? [] : [`arrival: ${why}`], arrivals })
 }

@@ -25,7 +25,7 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { coreEntries } from '@core-dump-handler/testing/bench/entries'
+import { coreEntries, ENTRY_USAGE } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { coreSysctls, setCoreSysctl, withKernel } from '@core-dump-handler/testing/kernel/kernel'
@@ -43,7 +43,7 @@ that do nothing. Needs root: while it runs, all crashes of this machine come her
   --rounds N       crashes for each handler, after one that does not count (default 15)
   --mib N          memory of the program that crashes; its core has half a MiB more (default 1)
   --threads N      threads of that program, beside its first (default 0)
-  --entry NAME     pipe: the composer; socket: the receiver (default pipe; repeatable)
+${ENTRY_USAGE}
   --setting N=V    of the agent, such as COMP_COMPRESSION_MODE=store (repeatable)
   --compare N=V    a second composer with this variable in its .env, such as REPORT=off, takes turns
                    with the first (repeatable)
@@ -52,7 +52,7 @@ ${COMMON_USAGE}`
 const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
-    entry: { type: 'string', multiple: true, default: ['pipe'] },
+    entry: { type: 'string' },
     rounds: { type: 'string', default: '15' },
     mib: { type: 'string', default: '1' },
     threads: { type: 'string', default: '0' },
@@ -116,7 +116,14 @@ function installWith(variable: string, hostDir: string, home: string): void {
   appendFileSync(join(home, '.env'), `\n${variable}\n`)
 }
 
-async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: number }> {
+/** In MiB, of the composer or of the receiver. */
+interface Memory {
+  readonly name: string
+  readonly rssMib: number
+  readonly anonMib: number
+}
+
+async function main(): Promise<{ handlers: Held[]; memory: Memory[] }> {
   const agent = new Agent({
     INTERVAL: '600000',
     COMP_RATE_CRASHES: '0',
@@ -140,14 +147,17 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
       const compared = options.compare.map((variable) => {
         const home = join(agent.directory, variable)
         installWith(variable, agent.hostDir, home)
-        return [`composer, ${variable}`, composer.replace(agent.hostDir, home)] as const
+        return { home, name: `composer, ${variable}` }
       })
+      const homes = [agent.hostDir, ...compared.map(({ home }) => home)]
       const handlers = {
         'no handler': 'core',
         'sh -c cat': `|${shell}`,
         'empty Node': `|${empty}`,
         ...(entries.includes('pipe') && { composer }),
-        ...Object.fromEntries(compared),
+        ...Object.fromEntries(
+          compared.map(({ name, home }) => [name, composer.replace(agent.hostDir, home)]),
+        ),
         ...(receiver && { receiver: receiver.pattern }),
       }
       const times: Record<string, number[]> = {}
@@ -156,19 +166,27 @@ async function main(): Promise<{ handlers: Held[]; rssMib: number; anonMib: numb
           setCoreSysctl('kernel.core_pattern', pattern)
           const ms = await crash()
           if (round > 0) (times[name] ??= []).push(ms)
-          await until('the composer has ended', () => processesOf(agent.directory).length === 0)
+          await until('the composer has ended', () =>
+            homes.every((home) => processesOf(home).length === 0),
+          )
         }
       }
-      setCoreSysctl('kernel.core_pattern', composer)
-      const memory = receiver
-        ? { rss: receiver.memory().peak, anonymous: receiver.memory().anonymous }
-        : (await Promise.all([watchMemory(agent.hostDir), crash()]))[0]
+      const memory: Memory[] = []
+      if (handlers.composer !== undefined) {
+        setCoreSysctl('kernel.core_pattern', handlers.composer)
+        const [peak] = await Promise.all([watchMemory(agent.hostDir), crash()])
+        memory.push({ name: 'composer', rssMib: peak.rss, anonMib: peak.anonymous })
+      }
+      if (receiver !== undefined) {
+        const { peak, anonymous } = receiver.memory()
+        memory.push({ name: 'receiver', rssMib: peak, anonMib: anonymous })
+      }
       const none = median(times['no handler'] ?? [])
       await agent.command('remove')
       const held = Object.entries(times).map(([name, ms]) => {
         return { name, ms, overNoneMs: median(ms) - none }
       })
-      return { handlers: held, rssMib: memory.rss, anonMib: memory.anonymous }
+      return { handlers: held, memory }
     })
   } finally {
     await receiver?.dispose()
@@ -191,17 +209,17 @@ else if (why !== undefined) {
   log(`Left out: held: ${why}`)
   publish(options, { figures: {}, missing: [`held: ${why}`] })
 } else {
-  const { handlers, rssMib, anonMib } = await main()
+  const { handlers, memory } = await main()
   const title = `a program of ${mebibytes} MiB from start to death, ${rounds} crashes in turns`
   if (!options.json) {
     process.stdout.write(markdownTable(title, COLUMNS, handlers))
-    const memory = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
-    process.stdout.write(
-      `${options.entry.at(-1) === 'socket' ? 'receiver' : 'composer'}: ${memory}\n`,
-    )
+    for (const { name, rssMib, anonMib } of memory) {
+      const figures = `RSS ${rssMib.toFixed(0)} MiB, RssAnon ${anonMib.toFixed(0)} MiB`
+      process.stdout.write(`${name}: ${figures}\n`)
+    }
   }
   const figures = Object.fromEntries(
     handlers.map(({ name, overNoneMs }) => [`held ${mebibytes} ${name} ms`, overNoneMs]),
   )
-  publish(options, { figures, rounds, handlers, rssMib, anonMib })
+  publish(options, { figures, rounds, handlers, memory })
 }

@@ -15,7 +15,7 @@ import {
   publish,
   log,
 } from '@core-dump-handler/testing/bench/publish'
-import { type CoreEntry, coreEntries } from '@core-dump-handler/testing/bench/entries'
+import { type CoreEntry, coreEntries, ENTRY_USAGE } from '@core-dump-handler/testing/bench/entries'
 import { endOnSignals } from '@core-dump-handler/testing/end-on-signals'
 import { Agent } from '@core-dump-handler/testing/agent/agent'
 import { Bundle } from '@core-dump-handler/testing/bundle/bundle'
@@ -31,14 +31,14 @@ So many programs of so many MiB crash at one moment. Needs root: while it runs, 
 machine come here.
 
   --runs LIST      CRASHESxMIB (default 128x1,500x1,32x100)
-  --entry NAME     pipe: a composer for each crash; socket: the receiver (default pipe; repeatable)
+${ENTRY_USAGE}
   --setting N=V    of the agent, such as COMP_CONCURRENT_DRAINS=4 (repeatable); --set is the same
 ${COMMON_USAGE}`
 
 const { values: options } = parseArgs({
   options: {
     ...COMMON_OPTIONS,
-    entry: { type: 'string', multiple: true, default: ['pipe'] },
+    entry: { type: 'string' },
     runs: { type: 'string', default: '128x1,500x1,32x100' },
     setting: { type: 'string', multiple: true, default: [] },
     set: { type: 'string', multiple: true, default: [] },

@@ -1,5 +1,5 @@
 import type { CoreEntry } from '@core-dump-handler/testing/bench/entries'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BundleManifest } from '@core-dump-handler/bundle'
 import type { Random } from '../fuzz/generate/random.ts'
@@ -7,6 +7,7 @@ import { composersOf } from '@core-dump-handler/testing/processes'
 import type { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import { runPod, type Pod } from '@core-dump-handler/testing/containerd/pod'
 import { until } from '@core-dump-handler/testing/until'
+import type { PausableRuntime } from './pausable-runtime.ts'
 import type { Home } from './pods.ts'
 
 /** Whose crash it truly is. */
@@ -51,6 +52,8 @@ export interface Scene {
   /** Of composers and barriers. */
   readonly hostDir: string
   readonly entry: CoreEntry
+  /** The socket that composer and receiver ask. */
+  readonly runtime: PausableRuntime
   /** The runtime is about to be restarted: what it was asked to do might not happen. */
   readonly restarts: boolean
   /** Pods that were made for one crash; to be removed when their owner has been found. */
@@ -89,14 +92,11 @@ export async function crashAs(
   return truth
 }
 
-function pickKind(random: Random, home: Home, { restarts, entry }: Scene): CrashKind {
+function pickKind(random: Random, home: Home, { restarts }: Scene): CrashKind {
   const kinds: CrashKind[] = ['child', 'child', 'child', 'grandchild', 'thread', 'inner', 'inner']
   // one hierarchy is either left or not
   if (home.cgroups.length > 1) kinds.push('split', 'split', 'root')
-  // `removed` stops the composer of one crash; a receiver has the others, too
-  const ofPods: CrashKind[] =
-    entry === 'pipe' ? ['first', 'removed', 'sandbox'] : ['first', 'sandbox']
-  if (random.once(12)) return random.pick(ofPods)
+  if (random.once(12)) return random.pick(['first', 'removed', 'sandbox'] as const)
   if (!restarts && random.once(12)) return 'exec'
   return random.pick(kinds)
 }
@@ -139,7 +139,7 @@ function orderOf(
 
 /** Another pod under the names of `home`, of which the first process or the sandbox crashes. */
 async function newPod(
-  { containerd, directory, hostDir, passing }: Scene,
+  { containerd, directory, hostDir, entry, runtime, passing }: Scene,
   home: Home,
   comm: string,
   kind: CrashKind,
@@ -160,9 +160,14 @@ async function newPod(
     return { comm: `pause-${pid}`, podUid: pod.uid, containerId: pod.sandboxId }
   }
   const hostPid = await pod.hostPid()
-  writeFileSync(join(place, 'open'), '')
-  if (kind === 'removed') await removeBeforeLookUp(pod, hostDir, hostPid)
-  else passing.push(pod)
+  const open = (): void => writeFileSync(join(place, 'open'), '')
+  if (kind === 'removed' && entry === 'socket') {
+    await removeBeforeAnswer(pod, runtime, hostPid, open)
+  } else {
+    open()
+    if (kind === 'removed') await removeBeforeLookUp(pod, hostDir, hostPid)
+    else passing.push(pod)
+  }
   return { podUid: pod.uid, containerId: pod.containerIds[0] ?? '' }
 }
 
@@ -176,5 +181,22 @@ async function removeBeforeLookUp(pod: Pod, hostDir: string, hostPid: number): P
     await pod.remove()
   } finally {
     process.kill(pid, 'SIGCONT')
+  }
+}
+
+/** A receiver has other crashes, too, and is not stopped: the runtime answers it when the pod is gone. */
+async function removeBeforeAnswer(
+  pod: Pod,
+  runtime: PausableRuntime,
+  hostPid: number,
+  open: () => void,
+): Promise<void> {
+  const shut = runtime.shut()
+  try {
+    open()
+    await until('its process is released', () => !existsSync(`/proc/${hostPid}`))
+    await pod.remove()
+  } finally {
+    shut.open()
   }
 }

@@ -64,9 +64,18 @@ export class Stage {
   }
 
   scene(restarts = false): Scene {
-    const { containerd, homes, directory } = this
+    const { containerd, homes, directory, runtime } = this
     const { hostDir } = this.catcher.agent
-    return { containerd, homes, directory, hostDir, entry: this.#entry, restarts, passing: [] }
+    return {
+      containerd,
+      homes,
+      directory,
+      hostDir,
+      entry: this.#entry,
+      runtime,
+      restarts,
+      passing: [],
+    }
   }
 
   /** Collect the crashes of one process of this machine, or of two that had its pid. */

@@ -68,6 +68,28 @@ coreSockets('a receiver that is killed', () => {
       })
     })
 
+    test('has a record of one that was killed in the queue, by the process that the kernel names [receiver-33]', async () => {
+      await withPair(async (one) => {
+        const { daemon } = one.receiver
+        process.kill(daemon.pid, 'SIGSTOP')
+        const crashed = spawn(testProgram('crasher'), ['-l', '0', '-m', '1'], { stdio: 'ignore' })
+        const died = once(crashed, 'exit')
+        const pid = crashed.pid ?? 0
+        await until('the kernel has connected', () => isDumping(pid))
+        // as the kubelet does with a pod that is deleted
+        process.kill(pid, 'SIGKILL')
+        await died
+        process.kill(daemon.pid, 'SIGCONT')
+        const { manifest } = await one.receiver.bundleOf(pid)
+        expect(manifest).toMatchObject({
+          entry: 'socket',
+          crash: { hostPid: pid, uid: 0, gid: 0 },
+          core: { bytes: 0, complete: false, reasonCode: 'EMPTY' },
+          identity: { status: 'unverified' },
+        })
+      })
+    })
+
     test('has them released and recorded after 10 s without another receiver [receiver-25]', async () => {
       await withPair(async (one) => {
         const startedMs = performance.now()

@@ -27,14 +27,26 @@ export interface Outcomes {
   readonly silent: readonly Crash[]
 }
 
+/** Settings beside those of every pair. */
+export interface PairSettings {
+  readonly agent?: Readonly<Record<string, string>>
+  readonly receiver?: Readonly<Record<string, string>>
+}
+
 /** An agent and a receiver of one node, while the kernel connects to the receiver. */
 export class Pair {
-  readonly agent: Agent = new Agent({
-    RECEIVER_MODE: 'required',
-    COMP_RATE_CRASHES: '0',
-    COMP_IGNORE_CRIO: 'true',
-  })
-  readonly receiver: TestReceiver = new TestReceiver({}, this.agent)
+  readonly agent: Agent
+  readonly receiver: TestReceiver
+
+  constructor(settings: PairSettings = {}) {
+    this.agent = new Agent({
+      RECEIVER_MODE: 'required',
+      COMP_RATE_CRASHES: '0',
+      COMP_IGNORE_CRIO: 'true',
+      ...settings.agent,
+    })
+    this.receiver = new TestReceiver({ ...settings.receiver }, this.agent)
+  }
 
   get pattern(): string {
     return coreSysctls()['kernel.core_pattern']
@@ -93,8 +105,11 @@ export class Pair {
 }
 
 /** Runs `task` on a pair; the node is restored at its end. */
-export async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pair> {
-  const pair = new Pair()
+export async function withPair(
+  task: (pair: Pair) => Promise<void>,
+  settings?: PairSettings,
+): Promise<Pair> {
+  const pair = new Pair(settings)
   onTestFinished(() => pair.dispose())
   await withKernel(async () => {
     const deadline = setTimeout(() => pair.receiver.kill(), 90_000)
@@ -114,6 +129,6 @@ export async function withPair(task: (pair: Pair) => Promise<void>): Promise<Pai
 }
 
 /** Of the unfinished file of a killed writer, or of the record of an empty one, by the default name. */
-function pidIn(name: string): number {
+export function pidIn(name: string): number {
   return Number(/-(\d+)-\d+\.zip(\.part)?$/.exec(name)?.[1])
 }

@@ -1,16 +1,27 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Containerd } from '@core-dump-handler/testing/containerd/containerd'
 import { type Pod, runPod } from '@core-dump-handler/testing/containerd/pod'
+import { BROKEN, listen } from '@core-dump-handler/testing/cri/broken-runtimes'
+import { mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 import {
   type CrashBarrier,
   crashBarrier,
   isWaiting,
 } from '@core-dump-handler/testing/kernel/barrier'
-import { received } from '@core-dump-handler/testing/receiver/received'
+import { runUntilCrash, testProgram } from '@core-dump-handler/testing/kernel/test-program'
+import { crasherInPod } from '@core-dump-handler/testing/kernel/waiting-crasher'
+import { writtenBytes } from '@core-dump-handler/testing/processes'
+import {
+  received,
+  shareReceiver,
+  type SharedReceiver,
+} from '@core-dump-handler/testing/receiver/received'
 import { until } from '@core-dump-handler/testing/until'
 import { coreSockets } from './core-sockets.ts'
 
+const MIB = 2 ** 20
 const PODS = 5
 const CONTAINERS = 2
 const CRASHES_EACH = 10
@@ -98,6 +109,99 @@ coreSockets('the receiver and pods', () => {
       ),
     )
   })
+
+  describe('beside a runtime, a log or a label that they cannot use', () => {
+    let shared: SharedReceiver
+    beforeAll(async () => {
+      shared = await shareReceiver({}, 60_000)
+    })
+    afterAll(() => shared.end())
+
+    test('ignores the crash of a pod without the label of the selector before its first byte, and keeps that of one with it [receiver-27]', async () => {
+      const { receiver } = shared
+      receiver.configure({ CRI_ENDPOINT: endpoint(), POD_SELECTOR_LABEL: 'only', REPORT: 'off' })
+      const before = writtenBytes(receiver.daemon.pid)
+      await crashIn('unwanted')
+      const ignored = 'Ignored: The pod `unwanted` has no label `only`'
+      await until('the reason in the log', () => receiver.output.includes(ignored))
+      expect(receiver.bundleNames).toEqual([])
+      expect(writtenBytes(receiver.daemon.pid) - before).toBeLessThan(MIB)
+      // a label that the test's pods have
+      receiver.configure({ CRI_ENDPOINT: endpoint(), POD_SELECTOR_LABEL: 'app' })
+      const { manifest } = await receiver.bundleOf(await crashIn('wanted'))
+      expect(manifest).toMatchObject({ identity: { pod: 'wanted' }, core: { complete: true } })
+    })
+
+    test('asks a runtime that never answers before the acknowledgement only where the name needs the pod, and goes on meanwhile [receiver-28]', async () => {
+      const { receiver } = shared
+      const socket = join(receiver.directory, 'hung.sock')
+      const hung = await listen(BROKEN['accepts and never answers'](), socket)
+      onTestFinished(() => hung.close())
+      const limits = { CRI_CALL_TIMEOUT_MS: '1500', CRI_TOTAL_TIMEOUT_MS: '1500' }
+      const settings = { CRI_ENDPOINT: `unix://${socket}`, ...limits }
+      receiver.configure({ ...settings, FILENAME_TEMPLATE: '{uuid}-{podname}' })
+      const named = await waitingCrasher('named')
+      const unnamed = await waitingCrasher('unnamed')
+      const [namedDied, asked] = [named.crash(), hung.connections()]
+      await until('the runtime is asked', () => hung.connections() > asked)
+      receiver.configure(settings)
+      await unnamed.crash()
+      const ofHost = await runUntilCrash(testProgram('crasher'), ['-l', '0'])
+      expect((await receiver.bundleOf(ofHost)).manifest.core.complete).toBe(true)
+      // held for as long as a call to the runtime may take
+      expect(existsSync(`/proc/${named.hostPid}`)).toBe(true)
+      await namedDied
+      const early = (await receiver.bundleOf(unnamed.hostPid)).manifest
+      const late = (await receiver.bundleOf(named.hostPid)).manifest
+      expect(early.timings.heldMs).toBeLessThan(1000)
+      expect(early.timings.lookupMs).toBeGreaterThanOrEqual(1500)
+      expect(late.timings.heldMs).toBeGreaterThanOrEqual(1500)
+      expect(late.timings.heldMs).toBeLessThan(4000)
+      for (const { identity, core } of [early, late]) {
+        expect(identity.status).toBe('unverified')
+        expect(core.complete).toBe(true)
+      }
+      expect(early.identity.podUid).toBe(unnamed.pod.uid)
+    })
+
+    test('leaves out a log on a mount that never answers, and takes other crashes meanwhile [receiver-8]', async () => {
+      const { receiver } = shared
+      receiver.configure({ CRI_ENDPOINT: endpoint() })
+      const dead = await waitingCrasher('dead')
+      const { namespace, name, uid } = dead.pod
+      const pods = join(containerd.directory, 'pods')
+      const log = await mountSilentFile(join(pods, `${namespace}_${name}_${uid}`, 'main/0.log'))
+      onTestFinished(() => log.release())
+      await dead.crash()
+      const beside = await receiver.bundleOf(await crashIn('beside'))
+      expect(beside.manifest).toMatchObject({ identity: { pod: 'beside' }, problems: [] })
+      expect(beside.entries).toContain('-0.log')
+      const { manifest } = await receiver.bundleOf(dead.hostPid)
+      expect(manifest).toMatchObject({
+        identity: { status: 'verified', pod: 'dead' },
+        core: { complete: true },
+      })
+      expect(manifest.timings.heldMs).toBeLessThan(1000)
+      expect(manifest.problems.map(({ code }) => code)).toEqual(['LOG_UNREADABLE'])
+    })
+
+    async function waitingCrasher(name: string): ReturnType<typeof crasherInPod> {
+      const crasher = await crasherInPod(shared.receiver.directory, 1, containerd, name)
+      onTestFinished(() => crasher.dispose())
+      return crasher
+    }
+
+    /** Crashes the process of a new pod; resolves with its pid when it has been released. */
+    async function crashIn(pod: string): Promise<number> {
+      const crasher = await waitingCrasher(pod)
+      await crasher.crash()
+      return crasher.hostPid
+    }
+  })
+
+  function endpoint(): string {
+    return `unix://${containerd.socket}`
+  }
 })
 
 const NAME = /^pod\d+-\d+-\d+$/

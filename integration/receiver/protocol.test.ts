@@ -7,6 +7,7 @@ import {
   acknowledge,
   COREDUMP,
   coreDumpInfo,
+  identifyPeer,
   listenAt,
   MARKS,
   peerPidfd,
@@ -106,6 +107,32 @@ coreSockets('the kernel on a coredump socket', () => {
     const answered = await answer(mask, size)
     expect(answered).toMatchObject({ mark, signal: 'SIGSEGV', dumped: true })
     expect(answered.bytes > 0).toBe(sends)
+  })
+
+  test('names the process of a connection also when it was killed meanwhile', async () => {
+    const directory = scratchDirectory()
+    onTestFinished(() => removeScratch(directory))
+    const path = `${directory}/core.sock`
+    const connected = Promise.withResolvers<number>()
+    const options = { allowHalfOpen: true, pauseOnConnect: true }
+    const server = await listenAt(path, (one) => connected.resolve(takeDescriptor(one)), options)
+    try {
+      await withKernel(async () => {
+        setCoreSysctl('kernel.core_pattern', `@@${path}`)
+        const child = spawn(testProgram('crasher'), ['-l', '0'], { stdio: 'ignore' })
+        const ended = once(child, 'exit')
+        const fd = await connected.promise
+        const { pid = 0 } = child
+        const common = { pid, uid: 0, gid: 0, dumpMode: 1, pidfd: expect.any(Number) }
+        expect(identifyPeer(fd, '/proc')).toEqual({ ...common, hasEnded: false })
+        child.kill('SIGKILL')
+        await ended
+        expect(identifyPeer(fd, '/proc')).toEqual({ ...common, hasEnded: true })
+        closeSync(fd)
+      })
+    } finally {
+      server.close()
+    }
   })
 
   test('ends a process at once where no one listens', async () => {

@@ -143,7 +143,7 @@ coreSockets('a core that goes to the store while it is read', () => {
   ] as const)(
     'is cut with the reason where the disk is full and the store %s [receiver-18]',
     async ([, env, why]) => {
-      const node = new StoreNode(store, { diskMib: 160, env: { ...env, TIMEOUT: '5' } })
+      const node = new StoreNode(store, { diskMib: 160, env: { ...env, TIMEOUT: '3' } })
       await node.during(async () => void (await crash(400)))
       const { path, manifest } = await node.published()
       expect(manifest?.core).toMatchObject({ complete: false, reasonCode: 'TIMEOUT' })

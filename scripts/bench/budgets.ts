@@ -58,11 +58,27 @@ export const BUDGETS: readonly Budget[] = [
     command: 'held',
   },
   {
+    what: '  through the socket',
+    figure: 'held 1 receiver ms',
+    unit: 'ms',
+    must: 20,
+    aim: 10,
+    command: 'held',
+  },
+  {
     what: 'crash of 10 MiB to verified object',
     figure: 'arrival 10MiB median s',
     unit: 's',
     must: 1.5,
     aim: 1,
+    command: 'arrival',
+  },
+  {
+    what: '  through the socket',
+    figure: 'arrival 10MiB, socket median s',
+    unit: 's',
+    must: 1,
+    aim: 0.3,
     command: 'arrival',
   },
   {
@@ -75,6 +91,8 @@ export const BUDGETS: readonly Budget[] = [
   },
   count('  of them lost', 'storm 32x100 lost', 'storm --runs 32x100'),
   ...memory('  all composers', 'storm 32x100 peak PSS MiB', 1024, undefined, 'storm --runs 32x100'),
+  ...stormBySocket('32x100', '32 crashes of 100 MiB', 10, 4),
+  ...stormBySocket('500x1', '500 crashes of 1 MiB', 10, 5),
   {
     what: 'upload of 1 GiB: CPU of the best other client',
     figure: `${OURS} CPU x least`,
@@ -128,6 +146,23 @@ function memory(
   command: string,
 ): Budget[] {
   return [{ what, figure, unit: 'MiB', must, ...(aim !== undefined && { aim }), command }]
+}
+
+function stormBySocket(runs: string, crashes: string, must: number, aim: number): Budget[] {
+  const command = `storm --runs ${runs}`
+  const name = `storm ${runs} socket`
+  return [
+    {
+      what: `${crashes} at once through the socket: last released`,
+      figure: `${name} last released s`,
+      unit: 's',
+      must,
+      aim,
+      command,
+    },
+    count('  of them lost', `${name} lost`, command),
+    ...memory('  receiver', `${name} peak PSS MiB`, 160, undefined, command),
+  ]
 }
 
 function count(what: string, figure: string, command: string): Budget {

@@ -233,7 +233,7 @@ export class Receiver {
     const active = { source, stop }
     this.#active.add(active)
     try {
-      const hostname = await hostnameOf(peer.pid, this.#helpers, settings, nodeHostname)
+      const hostname = await hostnameOf(peer, this.#helpers, settings, nodeHostname)
       await captureCrash(crashOfPeer(peer, settings.procRoot, hostname), source, {
         settings,
         home,

@@ -14,6 +14,8 @@ const SO_PEERPIDFD = 77
 // linux/pidfd.h; the second version of the structure, with the fields of core dumps (Linux 6.16)
 const PIDFD_INFO_BYTES = 72
 const PIDFD_GET_INFO = 0xc000_ff0b + PIDFD_INFO_BYTES * 0x1_0000
+// without it the kernel reports nothing of a process that is no more
+const PIDFD_INFO_EXIT = 0x08n
 const PIDFD_INFO_COREDUMP = 0x10n
 const COREDUMP_MASK_AT = 64
 const PIDFD_COREDUMPED = 1
@@ -27,6 +29,8 @@ export interface Peer {
   /** Names the process for as long as it is open; undefined before Linux 6.5. */
   readonly pidfd: number | undefined
   readonly dumpMode: 1 | 2 | undefined
+  /** It was killed while its connection waited: its pid may be that of another process by now. */
+  readonly hasEnded: boolean
 }
 
 /**
@@ -42,8 +46,10 @@ export function identifyPeer(fd: number, procRoot: string): Peer | string {
   }
   const pidfd = peerPidfd(fd)
   const info = pidfd === undefined ? undefined : coreDumpInfo(pidfd)
-  if (info?.dumped !== false && isDumping(pid, procRoot)) {
-    return { ...credentials, pidfd, dumpMode: info?.dumpMode }
+  const isLive = isDumping(pid, procRoot)
+  // the kernel knows that a process has dumped when it is no more
+  if (info?.dumped ?? isLive) {
+    return { ...credentials, pidfd, dumpMode: info?.dumpMode, hasEnded: !isLive }
   }
   if (pidfd !== undefined) closeSync(pidfd)
   return `process ${pid} is not dumping core`
@@ -89,7 +95,7 @@ export interface CoreDumpInfo {
 /** PIDFD_GET_INFO; undefined where this kernel does not report core dumps. */
 export function coreDumpInfo(pidfd: number): CoreDumpInfo | undefined {
   const bytes = Buffer.alloc(PIDFD_INFO_BYTES)
-  bytes.writeBigUInt64LE(PIDFD_INFO_COREDUMP, 0)
+  bytes.writeBigUInt64LE(PIDFD_INFO_COREDUMP | PIDFD_INFO_EXIT, 0)
   if (ioctl(pidfd, PIDFD_GET_INFO, bytes) !== 0) return undefined
   if ((bytes.readBigUInt64LE(0) & PIDFD_INFO_COREDUMP) === 0n) return undefined
   const mask = bytes.readUInt32LE(COREDUMP_MASK_AT)

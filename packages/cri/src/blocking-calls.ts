@@ -24,6 +24,7 @@ export function isNotTried(error: unknown): boolean {
   return error instanceof Error && error.name === 'NotTriedError'
 }
 
+/** For one caller alone, in a process whose pool has threads for more than one call that hangs. */
 export function createBlockingCalls(): BlockingCalls {
   let previous: Promise<unknown> = Promise.resolve()
   let hanging: string | undefined

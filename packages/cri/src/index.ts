@@ -1,4 +1,4 @@
-export { blockingCalls } from './blocking-calls.ts'
+export { blockingCalls, createBlockingCalls } from './blocking-calls.ts'
 export type { BlockingCalls, CallLimit } from './blocking-calls.ts'
 export { CriError, isCriError } from './error.ts'
 export type { CriErrorCode, Warning, WarningCode } from './error.ts'

@@ -59,3 +59,8 @@ function readIfThere(path: string): string {
     return '' // it has ended
   }
 }
+
+/** What a process has passed to write(2) and the like, proc_pid_io(5). */
+export function writtenBytes(pid: number): number {
+  return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'latin1'))?.[1])
+}

@@ -8,6 +8,7 @@ import { deployComposer } from '../deploy/deploy-composer.ts'
 import { deployCrictl } from '../deploy/deploy-crictl.ts'
 import { AgentError, codeOf } from '../error.ts'
 import type { Log } from '../log/open-log.ts'
+import { adviseReceiver } from '../receiver/entry.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
 import { makeDirectory, nodeFiles, wasRemoved } from './node-files.ts'
 import {
@@ -71,7 +72,11 @@ export async function prepareNode(
   }
   const byInitContainer = settings.kernelManagedBy === 'init-container'
   if (byInitContainer) await checkSysctls(settings, log)
-  else await selfTest(settings)
+  else {
+    await selfTest(settings).catch((error: unknown) => {
+      throw adviseReceiver(error, settings.receiverMode, whyNoSocket(settings))
+    })
+  }
 
   const sysctls = sysctlValues(settings, byInitContainer ? socketPattern(hostDir) : pattern)
   const backups = await takeOverSysctls(settings, sysctls, log)
@@ -102,20 +107,8 @@ async function tryCanaryOrRestore(
     if (tried) log.info('a process that crashed for a test became a bundle')
   } catch (error) {
     await restoreSysctls(settings, log)
-    throw adviseReceiver(settings, error)
+    throw adviseReceiver(error, settings.receiverMode, whyNoSocket(settings))
   }
-}
-
-/** Where the kernel may not run the composer, a receiver may still work. */
-function adviseReceiver(settings: AgentSettings, error: unknown): unknown {
-  const { receiverMode } = settings
-  const isDenied = error instanceof AgentError && error.code === 'CANARY'
-  if (!isDenied || receiverMode === 'off' || whyNoSocket(settings) !== undefined) return error
-  return new AgentError(
-    'CANARY',
-    `${error.message}. The receiver needs no program that the kernel runs: set KERNEL_MANAGED_BY to init-container or node`,
-    { cause: error },
-  )
 }
 
 async function makeDirectories({ hostDir, coreDir }: AgentSettings): Promise<void> {

@@ -1,10 +1,18 @@
 import { writeFile } from 'node:fs/promises'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { corePattern } from '@core-dump-handler/composer'
 import { type ScratchNode, test } from '@core-dump-handler/testing/agent/scratch-node'
 import { describe, expect, it } from 'vitest'
-import { hostDirOf, isBackup, ownership, socketPattern, type SysctlValues } from './sysctls.ts'
+import {
+  hostDirOf,
+  isBackup,
+  ownership,
+  socketPattern,
+  type SysctlValues,
+  whyNoSocket,
+} from './sysctls.ts'
 
 const ARGS = '-c=%c -e=%e -p=%p -s=%s -t=%t -d=/var/mnt/core-dump-handler/cores -h=%h -E=%E'
 
@@ -158,4 +166,33 @@ test('an init container sets the pattern, the agent the other sysctls, and `remo
   await agent.kill('SIGTERM')
   expect(await node.agent(['remove'], env).ended).toBe(0)
   expect(await node.sysctls()).toEqual(before)
+})
+
+describe('whyNoSocket', () => {
+  const ofNode = { sysctlRoot: '/host/proc/sys' }
+
+  test('is undefined for a kernel with coredump sockets', async ({ node }) => {
+    const modes = join(node.coreDir, 'core_modes')
+    await writeFile(modes, 'file\npipe\nsocket\n')
+    expect(whyNoSocket(ofNode, modes)).toBeUndefined()
+    expect(whyNoSocket({ sysctlRoot: '/proc/sys' }, modes)).toBeUndefined()
+  })
+
+  test('names the modes of a kernel without them', async ({ node }) => {
+    const modes = join(node.coreDir, 'core_modes')
+    await writeFile(modes, 'file\npipe\n')
+    expect(whyNoSocket(ofNode, modes)).toBe(
+      `this kernel, ${release()}, has no coredump sockets, only file, pipe (core_modes)`,
+    )
+  })
+
+  test('names the version that is needed where the kernel has no core_modes', ({ node }) => {
+    expect(whyNoSocket(ofNode, join(node.hostDir, 'none'))).toBe(
+      `this kernel, ${release()}, has no coredump sockets: they came with Linux 6.17`,
+    )
+  })
+
+  test('names sysctls that are not those of this kernel', ({ node }) => {
+    expect(whyNoSocket({ sysctlRoot: node.hostDir })).toMatch(/are not those of this kernel$/)
+  })
 })

@@ -199,13 +199,16 @@ export async function checkSysctls(
   return found
 }
 
-/** Why this kernel cannot connect to a receiver; undefined where it may. */
-export function whyNoSocket({ sysctlRoot }: Pick<AgentSettings, 'sysctlRoot'>): string | undefined {
+/** Why this kernel cannot connect to a receiver, by `modesFile`; undefined where it may. */
+export function whyNoSocket(
+  { sysctlRoot }: Pick<AgentSettings, 'sysctlRoot'>,
+  modesFile = CORE_MODES,
+): string | undefined {
   if (sysctlRoot !== '/proc/sys' && !sysctlRoot.endsWith('/proc/sys')) {
     return `the sysctls in \`${sysctlRoot}\` are not those of this kernel`
   }
   try {
-    const modes = readFileSync(CORE_MODES, 'utf8').split('\n')
+    const modes = readFileSync(modesFile, 'utf8').split('\n')
     return modes.includes('socket')
       ? undefined
       : `this kernel, ${release()}, has no coredump sockets, only ${modes.filter(Boolean).join(', ')} (core_modes)`

@@ -12,21 +12,15 @@ import { nodeFiles, wasRemoved } from '../node/node-files.ts'
 import type { Attempt } from '../node/prepare-node.ts'
 import { CORE_PATTERN, socketPattern, whyNoSocket } from '../node/sysctls.ts'
 import type { AgentSettings } from '../settings/read-settings.ts'
+import { entryByComposer, type Entry, entryWithoutFallback } from './entry.ts'
 import { ListeningSocket } from './listening-socket.ts'
-import { ReceiverLink, type ReceiverState } from './receiver-link.ts'
+import { ReceiverLink } from './receiver-link.ts'
 
 const LOOK_MS = 250
 const RETRY_MS = 30_000
 /** For the composer to write the pattern. */
 const SWITCH_TIMEOUT_MS = 5000
 const SWITCH_LOOK_MS = 10
-
-/** How crashes come, and why not through the socket where it is asked for. */
-export interface Entry {
-  /** `none`: the kernel would connect to a receiver, and none listens; crashes are lost. */
-  readonly entry: 'socket' | 'pipe' | 'none'
-  readonly detail: string
-}
 
 /** Why crashes have no bundle that had connected to a receiver. */
 const LOST = 'RECEIVER_ENDED'
@@ -121,7 +115,7 @@ export class ReceiverSupervisor {
     const wanted = socketPattern(hostDir)
     const found = await readSysctl(CORE_PATTERN)
     if (kernelManagedBy !== 'agent') {
-      return this.#report(entryWithoutFallback(found === wanted, state, kernelManagedBy))
+      return this.#report(entryWithoutFallback(found, state?.version, this.#settings))
     }
     if (state === undefined || state.stopping) {
       this.#fallBack('no receiver runs')
@@ -129,8 +123,7 @@ export class ReceiverSupervisor {
       return this.#report({ entry: 'pipe', detail })
     }
     if (found === wanted) {
-      const detail = `the kernel connects to the receiver ${state.version}; a composer that the kernel started has set the pattern`
-      return this.#report({ entry: 'socket', detail })
+      return this.#report(entryByComposer(state.version))
     }
     // another program's: the watch of the node restores ours first
     if (found !== this.#pipePattern || performance.now() < this.#retryAtMs) return
@@ -176,27 +169,6 @@ export class ReceiverSupervisor {
     this.#log.info(entry, 'how crashes come')
     this.#listeners.onEntry(entry)
   }
-}
-
-/** Where the agent sets no pattern; `isSocket`: that of the receiver is in force. */
-function entryWithoutFallback(
-  isSocket: boolean,
-  state: ReceiverState | undefined,
-  kernelManagedBy: 'node' | 'init-container',
-): Entry {
-  const who = kernelManagedBy === 'node' ? 'the configuration of this node' : 'an init container'
-  const why = `${who} has set the pattern (KERNEL_MANAGED_BY=${kernelManagedBy})`
-  if (!isSocket) {
-    return kernelManagedBy === 'node'
-      ? { entry: 'pipe', detail: why }
-      : { entry: 'none', detail: `${CORE_PATTERN} is no longer that of the receiver` }
-  }
-  return state === undefined
-    ? {
-        entry: 'none',
-        detail: 'no receiver listens: crashes wait for one for 10 s, then they are lost',
-      }
-    : { entry: 'socket', detail: `the kernel connects to the receiver ${state.version}; ${why}` }
 }
 
 /**

@@ -23,9 +23,17 @@ describe('coreLimitOf', () => {
   })
 })
 
+const PEER = { uid: 0, gid: 0, pidfd: undefined, dumpMode: undefined, hasEnded: false } as const
+
 describe('crashOfPeer', () => {
+  it('reads nothing of the process that has the pid of one that has ended', () => {
+    const crash = crashOfPeer({ ...PEER, pid: process.pid, hasEnded: true }, '/proc', '')
+    const nothing = { exeName: '', signal: '', pathname: '', limitSize: '', innerPid: undefined }
+    expect(crash).toMatchObject({ hostPid: process.pid, uid: 0, gid: 0, ...nothing })
+  })
+
   it('reads what the kernel has of a process', () => {
-    const peer = { pid: process.pid, uid: 1, gid: 2, pidfd: undefined, dumpMode: 2 } as const
+    const peer = { ...PEER, pid: process.pid, uid: 1, gid: 2, dumpMode: 2 } as const
     const crash = crashOfPeer(peer, '/proc', 'node-1')
     const comm = readFileSync('/proc/self/comm', 'utf8').trimEnd()
     expect(crash).toMatchObject({ hostPid: process.pid, uid: 1, gid: 2, dumpMode: 2 })
@@ -35,7 +43,10 @@ describe('crashOfPeer', () => {
   })
 
   it('has empty texts for a process that was killed meanwhile', () => {
-    const peer = { pid: 999_999_999, uid: 0, gid: 0, pidfd: undefined, dumpMode: undefined }
-    expect(crashOfPeer(peer, '/proc', '')).toMatchObject({ exeName: '', signal: '', pathname: '' })
+    expect(crashOfPeer({ ...PEER, pid: 999_999_999 }, '/proc', '')).toMatchObject({
+      exeName: '',
+      signal: '',
+      pathname: '',
+    })
   })
 })

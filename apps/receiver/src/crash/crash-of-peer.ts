@@ -15,30 +15,27 @@ const MAX_THREADS = 1024
  * holds. Only files that the kernel writes itself: none of them can be made to block.
  */
 export function crashOfPeer(peer: Peer, procRoot: string, hostname: string): Crash {
-  const process = `${procRoot}/${peer.pid}`
   const seconds = Math.floor(Date.now() / 1000)
-  const hostTid = crashedThread(process, peer.pid)
+  const { pid: hostPid, uid, gid, dumpMode, pidfd } = peer
+  // the kernel has connected at this time, for this process
+  const known = { timestamp: String(seconds), kernelTimestamp: seconds }
+  const ofKernel = { ...known, hostname, hostPid, uid, gid, dumpMode, pidfd }
+  if (peer.hasEnded) return createCrash(ofKernel)
+  const process = `${procRoot}/${hostPid}`
+  const hostTid = crashedThread(process, hostPid)
   const comm = bytesOf(`${process}/task/${hostTid}/comm`)
   const status = textOf(`${process}/status`)
   const innerPid = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1]
   return createCrash({
+    ...ofKernel,
     limitSize: coreLimitOf(textOf(`${process}/limits`)),
     exeName: comm.toString(),
     commBytes: isUtf8(comm) ? undefined : comm,
     pid: innerPid ?? '',
     signal: signalOf(textOf(`${process}/stat`)),
-    timestamp: String(seconds),
-    // the kernel has connected at this time, for this process
-    kernelTimestamp: seconds,
-    hostname,
     pathname: exeOf(process).replaceAll('/', '!'),
-    hostPid: peer.pid,
     hostTid,
     innerPid: innerPid === undefined ? undefined : Number(innerPid),
-    uid: peer.uid,
-    gid: peer.gid,
-    dumpMode: peer.dumpMode,
-    pidfd: peer.pidfd,
   })
 }
 

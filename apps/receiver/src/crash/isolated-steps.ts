@@ -7,6 +7,7 @@ import {
 } from '@core-dump-handler/capture'
 import type { ComposerSettings } from '@core-dump-handler/capture/settings'
 import { type Lookup, type ProcessSnapshot, snapshotProcess } from '@core-dump-handler/cri'
+import type { Peer } from '@core-dump-handler/coredump-socket'
 import type { Helpers } from '../helper/helpers.ts'
 import type { ReportHelpers } from '../report/report-helpers.ts'
 
@@ -71,11 +72,12 @@ export function isolatedSteps({
  * environment. '' where it is not known; it is text for the file name, never proof.
  */
 export async function hostnameOf(
-  pid: number,
+  { pid, hasEnded }: Peer,
   helpers: Helpers,
   settings: ComposerSettings,
   nodeHostname: string,
 ): Promise<string> {
+  if (hasEnded) return ''
   const uts = (of: number | 'self'): string | undefined => {
     try {
       return readlinkSync(`${settings.procRoot}/${of}/ns/uts`)

@@ -7,7 +7,7 @@ import {
   type CaptureContext,
   Warnings,
 } from '@core-dump-handler/capture'
-import type { Lookup, LookupResult } from '@core-dump-handler/cri'
+import { createBlockingCalls, type Lookup, type LookupResult } from '@core-dump-handler/cri'
 import type { HelperKind } from './helper.ts'
 import {
   isRequest,
@@ -127,7 +127,8 @@ async function lookUp(
     stop: { signal: AbortSignal.timeout(settings.timeoutMs), cause: undefined },
     limiter: createLimiter(),
   }
-  const lookup = runLookup(subject, context, factor)
+  // its own: a log that never answers costs no other crash its log
+  const lookup = runLookup(subject, context, { factor, blockingCalls: createBlockingCalls() })
   const open: OpenLookup = { lookup }
   lookups.set(id, open)
   send({ type: 'identified', id, identified: await lookup.identified })

@@ -96,7 +96,7 @@ export class DeferredLookup {
     const { isolated, stop } = this.#context
     const lookup =
       isolated === undefined
-        ? loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context, factor))
+        ? loadLookup().then(({ runLookup }) => runLookup(this.#subject, this.#context, { factor }))
         : Promise.resolve(isolated.lookup(this.#subject, stop, factor))
     this.#lookups.push(lookup)
     const ended = (): void => void (this.#tookMs += monotonicMs() - startedMs)

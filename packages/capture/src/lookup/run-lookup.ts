@@ -1,5 +1,6 @@
 import { delimiter, join } from 'node:path'
 import {
+  type BlockingCalls,
   type Lookup,
   type LookupSubject,
   type Runtime,
@@ -12,14 +13,18 @@ import { PROCESS_FILES } from '../crash.ts'
 // v9 looked for crictl here, and last in its own directory
 const PATH = '/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin:/home/kubernetes/bin'
 
-/**
- * Asks this node's runtime about `subject`, within `factor` times its limits; with IGNORE_CRIO
- * only the process itself counts.
- */
+export interface RunLookupOptions {
+  /** Times its limits. @default 1 */
+  readonly factor?: number
+  /** @default those of this process */
+  readonly blockingCalls?: BlockingCalls
+}
+
+/** Asks this node's runtime about `subject`; with IGNORE_CRIO only the process itself counts. */
 export function runLookup(
   subject: LookupSubject,
   { settings, home, stop }: CaptureContext,
-  factor = 1,
+  { factor = 1, blockingCalls }: RunLookupOptions = {},
 ): Lookup {
   const runtime = settings.ignoreCrio ? undefined : open()
   const lookup = startLookup(subject, runtime, {
@@ -28,6 +33,7 @@ export function runLookup(
     includeProcessFiles: settings.includeProcInfo ? PROCESS_FILES : [],
     procRoot: settings.procRoot,
     signal: stop.signal,
+    ...(blockingCalls && { blockingCalls }),
   })
   return {
     identified: lookup.identified,

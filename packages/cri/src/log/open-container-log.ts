@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readdir, readlink } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
-import { blockingCalls } from '../blocking-calls.ts'
+import type { BlockingCalls } from '../blocking-calls.ts'
 import { type LogTail, readTail } from './read-tail.ts'
 
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW | constants.O_NOCTTY
@@ -83,7 +83,11 @@ export interface OpenLogs {
   close(): Promise<void>
 }
 
-export function createOpenLogs(maxBytes: number, signal: AbortSignal): OpenLogs {
+export function createOpenLogs(
+  maxBytes: number,
+  signal: AbortSignal,
+  calls: BlockingCalls,
+): OpenLogs {
   const logs = new Map<string, Promise<ContainerLog>>()
   const opened: ContainerLog[] = []
   let closed = false
@@ -98,9 +102,9 @@ export function createOpenLogs(maxBytes: number, signal: AbortSignal): OpenLogs 
 
   async function openInTurn(path: string, id: string): Promise<ContainerLog> {
     const limit = { limitMs: LIMIT_MS, signal }
-    const log = await blockingCalls.run(path, () => openLog(path, id), limit)
+    const log = await calls.run(path, () => openLog(path, id), limit)
     return {
-      tail: (lines) => blockingCalls.run(path, () => log.tail(lines), { limitMs: LIMIT_MS }),
+      tail: (lines) => calls.run(path, () => log.tail(lines), { limitMs: LIMIT_MS }),
       close: () => log.close(),
     }
   }
@@ -116,7 +120,7 @@ export function createOpenLogs(maxBytes: number, signal: AbortSignal): OpenLogs 
     close: async () => {
       closed = true
       for (const log of opened) {
-        const closing = blockingCalls.run('a log', () => log.close(), { limitMs: LIMIT_MS })
+        const closing = calls.run('a log', () => log.close(), { limitMs: LIMIT_MS })
         await closing.catch(() => {})
       }
     },

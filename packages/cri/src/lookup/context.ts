@@ -7,7 +7,7 @@ import type { Identity, LookupOptions } from './types.ts'
 
 /** What all steps of one lookup share. */
 export interface Context {
-  readonly options: Required<Omit<LookupOptions, 'signal' | 'totalTimeoutMs' | 'maxLogBytes'>>
+  readonly options: Required<Pick<LookupOptions, 'logLines' | 'includeProcessFiles' | 'procRoot'>>
   readonly deadline: Deadline
   readonly logs: OpenLogs
   readonly initFiles: InitFiles

@@ -1,3 +1,4 @@
+import type { BlockingCalls } from '../blocking-calls.ts'
 import { containerIds } from '../process/cgroup.ts'
 import { MAX_FILE_BYTES } from '../process/snapshot-process.ts'
 import { snapshotProcessWithin } from '../process/snapshot-process-within.ts'
@@ -21,7 +22,11 @@ export interface InitFiles {
   ): Promise<Files>
 }
 
-export function createInitFiles(names: readonly string[], root: string): InitFiles {
+export function createInitFiles(
+  names: readonly string[],
+  root: string,
+  calls: BlockingCalls,
+): InitFiles {
   let bytesLeft = MAX_BYTES
   let previous: Promise<unknown> = Promise.resolve()
 
@@ -31,7 +36,8 @@ export function createInitFiles(names: readonly string[], root: string): InitFil
     onWarning: (added: Warning) => void,
   ): Promise<Files> {
     const maxFileBytes = Math.min(MAX_FILE_BYTES, Math.floor(bytesLeft / names.length))
-    const init = await snapshotProcessWithin(pid, { root, includeFiles: names, maxFileBytes })
+    const options = { root, includeFiles: names, maxFileBytes, blockingCalls: calls }
+    const init = await snapshotProcessWithin(pid, options)
     for (const one of init.warnings) onWarning(one)
     // a runtime in another pid namespace names pids that belong to other processes here
     if (init.cgroup !== undefined && !containerIds(init.cgroup).includes(id)) {

@@ -2,7 +2,7 @@ import { warning } from '../error.ts'
 import { type JsonObject, objectsAt, textAt } from '../json.ts'
 import { createOpenLogs } from '../log/open-container-log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { before } from '../blocking-calls.ts'
+import { before, blockingCalls } from '../blocking-calls.ts'
 import { withoutUndefined } from '../without-undefined.ts'
 import { detailsOf, psInfoOf } from './containers.ts'
 import {
@@ -31,11 +31,12 @@ export function startLookup(
 ): Lookup {
   const deadline = startDeadline(options.totalTimeoutMs ?? 15_000, options.signal)
   const { logLines = 500, includeProcessFiles = [], procRoot = '/proc' } = options
+  const calls = options.blockingCalls ?? blockingCalls
   const context: Context = {
     options: { logLines, includeProcessFiles, procRoot },
     deadline,
-    logs: createOpenLogs(options.maxLogBytes ?? 1 << 20, deadline.signal),
-    initFiles: createInitFiles(includeProcessFiles, procRoot),
+    logs: createOpenLogs(options.maxLogBytes ?? 1 << 20, deadline.signal, calls),
+    initFiles: createInitFiles(includeProcessFiles, procRoot, calls),
     warnings: [],
   }
   const opening =

@@ -1,3 +1,4 @@
+import type { BlockingCalls } from '../blocking-calls.ts'
 import type { JsonObject } from '../json.ts'
 import type { LogTail } from '../log/read-tail.ts'
 import type { Warning } from '../error.ts'
@@ -41,6 +42,11 @@ export interface LookupOptions {
   readonly procRoot?: string
   /** Ends the lookup; what is known by then is the result. */
   readonly signal?: AbortSignal
+  /**
+   * For logs and files of processes.
+   * @default those of this process: while one hangs, no other lookup of this process tries its own
+   */
+  readonly blockingCalls?: BlockingCalls
 }
 
 export type IdentityStatus = 'verified' | 'unverified' | 'host'

@@ -1,7 +1,7 @@
 import { close, constants, fstat, open, read } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { blockingCalls } from '../blocking-calls.ts'
+import { blockingCalls as callsOfProcess } from '../blocking-calls.ts'
 import { warning } from '../error.ts'
 import { type ProcFile, threadDirectory, truncated, unreadable } from './read-proc-file.ts'
 import { MAX_FILE_BYTES, snapshotProcess } from './snapshot-process.ts'
@@ -27,7 +27,11 @@ const MEMORY_FILES: ReadonlySet<string> = new Set(['cmdline', 'environ'])
  */
 export async function snapshotProcessWithin(
   pid: number,
-  { memoryTimeoutMs = 1000, ...options }: SnapshotWithinOptions = {},
+  {
+    memoryTimeoutMs = 1000,
+    blockingCalls = callsOfProcess,
+    ...options
+  }: SnapshotWithinOptions = {},
 ): Promise<ProcessSnapshot> {
   const { root = '/proc', tid = pid, includeFiles = [], maxFileBytes = MAX_FILE_BYTES } = options
   const unsafeFiles = unsafeOf(includeFiles)

@@ -1,3 +1,4 @@
+import type { BlockingCalls } from '../blocking-calls.ts'
 import type { Warning } from '../error.ts'
 
 /** What the kernel passed in argv about the crash; every fact given must agree with the snapshot. */
@@ -45,6 +46,8 @@ export interface SnapshotWithinOptions extends SnapshotOptions {
    * @default 1000
    */
   readonly memoryTimeoutMs?: number | undefined
+  /** @default those of this process */
+  readonly blockingCalls?: BlockingCalls
 }
 
 /** One process at one moment; every field is of the same process, or absent. */

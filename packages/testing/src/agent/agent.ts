@@ -81,6 +81,15 @@ export class Agent {
     return this
   }
 
+  /** Start it as on a kernel with these `core_modes`, in a mount namespace of its own. */
+  withCoreModes(modes: readonly string[]): this {
+    const file = join(this.directory, 'core_modes')
+    writeFileSync(file, modes.map((mode) => `${mode}\n`).join(''))
+    const script = `mount --bind '${file}' /proc/sys/kernel/core_modes && exec "$0" "$@"`
+    this.#wrapper = ['unshare', '--mount', 'sh', '-c', script]
+    return this
+  }
+
   /** Start it in a cgroup, by the path of its `cgroup.procs`. */
   within(procs: string): this {
     this.#wrapper = ['sh', '-c', 'echo 0 > "$0" && exec "$@"', procs]

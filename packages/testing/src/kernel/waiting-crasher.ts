@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Containerd } from '../containerd/containerd.ts'
 import { crashBarrier, isWaiting, type CrashBarrier } from './barrier.ts'
-import { runPod } from '../containerd/pod.ts'
+import { type Pod, runPod } from '../containerd/pod.ts'
 import { until } from '../until.ts'
 import { testProgram } from './test-program.ts'
 
@@ -43,16 +43,18 @@ export async function crasherInPod(
   directory: string,
   mebibytes: number,
   containerd: Containerd,
-): Promise<WaitingCrasher> {
+  name = 'bench',
+): Promise<WaitingCrasher & { readonly pod: Pod }> {
   const { barrier, remove } = barrierIn(directory)
   const args = ['-l', '0', '-m', String(mebibytes), ...barrier.podArgs]
   const pod = await runPod(containerd, {
-    name: 'bench',
+    name,
     containers: [{ args, mounts: barrier.mounts }],
   })
   const hostPid = await pod.hostPid()
   await until('the program has filled its memory', () => isWaiting(hostPid))
   return {
+    pod,
     hostPid,
     async crash() {
       barrier.open()

@@ -1,6 +1,6 @@
 // Crashes on request, in the way the test asks for; linked statically, it runs in an empty container.
 //
-//   crasher [-l lines] [-m MiB] [-S GiB] [-n hex] [-g file] [-w ms] [-s signal] [-T count] [-f | -t]
+//   crasher [-l lines] [-m MiB] [-S GiB] [-n hex] [-g file] [-w ms] [-s signal] [-T count] [-M count] [-f | -t | -u | -r]
 //
 //   -l  lines to write, in turn to stdout and stderr (default 4)
 //   -m  memory to fill with bytes that do not compress
@@ -9,7 +9,9 @@
 //   -g  wait for this file before crashing
 //   -w  then wait this long
 //   -T  threads beside, which wait
+//   -M  mappings beside, of a page each
 //   -f  crash in a forked child and live on; -t crash in a thread
+//   -u  crash by unmapping all memory; -r crash with a stack pointer that points nowhere
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -86,12 +89,35 @@ static void map_sparse(size_t gibibytes) {
   for (size_t at = 0; at < size; at += 256 << 20) memcpy(memory + at, "touched", 8);
 }
 
+// neighbours differ in their protection: the kernel would merge them
+static void start_mappings(size_t count) {
+  size_t page = sysconf(_SC_PAGESIZE);
+  char *memory = mmap(0, count * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) perror("mmap"), exit(2);
+  for (size_t i = 0; i < count; i += 2) {
+    if (mprotect(memory + i * page, page, PROT_READ | PROT_WRITE)) perror("mprotect"), exit(2);
+  }
+}
+
+// the call does not return: there is no instruction any more
+static void unmap_all(void) {
+  for (int bits = 56; bits > 40; bits--) syscall(SYS_munmap, 0, (1UL << bits) - 4096);
+}
+
+__attribute__((noinline)) static void lose_stack(void) {
+#if defined(__x86_64__)
+  __asm__ volatile("mov $-9, %rsp; mov $0x1234567890ab, %rbp; push %rax");
+#else
+  __asm__ volatile("mov sp, %0; str x0, [sp, #-16]!" ::"r"(0x1230UL));
+#endif
+}
+
 int main(int count, char **arguments) {
-  int lines = 4, wait_ms = 0, in_child = 0, in_thread = 0, option;
+  int lines = 4, wait_ms = 0, in_child = 0, in_thread = 0, unmaps = 0, loses_stack = 0, option;
   const char *barrier = 0;
   setvbuf(stdout, 0, _IOLBF, 0);
   signal(SIGTERM, leave);
-  while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:T:ft")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "l:m:S:n:g:w:s:T:M:ftur")) != -1) switch (option) {
     case 'l': lines = atoi(optarg); break;
     case 'm': fill(atoi(optarg)); break;
     case 'S': map_sparse(atoi(optarg)); break;
@@ -100,8 +126,11 @@ int main(int count, char **arguments) {
     case 'w': wait_ms = atoi(optarg); break;
     case 's': crash_signal = atoi(optarg); break;
     case 'T': start_threads(atoi(optarg)); break;
+    case 'M': start_mappings(atoi(optarg)); break;
     case 'f': in_child = 1; break;
     case 't': in_thread = 1; break;
+    case 'u': unmaps = 1; break;
+    case 'r': loses_stack = 1; break;
     default: return 2;
   }
   if (name) set_name(name);
@@ -109,6 +138,8 @@ int main(int count, char **arguments) {
   while (barrier && access(barrier, F_OK)) usleep(2000);
   usleep(wait_ms * 1000);
   fprintf(stderr, "last words before signal %d\n", crash_signal);
+  if (unmaps) unmap_all();
+  if (loses_stack) lose_stack();
   if (in_child) {
     pid_t child = fork();
     if (!child) crash_in_child();

@@ -16,6 +16,46 @@ export async function received(
   if (capabilities !== undefined) receiver.limitTo(capabilities)
   onTestFinished(() => receiver.dispose())
   await receiver.start()
+  await serve(receiver, task, deadlineMs)
+  return receiver
+}
+
+/** The receiver of a group of tests, and what ends it. */
+export interface SharedReceiver {
+  readonly receiver: TestReceiver
+  end(): Promise<void>
+}
+
+/** A receiver whose socket is the pattern until `end`, for tests that change its settings by `configure`. */
+export async function shareReceiver(
+  env: Readonly<Record<string, string>>,
+  deadlineMs: number,
+): Promise<SharedReceiver> {
+  const receiver = new TestReceiver(env)
+  await receiver.start()
+  const started = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  const task = async (): Promise<void> => {
+    started.resolve()
+    await over.promise
+  }
+  const served = serve(receiver, task, deadlineMs)
+  await Promise.race([started.promise, served])
+  return {
+    receiver,
+    async end() {
+      over.resolve()
+      await served
+      await receiver.dispose()
+    },
+  }
+}
+
+async function serve(
+  receiver: TestReceiver,
+  task: (receiver: TestReceiver) => Promise<void>,
+  deadlineMs: number,
+): Promise<void> {
   await withKernel(async () => {
     const deadline = setTimeout(() => receiver.kill(), deadlineMs)
     try {
@@ -25,5 +65,4 @@ export async function received(
       clearTimeout(deadline)
     }
   })
-  return receiver
 }

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { type ReadBundle, readBundle } from '../composer/read-bundle.ts'
 import { startProgram, type Program } from '../program.ts'
 import { removeScratch, scratchDirectory } from '../scratch-directory.ts'
@@ -35,9 +36,16 @@ export class TestReceiver {
       // as in the image: little memory, because what a drain allocates is short-lived
       NODE_OPTIONS: '--max-semi-space-size=1',
       MALLOC_ARENA_MAX: '1',
-      ...(node === undefined && { CORE_DIR: this.coreDir, RATE_CRASHES: '0' }),
+      ...(node === undefined && { CORE_DIR: this.coreDir }),
       ...env,
     }
+    if (node === undefined) this.configure({})
+  }
+
+  /** Settings of the next crashes, in `.env`: those of its start win. Crashes of one program are not limited by default. */
+  configure(settings: Readonly<Record<string, string>>): void {
+    const lines = Object.entries({ RATE_CRASHES: '0', ...settings }).map((pair) => pair.join('='))
+    writeFileSync(join(this.hostDir, '.env'), `${lines.join('\n')}\n`)
   }
 
   get daemon(): Program {
@@ -116,6 +124,12 @@ export class TestReceiver {
     const field = (name: string): number =>
       Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024
     return { peak: field('VmHWM'), anonymous: field('RssAnon') }
+  }
+
+  /** Exit code of its probes. */
+  async check(): Promise<number | undefined> {
+    const options = { env: this.#env, extendEnv: false, reject: false }
+    return (await execa(process.execPath, [RECEIVER, 'check'], options)).exitCode
   }
 
   /** Frees all processes that it holds. */
