@@ -1,7 +1,5 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import {
   bufferSource,
   CoreStream,
@@ -19,6 +17,7 @@ import {
 } from '@core-dump-handler/report'
 import type { FuzzRandom } from './fuzz-random.ts'
 import { hostileCrash } from './hostile-crash.ts'
+import { retainedBytes } from './retained-bytes.ts'
 
 /** A crash that is real before it is changed. */
 export interface FuzzBase {
@@ -130,16 +129,6 @@ function startClock(): { check(what: string): void } {
       )
     },
   }
-}
-
-/** Of the heap and of buffers, after a garbage collection. */
-function retainedBytes(): number {
-  setFlagsFromString('--expose-gc')
-  const collect: unknown = runInNewContext('gc')
-  // the memory of buffers is freed with the second one
-  if (typeof collect === 'function') for (let round = 0; round < 2; round++) collect()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
 }
 
 function checkReport(report: Report, text: string): void {
