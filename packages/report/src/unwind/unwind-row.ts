@@ -208,9 +208,11 @@ class TableMachine {
   }
 }
 
-/** A copy: a row is kept longer than its table. */
+/** A copy of its own, outside of Node's pool: a row is kept longer than its table. */
 function expressionOf(cursor: ByteCursor): Buffer {
   const block = cursor.block()
   if (block.length > MAX_EXPRESSION_BYTES) throw new MalformedTable('an expression is too long')
-  return Buffer.from(block)
+  const copy = Buffer.allocUnsafeSlow(block.length)
+  block.copy(copy)
+  return copy
 }

@@ -25,8 +25,10 @@ export interface Step extends Cursor {
 export type StepResult = Step | 'end' | undefined
 
 const MAX_ADDRESSES = 8192
-/** Of all rows that are kept; one of a compiler has about seven. */
-const MAX_RULES = 32_768
+/** Of rows that are kept for the next frame at the same place. */
+const MAX_ROW_BYTES = 1024 * 1024
+const ROW_BYTES = 400
+const RULE_BYTES = 200
 const SCAN_WORDS = 1024
 /** sys.MinFrameSize of Go on arm64, as the stack is aligned. */
 const GO_FRAME_BYTES = 16
@@ -35,7 +37,7 @@ const GO_FRAME_BYTES = 16
 export class Stepper {
   readonly #context: UnwindContext
   readonly #rows = new Map<Module, Map<number, UnwindRow | undefined>>()
-  #ruleCount = 0
+  #rowBytes = 0
   readonly #image: ProcessImage
   readonly #signalReturns = new Map<number, boolean>()
 
@@ -174,10 +176,10 @@ export class Stepper {
 
   #row(module: Module, vaddr: number): UnwindRow | undefined {
     let rows = this.#rows.get(module)
-    if (rows === undefined || this.#ruleCount > MAX_RULES) {
-      if (this.#ruleCount > MAX_RULES) {
+    if (rows === undefined || this.#rowBytes > MAX_ROW_BYTES) {
+      if (this.#rowBytes > MAX_ROW_BYTES) {
         this.#rows.clear()
-        this.#ruleCount = 0
+        this.#rowBytes = 0
       }
       rows = new Map()
       this.#rows.set(module, rows)
@@ -187,7 +189,7 @@ export class Stepper {
     const description = module.frames?.find(vaddr, budget)
     const row = description && unwindRowAt(description, vaddr, budget)
     rows.set(vaddr, row)
-    this.#ruleCount += 4 + (row?.rules.size ?? 0)
+    this.#rowBytes += ROW_BYTES + RULE_BYTES * (row?.rules.size ?? 0)
     return row
   }
 
