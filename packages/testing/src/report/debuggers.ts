@@ -56,6 +56,21 @@ export function gdbFrames(program: string, core: string): DebuggerThread[] {
   }
 }
 
+/** The last so many frames of the crashing thread, however many come before them. */
+export function gdbOutermostFrames(program: string, core: string, count: number): string[] {
+  const commands = ['set backtrace limit unlimited', 'set print address on', `bt -${count}`]
+  const lines = gdb(
+    program,
+    core,
+    commands.flatMap((line) => ['-ex', line]),
+  ).split('\n')
+  // the innermost frame is shown when a core is opened
+  return lines
+    .flatMap((line) => /^#\d+\s+0x0*([0-9a-f]+) in /.exec(line)?.slice(1) ?? [])
+    .slice(-count)
+    .map((pc) => `0x${pc}`)
+}
+
 /** The lines of `thread apply all bt`, without the paths of libraries, which a core may have by another name. */
 export function gdbBacktraces(program: string, core: string): string[] {
   return gdb(program, core, ['-ex', 'thread apply all bt'])

@@ -166,7 +166,10 @@ function dynamic(random: FuzzRandom): Buffer {
 
 function manySections(random: FuzzRandom): Section[] {
   const name = random.pick(['x', '.symtab', '.text'.repeat(40)])
-  return Array.from({ length: random.pick([200, 1000, 1000, 2000]) }, () => ({ name, bytes: Buffer.alloc(0) }))
+  return Array.from({ length: random.pick([200, 1000, 1000, 2000]) }, () => ({
+    name,
+    bytes: Buffer.alloc(0),
+  }))
 }
 
 function buildIdNote(random: FuzzRandom): Buffer {
