@@ -6,6 +6,8 @@ const MAX_MAPPINGS = 131_072
 const MAX_KEPT_MAPPINGS = 4096
 /** PATH_MAX: the kernel writes no longer ones. */
 const MAX_PATH_BYTES = 4096
+/** SI_TIMER and SI_SIGIO: what a timer and a file descriptor sent has no pid. */
+const WITHOUT_SENDER: ReadonlySet<number> = new Set([-2, -5])
 const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
 
 /** One line of NT_FILE: a range of memory that a file backs. */
@@ -160,7 +162,7 @@ function parseSignal(desc: Buffer, { bits }: ElfClass, read: Integers): SignalFa
     signal,
     code,
     ...(isFault && { faultAddress: hexOf(desc, at, bits, read) }),
-    ...(code <= 0 && { senderPid: read.i32(desc, at) }),
+    ...(code <= 0 && !WITHOUT_SENDER.has(code) && { senderPid: read.i32(desc, at) }),
   }
 }
 

@@ -104,11 +104,12 @@ function keyFrame({ module, vaddr, symbol, trust }: Frame): FingerprintFrame {
 
 function problemsOf(analysis: CrashAnalysis): string[] {
   const { facts, architecture, budget, stacks } = analysis
+  const order = facts.littleEndian ? '' : ', big-endian'
   const missing = facts.threads.length - stacks.filter((stack) => stack !== undefined).length
   return [
     ...facts.problems,
     ...(architecture === undefined
-      ? [`stacks: machine ${facts.machine}, ${facts.bits} bits, is not unwound`]
+      ? [`stacks: machine ${facts.machine}, ${facts.bits} bits${order}, is not unwound`]
       : missing > 0
         ? [`stacks of ${missing} threads`]
         : []),

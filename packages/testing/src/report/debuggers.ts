@@ -71,9 +71,9 @@ export function gdbOutermostFrames(program: string, core: string, count: number)
     .map((pc) => `0x${pc}`)
 }
 
-/** The lines of `thread apply all bt`, without the paths of libraries, which a core may have by another name. */
-export function gdbBacktraces(program: string, core: string): string[] {
-  return gdb(program, core, ['-ex', 'thread apply all bt'])
+/** The lines of `thread apply all bt` of gdb or `command`, without the paths of libraries, which a core may have by another name. */
+export function gdbBacktraces(program: string, core: string, command?: string): string[] {
+  return gdb(program, core, ['-ex', 'thread apply all bt'], command)
     .split('\n')
     .filter((line) => line.startsWith('#') || line.startsWith('Thread '))
     .map((line) =>
@@ -81,8 +81,8 @@ export function gdbBacktraces(program: string, core: string): string[] {
     )
 }
 
-function gdb(program: string, core: string, commands: readonly string[]): string {
-  return execFileSync('gdb', [...GDB, ...commands, program, core], {
+function gdb(program: string, core: string, commands: readonly string[], command = 'gdb'): string {
+  return execFileSync(command, [...GDB, ...commands, program, core], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     maxBuffer: 64 * 1024 * 1024,

@@ -23,11 +23,13 @@ export interface MadeCoreOptions {
   readonly segments?: readonly MadeSegment[]
   readonly files?: readonly MappedFile[]
   readonly auxv?: readonly (readonly [type: number, value: number])[]
+  /** Its number, si_code, and the word behind them. @default SIGSEGV, SEGV_MAPERR, 0x1234 */
+  readonly signal?: readonly [signal: number, code: number, value: number]
 }
 
 const REGISTERS = 27
 
-/** A sound core of any class and byte order: SIGSEGV at 0x1234 in `made`, tids from 100 on. */
+/** A sound core of any class and byte order, of the program `made`, whose tids begin at 100. */
 export function madeCore(options: MadeCoreOptions): Buffer {
   const { bits = 64, byteOrder = 'little', machine = 62, segments = [] } = options
   const notes = notesOf(options, words(bits, byteOrder))
@@ -76,7 +78,7 @@ function words(bits: 32 | 64, byteOrder: 'little' | 'big'): Words {
 }
 
 function notesOf(
-  { threads = [new Map()], files = [], auxv = [] }: MadeCoreOptions,
+  { threads = [new Map()], files = [], auxv = [], signal = [11, 1, 0x1234] }: MadeCoreOptions,
   write: Words,
 ): Buffer {
   const { u32, word, wordBytes } = write
@@ -98,10 +100,10 @@ function notesOf(
   })
   const info = Buffer.alloc(is64 ? 136 : 124)
   info.write('made', is64 ? 40 : 28)
-  const signal = Buffer.alloc(128)
-  u32(signal, 0, 11)
-  u32(signal, 8, 1)
-  word(signal, is64 ? 16 : 12, 0x1234)
+  const siginfo = Buffer.alloc(128)
+  u32(siginfo, 0, signal[0])
+  u32(siginfo, 8, signal[1])
+  word(siginfo, is64 ? 16 : 12, signal[2])
   const vector = Buffer.alloc((auxv.length + 1) * 2 * wordBytes)
   auxv.forEach((entry, index) =>
     entry.forEach((value, column) => word(vector, (index * 2 + column) * wordBytes, value)),
@@ -117,7 +119,7 @@ function notesOf(
   return Buffer.concat([
     ...statuses.slice(0, 1),
     note(3, info),
-    note(0x53494749, signal),
+    note(0x53494749, siginfo),
     note(6, vector),
     note(0x46494c45, Buffer.concat([lines, paths])),
     ...statuses.slice(1),

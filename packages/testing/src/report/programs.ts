@@ -13,6 +13,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   gcc: 'gcc',
   'g++': 'g++',
   gdb: 'gdb',
+  'gdb-multiarch': 'gdb-multiarch',
   'eu-stack': 'elfutils',
   readelf: 'binutils',
   'musl-gcc': 'musl-tools',
