@@ -104,7 +104,7 @@ export function euStackFrames(program: string, core: string): DebuggerThread[] {
 
 /** It exits with 1 when a stack is longer than it shows, or ends early. */
 function euStack(program: string, core: string): string {
-  const script = 'eu-stack -n 400 --core "$1" -e "$2" || true'
+  const script = 'eu-stack -q -n 400 --core "$1" -e "$2" || true'
   return execFileSync('sh', ['-c', script, 'sh', core, program], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
