@@ -24,6 +24,11 @@ export const PACKAGES = {
     { name: 'libisal2', provides: ISAL, purpose: 'compressing with ISA-L' },
     { name: 'python3', provides: 'python3', purpose: "reading bundles with Python's zipfile" },
     { name: 'gdb', provides: 'gdb', purpose: 'opening cores' },
+    {
+      name: 'gdb-multiarch',
+      provides: 'gdb-multiarch',
+      purpose: 'opening cores of arm64 programs',
+    },
     { name: 'gcc', provides: 'gcc', purpose: 'compiling programs that crash' },
     {
       name: 'libc6-dev',

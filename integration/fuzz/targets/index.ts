@@ -17,6 +17,7 @@ import { names } from './names.ts'
 import { owners } from './owners.ts'
 import { proc } from './proc.ts'
 import { proxies } from './proxies.ts'
+import { report } from './report.ts'
 import { s3 } from './s3.ts'
 import { salvage } from './salvage.ts'
 
@@ -34,6 +35,7 @@ export const TARGETS: readonly Target[] = [
   bundle,
   elf,
   names,
+  report,
   salvage,
   coreDir,
   proxies,

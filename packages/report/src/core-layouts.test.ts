@@ -63,7 +63,7 @@ describe.skipIf(missing)(`layouts of cores${missing === undefined ? '' : `: ${mi
     const path = await crashCore(directory, [program, 'handler-on-stack'])
     expected = analyzeCore(path)
     core = readFileSync(path)
-  })
+  }, 240_000)
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 

@@ -96,7 +96,7 @@ export class CrashAnalysis {
   unwindAllThreads(): void {
     this.facts.threads.forEach((thread, index) => {
       const isFull = this.#frames >= MAX_FRAMES
-      if (!this.budget.isSpent && !isFull) this.#unwind(thread, index)
+      if (!isFull && this.budget.spend(10)) this.#unwind(thread, index)
     })
   }
 

@@ -68,7 +68,7 @@ export function isSameBuild(path: string, { buildId, firstPage }: WantedModule):
 export function sonameOf(path: string): string | undefined {
   return withElf(path, (elf) => {
     const dynamic = elf.section('.dynamic')
-    const strings = dynamic && elf.sections[dynamic.link]
+    const strings = dynamic && elf.linked(dynamic)
     if (dynamic === undefined || strings === undefined) return undefined
     const table = elf.source.read(dynamic.offset, Math.min(dynamic.size, MAX_DYNAMIC_BYTES))
     for (let at = 0; at + DYNAMIC_BYTES <= table.length; at += DYNAMIC_BYTES) {

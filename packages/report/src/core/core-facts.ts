@@ -4,6 +4,10 @@ import { SegmentTable, type PlainSegments } from './segment-table.ts'
 
 const MAX_MAPPINGS = 131_072
 const MAX_KEPT_MAPPINGS = 4096
+/** PATH_MAX: the kernel writes no longer ones. */
+const MAX_PATH_BYTES = 4096
+/** SI_TIMER and SI_SIGIO: what a timer and a file descriptor sent has no pid. */
+const WITHOUT_SENDER: ReadonlySet<number> = new Set([-2, -5])
 const FAULTS: ReadonlySet<number> = new Set([4, 5, 7, 8, 11])
 
 /** One line of NT_FILE: a range of memory that a file backs. */
@@ -158,7 +162,7 @@ function parseSignal(desc: Buffer, { bits }: ElfClass, read: Integers): SignalFa
     signal,
     code,
     ...(isFault && { faultAddress: hexOf(desc, at, bits, read) }),
-    ...(code <= 0 && { senderPid: read.i32(desc, at) }),
+    ...(code <= 0 && !WITHOUT_SENDER.has(code) && { senderPid: read.i32(desc, at) }),
   }
 }
 
@@ -202,6 +206,8 @@ function* mappingsOf(desc: Buffer, read: Integers): Generator<FileMapping> {
     const nameEnd = desc.indexOf(0, nameAt)
     if (nameEnd < 0) return
     const bytes = desc.subarray(nameAt, nameEnd)
+    nameAt = nameEnd + 1
+    if (bytes.length > MAX_PATH_BYTES) continue
     // neighbours are mostly of one file, and their path is one string
     if (!bytes.equals(previous.bytes)) previous = { path: bytes.toString('utf8'), bytes }
     yield {
@@ -210,6 +216,5 @@ function* mappingsOf(desc: Buffer, read: Integers): Generator<FileMapping> {
       offset: read.word(desc, at + 2 * word) * pageBytes,
       path: previous.path,
     }
-    nameAt = nameEnd + 1
   }
 }

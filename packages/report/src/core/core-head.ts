@@ -17,6 +17,10 @@ import { BlockCache, fileSource, type ByteSource } from '../elf/byte-source.ts'
 import type { MemoryReader } from './memory.ts'
 
 const PIECE_BYTES = 65_536
+/** Of a core whose header has no number: vm.max_map_count is mostly less. */
+const MAX_PROGRAM_HEADERS = 1024 * 1024
+/** Of notes, those that are not kept among them: of about 70,000 threads. */
+const MAX_READ_NOTE_BYTES = 256 * 1024 * 1024
 const NOTHING = Buffer.alloc(0)
 
 /**
@@ -38,6 +42,8 @@ export class CoreHead {
   #notesEnd = 0
   #collector: NoteCollector | undefined
   readonly #segmentCount: number | undefined
+  #headersRead = 0
+  #areNotesCut = false
 
   /** `segmentCount`: of a core that has too many for its header, where its end has been read. */
   constructor(segmentCount?: number) {
@@ -79,6 +85,7 @@ export class CoreHead {
     if (header === undefined) return undefined
     const notes = this.#collector?.bytes() ?? Buffer.alloc(0)
     const dropped = this.#collector?.threadsDropped ?? 0
+    const isCut = this.#areNotesCut || this.#collector?.isFull === true
     return {
       bits: header.bits,
       littleEndian: header.littleEndian,
@@ -90,6 +97,7 @@ export class CoreHead {
       problems: [
         ...this.#problems,
         ...(this.#state === 'done' ? [] : ['the core ends before its notes do']),
+        ...(isCut ? ['notes are left out, as there are too many'] : []),
         ...(dropped > 0 ? [`the notes of ${dropped} threads exceed ${MAX_NOTE_BYTES} bytes`] : []),
       ],
     }
@@ -109,7 +117,8 @@ export class CoreHead {
 
   #step(): void {
     if (this.#state === 'gap' && this.#position === this.#notesAt) this.#state = 'notes'
-    if (this.#state === 'notes' && this.#position >= this.#notesEnd) this.#state = 'done'
+    const areNotesRead = this.#position >= this.#notesEnd || this.#collector?.isFull === true
+    if (this.#state === 'notes' && areNotesRead) this.#state = 'done'
     if (this.#filled < this.#wanted) return
     this.#filled = 0
     if (this.#state === 'header') this.#readHeader()
@@ -144,12 +153,18 @@ export class CoreHead {
     const parsed = parseProgramHeader(this.#scratch, 0, integers(header))
     if (parsed.type === PT_NOTE && this.#notesAt === undefined) {
       this.#notesAt = parsed.offset
-      this.#notesEnd = parsed.offset + parsed.filesz
+      this.#notesEnd = parsed.offset + Math.min(parsed.filesz, MAX_READ_NOTE_BYTES)
+      this.#areNotesCut = parsed.filesz > MAX_READ_NOTE_BYTES
       // PN_XNUM: the count is at the end of the file, but the notes begin where the table ends
       if (this.#left === Infinity) this.#left = countUpTo(parsed.offset, this.#wanted)
     }
     this.#segments.add(parsed)
     this.#left--
+    this.#headersRead++
+    if (this.#headersRead === MAX_PROGRAM_HEADERS && this.#left > 0) {
+      this.#problems.push(`program headers beyond ${MAX_PROGRAM_HEADERS} are left out`)
+      this.#left = 0
+    }
     if (this.#left === Infinity) {
       this.#state = 'done'
       this.#problems.push('the number of program headers is not known')
@@ -208,7 +223,7 @@ export function openCore(source: ByteSource): CoreFile | undefined {
 /** Infinity when the notes do not lie behind a table of so many. */
 function countUpTo(offset: number, entryBytes: number): number {
   const count = (offset - EHDR_BYTES) / entryBytes
-  return Number.isInteger(count) && count >= PN_XNUM && count < 2 ** 22 ? count : Infinity
+  return Number.isInteger(count) && count >= PN_XNUM ? count : Infinity
 }
 
 /** PN_XNUM: the number is in the first section header, which the kernel writes behind the memory. */

@@ -49,6 +49,7 @@ export class WindowMemory implements MemoryReader {
       if (found.length <= best.length) continue
       best = found
       this.#last = window
+      if (best.length === length) break
     }
     return best
   }

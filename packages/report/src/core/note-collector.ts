@@ -5,6 +5,8 @@ import { align4, NT } from '../elf/notes.ts'
 export const MAX_NOTE_BYTES: number = 2 * 1024 * 1024
 const HEAD_BYTES = 12
 const FIRST_BYTES = 16 * 1024
+/** Of notes, kept or not: of more than 100,000 threads. A hole of a file is many notes without a name. */
+const MAX_NOTES = 1024 * 1024
 /** An owner's name that is longer is none that we know. */
 const MAX_OWNER_BYTES = 8
 
@@ -32,14 +34,20 @@ export class NoteCollector {
   #filledTo = 0
   /** Threads that were left out because of `MAX_NOTE_BYTES`. */
   threadsDropped = 0
+  #count = 0
 
   constructor(elfClass: ElfClass) {
     this.#read = integers(elfClass)
   }
 
+  /** What comes is left out. */
+  get isFull(): boolean {
+    return this.#count >= MAX_NOTES
+  }
+
   push(chunk: Buffer): void {
     let at = 0
-    while (at < chunk.length) at += this.#take(chunk, at)
+    while (at < chunk.length && !this.isFull) at += this.#take(chunk, at)
   }
 
   /** The kept notes, whole ones only. */
@@ -77,6 +85,7 @@ export class NoteCollector {
       this.#wanted += align4(nameBytes)
       return
     }
+    this.#count++
     const head = this.#scratch.subarray(0, this.#wanted)
     this.#filled = 0
     this.#wanted = HEAD_BYTES

@@ -77,12 +77,18 @@ export class SegmentTable {
     return this.at(index)
   }
 
+  /** The process had memory here. */
+  has(address: number): boolean {
+    const index = this.#below(address)
+    return index !== undefined && this.#covers(index, address)
+  }
+
   isExecutable(address: number): boolean {
-    return this.#has(address, PF_X)
+    return this.#hasFlag(address, PF_X)
   }
 
   isWritable(address: number): boolean {
-    return this.#has(address, PF_W)
+    return this.#hasFlag(address, PF_W)
   }
 
   /** The writable segment that has this address, or the nearest one that begins at most `distance` above it. */
@@ -103,7 +109,7 @@ export class SegmentTable {
     return this.find(address - 1)
   }
 
-  #has(address: number, flag: number): boolean {
+  #hasFlag(address: number, flag: number): boolean {
     const index = this.#below(address)
     return (
       index !== undefined &&

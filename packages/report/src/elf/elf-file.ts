@@ -17,15 +17,17 @@ const MAX_PROGRAM_HEADERS = 128
 const MAX_SECTIONS = 1024
 const MAX_NOTE_BYTES = 65_536
 const MAX_NAME_BYTES = 128
+const SECTION_BYTES = 64
+/** Names of sections, which a linker keeps in one table. */
+const MAX_NAMES_BYTES = 65_536
 const LITTLE_64 = integers({ bits: 64, littleEndian: true })
 
 export interface ElfSection {
-  readonly name: string
   readonly addr: number
   readonly offset: number
   readonly size: number
+  /** Index of the section that it refers to. */
   readonly link: number
-  readonly isOnDisk: boolean
 }
 
 /** Where `.eh_frame_hdr` lies in memory numbering and in the file. */
@@ -42,7 +44,7 @@ export class ElfFile {
   readonly programHeaders: readonly ProgramHeader[]
   /** What the dynamic loader maps. */
   readonly loads: readonly ProgramHeader[]
-  #sections: readonly ElfSection[] | undefined
+  #sections: ReadonlyMap<string, ElfSection> | undefined
   #buildId: string | undefined | null = null
 
   private constructor(source: ByteSource, header: ElfHeader) {
@@ -78,13 +80,18 @@ export class ElfFile {
     return found && { vaddr: found.vaddr, offset: found.offset, size: found.filesz }
   }
 
-  section(name: string): ElfSection | undefined {
-    return this.sections.find((section) => section.name === name && section.isOnDisk)
+  /** One of those that are read here or by the client; undefined when it is not in the file. */
+  section(name: SectionName): ElfSection | undefined {
+    this.#sections ??= readSections(this.source, this.header)
+    return this.#sections.get(name)
   }
 
-  get sections(): readonly ElfSection[] {
-    this.#sections ??= readSections(this.source, this.header)
-    return this.#sections
+  /** The section that this one refers to: of a table of symbols, their names. */
+  linked({ link }: ElfSection): ElfSection | undefined {
+    const { shoff, shnum } = this.header
+    if (link === 0 || link >= Math.min(shnum, MAX_SECTIONS)) return undefined
+    const header = this.source.read(shoff + link * SECTION_BYTES, SECTION_BYTES)
+    return header.length < SECTION_BYTES ? undefined : sectionAt(header, 0)
   }
 
   /** Position in the file of an address in the file's own numbering. */
@@ -114,24 +121,43 @@ export class ElfFile {
   }
 }
 
-function readSections(source: ByteSource, header: ElfHeader): readonly ElfSection[] {
+/** Only those of these names: a file may have a thousand others. */
+const SECTION_NAMES = [
+  '.text',
+  '.eh_frame',
+  '.symtab',
+  '.dynsym',
+  '.dynamic',
+  '.gopclntab',
+  '.data.rel.ro.gopclntab',
+  '.note.gnu.build-id',
+] as const
+
+export type SectionName = (typeof SECTION_NAMES)[number]
+
+function readSections(source: ByteSource, header: ElfHeader): ReadonlyMap<string, ElfSection> {
+  const sections = new Map<string, ElfSection>()
   const count = Math.min(header.shnum, MAX_SECTIONS)
-  const table = source.read(header.shoff, count * 64)
-  const field = (index: number, at: number): number => LITTLE_64.word(table, index * 64 + at)
-  const total = Math.floor(table.length / 64)
-  if (header.shoff === 0 || header.shstrndx >= total) return []
-  const namesAt = field(header.shstrndx, 24)
-  const sections: ElfSection[] = []
-  for (let index = 0; index < total; index++) {
-    const nameAt = namesAt + table.readUInt32LE(index * 64)
-    sections.push({
-      name: readCString(source.read(nameAt, MAX_NAME_BYTES), 0, MAX_NAME_BYTES),
-      addr: field(index, 16),
-      offset: field(index, 24),
-      size: field(index, 32),
-      link: table.readUInt32LE(index * 64 + 40),
-      isOnDisk: table.readUInt32LE(index * 64 + 4) !== SHT_NOBITS,
-    })
+  const table = source.read(header.shoff, count * SECTION_BYTES)
+  const total = Math.floor(table.length / SECTION_BYTES)
+  if (header.shoff === 0 || header.shstrndx >= total) return sections
+  const { offset, size } = sectionAt(table, header.shstrndx * SECTION_BYTES)
+  const names = source.read(offset, Math.min(size, MAX_NAMES_BYTES))
+  const wanted = new Set<string>(SECTION_NAMES)
+  for (let at = 0; at < total * SECTION_BYTES; at += SECTION_BYTES) {
+    const name = readCString(names, table.readUInt32LE(at), MAX_NAME_BYTES)
+    const isOnDisk = table.readUInt32LE(at + 4) !== SHT_NOBITS
+    if (wanted.has(name) && isOnDisk && !sections.has(name))
+      sections.set(name, sectionAt(table, at))
   }
   return sections
+}
+
+function sectionAt(table: Buffer, at: number): ElfSection {
+  return {
+    addr: LITTLE_64.word(table, at + 16),
+    offset: LITTLE_64.word(table, at + 24),
+    size: LITTLE_64.word(table, at + 32),
+    link: table.readUInt32LE(at + 40),
+  }
 }

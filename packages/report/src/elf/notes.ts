@@ -53,8 +53,11 @@ export function align4(length: number): number {
 }
 
 /** The build-id among these notes, in hex; undefined without one. */
-export function buildIdOfNotes(notes: Buffer): string | undefined {
-  for (const { type, name, desc } of parseNotes(notes, LITTLE)) {
+export function buildIdOfNotes(
+  notes: Buffer,
+  read: Pick<Integers, 'u32'> = LITTLE,
+): string | undefined {
+  for (const { type, name, desc } of parseNotes(notes, read)) {
     if (type === NT_GNU_BUILD_ID && name === 'GNU' && isLength(desc.length)) {
       return desc.toString('hex')
     }

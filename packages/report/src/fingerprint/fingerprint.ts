@@ -8,6 +8,8 @@ const FAMILY_FRAMES = 5
 const SIGNAL_SEARCH_FRAMES = 64
 const HEX_DIGITS = 24
 const MAX_NAME_CHARACTERS = 1024
+/** NAME_MAX. */
+const MAX_FILE_NAME_CHARACTERS = 255
 
 /** A frame as far as it makes the key of a crash. */
 export interface FingerprintFrame {
@@ -151,8 +153,7 @@ const STARTING =
   /^(_start|__libc_start\w*|start_thread|__?clone3?|libc_start_main_stage2|__libc_start_main_stage2|execute_native_thread_routine)(@|\.|$)/
 
 /** Libraries whose functions are how a program starts and dies; their names are often missing. */
-const SYSTEM_LIBRARY =
-  /(^|\/)(libc|libpthread|libstdc\+\+|libgcc_s|ld-linux[^/]*|ld-musl[^/]*)[.-][^/]*$/
+const SYSTEM_LIBRARY = /^(libc|libpthread|libstdc\+\+|libgcc_s|ld-linux.*|ld-musl.*)[.-]/s
 
 interface PlacedFrame {
   readonly symbol?: string
@@ -161,12 +162,12 @@ interface PlacedFrame {
 
 function isDying({ symbol, module }: PlacedFrame): boolean {
   if (symbol !== undefined) return DYING.some((pattern) => pattern.test(symbol))
-  return module !== undefined && SYSTEM_LIBRARY.test(module)
+  return module !== undefined && SYSTEM_LIBRARY.test(programName(module))
 }
 
 function isStarting({ symbol, module }: PlacedFrame): boolean {
   if (symbol !== undefined && STARTING.test(symbol)) return true
-  return module !== undefined && SYSTEM_LIBRARY.test(module)
+  return module !== undefined && SYSTEM_LIBRARY.test(programName(module))
 }
 
 /** Of a symbol, what another build of the same source has too. */
@@ -186,5 +187,6 @@ function plainModule(path: string): string {
 
 /** The file of a path, without what the kernel adds when it has been deleted. */
 export function programName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '')
+  const name = path.slice(path.lastIndexOf('/') + 1).replace(/ \(deleted\)$/, '')
+  return name.slice(0, MAX_FILE_NAME_CHARACTERS)
 }

@@ -8,11 +8,14 @@ import type { SegmentTable } from '../core/segment-table.ts'
 
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024
 const MAX_MODULES = 512
+/** Of ranges of memory; an ELF header counts up to 65,534. */
+const MAX_PIECES = 16_384
 const PHDR_BYTES = 56
 const VDSO_BYTES = 16_384
 /** elf_prpsinfo of 64 bits: pr_psargs is the last field. */
 const PSARGS_AT = 56
 const NOTHING = Buffer.alloc(0)
+const NO_PIECE: Piece = { vaddr: 0, bytes: NOTHING, flags: 0 }
 
 export interface MinicoreOptions {
   /** Of stacks and first pages together. @default 4 MiB */
@@ -31,7 +34,7 @@ export function createMinicore(
   if (analysis.architecture === undefined) return undefined
   const modules = modulesOf(analysis)
   const pieces: Piece[] = [...linkMap(analysis, modules), ...vdsoPiece(analysis)]
-  let left = maxBytes
+  let left = maxBytes - pieces.reduce((sum, { bytes }) => sum + bytes.length, 0)
   const add = (piece: Piece): boolean => {
     if (piece.bytes.length === 0 || piece.bytes.length > left) return piece.bytes.length === 0
     left -= piece.bytes.length
@@ -39,16 +42,18 @@ export function createMinicore(
     return true
   }
   // the crashing thread first, then what names its frames
-  stackPieces(analysis, 0).forEach(add)
+  stackPieces(analysis, 0, left).forEach(add)
   for (const module of modules) {
     const flags = analysis.facts.segments.isExecutable(module.start) ? PF_R | PF_X : PF_R
     if (!add({ vaddr: module.start, bytes: module.firstPage(), flags })) break
   }
   for (let index = 1; index < analysis.facts.threads.length; index++) {
-    if (!stackPieces(analysis, index).every(add)) break
+    if (analysis.budget.isOver || pieces.length > MAX_PIECES) break
+    if (!stackPieces(analysis, index, left).every(add)) break
   }
   const kept = withoutOverlaps(pieces)
-  return assemble(analysis, [...kept, ...codeRanges(modules, analysis.facts.segments, kept)])
+  const ranges = codeRanges(modules, analysis.facts.segments, kept)
+  return assemble(analysis, [...kept, ...ranges].slice(0, MAX_PIECES))
 }
 
 /** ELF files, those that frames are in first. */
@@ -82,23 +87,30 @@ function codeRanges(
   segments: SegmentTable,
   pieces: readonly Piece[],
 ): Piece[] {
-  return modules
+  const code = modules
     .flatMap(({ mappings }) => mappings.filter(({ start }) => segments.isExecutable(start)))
-    .flatMap(({ start, end }) => {
-      const ranges: Piece[] = []
-      let from = start
-      const add = (to: number): void => {
-        if (to <= from) return
-        ranges.push({ vaddr: from, bytes: NOTHING, memoryBytes: to - from, flags: PF_R | PF_X })
-      }
-      for (const { vaddr, bytes } of pieces) {
-        if (vaddr + bytes.length <= start || vaddr >= end) continue
-        add(vaddr)
-        from = Math.max(from, vaddr + bytes.length)
-      }
-      add(end)
-      return ranges
-    })
+    .toSorted((a, b) => a.start - b.start)
+  const ranges: Piece[] = []
+  let from = 0
+  let next = 0
+  const add = (to: number): void => {
+    if (to <= from) return
+    ranges.push({ vaddr: from, bytes: NOTHING, memoryBytes: to - from, flags: PF_R | PF_X })
+  }
+  for (const { start, end } of code) {
+    // a core may list a range twice
+    from = Math.max(from, start)
+    for (; next < pieces.length; next++) {
+      const { vaddr, bytes } = pieces[next] ?? NO_PIECE
+      if (vaddr >= end) break
+      if (vaddr + bytes.length <= from) continue
+      add(vaddr)
+      from = vaddr + bytes.length
+    }
+    add(end)
+    from = Math.max(from, end)
+  }
+  return ranges
 }
 
 /** In order of address, and none reaches into the next: debuggers read the first that has an address. */

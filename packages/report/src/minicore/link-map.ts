@@ -61,6 +61,7 @@ function linkedOf(module: Module): Linked | undefined {
   if (load === undefined || dynamic === undefined) return undefined
   const base = module.start - Math.floor(load.vaddr / 4096) * 4096
   const { vaddr, memsz } = dynamic
+  if (!isAddress(base + vaddr)) return undefined
   return { module, base, dynamic: base + vaddr, dynamicBytes: Math.min(memsz, MAX_DYNAMIC_BYTES) }
 }
 
@@ -111,4 +112,9 @@ function patchedDynamic(program: Linked, { memory }: CrashAnalysis): Piece | und
     }
   }
   return undefined
+}
+
+/** Of a process, and not the result of headers that lie. */
+function isAddress(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0
 }

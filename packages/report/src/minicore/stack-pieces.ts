@@ -1,6 +1,7 @@
 import type { CrashAnalysis } from '../crash-analysis.ts'
 import type { ThreadFacts } from '../core/core-facts.ts'
 import { OVERFLOW_BYTES, RED_ZONE_BYTES, stackTop } from '../core/stack-windows.ts'
+import { readU64 } from '../elf/byte-source.ts'
 import { AT } from '../elf/notes.ts'
 import type { Segment } from '../core/segment-table.ts'
 import type { Architecture } from '../unwind/architecture.ts'
@@ -25,8 +26,11 @@ export interface Piece {
   readonly flags: number
 }
 
-/** The memory of a thread's frames, and nothing of what lies behind them: a goroutine's stack lies in the heap. */
-export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
+/**
+ * The memory of a thread's frames, and nothing of what lies behind them: a goroutine's stack lies in the heap.
+ * Innermost first, as many as fit.
+ */
+export function stackPieces(analysis: CrashAnalysis, index: number, maxBytes: number): Piece[] {
   const { facts, architecture, memory } = analysis
   const stack = analysis.stacks[index]
   const thread = facts.threads[index]
@@ -34,9 +38,11 @@ export function stackPieces(analysis: CrashAnalysis, index: number): Piece[] {
   const sp = architecture.stackPointer(thread.registers)
   const ranges = stack?.used ?? []
   const known = ranges.length > 0 || sp === undefined ? ranges : [emptyRange(sp)]
+  let left = maxBytes
   return known.flatMap((range) => {
     const piece = pieceOf(analysis, architecture, thread, range)
-    if (piece === undefined) return []
+    if (piece === undefined || piece.end - piece.start > left) return []
+    left -= piece.end - piece.start
     const found = memory.read(piece.start, piece.end - piece.start)
     if (found.length === 0) return []
     // a thousand stacks would be there twice: only what is changed is copied
@@ -95,9 +101,8 @@ function isOwnStack(
 function blankData({ facts }: CrashAnalysis, stack: Stack | undefined, bytes: Buffer): void {
   const registers = new Set(stack?.frames.flatMap(({ pc, sp }) => [pc, sp]))
   for (let at = 0; at + WORD_BYTES <= bytes.length; at += WORD_BYTES) {
-    const word = Number(bytes.readBigUInt64LE(at))
-    const isKept =
-      word <= MAX_SMALL_NUMBER || registers.has(word) || facts.segments.find(word) !== undefined
+    const word = readU64(bytes, at)
+    const isKept = word <= MAX_SMALL_NUMBER || registers.has(word) || facts.segments.has(word)
     if (!isKept) bytes.fill(0, at, at + WORD_BYTES)
   }
   bytes.fill(0, bytes.length - (bytes.length % WORD_BYTES))

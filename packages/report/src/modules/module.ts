@@ -8,6 +8,7 @@ import {
   integers,
   parseElfHeader,
   parseProgramHeader,
+  programHeaderBytes,
   PT_NOTE,
 } from '../elf/elf-header.ts'
 import { createFrameIndex, type FrameIndex } from '../unwind/frame-index.ts'
@@ -206,14 +207,15 @@ export function vdsoModule(start: number, memory: MemoryReader): Module | undefi
 
 function buildIdOfPage(page: Buffer): string | undefined {
   const header = parseElfHeader(page.subarray(0, EHDR_BYTES))
-  if (header?.bits !== 64 || !header.littleEndian) return undefined
+  if (header === undefined) return undefined
   const read = integers(header)
+  const entryBytes = programHeaderBytes(header)
   for (let index = 0; index < Math.min(header.phnum, 64); index++) {
-    const at = header.phoff + index * 56
-    if (at + 56 > page.length) break
+    const at = header.phoff + index * entryBytes
+    if (at + entryBytes > page.length) break
     const { type, offset, filesz } = parseProgramHeader(page, at, read)
     const found =
-      type === PT_NOTE ? buildIdOfNotes(page.subarray(offset, offset + filesz)) : undefined
+      type === PT_NOTE ? buildIdOfNotes(page.subarray(offset, offset + filesz), read) : undefined
     if (found !== undefined) return found
   }
   return searchBuildId(page)

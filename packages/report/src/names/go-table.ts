@@ -1,11 +1,13 @@
 import { readCString, readU64 } from '../elf/byte-source.ts'
 import type { ElfFile } from '../elf/elf-file.ts'
+import type { Budget } from '../unwind/budget.ts'
 
 /** `.gopclntab` since Go 1.20. */
 const MAGIC = 0xfffffff1
 const HEADER_BYTES = 72
 const MAX_NAME_BYTES = 512
 const MAX_TABLE_BYTES = 4096
+const MAX_CACHED = 512
 /** Flags of a function: the outermost of its stack; writes the stack pointer itself. */
 const TOP_FRAME = 1
 const WRITES_SP = 2
@@ -22,7 +24,7 @@ export interface GoFunction {
 
 /** Go's table of functions, which survives stripping. */
 export interface GoTable {
-  find(vaddr: number): GoFunction | undefined
+  find(vaddr: number, budget: Budget): GoFunction | undefined
 }
 
 export function openGoTable(elf: ElfFile): GoTable | undefined {
@@ -66,11 +68,12 @@ export function openGoTable(elf: ElfFile): GoTable | undefined {
     }
   }
   return {
-    find(vaddr) {
+    find(vaddr, budget) {
       if (!(vaddr >= text) || !(count > 0 && count * 8 <= size)) return undefined
       let low = 0
       let high = count
       while (high - low > 1) {
+        if (!budget.spend(1)) return undefined
         const middle = Math.floor((low + high) / 2)
         if (entryOf(middle) <= vaddr) low = middle
         else high = middle
@@ -78,7 +81,7 @@ export function openGoTable(elf: ElfFile): GoTable | undefined {
       // the last entry of the table is where the code ends
       if (!(vaddr < entryOf(low + 1))) return undefined
       if (!cache.has(low)) {
-        if (cache.size > 4096) cache.clear()
+        if (cache.size > MAX_CACHED) cache.clear()
         cache.set(low, load(low))
       }
       return cache.get(low)

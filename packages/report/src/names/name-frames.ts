@@ -8,6 +8,9 @@ const ENTRY_WORDS = 6
 const PIECE_BYTES = 24 * 4096
 const MAX_TABLE_BYTES = 64 * 1024 * 1024
 const MAX_NAME_BYTES = 1024
+/** Of all names together; those that come later are cut to what a report has of them. */
+const MAX_NAMES_BYTES = 1024 * 1024
+const SHORT_NAME_BYTES = 300
 /** A symbol without a size reaches this far. */
 const MAX_REACH_BYTES = 4096
 const STT_NOTYPE = 0
@@ -37,16 +40,26 @@ export function nameFrames(frames: readonly Frame[], budget: Budget): void {
     if (known) known.push(frame)
     else byModule.set(frame.module, [frame])
   }
-  for (const [module, found] of byModule) nameFramesOf(module, found, budget)
+  const kept = { bytes: 0 }
+  for (const [module, found] of byModule) {
+    // headers of a file, and the first piece of its table
+    if (!budget.spend(500)) return
+    nameFramesOf(module, found, budget, kept)
+  }
 }
 
-function nameFramesOf(module: Module, frames: readonly Frame[], budget: Budget): void {
+function nameFramesOf(
+  module: Module,
+  frames: readonly Frame[],
+  budget: Budget,
+  kept: { bytes: number },
+): void {
   const { elf, go } = module
   if (elf === undefined) return
-  const symbols = findSymbols(elf, frames.map(lookup), budget)
+  const symbols = findSymbols(elf, frames.map(lookup), budget, kept)
   for (const frame of frames) {
     const address = lookup(frame)
-    const func = symbols.get(address) ?? goName(go?.find(address))
+    const func = symbols.get(address) ?? goName(go?.find(address, budget))
     if (func === undefined || frame.vaddr === undefined) continue
     frame.symbol = func.name
     frame.plus = frame.vaddr - func.value
@@ -71,10 +84,11 @@ function findSymbols(
   elf: ElfFile,
   wanted: readonly number[],
   budget: Budget,
+  kept: { bytes: number },
 ): Map<number, SymbolName> {
   const names = new Map<number, SymbolName>()
   const table = elf.section('.symtab') ?? elf.section('.dynsym')
-  const strings = elf.sections[table?.link ?? -1]
+  const strings = table && elf.linked(table)
   if (table === undefined || strings === undefined || wanted.length === 0) return names
   const addresses = Float64Array.from(new Set(wanted)).toSorted()
   const best: (Candidate | undefined)[] = Array.from(addresses, () => undefined)
@@ -93,8 +107,10 @@ function findSymbols(
   best.forEach((candidate, index) => {
     const address = addresses[index]
     if (candidate === undefined || address === undefined) return
-    const bytes = elf.source.read(strings.offset + candidate.nameAt, MAX_NAME_BYTES)
-    const name = readCString(bytes, 0, MAX_NAME_BYTES)
+    const maxBytes = kept.bytes < MAX_NAMES_BYTES ? MAX_NAME_BYTES : SHORT_NAME_BYTES
+    const bytes = elf.source.read(strings.offset + candidate.nameAt, maxBytes)
+    const name = readCString(bytes, 0, maxBytes)
+    kept.bytes += name.length
     if (name !== '') names.set(address, { name, value: candidate.value })
   })
   return names

@@ -22,6 +22,8 @@ import { signalCodeName, signalName } from './signal-names.ts'
 export const MAX_REPORT_BYTES: number = 100 * 1024
 const MAX_PATH_CHARACTERS = 512
 const MAX_CRASHING_BYTES = 40 * 1024
+/** Of the modules that frames are in. */
+const MAX_FRAME_MODULES_BYTES = 32 * 1024
 /** Up to here come groups of threads; the rest is for modules that no frame is in. */
 const MAX_GROUPS_BYTES = 88 * 1024
 const MAX_SYMBOL_CHARACTERS = 256
@@ -32,17 +34,16 @@ const RESERVED_BYTES = 2048
 export function createReport(analysis: CrashAnalysis, skipped: readonly string[] = []): Report {
   const crash = crashOf(analysis)
   const key = fingerprintOf(analysis)
-  const modules = new ReportModules()
   const left: string[] = [...skipped, ...problemsOf(analysis)]
   const room = { used: RESERVED_BYTES + jsonBytes(crash) + jsonBytes(key) + jsonBytes(left) }
+  const modules = new ReportModules(room)
   const crashingThread = crashingThreadOf(analysis, modules, room, left)
   const groups = groupsOf(analysis, modules, room, left)
   for (const module of analysis.loadedModules()) {
-    if (room.used > MAX_REPORT_BYTES - 1024) {
+    if (analysis.budget.isOver || modules.add(module, MAX_REPORT_BYTES) === undefined) {
       left.push('modules that no frame is in are left out')
       break
     }
-    if (!modules.has(module)) room.used += modules.add(module).bytes
   }
   return {
     schema: REPORT_SCHEMA,
@@ -103,11 +104,12 @@ function keyFrame({ module, vaddr, symbol, trust }: Frame): FingerprintFrame {
 
 function problemsOf(analysis: CrashAnalysis): string[] {
   const { facts, architecture, budget, stacks } = analysis
+  const order = facts.littleEndian ? '' : ', big-endian'
   const missing = facts.threads.length - stacks.filter((stack) => stack !== undefined).length
   return [
     ...facts.problems,
     ...(architecture === undefined
-      ? [`stacks: machine ${facts.machine}, ${facts.bits} bits, is not unwound`]
+      ? [`stacks: machine ${facts.machine}, ${facts.bits} bits${order}, is not unwound`]
       : missing > 0
         ? [`stacks of ${missing} threads`]
         : []),
@@ -126,7 +128,7 @@ function crashingThreadOf(
   if (thread === undefined) return undefined
   const registers = Object.fromEntries(analysis.architecture?.show(thread.registers) ?? [])
   const stack = analysis.crashingStack
-  const frames = (stack?.frames ?? []).map((frame) => reportFrame(frame, modules, room))
+  const frames = (stack?.frames ?? []).map((frame) => reportFrame(frame, modules))
   const gap = gapOf(stack, thread.tid)
   if (gap !== undefined) left.push(gap)
   const before = frames.length
@@ -170,7 +172,7 @@ function groupsOf(
     const frames: ReportFrame[] = []
     for (const frame of stack.frames) {
       if (room.used > MAX_GROUPS_BYTES) break
-      const made = reportFrame(frame, modules, room)
+      const made = reportFrame(frame, modules)
       room.used += jsonBytes(made) + 1
       frames.push(made)
     }
@@ -198,11 +200,12 @@ function groupStacks(stacks: readonly (Stack | undefined)[]): StackGroup[] {
   return [...groups.values()].toSorted((a, b) => b.threads.length - a.threads.length)
 }
 
-function reportFrame(frame: Frame, modules: ReportModules, room: Room): ReportFrame {
-  const { pc, module, vaddr, symbol, plus, trust } = frame
+function reportFrame(frame: Frame, modules: ReportModules): ReportFrame {
+  const { pc, vaddr, symbol, plus, trust } = frame
+  const module = frame.module && modules.addOfFrame(frame.module)
   return {
     pc: hex(pc),
-    ...(module && { module: moduleIndex(module, modules, room) }),
+    ...(module !== undefined && { module }),
     ...(vaddr !== undefined && { offset: hex(vaddr) }),
     ...(symbol !== undefined && { symbol: shorten(symbol, MAX_SYMBOL_CHARACTERS) }),
     ...(plus !== undefined && { plus }),
@@ -210,25 +213,29 @@ function reportFrame(frame: Frame, modules: ReportModules, room: Room): ReportFr
   }
 }
 
-function moduleIndex(module: Module, modules: ReportModules, room: Room): number {
-  const { index, bytes } = modules.add(module)
-  room.used += bytes
-  return index
-}
-
 /** The modules of a report, each with its place in the list. */
 class ReportModules {
   readonly #indexes = new Map<Module, number>()
   readonly #modules: ReportModule[] = []
+  readonly #room: Room
+  #bytesOfFrames = 0
 
-  has(module: Module): boolean {
-    return this.#indexes.has(module)
+  constructor(room: Room) {
+    this.#room = room
   }
 
-  /** Its index, and the bytes that the report grew by. */
-  add(module: Module): { readonly index: number; readonly bytes: number } {
+  /** Its index; undefined when the modules of frames take more than their share. */
+  addOfFrame(module: Module): number | undefined {
+    const before = this.#room.used
+    const index = this.add(module, before + MAX_FRAME_MODULES_BYTES - this.#bytesOfFrames)
+    this.#bytesOfFrames += this.#room.used - before
+    return index
+  }
+
+  /** Its index; undefined when the report would be longer than `maxBytes` with it. */
+  add(module: Module, maxBytes: number): number | undefined {
     const known = this.#indexes.get(module)
-    if (known !== undefined) return { index: known, bytes: 0 }
+    if (known !== undefined) return known
     const { buildId, problem } = module
     const made = {
       path: shorten(module.path),
@@ -237,9 +244,12 @@ class ReportModules {
       end: hex(module.end),
       ...(problem !== undefined && { problem: shorten(problem) }),
     }
+    const bytes = jsonBytes(made) + 1
+    if (this.#room.used + bytes > maxBytes) return undefined
+    this.#room.used += bytes
     const index = this.#modules.push(made) - 1
     this.#indexes.set(module, index)
-    return { index, bytes: jsonBytes(made) + 1 }
+    return index
   }
 
   list(): readonly ReportModule[] {

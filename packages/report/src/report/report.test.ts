@@ -12,9 +12,7 @@ import { compile, missingTools, programSource } from '@core-dump-handler/testing
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   bufferSource,
-  CoreHead,
   CrashAnalysis,
-  createMinicore,
   createReport,
   fingerprint,
   formatReport,
@@ -43,7 +41,7 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
     compile(directory, 'gcc', ['-O1', '-w', '-pthread', '-o', program, programSource('crash.c')])
     path = await crashCore(directory, [program, 'threads', '4'])
     core = analyzeCore(path)
-  })
+  }, 240_000)
 
   afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
@@ -63,6 +61,17 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
     expect(modules[crashingThread?.frames[0]?.module ?? -1]?.path).toBe(program)
     expect(crashingThread?.registers['rip']).toBe(crashingThread?.frames[0]?.pc)
     expect(skipped).toEqual([])
+  })
+
+  it('names the process that sent the signal', async () => {
+    const scratch = mkdtempSync(join(directory, 'sender-'))
+    const script = 'echo $$ > sender; "$0" later & sleep 0.5; kill -ABRT $!; wait'
+    const { report, text } = analyzeCore(await crashCore(scratch, ['sh', '-c', script, program]))
+    const sender = Number(readFileSync(join(scratch, 'sender'), 'utf8'))
+    expect(report.crash).toMatchObject({ signalName: 'SIGABRT', code: 0, codeName: 'SI_USER' })
+    expect(report.crash.senderPid).toBe(sender)
+    expect(text.split('\n')[0]).toBe(`crash crashed: SIGABRT (SI_USER), sent by pid ${sender}`)
+    expect(schemaErrors(SCHEMA, JSON.parse(JSON.stringify(report)))).toEqual([])
   })
 
   it('fits its schema', () => {
@@ -185,31 +194,5 @@ describe.skipIf(missing)(`report${missing === undefined ? '' : `: ${missing}`}`,
     expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThanOrEqual(MAX_REPORT_BYTES)
     expect(report.skipped.join()).toMatch(/\d+ threads are left out, as the report is long/)
     closeSync(fd)
-  })
-
-  it('is made of a core of 32 bits as far as it goes', () => {
-    const core32 = Buffer.alloc(52 + 32 + 12 + 8 + 124)
-    Buffer.from('7f454c4601010100', 'hex').copy(core32)
-    core32.writeUInt16LE(4, 16)
-    core32.writeUInt16LE(3, 18)
-    core32.writeUInt32LE(52, 28)
-    core32.writeUInt16LE(32, 42)
-    core32.writeUInt16LE(1, 44)
-    core32.writeUInt32LE(4, 52)
-    core32.writeUInt32LE(84, 56)
-    core32.writeUInt32LE(144, 68)
-    core32.writeUInt32LE(5, 84)
-    core32.writeUInt32LE(124, 88)
-    core32.writeUInt32LE(3, 92)
-    core32.write('CORE\0', 96)
-    core32.write('old\0', 104 + 28)
-    const head = new CoreHead()
-    head.push(core32)
-    const facts = head.facts()
-    expect(facts).toMatchObject({ bits: 32, machine: 3, comm: 'old', problems: [] })
-    if (facts === undefined) return
-    const analysis = new CrashAnalysis({ facts, memory: new WindowMemory() })
-    expect(createReport(analysis).skipped).toEqual(['stacks: machine 3, 32 bits, is not unwound'])
-    expect(createMinicore(analysis)).toBeUndefined()
   })
 })

@@ -9,6 +9,7 @@ const MAX_SCANNED_ENTRIES = 65_536
 const MAX_SCANNED_BYTES = 16 * 1024 * 1024
 const PIECE_BYTES = 65_536
 const MAX_CIE_BYTES = 4096
+const MIN_FDE_BYTES = 16
 const MAX_FDE_BYTES = 65_536
 
 /** Finds the frame description of an address in one module. */
@@ -105,7 +106,11 @@ interface ScannedIndex {
 /** All entries of `.eh_frame`, sorted by their first address. */
 function scanFrames(elf: ElfFile, read: ReadTable, budget: Budget): ScannedIndex {
   const section = elf.section('.eh_frame')
-  const found: { readonly start: number; readonly at: number }[] = []
+  const capacity = Math.min(MAX_SCANNED_ENTRIES, Math.ceil((section?.size ?? 0) / MIN_FDE_BYTES))
+  // numbers only: a static program has thousands
+  const starts = new Float64Array(capacity)
+  const places = new Float64Array(capacity)
+  let count = 0
   const end = section ? section.addr + Math.min(section.size, MAX_SCANNED_BYTES) : 0
   let piece: { start: number; bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) }
   // pieces of the section, so that an entry costs no read of its own
@@ -118,7 +123,7 @@ function scanFrames(elf: ElfFile, read: ReadTable, budget: Budget): ScannedIndex
     piece = { start: vaddr, bytes: read(vaddr, PIECE_BYTES) }
     return piece.bytes.subarray(0, length)
   }
-  for (let at = section?.addr ?? 0; at + 8 <= end && found.length < MAX_SCANNED_ENTRIES;) {
+  for (let at = section?.addr ?? 0; at + 8 <= end && count < capacity;) {
     if (!budget.spend(2)) break
     const head = readPiece(at, 8)
     if (head.length < 8) break
@@ -127,21 +132,25 @@ function scanFrames(elf: ElfFile, read: ReadTable, budget: Budget): ScannedIndex
     if (length === 0xffffffff) break
     if (length !== 0 && head.readUInt32LE(4) !== 0) {
       const description = readFrameDescription(readPiece, at)
-      if (description && description.start > 0) found.push({ start: description.start, at })
+      if (description && description.start > 0) {
+        starts[count] = description.start
+        places[count++] = at
+      }
     }
     at += 4 + length
   }
-  found.sort((a, b) => a.start - b.start)
+  const order = Uint32Array.from({ length: count }, (_, index) => index)
+  order.sort((a, b) => (starts[a] ?? 0) - (starts[b] ?? 0))
   return {
     find(vaddr) {
       let low = 0
-      let high = found.length
+      let high = count
       while (low < high) {
         const middle = (low + high) >>> 1
-        if ((found[middle]?.start ?? 0) <= vaddr) low = middle + 1
+        if ((starts[order[middle] ?? 0] ?? 0) <= vaddr) low = middle + 1
         else high = middle
       }
-      return found[low - 1]?.at
+      return low === 0 ? undefined : places[order[low - 1] ?? 0]
     },
   }
 }

@@ -25,6 +25,8 @@ export interface UnwindRow {
 }
 
 const MAX_REMEMBERED = 32
+/** Those in use have less than 40. */
+const MAX_EXPRESSION_BYTES = 256
 const MAX_REGISTER = 128
 
 interface State {
@@ -125,7 +127,7 @@ class TableMachine {
       case 0x0e: // def_cfa_offset
         return this.#setAddress(this.#addressRegister(), cursor.uleb())
       case 0x0f: // def_cfa_expression
-        this.state.frameAddress = { expression: cursor.block() }
+        this.state.frameAddress = { expression: expressionOf(cursor) }
         return
       case 0x10: // expression
         return this.#setExpression('atExpression', cursor)
@@ -167,7 +169,7 @@ class TableMachine {
   }
 
   #setExpression(kind: 'atExpression' | 'isExpression', cursor: ByteCursor): void {
-    this.#set(cursor.uleb(), { kind, expression: cursor.block() })
+    this.#set(cursor.uleb(), { kind, expression: expressionOf(cursor) })
   }
 
   #restore(register: number): void {
@@ -204,4 +206,13 @@ class TableMachine {
     this.state.frameAddress = state.frameAddress
     this.state.rules = state.rules
   }
+}
+
+/** A copy of its own, outside of Node's pool: a row is kept longer than its table. */
+function expressionOf(cursor: ByteCursor): Buffer {
+  const block = cursor.block()
+  if (block.length > MAX_EXPRESSION_BYTES) throw new MalformedTable('an expression is too long')
+  const copy = Buffer.allocUnsafeSlow(block.length)
+  block.copy(copy)
+  return copy
 }

@@ -24,7 +24,11 @@ export interface Step extends Cursor {
 /** `end`: the frame is the outermost one, by its table. */
 export type StepResult = Step | 'end' | undefined
 
-const MAX_ROWS = 8192
+const MAX_ADDRESSES = 8192
+/** Of rows that are kept for the next frame at the same place. */
+const MAX_ROW_BYTES = 1024 * 1024
+const ROW_BYTES = 400
+const RULE_BYTES = 200
 const SCAN_WORDS = 1024
 /** sys.MinFrameSize of Go on arm64, as the stack is aligned. */
 const GO_FRAME_BYTES = 16
@@ -33,7 +37,7 @@ const GO_FRAME_BYTES = 16
 export class Stepper {
   readonly #context: UnwindContext
   readonly #rows = new Map<Module, Map<number, UnwindRow | undefined>>()
-  #rowCount = 0
+  #rowBytes = 0
   readonly #image: ProcessImage
   readonly #signalReturns = new Map<number, boolean>()
 
@@ -48,7 +52,7 @@ export class Stepper {
     if (known === undefined) {
       const { architecture } = this.#context
       known = architecture.isSignalReturn(this.#image.code(pc, architecture.signalReturnBytes))
-      if (this.#signalReturns.size > MAX_ROWS) this.#signalReturns.clear()
+      if (this.#signalReturns.size > MAX_ADDRESSES) this.#signalReturns.clear()
       this.#signalReturns.set(pc, known)
     }
     return known
@@ -62,7 +66,7 @@ export class Stepper {
 
   /** By Go's own table of stack sizes. */
   byGoTable(cursor: Cursor, module: Module, vaddr: number): StepResult {
-    const func = module.go?.find(vaddr)
+    const func = module.go?.find(vaddr, this.#context.budget)
     if (func === undefined) return undefined
     const bytes = func.frameBytes(vaddr)
     if (bytes === undefined || bytes < 0) return func.isOutermost ? 'end' : undefined
@@ -172,9 +176,11 @@ export class Stepper {
 
   #row(module: Module, vaddr: number): UnwindRow | undefined {
     let rows = this.#rows.get(module)
-    if (rows === undefined || this.#rowCount > MAX_ROWS) {
-      if (this.#rowCount > MAX_ROWS) this.#rows.clear()
-      this.#rowCount = 0
+    if (rows === undefined || this.#rowBytes > MAX_ROW_BYTES) {
+      if (this.#rowBytes > MAX_ROW_BYTES) {
+        this.#rows.clear()
+        this.#rowBytes = 0
+      }
       rows = new Map()
       this.#rows.set(module, rows)
     }
@@ -183,7 +189,7 @@ export class Stepper {
     const description = module.frames?.find(vaddr, budget)
     const row = description && unwindRowAt(description, vaddr, budget)
     rows.set(vaddr, row)
-    this.#rowCount++
+    this.#rowBytes += ROW_BYTES + RULE_BYTES * (row?.rules.size ?? 0)
     return row
   }
 

@@ -16,6 +16,8 @@ const MAX_GUESSES = 64
 const MAX_START_BYTES = 64
 const PROBE_BYTES = 4096
 const MAX_PROBED_BYTES = 2 * 1024 * 1024
+/** Switches from a stack to another: of a signal handler to what it interrupted, of Go to a goroutine. */
+const MAX_SWITCHES = 16
 /** A frame that is further away lies on another stack, or nowhere. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024
 
@@ -58,6 +60,7 @@ export class Unwinder {
         break
       }
       if (next === undefined || !isPlausible(cursor, next)) break
+      if (next.changesStack && walk.used.length === MAX_SWITCHES) break
       walk.enter(next, architecture.signalFrameBytes)
       cursor = next
     }
@@ -87,7 +90,7 @@ export class Unwinder {
       const lookup = cursor.isExact ? vaddr : vaddr - 1
       const go = stepper.byGoTable(cursor, module, lookup)
       if (go !== undefined) return go
-      const func = module.go?.find(lookup)
+      const func = module.go?.find(lookup, this.#context.budget)
       isGo = module.go !== undefined
       // systemstack and its like write the stack pointer: their caller is on the goroutine's stack
       isSwitch = func !== undefined && func.frameBytes(lookup) === undefined
@@ -129,11 +132,15 @@ export class Unwinder {
 
   /** The stack goes on above, and its memory was not kept. */
   #isCutAbove(floor: number): boolean {
-    const { facts, memory } = this.#context
+    const { budget, facts, memory } = this.#context
     const stack = facts.segments.findWritable(floor, OVERFLOW_BYTES)
     if (stack === undefined) return false
     const top = Math.min(stackTop(facts, stack), floor + MAX_PROBED_BYTES)
-    for (let at = Math.max(floor, stack.vaddr); at + 8 < top; at += PROBE_BYTES) {
+    for (
+      let at = Math.max(floor, stack.vaddr);
+      at + 8 < top && budget.spend(1);
+      at += PROBE_BYTES
+    ) {
       if (memory.read(at, 8).length < 8) return true
     }
     return false

@@ -56,9 +56,24 @@ export function gdbFrames(program: string, core: string): DebuggerThread[] {
   }
 }
 
-/** The lines of `thread apply all bt`, without the paths of libraries, which a core may have by another name. */
-export function gdbBacktraces(program: string, core: string): string[] {
-  return gdb(program, core, ['-ex', 'thread apply all bt'])
+/** The last so many frames of the crashing thread, however many come before them. */
+export function gdbOutermostFrames(program: string, core: string, count: number): string[] {
+  const commands = ['set backtrace limit unlimited', 'set print address on', `bt -${count}`]
+  const lines = gdb(
+    program,
+    core,
+    commands.flatMap((line) => ['-ex', line]),
+  ).split('\n')
+  // the innermost frame is shown when a core is opened
+  return lines
+    .flatMap((line) => /^#\d+\s+0x0*([0-9a-f]+) in /.exec(line)?.slice(1) ?? [])
+    .slice(-count)
+    .map((pc) => `0x${pc}`)
+}
+
+/** The lines of `thread apply all bt` of gdb or `command`, without the paths of libraries, which a core may have by another name. */
+export function gdbBacktraces(program: string, core: string, command?: string): string[] {
+  return gdb(program, core, ['-ex', 'thread apply all bt'], command)
     .split('\n')
     .filter((line) => line.startsWith('#') || line.startsWith('Thread '))
     .map((line) =>
@@ -66,8 +81,8 @@ export function gdbBacktraces(program: string, core: string): string[] {
     )
 }
 
-function gdb(program: string, core: string, commands: readonly string[]): string {
-  return execFileSync('gdb', [...GDB, ...commands, program, core], {
+function gdb(program: string, core: string, commands: readonly string[], command = 'gdb'): string {
+  return execFileSync(command, [...GDB, ...commands, program, core], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     maxBuffer: 64 * 1024 * 1024,
@@ -89,7 +104,7 @@ export function euStackFrames(program: string, core: string): DebuggerThread[] {
 
 /** It exits with 1 when a stack is longer than it shows, or ends early. */
 function euStack(program: string, core: string): string {
-  const script = 'eu-stack -n 400 --core "$1" -e "$2" || true'
+  const script = 'eu-stack -q -n 400 --core "$1" -e "$2" || true'
   return execFileSync('sh', ['-c', script, 'sh', core, program], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -13,6 +13,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   gcc: 'gcc',
   'g++': 'g++',
   gdb: 'gdb',
+  'gdb-multiarch': 'gdb-multiarch',
   'eu-stack': 'elfutils',
   'debuginfod-find': 'debuginfod',
   readelf: 'binutils',

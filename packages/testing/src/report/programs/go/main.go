@@ -15,6 +15,11 @@ type node struct {
 var kept []string
 
 //go:noinline
+func fall(numbers []int) int {
+	return numbers[len(numbers)+3]
+}
+
+//go:noinline
 func walk(n *node, depth int) int {
 	if depth == 0 {
 		return n.next.val
@@ -41,6 +46,9 @@ func main() {
 		}()
 	}
 	time.Sleep(200 * time.Millisecond)
+	if len(os.Args) > 1 && os.Args[1] == "there" {
+		fmt.Fprintln(os.Stderr, fall([]int{1, 2}))
+	}
 	fmt.Fprintln(os.Stderr, walk(&node{}, 4), len(kept))
 	group.Wait()
 }
