@@ -61,7 +61,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
   const onDrainedAlone = (): void => void (byKernel && lowerPriority())
   const { concurrentDrains, timeoutMs } = settings
   const crash = crashOfArguments(args, warnings)
-  const saveHeap = heapSaver()
+  const collectGarbage = garbageCollector()
   try {
     const result = await captureCrash(crash, source, {
       settings,
@@ -78,8 +78,9 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
       koffiPath: koffiPath(process.argv[1]),
       onProgress: (bytes) => {
         progress?.update(bytes)
-        saveHeap(bytes)
+        collectGarbage(bytes)
       },
+      onManyThreads: async () => (await import('./heap-saver.ts')).saveHeap(),
       onPublished: () => stop.disarm(),
     })
     if (byKernel && home !== undefined) switchPattern(home, crash.exeName, log)
@@ -92,7 +93,7 @@ export async function run(args: Arguments, home: string | undefined): Promise<nu
 }
 
 /** To be called with the bytes drained so far. A small core, whose process is held, loads nothing for it. */
-function heapSaver(): (drainedBytes: number) => void {
+function garbageCollector(): (drainedBytes: number) => void {
   let saver: HeapSaver | undefined
   let isLong = false
   return (drainedBytes) => {

@@ -76,6 +76,8 @@ export interface CaptureContext {
   readonly uploadBundle?: ((bundle: UnfinishedBundle) => Promise<BundleUpload>) | undefined
   /** Called at most ten times a second with the bytes read of the core. */
   readonly onProgress?: ((bytes: number) => void) | undefined
+  /** Called before the stacks of more than 64 threads are read, as when they take much memory for a while. */
+  readonly onManyThreads?: (() => Promise<void>) | undefined
   /** Called once the unfinished bundle is on the disk: what kills this process leaves it to be salvaged. */
   readonly onOpened?: () => void
   /** Called once the bundle has its final name and is on the disk. */

@@ -91,7 +91,10 @@ export class ReportTask {
     await this.#guard(async () => {
       const { NO_STACKS, StackCapture: Capture, stackReader } = await import('./stack-capture.ts')
       const ofProcess = this.#held && stackReader(this.#held)
-      const reader = this.#isolated ?? (ofProcess && withSmallHeap(ofProcess))
+      const { onManyThreads } = this.#context
+      const prepared =
+        ofProcess && onManyThreads ? preparedFor(ofProcess, onManyThreads) : ofProcess
+      const reader = this.#isolated ?? prepared
       const limits = this.#isBusy || this.#isInStorm ? NO_STACKS : undefined
       this.#capture = new Capture(reader, () => this.#source.isHeld, limits)
     })
@@ -253,13 +256,12 @@ export class ReportTask {
   }
 }
 
-/** Reads the stacks of many threads in the memory that those of a few take. */
-function withSmallHeap(reader: StackReader): StackReader {
+/** Calls `onManyThreads` before the stacks of many threads are read. */
+function preparedFor(reader: StackReader, onManyThreads: () => Promise<void>): StackReader {
   return {
     async readStacks(facts, readMs) {
       if (facts.threads.length > MANY_THREADS) {
-        const { saveHeap } = await import('../system/save-heap.ts')
-        saveHeap()
+        await onManyThreads()
       }
       return reader.readStacks(facts, readMs)
     },
