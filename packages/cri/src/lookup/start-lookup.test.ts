@@ -15,13 +15,7 @@ import {
 import { fakeProc } from '@core-dump-handler/testing/cri/fake-proc'
 import { canMountSilentFiles, mountSilentFile } from '@core-dump-handler/testing/cri/silent-file'
 import { describe, expect } from 'vitest'
-import {
-  blockingCalls,
-  createBlockingCalls,
-  openRuntime,
-  type Runtime,
-  startLookup,
-} from '../index.ts'
+import { createBlockingCalls, openRuntime, type Runtime, startLookup } from '../index.ts'
 
 test('verifies the container of the crashed process and describes its pod', async ({ node }) => {
   const result = await node.find(node.subject())
@@ -215,11 +209,12 @@ test('a lookup with blocking calls of its own reads its logs while another one h
   node,
 }) => {
   const hanging = Promise.withResolvers<void>()
-  const call = blockingCalls.run('/dead', () => hanging.promise, { limitMs: 50 })
+  const shared = createBlockingCalls()
+  const call = shared.run('/dead', () => hanging.promise, { limitMs: 50 })
   await expect(call).rejects.toThrow('not done within 50 ms')
   try {
-    const shared = await node.find(node.subject()).catch(String)
-    expect(shared).toMatch(/not tried, because `\/dead` does not answer/)
+    const refused = await node.find(node.subject(), { blockingCalls: shared }).catch(String)
+    expect(refused).toMatch(/not tried, because `\/dead` does not answer/)
     const own = await node.find(node.subject(), { blockingCalls: createBlockingCalls() })
     expect(own.log).toBe('last words\n')
   } finally {
