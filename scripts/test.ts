@@ -50,13 +50,18 @@ const ROWS: readonly (readonly Part[])[] = [
       what: 'each value, preset and refusal, the objects against three Kubernetes versions, the alert rules',
       args: ['--config', 'chart/vitest.config.ts'],
     },
+    {
+      name: 'store',
+      what: 'object stores that fail, answer badly, and need every kind of credentials; stored binaries',
+      args: [...INTEGRATION, 'integration/store/'],
+    },
   ],
   [
     {
       name: 'integration',
-      what: 'the whole path on this kernel, containerd, object stores and a cluster',
+      what: 'the whole path on this kernel, containerd and a cluster',
       // the collector is built with Go for minutes: npm run test:collector
-      args: [...INTEGRATION, ...without('package', 'image', 'collector')],
+      args: [...INTEGRATION, ...without('package', 'image', 'store', 'collector')],
     },
   ],
 ]
