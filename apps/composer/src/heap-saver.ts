@@ -20,19 +20,19 @@ export function saveHeap(): void {
  * GiB, and no flag makes V8 collect them in a heap as small as this one.
  */
 export class HeapSaver {
-  readonly #collect: unknown
+  #collect: unknown
   #collectedBytes: number
 
   constructor(drainedBytes: number) {
     this.#collectedBytes = drainedBytes
     setFlags(NO_GROWTH, '--optimize-for-size', '--no-opt', '--expose-gc')
-    // the flag is too late for the global object of the process, not for a new one
-    this.#collect = runInNewContext('gc')
   }
 
   update(drainedBytes: number): void {
     if (drainedBytes - this.#collectedBytes < COLLECT_EVERY_BYTES) return
     this.#collectedBytes = drainedBytes
+    // the flag is too late for the global object of the process, not for a new one
+    this.#collect ??= runInNewContext('gc')
     if (typeof this.#collect === 'function') this.#collect({ type: 'major', execution: 'sync' })
   }
 }
